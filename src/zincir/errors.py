@@ -1,0 +1,67 @@
+"""Every exception Zincir raises, and the one form its messages have.
+
+A message answers four questions: what was attempted and where, what was expected, what came,
+and what to try. Its first line stands alone.
+"""
+
+from __future__ import annotations
+
+
+class ZincirError(Exception):
+    """Root of all errors raised by this library."""
+
+
+class ShapeError(ZincirError, RuntimeError, ValueError):
+    """Shapes that do not fit an operation."""
+
+
+class DTypeError(ZincirError, RuntimeError, TypeError):
+    """A data type an operation cannot work on."""
+
+
+class ArgumentError(ZincirError, ValueError):
+    """An argument outside what a function accepts."""
+
+
+class IndexOutOfRange(ZincirError, IndexError):
+    """An index or a label outside the axis it points into."""
+
+
+class GradientError(ZincirError, RuntimeError):
+    """A backward pass that cannot be done, or whose answer would be wrong."""
+
+
+class AnomalyError(GradientError):
+    """The first NaN or infinity of a computation, named where it was born."""
+
+
+class TraceError(ZincirError, RuntimeError):
+    """A function that cannot be recorded and replayed faithfully."""
+
+
+class CompileError(ZincirError, RuntimeError):
+    """A failure inside the compiler: names the pass, the node and the user's line."""
+
+
+class StateError(ZincirError, RuntimeError, KeyError):
+    """Saved state that does not match the object it is loaded into."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+def explain(
+    what: str, *, where: str = "", expected: str = "", got: str = "", try_: str = "", note: str = ""
+) -> str:
+    """Format a message: `what`, then one indented line for each field that is not empty.
+
+    >>> print(explain("matmul: inner dimensions differ", got="(2, 3) @ (4, 5)"))
+    matmul: inner dimensions differ
+      got       (2, 3) @ (4, 5)
+    """
+    fields = {"where": where, "expected": expected, "got": got, "try": try_, "note": note}
+    lines = [what]
+    for name, text in fields.items():
+        if text:
+            lines.append(f"  {name:<9} {text}".rstrip().replace("\n", "\n" + " " * 12))
+    return "\n".join(lines)
