@@ -1,0 +1,152 @@
+"""Data types and shapes: promotion and broadcasting as pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from zincir.errors import DTypeError, ShapeError, explain
+
+Shape: TypeAlias = tuple[int, ...]
+Scalar: TypeAlias = bool | int | float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DType:
+    """An element type. There is one object per type, so compare with `is` or `==`."""
+
+    name: str
+    numpy: np.dtype[np.generic]
+    category: int
+    """0 boolean, 1 integer, 2 floating: the first thing promotion looks at."""
+
+    @property
+    def itemsize(self) -> int:
+        return self.numpy.itemsize
+
+    @property
+    def is_floating_point(self) -> bool:
+        return self.category == 2
+
+    def __repr__(self) -> str:
+        return f"zincir.{self.name}"
+
+
+bool_ = DType("bool", np.dtype(np.bool_), 0)
+uint8 = DType("uint8", np.dtype(np.uint8), 1)
+int32 = DType("int32", np.dtype(np.int32), 1)
+int64 = DType("int64", np.dtype(np.int64), 1)
+float32 = DType("float32", np.dtype(np.float32), 2)
+float64 = DType("float64", np.dtype(np.float64), 2)
+
+ALL_DTYPES = (bool_, uint8, int32, int64, float32, float64)
+_RANK = {dtype: rank for rank, dtype in enumerate(ALL_DTYPES)}
+_BY_NUMPY = {dtype.numpy: dtype for dtype in ALL_DTYPES}
+_BY_PYTHON = {bool: bool_, int: int64, float: float32}
+
+
+def from_numpy_dtype(dtype: npt.DTypeLike) -> DType:
+    """The element type of a NumPy dtype.
+
+    Raises:
+        DTypeError: it has no counterpart here.
+    """
+    found = _BY_NUMPY.get(np.dtype(dtype))
+    if found is None:
+        names = ", ".join(t.name for t in ALL_DTYPES)
+        raise DTypeError(
+            explain(
+                f"no tensor type for NumPy's {np.dtype(dtype)}",
+                expected=names,
+                try_="array.astype(np.float32) or another of these types",
+            )
+        )
+    return found
+
+
+def of_scalar(value: Scalar) -> DType:
+    """The default type of a Python number: bool, int64 or float32."""
+    return _BY_PYTHON[type(value)] if type(value) in _BY_PYTHON else of_scalar(value.item())
+
+
+@lru_cache(maxsize=None)
+def promote(a: DType, b: DType) -> DType:
+    """The common type of two tensors of equal standing, as PyTorch has it.
+
+    >>> promote(int64, float32)
+    zincir.float32
+    """
+    if a is b:
+        return a
+    if a.category != b.category:
+        return a if a.category > b.category else b
+    if {a, b} == {uint8, int32}:
+        return int32
+    return a if _RANK[a] > _RANK[b] else b
+
+
+def result_type(*operands: tuple[DType, int]) -> DType:
+    """The common type of operands given as (dtype, standing).
+
+    Standing is 2 for tensors with dimensions, 1 for 0-dimensional tensors, 0 for Python numbers.
+    A lower standing takes part only when its category (bool, int, float) is higher, as in
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc.
+    """
+    best: DType | None = None
+    for standing in (2, 1, 0):
+        group: DType | None = None
+        for dtype, own in operands:
+            if own == standing:
+                group = dtype if group is None else promote(group, dtype)
+        if group is None:
+            continue
+        if best is None:
+            best = group
+        elif group.category > best.category:
+            best = promote(best, group)
+    assert best is not None
+    return best
+
+
+@lru_cache(maxsize=8192)
+def broadcast(*shapes: Shape) -> Shape:
+    """The common shape of operands under NumPy's broadcasting rules.
+
+    >>> broadcast((3, 1), (4,))
+    (3, 4)
+    """
+    ndim = max(map(len, shapes), default=0)
+    out: list[int] = []
+    for axis in range(-ndim, 0):
+        sizes = {s[axis] for s in shapes if len(s) >= -axis}
+        sizes.discard(1)
+        if len(sizes) > 1:
+            raise ShapeError(" and ".join(map(str, shapes)))
+        out.append(sizes.pop() if sizes else 1)
+    return tuple(out)
+
+
+def size(shape: Shape) -> int:
+    """The number of elements."""
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+def contiguous_strides(shape: Shape) -> tuple[int, ...]:
+    """Row-major strides, in elements.
+
+    >>> contiguous_strides((2, 3, 4))
+    (12, 4, 1)
+    """
+    strides: list[int] = []
+    step = 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
