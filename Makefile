@@ -1,0 +1,64 @@
+# Everything runs from a fresh clone with Python 3.11+ and make:
+#
+#   make demo            train a network on real digits and watch its gradients
+#   make test            format, lint and types, then the whole test suite
+#   make test TORCH=1    the same, with the comparisons against PyTorch
+#   make bench           speed against PyTorch and JAX; writes out/bench-*.json
+#   make check           what is quick: format, lint, types, architecture
+#   make format          let ruff rewrite what `make check` complains about
+#
+# Stamp files in .venv remember what is installed: the second run installs nothing.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+TORCH_VERSION := torch==2.13.0
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test bench check lint types architecture format clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo
+	$(PY) -m zincir.demo
+
+test: lint types $(if $(TORCH),$(VENV)/.torch)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.bench $(VENV)/.torch
+	$(PY) -m benchmarks $(BENCH_ARGS)
+
+check: lint types architecture
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.test
+	$(BIN)/pyright --pythonpath $(PY)
+
+architecture: $(VENV)/.test
+	$(PY) -m pytest -q tests/architecture
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist out .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zincir needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo $(VENV)/.test $(VENV)/.bench: $(VENV)/.%: pyproject.toml | $(PY)
+	$(PIP) install -e '.[$*]'
+	touch $@
+
+$(VENV)/.torch: | $(PY)
+	$(PIP) install '$(TORCH_VERSION)'
+	touch $@
