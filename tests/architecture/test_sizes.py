@@ -1,0 +1,109 @@
+"""Files and functions stay small enough to be read in one sitting."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "zincir"
+
+FILE_LINES = 600  # aim for 80 to 250; explain yourself at 400
+FUNCTION_LINES = 60  # aim for 25
+PUBLIC_METHODS = 15
+
+# Larger ones, each with the reason. Paths are relative to src/zincir.
+LONG_FILES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {}  # "graph/walk.py:toposort": "why"
+WIDE_CLASSES = {
+    "tensor.py:Tensor": "PyTorch's methods, one line each",
+    "compile/builder.py:Builder": "one method for each instruction, one line each",
+}
+
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
+
+FILES = sorted(p.relative_to(SRC).as_posix() for p in SRC.rglob("*.py"))
+
+
+def definitions(source: str) -> Iterator[tuple[str, ast.AST]]:
+    """Every function and class with its qualified name, nested ones included."""
+
+    def walk(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield prefix + child.name, child
+                yield from walk(child, f"{prefix}{child.name}.")
+            else:
+                yield from walk(child, prefix)
+
+    yield from walk(ast.parse(source), "")
+
+
+def code_lines(node: ast.AST) -> int:
+    """Lines of a function without its docstring: explaining is not what makes it long."""
+    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    assert node.end_lineno is not None
+    lines = node.end_lineno - node.lineno + 1
+    first = node.body[0]
+    if ast.get_docstring(node) is not None and first.end_lineno is not None:
+        lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+def public_methods(node: ast.ClassDef) -> int:
+    return sum(
+        isinstance(item, ast.FunctionDef) and not item.name.startswith("_") for item in node.body
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file(name: str) -> None:
+    lines = len((SRC / name).read_text("utf-8").splitlines())
+    if name in LONG_FILES:
+        assert lines > FILE_LINES, f"{name} is short again: take it out of LONG_FILES"
+    else:
+        assert lines <= FILE_LINES, f"{lines} lines: split it, or say why in LONG_FILES"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_functions(name: str) -> None:
+    long = {
+        f"{name}:{function}": code_lines(node)
+        for function, node in definitions((SRC / name).read_text("utf-8"))
+        if not isinstance(node, ast.ClassDef) and code_lines(node) > FUNCTION_LINES
+    }
+    unexplained = {key: lines for key, lines in long.items() if key not in LONG_FUNCTIONS}
+    assert not unexplained, "split them, or say why in LONG_FUNCTIONS"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_classes(name: str) -> None:
+    wide = {
+        f"{name}:{cls}": public_methods(node)
+        for cls, node in definitions((SRC / name).read_text("utf-8"))
+        if isinstance(node, ast.ClassDef) and public_methods(node) > PUBLIC_METHODS
+    }
+    unexplained = {key: count for key, count in wide.items() if key not in WIDE_CLASSES}
+    assert not unexplained, "split them, or say why in WIDE_CLASSES"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_named_after_what_it_holds(name: str) -> None:
+    assert not FORBIDDEN_NAMES & set(Path(name).with_suffix("").parts)
+
+
+def test_exceptions_name_what_exists() -> None:
+    for key in [*LONG_FILES, *LONG_FUNCTIONS]:
+        assert key.split(":")[0] in FILES, f"{key} is gone: take it out"
+
+
+def test_the_measures_measure() -> None:
+    source = (
+        'class A:\n    def f(self):\n        """Doc.\n\n        More.\n        """\n        x = 1\n'
+    )
+    found = dict(definitions(source))
+    assert set(found) == {"A", "A.f"}
+    assert code_lines(found["A.f"]) == 2
+    assert isinstance(found["A"], ast.ClassDef)
+    assert public_methods(found["A"]) == 1
