@@ -1,0 +1,115 @@
+"""Reverse mode: from a graph, the graph of its gradients.
+
+The engine only walks. Each primitive's rule says how a gradient passes through it, and is written
+with primitives, so the result is a graph like any other: it can be compiled, printed, and
+differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from zincir.errors import GradientError, explain
+from zincir.graph.node import MODE, Node, describe
+from zincir.graph.walk import toposort
+from zincir.ops.movement import sum_to
+from zincir.ops.source import variable_p
+
+Hook = Callable[[Node, Node], Node]
+
+
+def grad(
+    seeds: Mapping[Node, Node],
+    wrt: Sequence[Node] | None,
+    *,
+    retain: bool,
+    hook: Hook | None = None,
+) -> dict[Node, Node]:
+    """Gradients of a weighted sum of outputs: `seeds` maps each output to its weight.
+
+    Args:
+        wrt: the nodes asked for; None means every variable and leaf that needs a gradient.
+        retain: whether another backward pass over the same nodes will be allowed.
+        hook: called with each node and its complete gradient; returns the gradient to pass on.
+
+    Raises:
+        GradientError: the graph was given up by an earlier pass, or a value that a rule looks at
+            was changed in place since.
+    """
+    order = toposort(seeds, lambda node: node.needs_grad)
+    if not retain:
+        _refuse_freed(order)
+    wanted = set(wrt) if wrt is not None else None
+    pending: dict[Node, Node] = dict(seeds)
+    found: dict[Node, Node] = {}
+    before = MODE.origin
+    try:
+        for node in reversed(order):
+            g = pending.pop(node, None)
+            if g is None:
+                continue
+            MODE.origin = node.origin
+            if hook is not None:
+                g = hook(node, g)
+            if wanted is None:
+                if not node.inputs or node.op is variable_p:
+                    found[node] = g
+            elif node in wanted:
+                found[node] = g
+            if node.inputs and node.op.vjp is not None and not (
+                node.op is variable_p and not node.inputs[0].needs_grad
+            ):
+                _through(node, g, pending)
+            if not retain and node.op.saves and node.inputs:
+                node.freed = True
+    finally:
+        MODE.origin = before
+    return found
+
+
+def _through(node: Node, g: Node, pending: dict[Node, Node]) -> None:
+    if node.freed and node.op.saves:
+        _refuse_freed([node])
+    rule = node.op.vjp
+    assert rule is not None
+    gradients = rule(g, node, *node.inputs, *node.attrs)
+    if not isinstance(gradients, tuple):
+        gradients = (gradients,)
+    for x, gx in zip(node.inputs, gradients, strict=False):
+        if gx is None or not x.needs_grad:
+            continue
+        if gx.shape != x.shape:
+            gx = sum_to(gx, x.shape)
+        already = pending.get(x)
+        pending[x] = gx if already is None else already + gx
+    _refuse_changed(node, g, gradients)
+
+
+def _refuse_changed(node: Node, g: Node, gradients: Sequence[Node | None]) -> None:
+    changed = [x for x in (node, *node.inputs) if x.superseded is not None]
+    if not changed or not node.op.saves:
+        return
+    used = {n for root in gradients if root is not None for n in toposort([root], g.__ne__)}
+    for x in changed:
+        if x in used:
+            raise GradientError(
+                explain(
+                    f"backward: {node.op.name} needs a tensor that was changed in place since",
+                    where=describe(node.origin),
+                    expected=f"the {x.dtype.name}{list(x.shape)} tensor as it was then",
+                    got=f"a change in place at {describe(x.superseded or x.origin)}",
+                    try_="change a copy (x.clone()), or write x = x + ... instead of x += ...",
+                )
+            )
+
+
+def _refuse_freed(nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        if node.freed:
+            raise GradientError(
+                explain(
+                    "backward: this graph was used by an earlier backward pass and given up",
+                    where=describe(node.origin),
+                    try_="backward(retain_graph=True) on the first pass, or compute the loss again",
+                )
+            )

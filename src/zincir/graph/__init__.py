@@ -1,0 +1,1 @@
+"""What is computed, as data: primitives, nodes, and the walks over them."""

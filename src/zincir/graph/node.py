@@ -1,0 +1,151 @@
+"""The graph's nodes, and the one function that makes them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from zincir.errors import ShapeError, ZincirError, explain
+from zincir.graph.primitive import Attr, Operand, Primitive, Spec
+from zincir.types import DType, Shape
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+Origin: TypeAlias = tuple[str, int, str]
+"""The user's file and line that made a node, and the path of the layer it was made in."""
+
+
+class Mode(threading.local):
+    """What new nodes take from their surroundings; one per thread."""
+
+    grad: bool = True
+    """Whether nodes made now take part in gradients (`no_grad` turns it off)."""
+    origin: Origin | None = None
+    """When set, new nodes get this origin: gradients point at the forward line."""
+    layer: str = ""
+    """The path of the layer that is running, such as `model.0.fc`."""
+
+
+MODE = Mode()
+
+
+class Node(Operand):
+    """One value in the graph: how it is computed, its shape and type, and where it was written.
+
+    Everything but `value`, `superseded` and `freed` is fixed when the node is made.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "attrs",
+        "dtype",
+        "freed",
+        "inputs",
+        "needs_grad",
+        "op",
+        "origin",
+        "owner",
+        "shape",
+        "superseded",
+        "value",
+    )
+
+    op: Primitive
+    inputs: tuple[Node, ...]
+    attrs: tuple[Attr, ...]
+
+    def __init__(
+        self,
+        op: Primitive,
+        inputs: tuple[Node, ...],
+        attrs: tuple[Attr, ...],
+        spec: Spec,
+        needs_grad: bool,
+        origin: Origin,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.attrs = attrs
+        self.shape, self.dtype = spec
+        self.needs_grad = needs_grad
+        self.origin = origin
+        self.value: Any = None
+        """The buffer that holds the value, once it is known."""
+        self.owner: Any = None
+        """For a variable: a weak reference to the tensor that collects its gradient."""
+        self.superseded: Origin | None = None
+        """Where the tensor that held this node was changed in place, if it was."""
+        self.freed = False
+        """Whether a backward pass gave up what it had saved here."""
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name} {self.dtype.name}{list(self.shape)}>"
+
+
+_specs: dict[tuple[Any, ...], Spec] = {}
+
+
+def apply(op: Primitive, *inputs: Node, attrs: tuple[Attr, ...] = ()) -> Node:
+    """A new node for `op`; its shape rule runs now, so that errors are raised at the user's line."""
+    key = (op, attrs, *[(n.shape, n.dtype) for n in inputs])
+    spec = _specs.get(key)
+    if spec is None:
+        spec = _infer(op, inputs, attrs)
+        if len(_specs) > 50_000:
+            _specs.clear()
+        _specs[key] = spec
+    mode = MODE
+    needs_grad = False
+    if mode.grad and op.vjp is not None:
+        for n in inputs:
+            if n.needs_grad:
+                needs_grad = spec[1].category == 2
+                break
+    return Node(op, inputs, attrs, spec, needs_grad, mode.origin or here())
+
+
+def _infer(op: Primitive, inputs: tuple[Node, ...], attrs: tuple[Attr, ...]) -> Spec:
+    try:
+        return op.infer(*[(n.shape, n.dtype) for n in inputs], *attrs)
+    except ZincirError as error:
+        got = ", ".join(f"{n.shape} {n.dtype.name}" for n in inputs)
+        what = str(error) if isinstance(error, ShapeError) else f"{error}"
+        raise type(error)(
+            explain(f"{op.name}: {what}", where=describe(MODE.origin or here()), got=got)
+        ) from None
+
+
+def here() -> Origin:
+    """The innermost line of code outside this package that is running now."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(_PACKAGE):
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno, MODE.layer)
+
+
+def describe(origin: Origin) -> str:
+    """`layer (file:line)`, as messages show it."""
+    path, line, layer = origin
+    place = f"{os.path.relpath(path) if path.startswith(os.getcwd()) else path}:{line}"
+    return f"{layer} ({place})" if layer else place
+
+
+@contextmanager
+def grad_mode(enabled: bool) -> Iterator[None]:
+    """Turn the recording of gradients on or off for the nodes made inside."""
+    before = MODE.grad
+    MODE.grad = enabled
+    try:
+        yield
+    finally:
+        MODE.grad = before

@@ -1,0 +1,117 @@
+"""What a primitive is: one record that carries every rule of one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+from zincir.types import DType, Shape
+
+Attr: TypeAlias = Any
+Spec: TypeAlias = tuple[Shape, DType]
+
+
+class Kind(Enum):
+    """How the compiler treats a primitive. It looks at nothing else but the rules themselves."""
+
+    SOURCE = "a value that comes from outside, or a constant"
+    POINTWISE = "each element from the elements at the same (broadcast) place"
+    INDEXED = "each element from its own place's number: iota, random numbers"
+    ALIAS = "the input itself, under another name in the graph of gradients"
+    VIEW = "a rearrangement of indices: no arithmetic, no copy"
+    REDUCTION = "axes folded into one element; they stay, with size 1"
+    CONTRACTION = "a sum of products: matmul"
+    TAKE = "rows picked by an integer tensor"
+    SCATTER = "rows written or added by an integer tensor"
+    ASSEMBLY = "an output put together from regions"
+    HOST = "the NumPy twin is run as it is"
+
+
+class Operand:
+    """The arithmetic that gradient rules may use: every graph node has it.
+
+    The operations themselves are filled in by `zincir.ops`, one level above.
+    """
+
+    __slots__ = ()
+    shape: Shape
+    dtype: DType
+
+    def __add__(self, other: Any) -> Any:
+        return OPERATORS["add"](self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return OPERATORS["add"](other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return OPERATORS["sub"](self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return OPERATORS["sub"](other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return OPERATORS["mul"](self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return OPERATORS["mul"](other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return OPERATORS["div"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return OPERATORS["div"](other, self)
+
+    def __neg__(self) -> Any:
+        return OPERATORS["neg"](self)
+
+
+OPERATORS: dict[str, Callable[..., Any]] = {}
+"""The functions behind `Operand`'s operators, by name."""
+
+Sampler: TypeAlias = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Primitive:
+    """One operation of the graph, whole.
+
+    Rules take the operation's inputs first and its attributes after them:
+    `infer(*specs, *attrs) -> (shape, dtype)`, `numpy(*arrays, *attrs) -> array`,
+    `vjp(g, y, *inputs, *attrs) -> gradient(s)`, `lower(builder, *values) -> value`.
+    """
+
+    name: str
+    kind: Kind
+    infer: Callable[..., Spec]
+    numpy: Callable[..., Any]
+    vjp: Callable[..., Any] | None = None
+    """None when no gradient flows through. Entries of a returned tuple may be None too."""
+    lower: Callable[..., Any] | None = None
+    attrs: tuple[str, ...] = ()
+    doc: str = ""
+    domain: tuple[Sampler, ...] = ((-2.0, 2.0),)
+    """For each input, the range in which its derivative exists; the last one repeats."""
+    saves: bool = True
+    """Whether the gradient rule looks at the values of inputs or output."""
+    expensive: bool = False
+    """Whether computing it twice costs more than storing it once."""
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    """The input types a conformance test tries."""
+    writes: Callable[..., Any] | None = field(default=None)
+    """ASSEMBLY only: the regions, as (input number, starts, steps, sizes) in order of writing."""
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+REGISTRY: dict[str, Primitive] = {}
+
+
+def register(primitive: Primitive) -> Primitive:
+    """Add a primitive to the registry; a name can be taken once."""
+    if primitive.name in REGISTRY:
+        raise ValueError(f"primitive {primitive.name} is declared twice")
+    REGISTRY[primitive.name] = primitive
+    return primitive

@@ -1,0 +1,28 @@
+"""Every node obeys its primitive: run after each pass when verification is on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zincir.errors import CompileError, explain
+from zincir.graph.node import Node, describe
+from zincir.graph.walk import toposort
+
+
+def verify(roots: Iterable[Node], during: str) -> None:
+    """Check shapes and types of all nodes above `roots` against the primitives' own rules.
+
+    Raises:
+        CompileError: names the node, where it came from and the pass that left it so.
+    """
+    for node in toposort(roots):
+        expected = node.op.infer(*[(n.shape, n.dtype) for n in node.inputs], *node.attrs)
+        if expected != (node.shape, node.dtype):
+            raise CompileError(
+                explain(
+                    f"{during} left an invalid node: {node!r}",
+                    where=describe(node.origin),
+                    expected=f"{expected[1].name}{list(expected[0])}",
+                    got=f"{node.dtype.name}{list(node.shape)}",
+                )
+            )

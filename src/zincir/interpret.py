@@ -1,0 +1,61 @@
+"""Runs a graph with each primitive's NumPy twin: slow, obvious, and the oracle of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from zincir.graph.node import Node
+from zincir.graph.walk import toposort
+from zincir.types import DType, float32, float64
+
+Watcher = Callable[[Node, Any], None]
+
+
+def interpret(
+    roots: Iterable[Node],
+    values: Mapping[Node, Any] | None = None,
+    *,
+    double: bool = False,
+    watch: Watcher | None = None,
+) -> list[Any]:
+    """The values of `roots` as NumPy arrays.
+
+    Args:
+        values: arrays for nodes (leaves, usually) that have none of their own.
+        double: compute every float32 in float64.
+        watch: called with each node and its value, in order of computation.
+    """
+    roots = list(roots)
+    known: dict[Node, Any] = {}
+    given = values or {}
+    for node in toposort(roots, lambda n: True):
+        if node in given:
+            value = np.asarray(given[node])
+        elif node.value is not None:
+            value = node.value.array
+        else:
+            value = _run(node, [known[n] for n in node.inputs], double)
+        known[node] = _widen(value, double)
+        if watch is not None:
+            watch(node, known[node])
+    return [known[root] for root in roots]
+
+
+def _run(node: Node, inputs: list[Any], double: bool) -> Any:
+    attrs = tuple(
+        float64 if double and attr is float32 and isinstance(attr, DType) else attr
+        for attr in node.attrs
+    )
+    value = np.asarray(node.op.numpy(*inputs, *attrs))
+    if value.shape != node.shape:
+        value = np.broadcast_to(value, node.shape)
+    if not double and value.dtype != node.dtype.numpy:
+        value = value.astype(node.dtype.numpy)
+    return value
+
+
+def _widen(value: Any, double: bool) -> Any:
+    return value.astype(np.float64) if double and value.dtype == np.float32 else value

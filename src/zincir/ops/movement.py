@@ -1,0 +1,254 @@
+"""Rearrangements: views that cost nothing, and outputs put together from regions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zincir.errors import ShapeError
+from zincir.graph.node import Node, apply
+from zincir.graph.primitive import Kind, Primitive, Spec, register
+from zincir.ops.source import const
+from zincir.types import Shape, broadcast, size
+
+
+def _reshape_spec(x: Spec, shape: Shape) -> Spec:
+    if size(x[0]) != size(shape):
+        raise ShapeError(f"cannot give {x[0]} ({size(x[0])} elements) the shape {shape}")
+    return shape, x[1]
+
+
+reshape_p = register(
+    Primitive(
+        "reshape",
+        Kind.VIEW,
+        doc="The same elements, in row-major order, under another shape.",
+        infer=_reshape_spec,
+        numpy=lambda x, shape: x.reshape(shape),
+        vjp=lambda g, y, x, shape: reshape(g, x.shape),
+        attrs=("shape",),
+        saves=False,
+    )
+)
+
+
+def _permute_spec(x: Spec, axes: tuple[int, ...]) -> Spec:
+    if sorted(axes) != list(range(len(x[0]))):
+        raise ShapeError(f"{axes} does not name each of the {len(x[0])} axes once")
+    return tuple(x[0][a] for a in axes), x[1]
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+permute_p = register(
+    Primitive(
+        "permute",
+        Kind.VIEW,
+        doc="Axes in another order.",
+        infer=_permute_spec,
+        numpy=lambda x, axes: x.transpose(axes),
+        vjp=lambda g, y, x, axes: permute(g, _inverse(axes)),
+        attrs=("axes",),
+        saves=False,
+    )
+)
+
+
+def _expand_spec(x: Spec, shape: Shape) -> Spec:
+    padded = (1,) * (len(shape) - len(x[0])) + x[0]
+    if len(padded) != len(shape) or any(a not in (1, b) for a, b in zip(padded, shape, strict=True)):
+        raise ShapeError(f"{x[0]} cannot be expanded to {shape}")
+    return shape, x[1]
+
+
+expand_p = register(
+    Primitive(
+        "expand",
+        Kind.VIEW,
+        doc="Axes of size 1 (and new leading ones) repeated.",
+        infer=_expand_spec,
+        numpy=lambda x, shape: np.broadcast_to(x, shape),
+        vjp=lambda g, y, x, shape: sum_to(g, x.shape),
+        attrs=("shape",),
+        saves=False,
+    )
+)
+
+Range = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""starts, steps and sizes along each axis."""
+
+
+def _indices(starts: Any, steps: Any, sizes: Any) -> tuple[Any, ...]:
+    axes = zip(starts, steps, sizes, strict=True)
+    return np.ix_(*[start + step * np.arange(n) for start, step, n in axes])
+
+
+slice_p = register(
+    Primitive(
+        "slice",
+        Kind.VIEW,
+        doc="Every step-th element from a start, along each axis; steps may be negative.",
+        infer=lambda x, starts, steps, sizes: (sizes, x[1]),
+        numpy=lambda x, starts, steps, sizes: x[_indices(starts, steps, sizes)] if sizes else x,
+        vjp=lambda g, y, x, starts, steps, sizes: update(
+            expand(const(0, g.dtype), x.shape), g, starts, steps
+        ),
+        attrs=("starts", "steps", "sizes"),
+        saves=False,
+    )
+)
+
+
+def _update_numpy(base: Any, x: Any, starts: Any, steps: Any) -> Any:
+    out = np.array(base)
+    if x.ndim:
+        out[_indices(starts, steps, x.shape)] = x
+    else:
+        out[...] = x
+    return out
+
+
+update_p = register(
+    Primitive(
+        "update",
+        Kind.ASSEMBLY,
+        doc="`base` with the region that slice(starts, steps, x.shape) would read replaced by x.",
+        infer=lambda base, x, starts, steps: base,
+        numpy=_update_numpy,
+        vjp=lambda g, y, base, x, starts, steps: (
+            update(g, expand(const(0, g.dtype), x.shape), starts, steps)
+            if base.needs_grad
+            else None,
+            slice_(g, starts, steps, x.shape) if x.needs_grad else None,
+        ),
+        writes=lambda base, x, starts, steps: [
+            (0, (0,) * base.ndim, (1,) * base.ndim, base.shape),
+            (1, starts, steps, x.shape),
+        ],
+        attrs=("starts", "steps"),
+        saves=False,
+    )
+)
+
+
+def _cat_spec(*args: Any) -> Spec:
+    specs, axis = args[:-1], args[-1]
+    first, dtype = specs[0]
+    for shape, _ in specs[1:]:
+        if shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+            raise ShapeError(f"shapes {first} and {shape} differ outside of axis {axis}")
+    total = sum(shape[axis] for shape, _ in specs)
+    return (*first[:axis], total, *first[axis + 1 :]), dtype
+
+
+def _cat_regions(*args: Any) -> list[tuple[int, Shape, Shape, Shape]]:
+    xs, axis = args[:-1], args[-1]
+    regions: list[tuple[int, Shape, Shape, Shape]] = []
+    at = 0
+    for number, x in enumerate(xs):
+        start = tuple(at if i == axis else 0 for i in range(x.ndim))
+        regions.append((number, start, (1,) * x.ndim, x.shape))
+        at += x.shape[axis]
+    return regions
+
+
+def _cat_vjp(g: Node, y: Node, *args: Any) -> tuple[Node, ...]:
+    return tuple(slice_(g, starts, steps, sizes) for _, starts, steps, sizes in _cat_regions(*args))
+
+
+cat_p = register(
+    Primitive(
+        "cat",
+        Kind.ASSEMBLY,
+        doc="Inputs one after the other along `axis`.",
+        infer=_cat_spec,
+        numpy=lambda *args: np.concatenate(args[:-1], args[-1]),
+        vjp=_cat_vjp,
+        writes=_cat_regions,
+        attrs=("axis",),
+        saves=False,
+    )
+)
+
+
+def reshape(x: Node, shape: Shape) -> Node:
+    return x if x.shape == shape else apply(reshape_p, x, attrs=(shape,))
+
+
+def permute(x: Node, axes: tuple[int, ...]) -> Node:
+    return x if axes == tuple(range(x.ndim)) else apply(permute_p, x, attrs=(axes,))
+
+
+def swap_last(x: Node) -> Node:
+    """The transpose of the last two axes."""
+    return permute(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def expand(x: Node, shape: Shape) -> Node:
+    return x if x.shape == shape else apply(expand_p, x, attrs=(shape,))
+
+
+def slice_(x: Node, starts: Shape, steps: Shape, sizes: Shape) -> Node:
+    if sizes == x.shape and not any(starts) and all(s == 1 for s in steps):
+        return x
+    return apply(slice_p, x, attrs=(starts, steps, sizes))
+
+
+def update(base: Node, x: Node, starts: Shape, steps: Shape) -> Node:
+    return apply(update_p, base, x, attrs=(starts, steps))
+
+
+def cat(xs: list[Node], axis: int) -> Node:
+    return xs[0] if len(xs) == 1 else apply(cat_p, *xs, attrs=(axis,))
+
+
+def flip(x: Node, axes: tuple[int, ...]) -> Node:
+    starts = tuple(n - 1 if i in axes else 0 for i, n in enumerate(x.shape))
+    return slice_(x, starts, tuple(-1 if i in axes else 1 for i in range(x.ndim)), x.shape)
+
+
+def pad(x: Node, before: Shape, after: Shape, value: float = 0.0) -> Node:
+    """`x` with a border of `value`."""
+    shape = tuple(b + n + a for b, n, a in zip(before, x.shape, after, strict=True))
+    return update(expand(const(value, x.dtype), shape), x, before, (1,) * x.ndim)
+
+
+def sum_to(g: Node, shape: Shape) -> Node:
+    """Undo broadcasting: `g` summed over the axes along which `shape` was repeated."""
+    from_right = len(g.shape) - len(shape)
+    axes = tuple(range(from_right)) + tuple(
+        i + from_right for i, n in enumerate(shape) if n == 1 and g.shape[i + from_right] != 1
+    )
+    return reshape(sum_(g, axes), shape) if axes or from_right else g
+
+
+def broadcast_to_common(*xs: Node) -> list[Node]:
+    shape = broadcast(*[x.shape for x in xs])
+    return [expand(x, shape) for x in xs]
+
+
+def reduce_spec(x: Spec, axes: tuple[int, ...]) -> Spec:
+    return tuple(1 if i in axes else n for i, n in enumerate(x[0])), x[1]
+
+
+sum_p = register(
+    Primitive(
+        "sum",
+        Kind.REDUCTION,
+        doc="The sum along `axes`, which stay with size 1.",
+        infer=reduce_spec,
+        numpy=lambda x, axes: np.sum(x, axes, keepdims=True, dtype=x.dtype),
+        vjp=lambda g, y, x, axes: expand(g, x.shape),
+        lower=lambda b: b.reduction("add", 0.0),
+        attrs=("axes",),
+        saves=False,
+        dtypes=("float32", "float64", "int64", "int32"),
+    )
+)
+
+
+def sum_(x: Node, axes: tuple[int, ...]) -> Node:
+    return apply(sum_p, x, attrs=(axes,)) if axes else x

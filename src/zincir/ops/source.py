@@ -1,0 +1,113 @@
+"""Where values come from: leaves, constants, names in the gradient graph, counters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zincir.graph.node import MODE, Node, apply, here
+from zincir.graph.primitive import Kind, Primitive, Spec, register
+from zincir.types import DType, Scalar, Shape, contiguous_strides
+
+leaf_p = register(
+    Primitive(
+        "leaf",
+        Kind.SOURCE,
+        doc="A value that exists already: a parameter, data, the result of an earlier program.",
+        infer=lambda shape, dtype: (shape, dtype),
+        numpy=lambda shape, dtype: None,
+        attrs=("shape", "dtype"),
+    )
+)
+
+const_p = register(
+    Primitive(
+        "const",
+        Kind.SOURCE,
+        doc="A number known when the graph is made.",
+        infer=lambda value, dtype: ((), dtype),
+        numpy=lambda value, dtype: np.asarray(value, dtype.numpy),
+        attrs=("value", "dtype"),
+    )
+)
+
+
+def _same(spec: Spec, *_: object) -> Spec:
+    return spec
+
+
+variable_p = register(
+    Primitive(
+        "variable",
+        Kind.ALIAS,
+        doc="The input under a name of its own, where gradients are collected.",
+        infer=_same,
+        numpy=lambda x: x,
+        vjp=lambda g, y, x: g,
+        saves=False,
+    )
+)
+
+detach_p = register(
+    Primitive(
+        "detach",
+        Kind.ALIAS,
+        doc="The input, with no gradient flowing to it.",
+        infer=_same,
+        numpy=lambda x: x,
+        saves=False,
+    )
+)
+
+iota_p = register(
+    Primitive(
+        "iota",
+        Kind.INDEXED,
+        doc="Each element is its own index along `axis`.",
+        infer=lambda shape, axis, dtype: (shape, dtype),
+        numpy=lambda shape, axis, dtype: np.broadcast_to(
+            np.arange(shape[axis], dtype=dtype.numpy).reshape(
+                [-1 if i == axis else 1 for i in range(len(shape))]
+            ),
+            shape,
+        ),
+        lower=lambda b, position, dtype: b.convert_to(position, dtype),
+        attrs=("shape", "axis", "dtype"),
+    )
+)
+
+
+def leaf(shape: Shape, dtype: DType, needs_grad: bool = False) -> Node:
+    """A new leaf, still without a value."""
+    return Node(leaf_p, (), (shape, dtype), (shape, dtype), needs_grad, MODE.origin or here())
+
+
+def const(value: Scalar, dtype: DType) -> Node:
+    """A 0-dimensional constant."""
+    return Node(const_p, (), (value, dtype), ((), dtype), False, MODE.origin or _NOWHERE)
+
+
+_NOWHERE = ("", 0, "")
+
+
+def variable(x: Node) -> Node:
+    """A new name for `x` in the graph of gradients; never merged with another."""
+    node = apply(variable_p, x)
+    node.needs_grad = True
+    return node
+
+
+def detach(x: Node) -> Node:
+    """`x` as a constant of differentiation."""
+    return apply(detach_p, x) if x.needs_grad else x
+
+
+def iota(shape: Shape, axis: int, dtype: DType) -> Node:
+    """The index along `axis` of every element."""
+    return apply(iota_p, attrs=(shape, axis, dtype))
+
+
+def position_strides(node: Node) -> tuple[int, ...]:
+    """How an INDEXED node's number depends on each coordinate."""
+    if node.op is iota_p:
+        return tuple(int(i == node.attrs[1]) for i in range(len(node.shape)))
+    return contiguous_strides(node.shape)

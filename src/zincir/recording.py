@@ -1,0 +1,76 @@
+"""What a function does to the world around it, noted while it is recorded.
+
+`zincir.compile` runs a function once with recording on. Whatever must happen again at each replay
+passes through here: numbers that change from call to call (`live`), and tensors that are changed
+in place (`note_change`). Looking at a value while recording is an error (`refuse_to_look`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zincir.errors import TraceError, explain
+from zincir.graph.node import Node, describe, here
+from zincir.ops.source import leaf
+from zincir.runtime.buffer import Buffer
+from zincir.types import DType, Shape
+
+
+class Recording:
+    """Everything noted during one recording."""
+
+    def __init__(self) -> None:
+        self.live: list[tuple[Node, Callable[[], Any]]] = []
+        """Leaves whose values come from a function that is called again before each replay."""
+        self.changed: dict[int, tuple[Any, Node]] = {}
+        """Tensors changed in place (by id), with the nodes they held before."""
+
+
+class _Current(threading.local):
+    recording: Recording | None = None
+
+
+CURRENT = _Current()
+
+
+def live(getter: Callable[[], Any], shape: Shape, dtype: DType) -> Node:
+    """A leaf with the value `getter()`: an input of the program, never a constant of it.
+
+    At each replay of a recorded function the getters are called again, in the same order.
+    """
+    node = leaf(shape, dtype)
+    node.value = Buffer(np.asarray(getter(), dtype.numpy).reshape(shape))
+    if CURRENT.recording is not None:
+        CURRENT.recording.live.append((node, getter))
+    return node
+
+
+def note_change(tensor: Any, before: Node) -> None:
+    """Note that `tensor`, which held `before`, is being changed in place."""
+    recording = CURRENT.recording
+    if recording is not None:
+        recording.changed.setdefault(id(tensor), (tensor, before))
+
+
+def refuse_to_look(what: str, node: Node) -> None:
+    """Raise if a function is being recorded: its values do not exist yet.
+
+    Raises:
+        TraceError: always, while recording.
+    """
+    if CURRENT.recording is not None:
+        raise TraceError(
+            explain(
+                f"{what}: a function wrapped by zincir.compile cannot look at a value",
+                where=describe(here()),
+                expected="operations on tensors only, the same ones at every call",
+                got=f"{node.op.name} {node.dtype.name}{list(node.shape)}, made at "
+                f"{describe(node.origin)}",
+                try_="return the tensor and look at it after the call; "
+                "use zincir.where instead of a Python if",
+            )
+        )
