@@ -1,0 +1,12 @@
+"""Kernels laid out by hand."""
+
+from zincir.compile.kernels.gemm import gemm_module as gemm_module
+from zincir.compile.kernels.tiles import (
+    Gemm as Gemm,
+    GemmCall as GemmCall,
+    GemmPlan as GemmPlan,
+    Variant as Variant,
+    choose as choose,
+    plan as plan,
+    plan_variant as plan_variant,
+)
