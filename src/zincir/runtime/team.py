@@ -1,9 +1,14 @@
 """The team: threads that run a whole program in lock-step, one native call per run.
 
 A program is a table of records `[function, arguments, barrier_before, max_threads]` (int64 each).
-Every thread walks the table; threads beyond a record's `max_threads` skip it. A kernel is
-`void kernel(ptr arguments, i64 thread, i64 threads)`. Before records with a barrier all threads
-meet, and leave together when `status[0]` is no longer zero.
+A kernel is `void kernel(ptr arguments, i64 part, i64 parts)`. Records from one barrier to the next
+are a phase. A phase has as many parts as the team has threads; a part runs every record of its
+phase, except those with fewer `max_threads`. A phase begins when all parts of the one before are
+done and `status[0]` is still zero.
+
+Part `i` is for thread `i`. When that thread sleeps, or has lost its core to another program, a
+thread that is done takes the part over: no phase waits for a thread that has not begun. So a busy
+machine slows a program down, but does not bring it to a halt as a barrier of threads would.
 """
 
 from __future__ import annotations
@@ -20,17 +25,19 @@ from zincir.errors import ArgumentError, explain
 from zincir.runtime import cores, native
 from zincir.settings import MAX_THREADS
 
-# Waiting, in three stages: spin (tens of microseconds), give the core away, sleep.
-_SPINS = 1000
-_YIELDS = 200
+# Spins (some 40 ns each) until a waiting thread sleeps, and until it takes over parts of others.
+# It never yields: current Linux takes a whole time slice away from a thread that does.
+_SPINS = 2000
+_GRACE = 20
 
 # Layout of the shared memory in bytes; what different threads write is 128 bytes apart, because
-# processors fetch cache lines in pairs.
-_GENERATION, _VERDICT, _SLEEPERS = 128, 136, 144
-_TABLE, _COUNT, _STATUS, _THREADS, _QUIT = 256, 264, 272, 280, 288
+# processors fetch cache lines in pairs. At 0: parts of the phase that are done.
+_PHASE, _OVER, _SLEEPERS = 128, 132, 256
+_CURSOR, _END, _STATUS, _THREADS, _QUIT = 136, 144, 152, 160, 168
 _NO_STATUS = 384
-_SLOTS, _SLOT = 512, 128  # per worker: i32 job number, i32 asleep, i32 taken
-_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
+_SLOTS, _SLOT = 512, 128  # one for each thread, where its number of jobs is, and these
+_ASLEEP, _TAKEN, _CLAIM = 4, 8, 64
+_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
 
 
 def run(table: int, count: int, status: int, threads: int) -> None:
@@ -214,40 +221,41 @@ define internal void @leave(i64 %old) alwaysinline {
 
 
 def _system_ir(arch: str, system: str) -> str:
-    """Giving the core away, sleeping until a word changes, and waking who sleeps."""
+    """Sleeping until a word changes, and waking who sleeps."""
     if system == "linux" and arch in _FUTEX:
         # 128: FUTEX_WAIT_PRIVATE, 129: FUTEX_WAKE_PRIVATE.
+        call = f"%done = call i64 (i64, ...) @syscall(i64 {_FUTEX[arch]}, ptr %word"
         return f"""
-declare i32 @sched_yield()
 declare i64 @syscall(i64, ...)
-define internal void @yield() alwaysinline {{
-  %done = call i32 @sched_yield()
-  ret void
-}}
-define internal void @sleep(ptr %word, i32 %seen) noinline {{
-  %done = call i64 (i64, ...) @syscall(i64 {_FUTEX[arch]}, ptr %word, i64 128, i32 %seen, ptr null)
+define internal void @sleep(ptr %word, i32 %seen, i64 %round) noinline {{
+  {call}, i64 128, i32 %seen, ptr null)
   ret void
 }}
 define internal void @wake(ptr %word) noinline {{
-  %done = call i64 (i64, ...) @syscall(i64 {_FUTEX[arch]}, ptr %word, i64 129, i32 2147483647)
+  {call}, i64 129, i32 2147483647)
   ret void
 }}"""
     if system == "win32":
-        nap, yielding = "declare void @Sleep(i32)", "SwitchToThread"
-        rest = "call void @Sleep(i32 1)"
+        declarations = "declare void @Sleep(i32)\ndeclare i32 @SwitchToThread()"
+        give, nap = "%given = call i32 @SwitchToThread()", "call void @Sleep(i32 1)"
     else:
-        nap, yielding = "declare i32 @nanosleep(ptr, ptr)", "sched_yield"
-        rest = "%done = call i32 @nanosleep(ptr @nap, ptr null)"
+        declarations = """declare i32 @nanosleep(ptr, ptr)
+declare i32 @sched_yield()
+@nap = private constant [2 x i64] [i64 0, i64 200000]"""
+        give, nap = (
+            "%given = call i32 @sched_yield()",
+            "%d = call i32 @nanosleep(ptr @nap, ptr null)",
+        )
     return f"""
-@nap = private constant {{ i64, i64 }} {{ i64 0, i64 200000 }}
-{nap}
-declare i32 @{yielding}()
-define internal void @yield() alwaysinline {{
-  %done = call i32 @{yielding}()
+{declarations}
+define internal void @sleep(ptr %word, i32 %seen, i64 %round) noinline {{
+  %early = icmp ult i64 %round, 200
+  br i1 %early, label %give, label %nap
+give:
+  {give}
   ret void
-}}
-define internal void @sleep(ptr %word, i32 %seen) noinline {{
-  {rest}
+nap:
+  {nap}
   ret void
 }}
 define internal void @wake(ptr %word) noinline {{
@@ -269,26 +277,18 @@ spinning:
   call void @pause()
   %i1 = add i64 %i, 1
   %more = icmp ult i64 %i1, {_SPINS}
-  br i1 %more, label %spin, label %give
-give:
-  %j = phi i64 [0, %spinning], [%j1, %giving]
-  call void @yield()
-  %b = load atomic i32, ptr %word acquire, align 4
-  %same_b = icmp eq i32 %b, %seen
-  br i1 %same_b, label %giving, label %done
-giving:
-  %j1 = add i64 %j, 1
-  %more_b = icmp ult i64 %j1, {_YIELDS}
-  br i1 %more_b, label %give, label %rest
+  br i1 %more, label %spin, label %rest
 rest:
+  %round = phi i64 [0, %spinning], [%round1, %rest]
   %x = atomicrmw add ptr %asleep, i32 1 seq_cst
-  call void @sleep(ptr %word, i32 %seen)
+  call void @sleep(ptr %word, i32 %seen, i64 %round)
   %y = atomicrmw sub ptr %asleep, i32 1 seq_cst
+  %round1 = add i64 %round, 1
   %c = load atomic i32, ptr %word acquire, align 4
   %same_c = icmp eq i32 %c, %seen
   br i1 %same_c, label %rest, label %done
 done:
-  %now = phi i32 [%a, %spin], [%b, %give], [%c, %rest]
+  %now = phi i32 [%a, %spin], [%c, %rest]
   ret i32 %now
 }}
 
@@ -306,72 +306,163 @@ done:
   ret void
 }}
 
-; All meet; the last one reads the status for everybody.
-define internal i64 @meet(ptr %team, ptr %status, i64 %threads) noinline {{
-  %generation = getelementptr i8, ptr %team, i64 {_GENERATION}
-  %verdict = getelementptr i8, ptr %team, i64 {_VERDICT}
-  %asleep = getelementptr i8, ptr %team, i64 {_SLEEPERS}
-  %seen = load atomic i32, ptr %generation monotonic, align 4
-  %all = trunc i64 %threads to i32
-  %before = atomicrmw add ptr %team, i32 1 acq_rel
-  %arrived = add i32 %before, 1
-  %last = icmp eq i32 %arrived, %all
-  br i1 %last, label %open, label %wait
-open:
-  %found = load atomic i64, ptr %status monotonic, align 8
-  store i64 %found, ptr %verdict
-  store atomic i32 0, ptr %team monotonic, align 4
-  %next = add i32 %seen, 1
-  call void @announce(ptr %generation, i32 %next, ptr %asleep)
-  ret i64 %found
-wait:
-  %now = call i32 @await(ptr %generation, i32 %seen, ptr %asleep)
-  %said = load i64, ptr %verdict
-  ret i64 %said
+define internal ptr @slot(ptr %team, i64 %part) alwaysinline {{
+  %slots = getelementptr i8, ptr %team, i64 {_SLOTS}
+  %at = mul i64 %part, {_SLOT}
+  %slot = getelementptr i8, ptr %slots, i64 %at
+  ret ptr %slot
 }}
 
-define internal void @walk(ptr %team, ptr %table, i64 %count, ptr %status, i64 %me, i64 %threads) {{
-entry:
-  %alone = icmp eq i64 %threads, 1
-  %end = getelementptr {{i64, i64, i64, i64}}, ptr %table, i64 %count
-  br label %next
-next:
-  %record = phi ptr [%table, %entry], [%after, %advance]
+; The record a phase starts with: `end` when nothing is left or the status says stop.
+define internal ptr @entrance(ptr %record, ptr %end, ptr %status) alwaysinline {{
   %over = icmp eq ptr %record, %end
-  br i1 %over, label %done, label %begin
-begin:
+  br i1 %over, label %stop, label %look
+look:
   %meets_at = getelementptr i8, ptr %record, i64 16
   %meets = load i64, ptr %meets_at
   %free = icmp eq i64 %meets, 0
   br i1 %free, label %go, label %check
 check:
-  br i1 %alone, label %look, label %barrier
-look:
-  %mine = load i64, ptr %status
-  br label %judge
-barrier:
-  %ours = call i64 @meet(ptr %team, ptr %status, i64 %threads)
-  br label %judge
-judge:
-  %state = phi i64 [%mine, %look], [%ours, %barrier]
-  %stop = icmp ne i64 %state, 0
-  br i1 %stop, label %done, label %go
+  %state = load atomic i64, ptr %status monotonic, align 8
+  %fine = icmp eq i64 %state, 0
+  br i1 %fine, label %go, label %stop
 go:
+  ret ptr %record
+stop:
+  ret ptr %end
+}}
+
+; Part `part` of the phase that starts at `first`; gives the record the phase ends before.
+define internal ptr @phase(ptr %first, ptr %end, i64 %part, i64 %threads) noinline {{
+entry:
+  br label %go
+go:
+  %record = phi ptr [%first, %entry], [%after, %next]
   %most_at = getelementptr i8, ptr %record, i64 24
   %most = load i64, ptr %most_at
   %few = icmp slt i64 %most, %threads
   %n = select i1 %few, i64 %most, i64 %threads
-  %in = icmp slt i64 %me, %n
+  %in = icmp slt i64 %part, %n
   br i1 %in, label %work, label %advance
 work:
   %function = load ptr, ptr %record
   %args_at = getelementptr i8, ptr %record, i64 8
   %args = load ptr, ptr %args_at
-  call void %function(ptr %args, i64 %me, i64 %n)
+  call void %function(ptr %args, i64 %part, i64 %n)
   br label %advance
 advance:
   %after = getelementptr i8, ptr %record, i64 32
-  br label %next
+  %over = icmp eq ptr %after, %end
+  br i1 %over, label %done, label %next
+next:
+  %meets_at = getelementptr i8, ptr %after, i64 16
+  %meets = load i64, ptr %meets_at
+  %free = icmp eq i64 %meets, 0
+  br i1 %free, label %go, label %done
+done:
+  ret ptr %after
+}}
+
+; Take part `part` of phase `now`, unless somebody has; then run it, and if it was the last one,
+; open the next phase. A claim goes from now-1 to now, so that one for a phase long past fails, and
+; one that succeeds keeps the phase open while its fields are read.
+define internal i1 @take(ptr %team, i32 %now, i64 %part) noinline {{
+  %slot = call ptr @slot(ptr %team, i64 %part)
+  %claim = getelementptr i8, ptr %slot, i64 {_CLAIM}
+  %then = sub i32 %now, 1
+  %held = load atomic i32, ptr %claim monotonic, align 4
+  %open = icmp eq i32 %held, %then
+  br i1 %open, label %try, label %no
+try:
+  %swap = cmpxchg ptr %claim, i32 %then, i32 %now acq_rel monotonic
+  %mine = extractvalue {{i32, i1}} %swap, 1
+  br i1 %mine, label %run, label %no
+run:
+  %cursor_at = getelementptr i8, ptr %team, i64 {_CURSOR}
+  %end_at = getelementptr i8, ptr %team, i64 {_END}
+  %threads_at = getelementptr i8, ptr %team, i64 {_THREADS}
+  %status_at = getelementptr i8, ptr %team, i64 {_STATUS}
+  %first = load ptr, ptr %cursor_at
+  %end = load ptr, ptr %end_at
+  %threads = load i64, ptr %threads_at
+  %status = load ptr, ptr %status_at
+  %after = call ptr @phase(ptr %first, ptr %end, i64 %part, i64 %threads)
+  %all = trunc i64 %threads to i32
+  %before = atomicrmw add ptr %team, i32 1 acq_rel
+  %finished = add i32 %before, 1
+  %last = icmp eq i32 %finished, %all
+  br i1 %last, label %close, label %yes
+close:
+  store atomic i32 0, ptr %team monotonic, align 4
+  %next = add i32 %now, 1
+  %record = call ptr @entrance(ptr %after, ptr %end, ptr %status)
+  %over = icmp eq ptr %record, %end
+  br i1 %over, label %finish, label %continue
+finish:
+  %over_at = getelementptr i8, ptr %team, i64 {_OVER}
+  store atomic i32 %next, ptr %over_at monotonic, align 4
+  br label %publish
+continue:
+  store ptr %record, ptr %cursor_at
+  br label %publish
+publish:
+  %phase = getelementptr i8, ptr %team, i64 {_PHASE}
+  %asleep = getelementptr i8, ptr %team, i64 {_SLEEPERS}
+  call void @announce(ptr %phase, i32 %next, ptr %asleep)
+  br label %yes
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}}
+
+; Take part in a run until it is over: first what is one's own, so that data stays in the caches
+; of one core, then what nobody has begun, because its thread sleeps or has lost its core.
+define internal void @join(ptr %team, i64 %me) {{
+entry:
+  %phase = getelementptr i8, ptr %team, i64 {_PHASE}
+  %over_at = getelementptr i8, ptr %team, i64 {_OVER}
+  %asleep = getelementptr i8, ptr %team, i64 {_SLEEPERS}
+  %threads_at = getelementptr i8, ptr %team, i64 {_THREADS}
+  %start = load atomic i32, ptr %phase acquire, align 4
+  br label %begin
+begin:
+  %now = phi i32 [%start, %entry], [%changed, %wait], [%fresh, %pausing]
+  %end = load atomic i32, ptr %over_at acquire, align 4
+  %over = icmp eq i32 %end, %now
+  br i1 %over, label %done, label %check
+check:
+  %threads = load atomic i64, ptr %threads_at acquire, align 8
+  %in = icmp slt i64 %me, %threads
+  br i1 %in, label %own, label %done
+own:
+  %ran = call i1 @take(ptr %team, i32 %now, i64 %me)
+  br label %grace
+grace:
+  %i = phi i64 [0, %own], [%i1, %pausing]
+  %patient = icmp ult i64 %i, {_GRACE}
+  br i1 %patient, label %pausing, label %help
+pausing:
+  %i1 = add i64 %i, 1
+  call void @pause()
+  %fresh = load atomic i32, ptr %phase acquire, align 4
+  %same = icmp eq i32 %fresh, %now
+  br i1 %same, label %grace, label %begin
+help:
+  %k = phi i64 [1, %grace], [%k1, %helping]
+  %k1 = add i64 %k, 1
+  %far = add i64 %me, %k
+  %wraps = icmp sge i64 %far, %threads
+  %near = sub i64 %far, %threads
+  %part = select i1 %wraps, i64 %near, i64 %far
+  %more = icmp slt i64 %k, %threads
+  br i1 %more, label %helping, label %wait
+helping:
+  %helped = call i1 @take(ptr %team, i32 %now, i64 %part)
+  br label %help
+wait:
+  %changed = call i32 @await(ptr %phase, i32 %now, ptr %asleep)
+  br label %begin
 done:
   ret void
 }}
@@ -385,10 +476,8 @@ next:
   %more = icmp slt i64 %i, %threads
   br i1 %more, label %call, label %done
 call:
-  %at = mul i64 %i, {_SLOT}
-  %slots = getelementptr i8, ptr %team, i64 {_SLOTS}
-  %slot = getelementptr i8, ptr %slots, i64 %at
-  %asleep = getelementptr i8, ptr %slot, i64 4
+  %slot = call ptr @slot(ptr %team, i64 %i)
+  %asleep = getelementptr i8, ptr %slot, i64 {_ASLEEP}
   %job = load atomic i32, ptr %slot monotonic, align 4
   %new = add i32 %job, 1
   call void @announce(ptr %slot, i32 %new, ptr %asleep)
@@ -398,28 +487,70 @@ done:
   ret void
 }}
 
+define internal void @alone(ptr %table, ptr %end, ptr %status) {{
+entry:
+  br label %next
+next:
+  %at = phi ptr [%table, %entry], [%after, %go]
+  %record = call ptr @entrance(ptr %at, ptr %end, ptr %status)
+  %over = icmp eq ptr %record, %end
+  br i1 %over, label %done, label %go
+go:
+  %after = call ptr @phase(ptr %record, ptr %end, i64 0, i64 1)
+  br label %next
+done:
+  ret void
+}}
+
+define internal void @together(ptr %team, ptr %table, ptr %end, ptr %status, i64 %threads) {{
+entry:
+  %record = call ptr @entrance(ptr %table, ptr %end, ptr %status)
+  %over = icmp eq ptr %record, %end
+  br i1 %over, label %done, label %open
+open:
+  %phase = getelementptr i8, ptr %team, i64 {_PHASE}
+  %asleep = getelementptr i8, ptr %team, i64 {_SLEEPERS}
+  %cursor_at = getelementptr i8, ptr %team, i64 {_CURSOR}
+  %end_at = getelementptr i8, ptr %team, i64 {_END}
+  %threads_at = getelementptr i8, ptr %team, i64 {_THREADS}
+  %status_at = getelementptr i8, ptr %team, i64 {_STATUS}
+  %last = load atomic i32, ptr %phase monotonic, align 4
+  br label %each
+each:
+  %i = phi i64 [0, %open], [%i1, %each]
+  %slot = call ptr @slot(ptr %team, i64 %i)
+  %claim = getelementptr i8, ptr %slot, i64 {_CLAIM}
+  store atomic i32 %last, ptr %claim monotonic, align 4
+  %i1 = add i64 %i, 1
+  %more = icmp slt i64 %i1, %threads
+  br i1 %more, label %each, label %publish
+publish:
+  store ptr %record, ptr %cursor_at
+  store ptr %end, ptr %end_at
+  store ptr %status, ptr %status_at
+  store atomic i64 %threads, ptr %threads_at release, align 8
+  %now = add i32 %last, 1
+  call void @announce(ptr %phase, i32 %now, ptr %asleep)
+  call void @start(ptr %team, i64 %threads)
+  call void @join(ptr %team, i64 0)
+  ret void
+done:
+  ret void
+}}
+
 define void @zincir_run(ptr %team, ptr %table, i64 %count, ptr %status, i64 %threads) {{
   %none = getelementptr i8, ptr %team, i64 {_NO_STATUS}
   %missing = icmp eq ptr %status, null
   %state = select i1 %missing, ptr %none, ptr %status
+  %end = getelementptr {{i64, i64, i64, i64}}, ptr %table, i64 %count
   %mode = call i64 @enter()
-  %alone = icmp sle i64 %threads, 1
-  br i1 %alone, label %one, label %many
-one:
-  call void @walk(ptr %team, ptr %table, i64 %count, ptr %state, i64 0, i64 1)
+  %one = icmp sle i64 %threads, 1
+  br i1 %one, label %single, label %several
+single:
+  call void @alone(ptr %table, ptr %end, ptr %state)
   br label %done
-many:
-  %table_at = getelementptr i8, ptr %team, i64 {_TABLE}
-  store ptr %table, ptr %table_at
-  %count_at = getelementptr i8, ptr %team, i64 {_COUNT}
-  store i64 %count, ptr %count_at
-  %state_at = getelementptr i8, ptr %team, i64 {_STATUS}
-  store ptr %state, ptr %state_at
-  %threads_at = getelementptr i8, ptr %team, i64 {_THREADS}
-  store i64 %threads, ptr %threads_at
-  call void @start(ptr %team, i64 %threads)
-  call void @walk(ptr %team, ptr %table, i64 %count, ptr %state, i64 0, i64 %threads)
-  %end = call i64 @meet(ptr %team, ptr %state, i64 %threads)
+several:
+  call void @together(ptr %team, ptr %table, ptr %end, ptr %state, i64 %threads)
   br label %done
 done:
   call void @leave(i64 %mode)
@@ -428,15 +559,9 @@ done:
 
 define void @zincir_work(ptr %team, i64 %me) {{
 entry:
-  %at = mul i64 %me, {_SLOT}
-  %slots = getelementptr i8, ptr %team, i64 {_SLOTS}
-  %slot = getelementptr i8, ptr %slots, i64 %at
-  %asleep = getelementptr i8, ptr %slot, i64 4
-  %place = getelementptr i8, ptr %slot, i64 8
-  %table_at = getelementptr i8, ptr %team, i64 {_TABLE}
-  %count_at = getelementptr i8, ptr %team, i64 {_COUNT}
-  %state_at = getelementptr i8, ptr %team, i64 {_STATUS}
-  %threads_at = getelementptr i8, ptr %team, i64 {_THREADS}
+  %slot = call ptr @slot(ptr %team, i64 %me)
+  %asleep = getelementptr i8, ptr %slot, i64 {_ASLEEP}
+  %place = getelementptr i8, ptr %slot, i64 {_TAKEN}
   %quit_at = getelementptr i8, ptr %team, i64 {_QUIT}
   %taken = atomicrmw xchg ptr %place, i32 1 seq_cst
   %first = icmp eq i32 %taken, 0
@@ -451,12 +576,7 @@ idle:
   %leave = icmp ne i64 %quit, 0
   br i1 %leave, label %home, label %work
 work:
-  %table = load ptr, ptr %table_at
-  %count = load i64, ptr %count_at
-  %state = load ptr, ptr %state_at
-  %threads = load i64, ptr %threads_at
-  call void @walk(ptr %team, ptr %table, i64 %count, ptr %state, i64 %me, i64 %threads)
-  %end = call i64 @meet(ptr %team, ptr %state, i64 %threads)
+  call void @join(ptr %team, i64 %me)
   br label %idle
 home:
   call void @leave(i64 %mode)
