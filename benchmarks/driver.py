@@ -45,8 +45,10 @@ def two_cores() -> tuple[int, ...]:
 def environment(**extra: str) -> dict[str, str]:
     """Two threads for everyone, whatever name the setting goes by."""
     fixed = {"ZINCIR_NUM_THREADS": "2", "OMP_NUM_THREADS": "2", "JAX_PLATFORMS": "cpu"}
-    # jax talks about the platforms it does not find
-    return {**os.environ, **fixed, "TF_CPP_MIN_LOG_LEVEL": "3", **extra}
+    fixed["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
+    )
+    return {**os.environ, **fixed, **extra}
 
 
 def start(arguments: Iterable[str], plan: Plan, **pipes: Any) -> subprocess.Popen[str]:
@@ -182,24 +184,19 @@ def duration(seconds: float | None) -> str:
 
 
 def case_row(case: Case, results: dict[str, Result], names: list[str], peak: float) -> list[str]:
-    shown = [duration(results[name].seconds) for name in names]
+    shown = [duration(results[n].seconds) + share(case, results[n].seconds, peak) for n in names]
     mine = ours(results)
     others = [results[n].seconds for n in (COMPILED, JAX) if n in results]
     best = min((s for s in others if s), default=None)
     torch = results[TORCH].seconds if TORCH in results else None
-    row = [case.name, *shown, ratio(torch, mine), ratio(best, mine)]
-    if case.flops:
-        timed = {n: results[n].seconds for n in names}
-        row.append(", ".join(share(case.flops, s, peak) for s in timed.values()))
-    return row
+    return [case.name, *shown, ratio(torch, mine), ratio(best, mine)]
 
 
-def share(flops: float, seconds: float | None, peak: float) -> str:
-    """GFLOP/s and the share of the peak, of one contender."""
-    if not seconds:
-        return "-"
-    speed = flops / seconds
-    return f"{speed / 1e9:.0f}" + (f" ({100 * speed / peak:.0f}%)" if peak else "")
+def share(case: Case, seconds: float | None, peak: float) -> str:
+    """The share of the machine's peak that the arithmetic of a step reaches."""
+    if not (case.flops and seconds and peak):
+        return ""
+    return f" {100 * case.flops / seconds / peak:3.0f}%"
 
 
 def peak_of(results: dict[str, Result], otherwise: float) -> float:
@@ -214,7 +211,8 @@ def run_workload(name: str, plan: Plan, peak: dict[int, float]) -> Section:
     shown = [c for c in wanted if c != PEAK]
     section = Section(name, workload.TITLE, ["", *shown, "torch / ours", "best other / ours"])
     if any(case.flops for case in workload.CASES):
-        section.columns.append("GFLOP/s of each (share of peak)")
+        section.title += " (%: share of FMA peak)"
+    failures: list[tuple[str, str, str]] = []
     contenders = [Contender(name, c, plan) for c in wanted]
     try:
         for index, case in enumerate(workload.CASES):
@@ -223,12 +221,24 @@ def run_workload(name: str, plan: Plan, peak: dict[int, float]) -> Section:
             section.rows.append(case_row(case, results, shown, top))
             note = disagreement(results)
             section.notes += [f"{case.name}: {note}"] if note else []
-            section.notes += [f"{case.name}: {n}: {r.error}" for n, r in results.items() if r.error]
+            failures += [(n, r.error, case.name) for n, r in results.items() if r.error]
             section.data.append(record(case, results, top))
     finally:
         for contender in contenders:
             contender.close()
+    section.notes += reasons(failures, len(workload.CASES))
     return section
+
+
+def reasons(failures: list[tuple[str, str, str]], cases: int = 0) -> list[str]:
+    """Each reason once, with the cases it stopped."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for contender, error, case in failures:
+        where.setdefault((contender, error), []).append(case)
+    return [
+        f"{contender}{'' if len(stopped) == cases else ' (' + '; '.join(stopped) + ')'}: {error}"
+        for (contender, error), stopped in where.items()
+    ]
 
 
 def record(case: Case, results: dict[str, Result], peak: float) -> dict[str, object]:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[1] / "src"
+ROOT = Path(__file__).parents[1]
+OURS = "zincir"
+
+
+def requirements(name: str) -> list[str]:
+    """What a distribution asks for; Zincir's own list is read from the checkout."""
+    if name == OURS:
+        with (ROOT / "pyproject.toml").open("rb") as file:
+            return tomllib.load(file)["project"]["dependencies"]
+    return metadata.requires(name) or []
 
 
 def with_dependencies(name: str) -> set[str]:
@@ -16,7 +26,7 @@ def with_dependencies(name: str) -> set[str]:
     while open_names:
         current = re.sub(r"[-_.]+", "-", open_names.pop()).lower()
         try:
-            required = metadata.requires(current) or []
+            required = requirements(current)
         except metadata.PackageNotFoundError:
             continue  # for another platform or another Python
         if current in found:
@@ -32,11 +42,11 @@ def with_dependencies(name: str) -> set[str]:
 
 def own_bytes(name: str) -> int:
     """Bytes of the files a distribution installed, without compiled .pyc files."""
-    files = [Path(str(f.locate())) for f in metadata.files(name) or [] if f.suffix != ".pyc"]
-    if name == "zincir" and not any(f.name == "errors.py" for f in files):
-        # an editable installation records only a pointer to the sources
-        files = [f for f in (SOURCE / "zincir").rglob("*") if f.suffix != ".pyc"]
-    return sum(f.stat().st_size for f in files if f.is_file())
+    if name == OURS:  # an editable installation records only a pointer to the sources
+        files = list((ROOT / "src" / OURS).rglob("*"))
+    else:
+        files = [Path(str(file.locate())) for file in metadata.files(name) or []]
+    return sum(f.stat().st_size for f in files if f.is_file() and f.suffix != ".pyc")
 
 
 def installed_bytes(name: str) -> dict[str, int]:

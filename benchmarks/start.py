@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.contract import COMPILED, JAX, TORCH, ZINCIR, Section
-from benchmarks.driver import PATIENCE, Plan, start
+from benchmarks.driver import PATIENCE, Plan, reasons, start
 from benchmarks.installed import installed_bytes
 
 TITLE = "before the first step: MLP 784-128-10, batch 128, every number from fresh processes"
@@ -53,6 +53,7 @@ class Sheet:
 
     def __init__(self, section: Section, names: list[str]) -> None:
         self.section, self.names = section, names
+        self.failures: list[tuple[str, str, str]] = []
 
     def line(self, title: str, unit: str, figures: dict[str, list[dict[str, float] | str]],
              key: str = "seconds", scale: float = 1e-3) -> None:  # fmt: skip
@@ -62,8 +63,8 @@ class Sheet:
             numbers = [g[key] for g in got if not isinstance(g, str)]
             data[name] = {"median": statistics.median(numbers) if numbers else None, "all": numbers}
             row.append(f"{statistics.median(numbers) / scale:.1f} {unit}" if numbers else "-")
-            for text in sorted({g for g in got if isinstance(g, str)}):
-                self.section.notes.append(f"{title}: {name}: {text}")
+            failed = {g for g in got if isinstance(g, str)}
+            self.failures += [(name, text, title) for text in sorted(failed)]
         self.section.rows.append(row)
         self.section.data.append({"case": title, "contenders": data})
 
@@ -83,6 +84,7 @@ def run(plan: Plan) -> Section:
     figures = {n: [probe("memory", n, plan) for _ in repeats] for n in names}
     sheet.line("most memory resident, 300 steps", "MB", figures, key="bytes", scale=MEGA)
     disk(sheet, imported)
+    section.notes += reasons(sheet.failures)
     return section
 
 

@@ -35,6 +35,8 @@ def show(section: Section, plain: bool = False) -> None:
     for row in section.rows:
         table.add_row(*row)
     console = Console()
+    if not console.is_terminal:
+        console.width = 120
     console.print(table)
     for note in section.notes:
         console.print(f"  {note}", style="yellow", markup=False, highlight=False)
