@@ -5,8 +5,10 @@ from zincir.compile.kernels.tiles import (
     Gemm as Gemm,
     GemmCall as GemmCall,
     GemmPlan as GemmPlan,
+    Packer as Packer,
     Variant as Variant,
     choose as choose,
+    family as family,
     plan as plan,
     plan_variant as plan_variant,
 )

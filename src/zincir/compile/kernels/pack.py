@@ -1,35 +1,52 @@
-"""Copies operands of a product into panels: all the lines of a tile side by side, k by k.
+"""Copies operands of a product into panels: the lines of a tile side by side, k by k.
 
-A line is a column of B or a row of A. A panel of `width` lines is stored as [r][k][width];
-lines beyond the last hold anything finite or not, since what they yield is never stored.
+A line is a column of B or a row of A. A panel of `width` lines is stored as [r][k][width].
+What stands for lines beyond the last is arbitrary: the sums made of it are never stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from zincir.compile.builder import I64, PTR, Builder, Value, index, vector
+from zincir.compile.builder import I64, PTR, Builder, Value, index, module, vector
 
-
-def panels_function(name: str, kind: str, lanes: int, width: int) -> tuple[Builder, str]:
-    """`void name(panels, source, line_stride, k_stride, r_stride, lines, k, r)`."""
-    b = Builder(name, (PTR, PTR, I64, I64, I64, I64, I64, I64), linkage="internal")
-    return b, _Packer(b, kind, lanes, width).build()
+_TRUE = Value("true", vector("i1", 1))
 
 
-class _Packer:
-    def __init__(self, b: Builder, kind: str, lanes: int, width: int) -> None:
-        self.b, self.kind, self.lanes, self.width = b, kind, lanes, width
+@dataclass(frozen=True, slots=True)
+class Packer:
+    """The structure of a packing kernel: panels of `width` lines, on vectors of `lanes`."""
+
+    kind: str
+    lanes: int
+    width: int
+
+    symbol = "pack"
+
+    @property
+    def key(self) -> str:
+        """Names the kernel's code."""
+        return f"pack {self.kind} {self.lanes} {self.width}"
+
+    def build(self) -> str:
+        """LLVM IR of `void pack(panels, source, line_stride, k_stride, r_stride, lines, k, r)`."""
+        b = Builder(self.symbol, (PTR, PTR, I64, I64, I64, I64, I64, I64))
+        return module([(b, _Pack(b, self).build())])
+
+
+class _Pack:
+    def __init__(self, b: Builder, form: Packer) -> None:
+        self.b, self.kind, self.lanes, self.width = b, form.kind, form.lanes, form.width
+        self.piece = 16 // (4 if form.kind == "float" else 8)
         self.panels, self.source, self.line, self.step, self.r_step, *rest = b.arguments
         self.lines, self.k, self.reduced = rest
 
     def build(self) -> str:
-        b, lanes = self.b, index(self.lanes)
-        side_by_side = b.compare("eq", self.line, index(1))
-        along = b.compare("eq", self.step, index(1))
-        long = b.mul(along, b.compare("ge", self.k, lanes))
-        turned = b.mul(long, b.bit_xor(side_by_side, Value("true", long.type)))
-        neither = b.bit_xor(b.bit_or(side_by_side, turned), Value("true", long.type))
+        b = self.b
+        beside = b.compare("eq", self.line, index(1))
+        long = b.compare("ge", self.k, index(self.piece))
+        along = b.mul(b.compare("eq", self.step, index(1)), long)
         panel_size = b.mul(self.reduced, self.k)
         with b.loop(index(0), self.lines, self.width) as panel:
             left = b.sub(self.lines, panel.counter)
@@ -39,24 +56,30 @@ class _Packer:
                 size = b.mul(self.k, index(self.width))
                 target = b.offset(start, b.mul(r.counter, size), self.kind)
                 source = b.offset(lines, b.mul(r.counter, self.r_step), self.kind)
-                full = b.compare("ge", left, index(self.width))
-                with b.when(b.mul(side_by_side, full)):
-                    self._copy(target, source, None)
-                ragged = b.bit_xor(full, Value("true", full.type))
-                with b.when(b.mul(side_by_side, ragged)):
-                    self._copy(target, source, left)
-                with b.when(turned):
-                    self._transpose(target, source, left)
-                with b.when(neither):
-                    self._gather(target, source, left)
+                self._panel(target, source, left, beside, along)
         return b.finish()
+
+    def _panel(
+        self, target: Value, source: Value, left: Value, beside: Value, along: Value
+    ) -> None:
+        b = self.b
+        apart = b.bit_xor(beside, _TRUE)
+        full = b.compare("ge", left, index(self.width))
+        with b.when(b.mul(beside, full)):
+            self._copy(target, source, None)
+        with b.when(b.mul(beside, b.bit_xor(full, _TRUE))):
+            self._copy(target, source, left)
+        with b.when(b.mul(apart, along)):
+            self._transpose(target, source, left)
+        with b.when(b.mul(apart, b.bit_xor(along, _TRUE))):
+            self._gather(target, source, left)
 
     def _units(self) -> list[tuple[int, int, int]]:
         """Cuts the width into (first line, lanes, lanes in use)."""
         units = [(at, self.lanes, self.lanes) for at in range(0, self.width, self.lanes)]
         rest = self.width % self.lanes
         if rest:
-            units[-1] = (units[-1][0], 1 << (rest - 1).bit_length(), rest)
+            units[-1] = (units[-1][0], max(self.piece, 1 << (rest - 1).bit_length()), rest)
         return units
 
     def _mask(self, at: int, lanes: int, limit: Value) -> Value:
@@ -92,6 +115,7 @@ class _Packer:
                 self._store(value, b.offset(out, index(at), self.kind), used)
 
     def _gather(self, target: Value, source: Value, left: Value) -> None:
+        """Lines at any stride."""
         b = self.b
         for at, lanes, used in self._units():
             mask, type = self._mask(at, lanes, left), vector(self.kind, lanes)
@@ -104,51 +128,66 @@ class _Packer:
                 self._store(value, b.offset(target, out, self.kind), used)
 
     def _transpose(self, target: Value, source: Value, left: Value) -> None:
-        """Each line is contiguous along k, and at least one vector long."""
+        """Each line is contiguous along k, and at least 16 bytes long."""
         b = self.b
         units = self._units()
-        whole = [unit for unit in units if unit[1:] == (self.lanes, self.lanes)]
+        whole = sum(used == self.lanes for _, _, used in units)
         if whole:
-            with b.loop(index(0), index(len(whole) * self.lanes), self.lanes) as unit:
-                self._transpose_unit(target, source, left, unit.counter, whole[0][1:])
-        for at, *shape in units[len(whole) :]:
+            with b.loop(index(0), index(whole * self.lanes), self.lanes) as unit:
+                shape = (self.lanes, self.lanes)
+                self._transpose_unit(target, source, left, unit.counter, shape)
+        for at, *shape in units[whole:]:
             self._transpose_unit(target, source, left, index(at), shape)
 
     def _transpose_unit(
         self, target: Value, source: Value, left: Value, at: Value, shape: Sequence[int]
     ) -> None:
         b, (count, used) = self.b, shape
-        type, last = vector(self.kind, self.lanes), b.sub(left, index(1))
+        type, last = vector(self.kind, self.piece), b.sub(left, index(1))
         lines: list[Value] = []
         for i in range(count):
             # Lines beyond the last are read from the last.
             line = b.minimum(b.add(at, index(i)), last)
             lines.append(b.offset(source, b.mul(line, self.line), self.kind))
-        final = b.sub(self.k, index(self.lanes))
-        with b.loop(index(0), self.k, self.lanes) as k:
-            # The last vector overlaps the one before it.
+        final = b.sub(self.k, index(self.piece))
+        with b.loop(index(0), self.k, self.piece) as k:
+            # The last piece overlaps the one before it.
             first = b.minimum(k.counter, final)
-            vectors = [b.load(b.offset(line, first, self.kind), type) for line in lines]
-            turned = transposed(b, vectors)
+            pieces = [b.load(b.offset(line, first, self.kind), type) for line in lines]
             start = b.add(b.mul(first, index(self.width)), at)
-            out = b.offset(target, start, self.kind)
-            for group in range(0, self.lanes, count):
-                for i, x in enumerate(turned):
-                    if count < self.lanes:
-                        x = b.shuffle(x, x, range(group, group + count))
-                    place = b.offset(out, index((group + i) * self.width), self.kind)
-                    self._store(x, place, used)
+            for i, x in enumerate(transposed(b, pieces)):
+                place = b.offset(target, start, self.kind)
+                self._store(x, b.offset(place, index(i * self.width), self.kind), used)
 
 
-def transposed(b: Builder, vectors: Sequence[Value]) -> list[Value]:
-    """Transpose each n x n block of n = len(vectors) (a power of 2) vectors of >= n lanes."""
-    v, lanes, step = list(vectors), vectors[0].type.lanes, 1
-    while step < len(v):
-        low = [i if not i & step else lanes + i - step for i in range(lanes)]
-        high = [i + step if not i & step else lanes + i for i in range(lanes)]
-        for i in range(len(v)):
-            if not i & step:
-                x, y = v[i], v[i + step]
-                v[i], v[i + step] = b.shuffle(x, y, low), b.shuffle(x, y, high)
-        step *= 2
-    return v
+def transposed(b: Builder, pieces: Sequence[Value]) -> list[Value]:
+    """From 16 bytes (2 or 4 elements) of each line, 2 or 4 vectors with an element of each line.
+
+    Line i + size * j becomes part j of vector i, so that only neighbours in 16 bytes change
+    places: the cheapest shuffles there are.
+    """
+    size = pieces[0].type.lanes
+    v = [_joined(b, pieces[i::size]) for i in range(size)]
+    if size == 2:
+        return [_zip(b, v[0], v[1], 1, high) for high in (0, 1)]
+    low, high = ([_zip(b, v[i], v[i + 1], 1, half) for i in (0, 2)] for half in (0, 1))
+    return [_zip(b, x, y, 2, half) for x, y in (low, high) for half in (0, 1)]
+
+
+def _joined(b: Builder, parts: Sequence[Value]) -> Value:
+    """One vector of all lanes of `parts`, a power of 2 of them."""
+    while len(parts) > 1:
+        lanes = range(2 * parts[0].type.lanes)
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [b.shuffle(x, y, lanes) for x, y in pairs]
+    return parts[0]
+
+
+def _zip(b: Builder, x: Value, y: Value, run: int, high: int) -> Value:
+    """Alternate `run` elements of `x` and of `y`, of one half of each 16 bytes."""
+    size, lanes = (2 if x.type.kind == "double" else 4), x.type.lanes
+    order: list[int] = []
+    for part in range(0, lanes, size):
+        for at in range(part + high * size // 2, part + (high + 1) * size // 2, run):
+            order += [*range(at, at + run), *range(lanes + at, lanes + at + run)]
+    return b.shuffle(x, y, order)

@@ -5,9 +5,12 @@ Everything here is a run-time argument of the kernel except `Variant`, its struc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Protocol
+
+from zincir.compile.kernels.pack import Packer
 
 
 class Machine(Protocol):
@@ -44,6 +47,11 @@ class Variant:
     @property
     def itemsize(self) -> int:
         return 4 if self.kind == "float" else 8
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Room for one tile at the start of a thread's scratch."""
+        return _round_up(self.rows * self.columns * self.itemsize, 64)
 
     @property
     def key(self) -> str:
@@ -111,6 +119,7 @@ class GemmCall:
     """More than 1 only if block_k == k."""
     block_k: int = 1
     pack_a: int = 0
+    """Address of the packing kernel, or 0: in place."""
     pack_b: int = 0
     scratch: int = 0
     """Aligned to 64 bytes; thread t owns `scratch_stride` bytes from scratch_stride * t."""
@@ -141,27 +150,33 @@ class GemmPlan:
     variant: Variant
     call: GemmCall
     threads: int
+    pack_a: Packer | None
+    pack_b: Packer | None
 
     @property
     def scratch_bytes_per_thread(self) -> int:
         return self.call.scratch_stride
 
+    @property
+    def packers(self) -> tuple[Packer, ...]:
+        """The packing kernels it needs."""
+        return tuple(p for p in (self.pack_a, self.pack_b) if p)
+
     def bind(
-        self, a: int, b: int, c: int, scratch: int, epilogue: int = 0, epilogue_args: int = 0
-    ) -> list[int]:
-        """The kernel's arguments, complete."""
+        self, a: int, b: int, c: int, *, scratch: int, address: Callable[[Packer], int]
+    ) -> GemmCall:
+        """The call complete but for its epilogue; `address` finds packing kernels."""
         if self.call.swapped:
             a, b = b, a
-        call = replace(
+        return replace(
             self.call,
             a=a,
             b=b,
             c=c,
             scratch=scratch,
-            epilogue=epilogue,
-            epilogue_args=epilogue_args,
+            pack_a=address(self.pack_a) if self.pack_a else 0,
+            pack_b=address(self.pack_b) if self.pack_b else 0,
         )
-        return call.pack()
 
 
 def _ceil(a: int, b: int) -> int:
@@ -173,7 +188,7 @@ def _round_up(a: int, b: int) -> int:
 
 
 @lru_cache(maxsize=None)
-def family(machine: Machine, kind: str) -> tuple[tuple[int, int], ...]:
+def family(machine: Machine) -> tuple[tuple[int, int], ...]:
     """The tiles (rows, vectors) in use on a machine, the preferred one first."""
     if machine.vector_registers >= 32 and machine.vector_bytes == 64:
         return ((8, 2), (14, 2), (4, 2), (10, 2), (1, 8), (8, 1), (14, 1), (1, 1))
@@ -186,7 +201,7 @@ def choose(problem: Gemm, machine: Machine) -> Variant:
     """The tile that wastes the least, in favour of the one that is probably compiled already."""
     lanes = machine.vector_bytes // (4 if problem.kind == "float" else 8)
     best: tuple[float, int, int] | None = None
-    for place, (rows, vectors) in enumerate(family(machine, problem.kind)):
+    for place, (rows, vectors) in enumerate(family(machine)):
         tiles = _ceil(problem.m, rows) * _ceil(problem.n, vectors * lanes)
         # An FMA waits 4 cycles for the one before it, and two start per cycle.
         cycles = max(rows * vectors / 2, 4.0, (rows + vectors) / 2)
@@ -216,11 +231,10 @@ def plan_variant(
     block_k = min(max(1, p.k), 512)
     block_reduced = max(1, min(p.reduced, 512 // block_k)) if block_k == p.k else 1
     depth = block_k * block_reduced
-    tile_bytes = _round_up(v.rows * v.columns * v.itemsize, 64)
     a_bytes = rows * depth * v.itemsize if pack_a else 0
     b_bytes = columns * depth * v.itemsize if pack_b else 0
     slack = v.lanes * max(v.rows, v.columns) * v.itemsize
-    scratch_b = _round_up(tile_bytes + (a_bytes + slack if pack_a else 0), 64)
+    scratch_b = _round_up(v.buffer_bytes + (a_bytes + slack if pack_a else 0), 64)
     call = GemmCall(
         m=p.m,
         n=p.n,
@@ -244,12 +258,14 @@ def plan_variant(
         block_columns=columns,
         block_reduced=block_reduced,
         block_k=block_k,
-        pack_a=int(pack_a),
-        pack_b=int(pack_b),
         scratch_b=scratch_b,
         scratch_stride=_round_up(scratch_b + (b_bytes + slack if pack_b else 0), 64),
     )
-    return GemmPlan(v, call, parts[0] * parts[1] * parts[2])
+    packers = (
+        Packer(v.kind, v.lanes, v.rows) if pack_a else None,
+        Packer(v.kind, v.lanes, v.columns) if pack_b else None,
+    )
+    return GemmPlan(v, call, parts[0] * parts[1] * parts[2], *packers)
 
 
 def _parts(batch: int, row_tiles: int, column_tiles: int, threads: int) -> tuple[int, int, int]:

@@ -1,0 +1,200 @@
+"""The tiles of one block of a product: what runs while the block's operands are in cache.
+
+A ragged last tile is moved back to end with the matrix (or its panel is padded) and goes through
+a buffer, from which only what belongs to it is stored: the inner loop knows no edges.
+"""
+
+from __future__ import annotations
+
+from zincir.compile.builder import I64, PTR, Builder, Type, Value, constant, index, vector
+from zincir.compile.kernels.tiles import GEMM_ARGUMENTS, Variant
+
+_POINTERS = {"a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"}
+_TRUE = Value("true", vector("i1", 1))
+
+
+def argument(b: Builder, args: Value, name: str) -> Value:
+    """Load an argument where it is needed, so that no register holds it for long."""
+    place = index(GEMM_ARGUMENTS.index(name))
+    return b.load(b.offset(args, place, "i64"), PTR if name in _POINTERS else I64)
+
+
+TILES_ARGUMENTS: dict[str, Type] = {
+    "args": PTR,
+    "a": PTR,
+    "b": PTR,
+    "c": PTR,
+    "buffer": PTR,
+    "panels_a": PTR,
+    "panels_b": PTR,
+    "row": I64,
+    "row_end": I64,
+    "column": I64,
+    "column_end": I64,
+    "reduced": I64,
+    "k": I64,
+    "first": I64,
+}
+"""`a`, `b`: the matrices from the block's (r, k) on; `first`: nothing was summed yet."""
+
+
+def tiles_function(variant: Variant) -> tuple[Builder, str]:
+    """`void tiles(...)`: add a block of (r, k) to a block of rows and columns."""
+    b = Builder("tiles", tuple(TILES_ARGUMENTS.values()), linkage="internal")
+    return b, _Tiles(b, variant).build()
+
+
+class _Tiles:
+    def __init__(self, b: Builder, variant: Variant) -> None:
+        self.b, self.v = b, variant
+        self.given = dict(zip(TILES_ARGUMENTS, b.arguments, strict=True))
+        self.type = vector(variant.kind, variant.lanes)
+        self.first = b.compare("ne", self.given["first"], index(0))
+
+    def arg(self, name: str) -> Value:
+        return argument(self.b, self.given["args"], name)
+
+    def _packs(self, operand: str) -> Value:
+        address = self.b.emit(f"ptrtoint {self.arg('pack_' + operand)} to i64", I64)
+        return self.b.compare("ne", address, index(0))
+
+    def build(self) -> str:
+        b, v, given = self.b, self.v, self.given
+        size = b.mul(given["k"], given["reduced"])
+        with b.loop(given["column"], given["column_end"], v.columns) as j:
+            ahead = b.mul(b.sub(j.counter, given["column"]), size)
+            panel = b.offset(given["panels_b"], ahead, v.kind)
+            left = b.minimum(j.counter, b.sub(self.arg("n"), index(v.columns)))
+            packs = self._packs("b")
+            left = b.select(packs, j.counter, left)
+            panel = b.select(packs, panel, b.offset(given["b"], left, v.kind))
+            with b.loop(given["row"], given["row_end"], v.rows) as i:
+                self._tile(i.counter, j.counter, left, panel)
+        return b.finish("nounwind noinline")
+
+    def _tile(self, i: Value, j: Value, left: Value, panel: Value) -> None:
+        b, v = self.b, self.v
+        # Without padding, the last tile is moved back to end with the matrix.
+        top = b.minimum(i, b.sub(self.arg("m"), index(v.rows)))
+        if v.may_pack_a:
+            top = b.select(self._packs("a"), i, top)
+        rows = (b.sub(i, top), b.minimum(b.sub(self.arg("m"), top), index(v.rows)))
+        columns = (b.sub(j, left), b.minimum(b.sub(self.arg("n"), left), index(v.columns)))
+        count = b.add(b.sub(rows[1], rows[0]), b.sub(columns[1], columns[0]))
+        full = b.compare("eq", count, index(v.rows + v.columns))
+        step = self.arg("c_row")
+        place = b.offset(self.given["c"], b.add(b.mul(top, step), left), v.kind)
+        out = b.select(full, place, self.given["buffer"])
+        step = b.select(full, step, index(v.columns))
+        partial = b.bit_xor(full, _TRUE)
+        with b.when(b.mul(partial, b.bit_xor(self.first, _TRUE))):
+            self._move(place, rows, columns, load=True)
+        sums = self._sum(self._row_of_a(i, top), panel, self._start(out, step))
+        for r in range(v.rows):
+            line = b.offset(out, b.mul(step, index(r)), v.kind)
+            for c in range(v.vectors):
+                b.store(sums[r * v.vectors + c], b.offset(line, index(c * v.lanes), v.kind))
+        with b.when(partial):
+            self._move(place, rows, columns, load=False)
+
+    def _row_of_a(self, i: Value, top: Value) -> Value:
+        b, v = self.b, self.v
+        a = b.offset(self.given["a"], b.mul(top, self.arg("a_row")), v.kind)
+        if not v.may_pack_a:
+            return a
+        size = b.mul(self.given["k"], self.given["reduced"])
+        ahead = b.mul(b.sub(i, self.given["row"]), size)
+        return b.select(self._packs("a"), b.offset(self.given["panels_a"], ahead, v.kind), a)
+
+    def _start(self, out: Value, step: Value) -> list[Value]:
+        """The sums so far: 0, or what the block of (r, k) before left in C."""
+        b, v = self.b, self.v
+        source = b.select(self.first, Value("@zeros", PTR), out)
+        step, sums = b.select(self.first, index(0), step), list[Value]()
+        for r in range(v.rows):
+            line = b.offset(source, b.mul(step, index(r)), v.kind)
+            for c in range(v.vectors):
+                sums.append(b.load(b.offset(line, index(c * v.lanes), v.kind), self.type))
+        return sums
+
+    def _move(
+        self, c: Value, rows: tuple[Value, Value], columns: tuple[Value, Value], *, load: bool
+    ) -> None:
+        """Copy the valid part of a tile between C and the buffer."""
+        b, v = self.b, self.v
+        low, high = (b.splat(x, v.lanes) for x in columns)
+        masks: list[Value] = []
+        for part in range(v.vectors):
+            first = constant(part * v.lanes, vector("i64", v.lanes))
+            lane = b.add(b.lane_numbers(v.lanes), first)
+            masks.append(b.mul(b.compare("ge", lane, low), b.compare("lt", lane, high)))
+        with b.loop(*rows) as row:
+            line = b.offset(c, b.mul(row.counter, self.arg("c_row")), v.kind)
+            ahead = b.mul(row.counter, index(v.columns))
+            kept = b.offset(self.given["buffer"], ahead, v.kind)
+            for part, mask in enumerate(masks):
+                x = b.offset(line, index(part * v.lanes), v.kind)
+                y = b.offset(kept, index(part * v.lanes), v.kind)
+                if load:
+                    b.store(b.masked_load(x, mask, self.type), y)
+                else:
+                    b.masked_store(b.load(y, self.type), x, mask)
+
+    def _strides(self, operand: str, width: int) -> tuple[Value, Value]:
+        """From k to k + 1 and from r to r + 1, in the matrix or its panels."""
+        b = self.b
+        k, reduce = self.arg(operand + "_k"), self.arg(operand + "_reduce")
+        if operand == "a" and not self.v.may_pack_a:
+            return k, reduce
+        packs, size = self._packs(operand), b.mul(self.given["k"], index(width))
+        return b.select(packs, index(width), k), b.select(packs, size, reduce)
+
+    def _sum(self, a: Value, p: Value, sums: list[Value]) -> list[Value]:
+        b, v = self.b, self.v
+        a_k, a_reduce = self._strides("a", v.rows)
+        b_k, b_reduce = self._strides("b", v.columns)
+        multiples = self._multiples()
+        with b.loop(index(0), self.given["reduced"], carried=[a, p, *sums]) as r:
+            a, p, *sums = r.carried
+            with b.loop(index(0), self.given["k"], carried=r.carried) as k:
+                x, y, *now = k.carried
+                now = self._multiply(x, y, now, multiples)
+                x, y = b.offset(x, a_k, v.kind), b.offset(y, b_k, v.kind)
+                k.carry([x, y, *now])
+            a, p = b.offset(a, a_reduce, v.kind), b.offset(p, b_reduce, v.kind)
+            r.carry([a, p, *k.carried[2:]])
+        return list(r.carried[2:])
+
+    def _multiply(
+        self, a: Value, p: Value, sums: list[Value], multiples: dict[int, Value]
+    ) -> list[Value]:
+        """One k: a column of A times a row of B, added to the tile."""
+        b, v = self.b, self.v
+        places = [b.offset(p, index(c * v.lanes), v.kind) for c in range(v.vectors)]
+        row, result = [b.load(place, self.type) for place in places], list[Value]()
+        for r in range(v.rows):
+            x = b.splat(b.load(self._row(a, r, multiples), vector(v.kind, 1)), v.lanes)
+            for c in range(v.vectors):
+                result.append(b.fma(x, row[c], sums[r * v.vectors + c]))
+        return result
+
+    def _multiples(self) -> dict[int, Value]:
+        """a_row in bytes times the odd numbers that `_row` needs."""
+        if self.v.unit_rows:
+            return {}
+        step = self.b.mul(self.arg("a_row"), index(self.v.itemsize))
+        odd = {_odd(r)[0] for r in range(1, self.v.rows)}
+        return {n: self.b.mul(step, index(n)) for n in sorted(odd)}
+
+    def _row(self, a: Value, r: int, multiples: dict[int, Value]) -> Value:
+        """Where row `r` of the tile is: an odd multiple of a_row, doubled by the address."""
+        if self.v.unit_rows or r == 0:
+            return self.b.offset(a, index(r), self.v.kind)
+        odd, twos = _odd(r)
+        return self.b.offset(a, multiples[odd], ("i8", "i16", "i32", "i64")[twos])
+
+
+def _odd(r: int) -> tuple[int, int]:
+    """`r` as (n, twos) with r == n << twos, and at most the 3 twos that an address can have."""
+    twos = min((r & -r).bit_length() - 1, 3)
+    return r >> twos, twos
