@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zincir import settings
 from zincir.errors import ArgumentError, CompileError, explain
@@ -31,6 +31,7 @@ _FORMAT = 1
 _MAGIC = b"zincir%02d" % _FORMAT
 _SUFFIX = ".zco"
 _HOUR = 3600.0
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def _optimised(machine: Target, key: str, text: str) -> Any:
 def _linker(machine: Target) -> Any:
     """The linker of the process; it checks objects and reports unknown symbols as errors."""
     # JITLink keeps code and constants of a module together, as the small code model needs.
-    return _immortal(
+    return immortal(
         _llvm().create_lljit_compiler(
             _machine(machine), use_jit_link=sys.platform != "win32", suppress_errors=True
         )
@@ -199,14 +200,14 @@ def _link(machine: Target, key: str, code: bytes, symbols: tuple[str, ...]) -> t
     for symbol in symbols:
         library.export_symbol(symbol)
     try:
-        linked = _immortal(library.link(_linker(machine), f"module{next(_serial)}"))
+        linked = immortal(library.link(_linker(machine), f"module{next(_serial)}"))
     except RuntimeError as error:
         raise _refused("the module cannot be linked", key, error) from None
     return tuple(int(linked[symbol]) for symbol in symbols)
 
 
-def _immortal(thing: Any) -> Any:
-    """Never unload: threads of the team may still be inside when the interpreter ends."""
+def immortal(thing: _T) -> _T:
+    """Keep a thing for ever: threads of the team may still use it when the interpreter ends."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
     return thing
 
