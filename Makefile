@@ -56,9 +56,11 @@ $(PY):
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo $(VENV)/.test $(VENV)/.bench: $(VENV)/.%: pyproject.toml | $(PY)
+	@echo "installing what make $* needs into $(VENV)"
 	$(PIP) install -e '.[$*]'
 	touch $@
 
 $(VENV)/.torch: | $(PY)
+	@echo "installing PyTorch into $(VENV), for comparison"
 	$(PIP) install '$(TORCH_VERSION)'
 	touch $@
