@@ -58,6 +58,18 @@ detach_p = register(
     )
 )
 
+graft_p = register(
+    Primitive(
+        "graft",
+        Kind.ALIAS,
+        doc="The value of the first input; gradients flow to the second, as if it were that.",
+        infer=lambda value, stem: value,
+        numpy=lambda value, stem: value,
+        vjp=lambda g, y, value, stem: (None, g),
+        saves=False,
+    )
+)
+
 iota_p = register(
     Primitive(
         "iota",
@@ -99,6 +111,15 @@ def variable(x: Node) -> Node:
 def detach(x: Node) -> Node:
     """`x` as a constant of differentiation."""
     return apply(detach_p, x) if x.needs_grad else x
+
+
+def graft(value: Node, stem: Node) -> Node:
+    """The value of one node with the gradients of another of the same shape and type."""
+    if not stem.needs_grad:
+        return value
+    node = apply(graft_p, value, stem)
+    node.needs_grad = True
+    return node
 
 
 def iota(shape: Shape, axis: int, dtype: DType) -> Node:

@@ -1,0 +1,165 @@
+"""Ways a view looks at the tensor it was made from, and how a write goes back through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from zincir.errors import ArgumentError, explain
+from zincir.graph.node import Node, describe, here
+from zincir.ops import movement, source
+from zincir.types import Shape
+
+Strides = tuple[int, ...]
+
+
+class Step(Protocol):
+    """One view operation: how to read, how to write back, and what it does to the strides."""
+
+    cuts_gradient: bool
+
+    def read(self, parent: Node) -> Node:
+        """The view's value from its parent's."""
+        ...
+
+    def write(self, parent: Node, value: Node) -> Node:
+        """The parent's value after the view was given `value`."""
+        ...
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        """The view's strides in elements, from its parent's shape and strides."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """The same values without a gradient."""
+
+    cuts_gradient = True
+
+    def read(self, parent: Node) -> Node:
+        return source.detach(parent)
+
+    def write(self, parent: Node, value: Node) -> Node:
+        return source.detach(value)
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        return strides
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same elements under another shape."""
+
+    shape: Shape
+    cuts_gradient = False
+
+    def read(self, parent: Node) -> Node:
+        return movement.reshape(parent, self.shape)
+
+    def write(self, parent: Node, value: Node) -> Node:
+        return movement.reshape(value, parent.shape)
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        found = reshaped_strides(shape, strides, self.shape)
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Permute:
+    """Axes in another order."""
+
+    axes: tuple[int, ...]
+    cuts_gradient = False
+
+    def read(self, parent: Node) -> Node:
+        return movement.permute(parent, self.axes)
+
+    def write(self, parent: Node, value: Node) -> Node:
+        inverse = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        return movement.permute(value, tuple(inverse))
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        return tuple(strides[a] for a in self.axes)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Every step-th element from a start, along each axis."""
+
+    starts: tuple[int, ...]
+    steps: tuple[int, ...]
+    sizes: Shape
+    cuts_gradient = False
+
+    def read(self, parent: Node) -> Node:
+        return movement.slice_(parent, self.starts, self.steps, self.sizes)
+
+    def write(self, parent: Node, value: Node) -> Node:
+        if self.sizes == parent.shape:
+            return value
+        return movement.update(parent, value, self.starts, self.steps)
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        return tuple(s * step for s, step in zip(strides, self.steps, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """Axes of size 1 repeated. Cannot be written through: several elements are one."""
+
+    shape: Shape
+    cuts_gradient = False
+
+    def read(self, parent: Node) -> Node:
+        return movement.expand(parent, self.shape)
+
+    def write(self, parent: Node, value: Node) -> Node:
+        raise ArgumentError(
+            explain(
+                "in-place change of an expanded tensor: several of its elements are one in memory",
+                where=describe(here()),
+                got=f"{parent.shape} expanded to {self.shape}",
+                try_="x.clone() before changing it",
+            )
+        )
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        new = len(self.shape) - len(shape)
+        return (0,) * new + tuple(
+            0 if n == 1 and m != 1 else s
+            for n, m, s in zip(shape, self.shape[new:], strides, strict=True)
+        )
+
+
+def reshaped_strides(shape: Shape, strides: Strides, new: Shape) -> Strides | None:
+    """Strides that show the same memory under the shape `new`; None when a copy is needed.
+
+    >>> reshaped_strides((2, 3), (3, 1), (6,))
+    (1,)
+    >>> reshaped_strides((3, 2), (1, 3), (6,)) is None
+    True
+    """
+    old = [(n, s) for n, s in zip(shape, strides, strict=True) if n != 1]
+    if 0 in shape:
+        return tuple(0 for _ in new)
+    out: list[int] = []
+    group = 1  # elements of the current run of old axes that new axes have not taken yet
+    step = 1
+    for n in reversed(new):
+        if n == 1:
+            out.append(step * group if not out else out[-1])
+            continue
+        if group == 1:
+            if not old:
+                return None
+            group, step = old.pop()
+            while old and old[-1][1] == step * group:
+                group *= old.pop()[0]
+        if group % n:
+            return None
+        out.append(step)
+        step *= n
+        group //= n
+    return tuple(reversed(out))
