@@ -245,7 +245,7 @@ def test_runs_of_several_python_threads(kernels: dict[str, int]) -> None:
 
 
 def test_a_thread_that_does_not_come_is_replaced(kernels: dict[str, int]) -> None:
-    """While the only worker is inside one part, the caller takes its parts of another program."""
+    """Parts whose threads sleep, are busy or never were are taken over by the caller."""
     mine = team.Team()
     counts = zeros(65)
     table = np.array([(kernels["count"], counts.ctypes.data, 1, 64)] * 50, np.int64)

@@ -66,10 +66,11 @@ define internal void @leave(i64 %wide) alwaysinline {
     if arch == "aarch64":
         # isb takes some nanoseconds, where the yield hint takes none. FPCR bit 24 is FZ.
         return """
+declare void @llvm.aarch64.isb(i32)
 declare i64 @llvm.aarch64.get.fpcr()
 declare void @llvm.aarch64.set.fpcr(i64)
 define internal void @pause() alwaysinline {
-  call void asm sideeffect "isb", "~{memory}"()
+  call void @llvm.aarch64.isb(i32 15)
   ret void
 }
 define internal i64 @enter() alwaysinline {
