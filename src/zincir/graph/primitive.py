@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -99,7 +99,9 @@ class Primitive:
     """Whether computing it twice costs more than storing it once."""
     dtypes: tuple[str, ...] = ("float32", "float64")
     """The input types a conformance test tries."""
-    writes: Callable[..., Any] | None = field(default=None)
+    identity: float = 0.0
+    """REDUCTION only: what changes nothing; `lower(builder, x, y)` combines two elements."""
+    writes: Callable[..., Any] | None = None
     """ASSEMBLY only: the regions, as (input number, starts, steps, sizes) in order of writing."""
 
     def __repr__(self) -> str:

@@ -242,7 +242,7 @@ sum_p = register(
         infer=reduce_spec,
         numpy=lambda x, axes: np.sum(x, axes, keepdims=True, dtype=x.dtype),
         vjp=lambda g, y, x, axes: expand(g, x.shape),
-        lower=lambda b: b.reduction("add", 0.0),
+        lower=lambda b, x, y: b.add(x, y),
         attrs=("axes",),
         saves=False,
         dtypes=("float32", "float64", "int64", "int32"),

@@ -34,7 +34,8 @@ amax_p = register(
         infer=_nonempty_spec,
         numpy=lambda x, axes: np.max(x, axes, keepdims=True),
         vjp=_share_among_equals,
-        lower=lambda b: b.reduction("maximum", -np.inf),
+        lower=lambda b, x, y: b.maximum(x, y),
+        identity=-np.inf,
         attrs=("axes",),
         dtypes=_NUMBERS,
     )
@@ -47,7 +48,8 @@ amin_p = register(
         infer=_nonempty_spec,
         numpy=lambda x, axes: np.min(x, axes, keepdims=True),
         vjp=_share_among_equals,
-        lower=lambda b: b.reduction("minimum", np.inf),
+        lower=lambda b, x, y: b.minimum(x, y),
+        identity=np.inf,
         attrs=("axes",),
         dtypes=_NUMBERS,
     )
@@ -70,7 +72,8 @@ prod_p = register(
         infer=reduce_spec,
         numpy=lambda x, axes: np.prod(x, axes, keepdims=True, dtype=x.dtype),
         vjp=_prod_vjp,
-        lower=lambda b: b.reduction("mul", 1.0),
+        lower=lambda b, x, y: b.mul(x, y),
+        identity=1.0,
         attrs=("axes",),
         dtypes=_NUMBERS,
     )

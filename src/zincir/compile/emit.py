@@ -1,0 +1,542 @@
+"""loop IR -> LLVM IR: explicit vector code for one loop nest.
+
+Functions of the module: `task(args, tid, nthreads)` takes its share of the rows (or, where there
+are fewer rows than threads, of the columns); `block(args, rows from, to, columns from, to)` is one
+rectangle, for use behind a matrix product.
+
+`args` is an array of i64: see `ARGUMENTS` and `arguments`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zincir.compile.builder import I8, I64, PTR, Value, constant, index, module, vector
+from zincir.compile.expression import KINDS, ExpressionBuilder
+from zincir.compile.nest import (
+    Apply,
+    Constant,
+    Instruction,
+    Load,
+    Nest,
+    Position,
+    Reduce,
+    Slot,
+    Take,
+    operands,
+)
+from zincir.types import DType, bool_
+
+STATUS, NUMBER, ROWS, COLUMNS, FIRST = range(5)
+"""Positions in `args`; row sizes, inner sizes, slots and takes follow, from FIRST on."""
+
+
+def slot_at(nest: Nest, slot: int) -> int:
+    """Where in `args` a slot begins: its address, then strides of rows, inner loops, vector."""
+    return FIRST + nest.rows + nest.inner + slot * (2 + nest.rows + nest.inner)
+
+
+def take_at(nest: Nest, number: int) -> int:
+    """Where in `args` a take begins: the stride of a row, and the number of rows."""
+    return slot_at(nest, len(nest.slots)) + 2 * number
+
+
+def emit(nest: Nest) -> str:
+    """The module of a nest."""
+    block = ExpressionBuilder("rectangle", [PTR, I64, I64, I64, I64], linkage="internal")
+    Emitter(block, nest).emit()
+    text = block.finish("alwaysinline nounwind")
+    return module([(block, text), _task(nest), _block()])
+
+
+def _block() -> tuple[ExpressionBuilder, str]:
+    b = ExpressionBuilder("block", [PTR, I64, I64, I64, I64])
+    _call(b, *b.arguments)
+    return b, b.finish()
+
+
+def _call(b: ExpressionBuilder, *args: Value) -> None:
+    b.statement(f"call void @rectangle({', '.join(map(str, args))})")
+
+
+def _task(nest: Nest) -> tuple[ExpressionBuilder, str]:
+    b = ExpressionBuilder("task", [PTR, I64, I64])
+    args, tid, threads = b.arguments
+    rows, columns = (b.load(b.offset(args, index(i), "i64"), I64) for i in (ROWS, COLUMNS))
+    zero, one = index(0), index(1)
+
+    def share(count: Value, who: Value) -> Value:
+        return b.div(b.mul(count, who), threads)
+
+    if nest.folds and nest.vector_inside:
+        _call(b, args, share(rows, tid), share(rows, b.add(tid, one)), zero, columns)
+        return b, b.finish()
+    lanes = index(nest.lanes)
+    units = b.div(b.add(columns, index(nest.lanes - 1)), lanes)
+    low, high = (b.mul(share(units, t), lanes) for t in (tid, b.add(tid, one)))
+    high = b.select(b.compare("lt", high, columns), high, columns)
+    few = b.compare("lt", rows, threads)
+    pick = [
+        b.select(few, x, y)
+        for x, y in (
+            (zero, share(rows, tid)),
+            (rows, share(rows, b.add(tid, one))),
+            (low, zero),
+            (high, columns),
+        )
+    ]
+    _call(b, args, *pick)
+    return b, b.finish()
+
+
+@dataclass(slots=True)
+class Level:
+    """What is known about a value: the loops it changes in, and the stage it exists from."""
+
+    body: bool
+    """Changes in an inner loop (or, with the vector inside, in the vector loop)."""
+    wide: bool
+    """Differs between lanes."""
+    rows: bool
+    stage: int
+
+
+class Emitter:
+    """Writes one rectangle of a nest."""
+
+    def __init__(self, b: ExpressionBuilder, nest: Nest) -> None:
+        self.b, self.nest = b, nest
+        self.args, self.row_from, self.row_to, self.col_from, self.col_to = b.arguments
+        self.levels = _levels(nest)
+        self.row_sizes = [self._argument(FIRST + i) for i in range(nest.rows)]
+        self.inner_sizes = [self._argument(FIRST + nest.rows + i) for i in range(nest.inner)]
+        self.columns = self._argument(COLUMNS)
+        self.slots = [_SlotArguments(self, i) for i in range(len(nest.slots))]
+        self.known: list[dict[int, Value]] = [{}]
+        # Where the loops stand: set as they are entered.
+        self.row = index(0)
+        self.row_base: list[Value | None] = [None] * len(nest.slots)
+        self.inner_base: list[Value | None] = [None] * len(nest.slots)
+        self.column = index(0)
+        self.mask: Value | None = None
+
+    def _argument(self, at: int, *, pointer: bool = False) -> Value:
+        place = self.b.offset(self.args, index(at), "i64")
+        return self.b.load(place, PTR if pointer else I64)
+
+    # -- loops ------------------------------------------------------------------------------
+
+    def emit(self) -> None:
+        b, nest = self.b, self.nest
+        self._values([i for i, v in enumerate(self.levels) if self._is_entry(v)])
+        with b.loop(self.row_from, self.row_to) as rows:
+            self.row = rows.counter
+            self._enter_row()
+            self.known.append({})
+            if nest.vector_inside:
+                self._stages()
+            else:
+                self._vector_loop([], lambda sums: (self._stages(), sums)[1])
+            self.known.pop()
+
+    def _is_entry(self, level: Level) -> bool:
+        return not (level.body or level.wide or level.rows or level.stage)
+
+    def _enter_row(self) -> None:
+        """The row's index along each of the row loops, and where each slot's row begins."""
+        b = self.b
+        left, indices = self.row, []
+        for i, n in reversed(list(enumerate(self.row_sizes))):
+            if i == 0:
+                indices.append(left)
+            else:
+                above = b.div(left, n)
+                indices.append(b.sub(left, b.mul(above, n)))
+                left = above
+        indices.reverse()
+        for i, slot in enumerate(self.slots):
+            self.row_base[i] = slot.weighted(slot.row_strides, indices) if slot.in_rows else None
+
+    def _stages(self) -> None:
+        """The stages of one row, or of one vector of rows."""
+        nest = self.nest
+        last = max((v.stage for v in self.levels), default=0)
+        for stage in range(last + 1):
+            outer = [
+                i
+                for i, v in enumerate(self.levels)
+                if v.stage == stage and not v.body and not self._is_entry(v)
+                and not isinstance(nest.body[i], Reduce)
+            ]
+            self._values(outer)
+            reductions = [
+                i
+                for i, x in enumerate(nest.body)
+                if isinstance(x, Reduce) and self.levels[i].stage == stage + 1
+            ]
+            stores = [
+                (slot, v)
+                for slot, v in nest.stores
+                if self._stored_inside(slot) and self.levels[v].stage == stage
+            ]
+            if reductions or stores:
+                self._stage(reductions, stores)
+        for slot, value in nest.stores:
+            if not self._stored_inside(slot):
+                self._store(slot, value)
+
+    def _stored_inside(self, slot: int) -> bool:
+        """Whether a store happens in the innermost loops."""
+        s = self.nest.slots[slot]
+        if self.nest.vector_inside:
+            return s.in_inner or s.step != "same" or not self.nest.folds
+        return s.in_inner
+
+    def _stage(self, reductions: list[int], stores: list[tuple[int, int]]) -> None:
+        wanted = self._needed([_reduce(self.nest, i).operand for i in reductions] + [v for _, v in stores])
+        starts = [self._identity(i) for i in reductions]
+
+        def body(sums: Sequence[Value]) -> list[Value]:
+            self.known.append({})
+            self._values(wanted)
+            for slot, value in stores:
+                self._store(slot, value)
+            new = [self._combine(i, total) for i, total in zip(reductions, sums, strict=True)]
+            self.known.pop()
+            return new
+
+        totals = self._inner_loops(0, starts, body)
+        for i, total in zip(reductions, totals, strict=True):
+            self.known[-1][i] = self._folded(i, total)
+
+    def _inner_loops(self, depth: int, sums: Sequence[Value], body: Body) -> Sequence[Value]:
+        if depth == self.nest.inner:
+            if self.nest.vector_inside:
+                return self._vector_loop(sums, body)
+            return body(sums)
+        with self.b.loop(index(0), self.inner_sizes[depth], carried=sums) as loop:
+            before = list(self.inner_base)
+            for i, slot in enumerate(self.slots):
+                if slot.in_inner:
+                    step = self.b.mul(loop.counter, slot.inner_strides[depth])
+                    base = before[i]
+                    self.inner_base[i] = step if base is None else self.b.add(base, step)
+            loop.carry(self._inner_loops(depth + 1, loop.carried, body))
+            self.inner_base = before
+        return loop.carried
+
+    def _vector_loop(self, sums: Sequence[Value], body: Body) -> Sequence[Value]:
+        """Whole vectors, then what is left under a mask."""
+        b, lanes = self.b, self.nest.lanes
+        if lanes == 1:
+            with b.loop(self.col_from, self.col_to, carried=sums) as loop:
+                self.column = loop.counter
+                loop.carry(self._scoped(body, loop.carried))
+            return loop.carried
+        whole = b.mul(b.div(b.sub(self.col_to, self.col_from), index(lanes)), index(lanes))
+        end = b.add(self.col_from, whole)
+        with b.loop(self.col_from, end, lanes, carried=sums) as loop:
+            self.column = loop.counter
+            loop.carry(self._scoped(body, loop.carried))
+        with b.loop(end, self.col_to, lanes, carried=loop.carried) as rest:
+            self.column = rest.counter
+            left = b.splat(b.sub(self.col_to, rest.counter), lanes)
+            self.mask = b.compare("lt", b.lane_numbers(lanes), left)
+            rest.carry(self._scoped(body, rest.carried))
+            self.mask = None
+        return rest.carried
+
+    def _scoped(self, body: Body, sums: Sequence[Value]) -> Sequence[Value]:
+        self.known.append({})
+        out = body(sums)
+        self.known.pop()
+        return out
+
+    # -- reductions -------------------------------------------------------------------------
+
+    def _identity(self, i: int) -> Value:
+        x = _reduce(self.nest, i)
+        wide = self.nest.vector_inside or self.levels[x.operand].wide
+        type = vector(KINDS[x.dtype], self.nest.lanes if wide else 1)
+        value = x.op.identity
+        if not type.is_float and value in (float("inf"), float("-inf")):
+            value = 2 ** (type.bits - 1) - 1 if value > 0 else -(2 ** (type.bits - 1))
+            if type.kind == "i8":
+                value = 255 if x.op.identity > 0 else 0
+        return constant(value, type)
+
+    def _combine(self, i: int, total: Value) -> Value:
+        x, b = _reduce(self.nest, i), self.b
+        value = self._get(x.operand)
+        if value.type.lanes < total.type.lanes:
+            value = b.splat(value, total.type.lanes)
+        assert x.op.lower is not None
+        new = x.op.lower(b, total, value)
+        if self.mask is not None and self.nest.vector_inside:
+            return b.select(self.mask, new, total)
+        return new
+
+    def _folded(self, i: int, total: Value) -> Value:
+        """The lanes of a total folded together, by halves."""
+        x, b = _reduce(self.nest, i), self.b
+        if not self.nest.vector_inside:
+            return total
+        lower = x.op.lower
+        assert lower is not None
+        while total.type.lanes > 1:
+            half = total.type.lanes // 2
+            low, high = (b.shuffle(total, total, range(s, s + half)) for s in (0, half))
+            total = lower(b, low, high) if half > 1 else lower(b, *self._scalars(low, high))
+        return total
+
+    def _scalars(self, *xs: Value) -> list[Value]:
+        return [self.b.extract(x, 0) if x.text.startswith("%") and x.type.lanes == 1 and
+                self._is_vector_of_one(x) else x for x in xs]
+
+    def _is_vector_of_one(self, x: Value) -> bool:
+        return False
+
+    # -- values -----------------------------------------------------------------------------
+
+    def _needed(self, roots: list[int]) -> list[int]:
+        """The values of the innermost loops that `roots` are made of, in order."""
+        found: set[int] = set()
+        stack = list(roots)
+        while stack:
+            i = stack.pop()
+            if i in found or not self.levels[i].body or isinstance(self.nest.body[i], Reduce):
+                continue
+            found.add(i)
+            stack.extend(operands(self.nest.body[i]))
+        return sorted(found)
+
+    def _values(self, wanted: Sequence[int]) -> None:
+        for i in wanted:
+            self.known[-1][i] = self._value(self.nest.body[i])
+
+    def _get(self, i: int) -> Value:
+        for scope in reversed(self.known):
+            if i in scope:
+                return scope[i]
+        raise KeyError(i)
+
+    def _value(self, x: Instruction) -> Value:
+        b = self.b
+        match x:
+            case Load(slot):
+                return self._load(slot)
+            case Position(slot):
+                return self._address(slot)
+            case Constant(value, dtype):
+                return constant(value, vector(KINDS[dtype], 1))
+            case Take():
+                return self._take(x)
+            case Apply(op, args, attrs):
+                values = [self._get(a) for a in args]
+                lanes = max((v.type.lanes for v in values), default=1)
+                assert op.lower is not None
+                return op.lower(b, *[b.splat(v, lanes) for v in values], *attrs)
+            case Reduce():
+                raise AssertionError("reductions are folded by their stage")
+
+    # -- memory -----------------------------------------------------------------------------
+
+    def _base(self, slot: int) -> Value:
+        """The part of a slot's address that is the same for all lanes."""
+        b = self.b
+        parts = [self.row_base[slot], self.inner_base[slot]]
+        s = self.slots[slot]
+        if s.step == "next":
+            parts.append(self.column)
+        elif s.step == "far":
+            parts.append(b.mul(self.column, s.vector_stride))
+        known = [p for p in parts if p is not None]
+        total = known[0] if known else index(0)
+        for p in known[1:]:
+            total = b.add(total, p)
+        return total
+
+    def _lane_offsets(self, slot: int) -> Value:
+        """How far each lane of a slot is from the first."""
+        b, lanes = self.b, self.nest.lanes
+        numbers = b.lane_numbers(lanes)
+        if self.slots[slot].step == "next":
+            return numbers
+        return b.mul(numbers, b.splat(self.slots[slot].vector_stride, lanes))
+
+    def _is_wide(self, slot: int) -> bool:
+        return self.nest.lanes > 1 and self.slots[slot].step != "same"
+
+    def _address(self, slot: int) -> Value:
+        total = self.b.add(self.slots[slot].start, self._base(slot))
+        if not self._is_wide(slot):
+            return total
+        return self.b.add(self.b.splat(total, self.nest.lanes), self._lane_offsets(slot))
+
+    def _pointer(self, slot: int) -> Value:
+        kind = _memory_kind(self.nest.slots[slot].dtype)
+        return self.b.offset(self.slots[slot].pointer, self._base(slot), kind)
+
+    def _load(self, slot: int) -> Value:
+        return self._load_from(slot, self._pointer(slot))
+
+    def _load_from(self, slot: int, pointer: Value) -> Value:
+        b, s = self.b, self.nest.slots[slot]
+        kind = _memory_kind(s.dtype)
+        if not self._is_wide(slot):
+            raw = b.load(pointer, vector(kind, 1))
+        elif s.step == "next":
+            type = vector(kind, self.nest.lanes)
+            raw = b.load(pointer, type) if self.mask is None else b.masked_load(pointer, self.mask, type)
+        else:
+            raw = self._gather(b.offset(pointer, self._lane_offsets(slot), kind), kind)
+        return b.convert(raw, "i1") if s.dtype is bool_ else raw
+
+    def _gather(self, pointers: Value, kind: str, valid: Value | None = None) -> Value:
+        b, lanes = self.b, self.nest.lanes
+        mask = self.mask or constant(1, vector("i1", lanes))
+        if valid is not None:
+            mask = b.bit_and(mask, valid)
+        return b.gather(pointers, mask, vector(kind, lanes))
+
+    def _store(self, slot: int, value_number: int) -> None:
+        b, s = self.b, self.nest.slots[slot]
+        value = self._get(value_number)
+        if s.dtype is bool_:
+            value = b.convert(value, "i8")
+        pointer = self._pointer(slot)
+        if not self._is_wide(slot):
+            b.store(value, pointer)
+            return
+        value = b.splat(value, self.nest.lanes)
+        if s.step == "far":
+            kind = _memory_kind(s.dtype)
+            pointers = b.offset(pointer, self._lane_offsets(slot), kind)
+            b.scatter(value, pointers, self.mask or constant(1, vector("i1", self.nest.lanes)))
+        elif self.mask is not None:
+            b.masked_store(value, pointer, self.mask)
+        else:
+            b.store(value, pointer)
+
+    # -- takes ------------------------------------------------------------------------------
+
+    def _take(self, x: Take) -> Value:
+        b, nest = self.b, self.nest
+        at = take_at(nest, x.number)
+        stride, rows = self._argument(at), self._argument(at + 1)
+        chosen = b.convert(self._get(x.index), "i64")
+        lanes = chosen.type.lanes
+        # As unsigned numbers, negative ones are too large as well.
+        valid = b.emit(f"icmp ult {chosen}, {b.splat(rows, lanes).text}", chosen.type.of("i1"))
+        self._report(x, chosen, valid)
+        safe = b.select(valid, chosen, constant(0, chosen.type))
+        offset = b.mul(safe, b.splat(stride, lanes))
+        pointer = self._pointer(x.slot)
+        kind = _memory_kind(nest.slots[x.slot].dtype)
+        if lanes == 1:
+            return self._load_from(x.slot, b.offset(pointer, offset, kind))
+        if self._is_wide(x.slot):
+            offset = b.add(offset, self._lane_offsets(x.slot))
+        raw = self._gather(b.offset(pointer, offset, kind), kind)
+        return b.convert(raw, "i1") if nest.slots[x.slot].dtype is bool_ else raw
+
+    def _report(self, x: Take, chosen: Value, valid: Value) -> None:
+        """Note the first index that is out of range, for the error raised after the run."""
+        b, lanes = self.b, chosen.type.lanes
+        wrong = b.bit_xor(valid, constant(1, valid.type))
+        if lanes > 1 and self.mask is not None:
+            wrong = b.bit_and(wrong, self.mask)
+        any_wrong = wrong
+        if lanes > 1:
+            any_wrong = b.intrinsic(f"llvm.vector.reduce.or.{wrong.type.suffix}", vector("i1", 1), wrong)
+        with b.when(any_wrong):
+            lane, value = index(0), chosen
+            if lanes > 1:
+                bits = b.emit(f"bitcast {wrong} to i{lanes}", vector(f"i{lanes}", 1))
+                first = b.intrinsic(f"llvm.cttz.i{lanes}", bits.type, bits, constant(0, vector("i1", 1)))
+                lane = b.emit(f"zext {first} to i64", I64) if lanes < 64 else first
+                value = b.emit(f"extractelement {chosen}, {lane}", I64)
+            position = self.row
+            if lanes > 1 or self.levels[x.index].wide:
+                position = b.add(b.mul(self.row, self.columns), b.add(self.column, lane))
+            number = b.add(b.mul(self._argument(NUMBER), index(64)), index(x.number))
+            self._write_status(number, value, position)
+
+    def _write_status(self, number: Value, value: Value, position: Value) -> None:
+        """The first writer wins: status is (set, number, value, position, ticket)."""
+        b = self.b
+        status = self._argument(STATUS, pointer=True)
+        places = [b.offset(status, index(i), "i64") for i in range(5)]
+        ticket = b.emit(f"atomicrmw xchg {places[4]}, i64 1 acq_rel", I64)
+        with b.when(b.compare("eq", ticket, index(0))):
+            for place, x in zip(places[1:4], (number, value, position), strict=True):
+                b.store(x, place)
+            b.store(index(1), places[0])
+
+
+class _SlotArguments:
+    """A slot's run-time arguments, read once at the start of a rectangle."""
+
+    def __init__(self, e: Emitter, number: int) -> None:
+        nest, slot = e.nest, e.nest.slots[number]
+        at = slot_at(nest, number)
+        self.step, self.in_rows, self.in_inner = slot.step, slot.in_rows, slot.in_inner
+        self._b = e.b
+        if any(isinstance(x, Position) and x.slot == number for x in nest.body):
+            self.start = e._argument(at)
+        else:
+            self.pointer = e._argument(at, pointer=True)
+        self.row_strides = [e._argument(at + 1 + i) for i in range(nest.rows)]
+        first = at + 1 + nest.rows
+        self.inner_strides = [e._argument(first + i) for i in range(nest.inner)]
+        if slot.step == "far":
+            self.vector_stride = e._argument(first + nest.inner)
+
+    def weighted(self, strides: Sequence[Value], indices: Sequence[Value]) -> Value | None:
+        total: Value | None = None
+        for stride, i in zip(strides, indices, strict=True):
+            term = self._b.mul(stride, i)
+            total = term if total is None else self._b.add(total, term)
+        return total
+
+
+def _levels(nest: Nest) -> list[Level]:
+    levels: list[Level] = []
+    for x in nest.body:
+        below = [levels[i] for i in operands(x)]
+        level = Level(
+            any(v.body for v in below),
+            any(v.wide for v in below),
+            any(v.rows for v in below),
+            max((v.stage for v in below), default=0),
+        )
+        if isinstance(x, Load | Position | Take):
+            _add_slot(level, nest.slots[x.slot], nest)
+        if isinstance(x, Reduce):
+            level.stage += 1
+            level.body = False
+            level.rows = True
+            level.wide = level.wide and not nest.vector_inside
+        levels.append(level)
+    return levels
+
+
+def _add_slot(level: Level, slot: Slot, nest: Nest) -> None:
+    wide = slot.step != "same"
+    level.wide |= wide
+    level.rows |= slot.in_rows
+    level.body |= slot.in_inner or (wide and nest.vector_inside)
+
+
+def _reduce(nest: Nest, i: int) -> Reduce:
+    x = nest.body[i]
+    assert isinstance(x, Reduce)
+    return x
+
+
+def _memory_kind(dtype: DType) -> str:
+    return "i8" if dtype is bool_ else KINDS[dtype]
+
+
+__all__ = ["I8", "emit", "slot_at", "take_at"]

@@ -1,0 +1,92 @@
+"""The builder that primitives' `lower` rules are written against."""
+
+from __future__ import annotations
+
+from zincir.compile import vecmath
+from zincir.compile.builder import Builder, Value, constant
+from zincir.types import DType, bool_, float32, float64, int32, int64, uint8
+
+KINDS = {
+    bool_: "i1",
+    uint8: "i8",
+    int32: "i32",
+    int64: "i64",
+    float32: "float",
+    float64: "double",
+}
+"""How values of each type are held in registers; in memory, bool takes a byte."""
+
+
+class ExpressionBuilder(Builder):
+    """Adds mathematics and the library's own types to `Builder`."""
+
+    exp = vecmath.exp
+    expm1 = vecmath.expm1
+    log = vecmath.log
+    log1p = vecmath.log1p
+    sin = vecmath.sin
+    cos = vecmath.cos
+    tan = vecmath.tan
+    tanh = vecmath.tanh
+    sigmoid = vecmath.sigmoid
+    erf = vecmath.erf
+    atan = vecmath.atan
+    pow = vecmath.pow
+
+    def sign(self, x: Value) -> Value:
+        """-1, 0 or 1; NaN stays."""
+        zero, one = constant(0, x.type), constant(1, x.type)
+        if not x.type.is_float:
+            below = constant(-1, x.type)
+            return self.select(
+                self.compare("gt", x, zero), one, self.select(self.compare("lt", x, zero), below, x)
+            )
+        magnitude = self.select(self.compare("ne", x, zero), one, zero)
+        nan = self.emit(f"fcmp uno {x}, {x.text}", x.type.of("i1"))
+        return self.select(nan, x, self.copysign(magnitude, x))
+
+    def div_integer(self, x: Value, y: Value) -> Value:
+        """Quotient cut towards zero; 0 where the divisor is 0."""
+        none = self.compare("eq", y, constant(0, y.type))
+        safe = self.select(none, constant(1, y.type), y)
+        return self.select(none, constant(0, x.type), self.div(x, safe))
+
+    def remainder(self, x: Value, y: Value) -> Value:
+        """What is left after whole steps of y, with the sign of y; for integers 0 if y is 0."""
+        zero = constant(0, x.type)
+        if x.type.is_float:
+            left = self.emit(f"frem {x}, {y.text}", x.type)
+        else:
+            none = self.compare("eq", y, zero)
+            safe = self.select(none, constant(1, y.type), y)
+            op = "urem" if x.type.kind == "i8" else "srem"
+            left = self.emit(f"{op} {x}, {safe.text}", x.type)
+            left = self.select(none, zero, left)
+        if x.type.kind == "i8":
+            return left
+        differ = self.bit_xor(self.compare("lt", left, zero), self.compare("lt", y, zero))
+        wrong = self.bit_and(self.compare("ne", left, zero), differ)
+        return self.select(wrong, self.add(left, y), left)
+
+    def convert_to(self, x: Value, dtype: DType) -> Value:
+        return self.convert(x, KINDS[dtype])
+
+    def uniform(self, position: Value, key: Value, start: Value, dtype: DType) -> Value:
+        """Uniform in [0, 1): see `ops.random`."""
+        counter = self.add(position, self.splat(start, position.type.lanes))
+        if dtype is float32:
+            bits = self._random_bits(counter, key, 8)
+            return self.mul(
+                self.convert(bits, "float"), constant(2.0**-24, bits.type.of("float"))
+            )
+        two = constant(2, counter.type)
+        even = self.mul(counter, two)
+        high = self.convert(self._random_bits(even, key, 5), "double")
+        odd = self.add(even, constant(1, counter.type))
+        low = self.convert(self._random_bits(odd, key, 6), "double")
+        whole = self.add(self.mul(high, constant(2.0**26, high.type)), low)
+        return self.mul(whole, constant(2.0**-53, high.type))
+
+    def _random_bits(self, counter: Value, key: Value, drop: int) -> Value:
+        bits = vecmath.philox(self, counter, key)
+        return self.shift_right(bits, constant(drop, bits.type))

@@ -1,0 +1,297 @@
+"""graph -> groups: which values are computed in one loop nest.
+
+A group has a domain (the sizes of its loops) and `inner` loops that its reductions fold. A value
+joins the group of something it reads when it has the same domain, reads it at the same place, and
+no value outside of the group lies between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from zincir.compile.access import Map, identity, strided
+from zincir.compile.legalise import INLINE, Legal
+from zincir.compile.read import own_address, reads
+from zincir.graph.node import Node
+from zincir.graph.primitive import Kind
+from zincir.graph.walk import toposort
+from zincir.types import Shape, size
+
+_CHEAP = 5
+_LONGEST = 120
+_MOST_MEMBERS = 24
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """Values computed together.
+
+    kind is nest, matmul (a product and what is done to it in place), or the name of a lone kind.
+    """
+
+    kind: str
+    dims: Shape
+    inner: frozenset[int]
+    members: list[Node] = field(default_factory=list)
+    reads: set[Node] = field(default_factory=set)
+
+    @property
+    def all_loops(self) -> tuple[int, ...]:
+        return tuple(range(len(self.dims)))
+
+    @property
+    def row_loops(self) -> tuple[int, ...]:
+        return tuple(k for k in self.all_loops if k not in self.inner)
+
+    def map_of(self, node: Node) -> Map | None:
+        """The coordinates at which the group computes `node`; of its operand, for a reduction."""
+        if node.op.kind is Kind.REDUCTION and self.kind == "nest":
+            x = node.inputs[0]
+            folded = {k for k, n in enumerate(x.shape) if n != 1 and k in node.attrs[0]}
+            longer = [k for k, n in enumerate(x.shape) if n != 1]
+            if frozenset(longer.index(k) for k in folded) != self.inner:
+                return None
+            return identity(x.shape, self.all_loops, self.dims)
+        full = identity(node.shape, self.all_loops, self.dims)
+        if full is None and self.inner:
+            return identity(node.shape, self.row_loops, self.dims)
+        return full
+
+    def place_of(self, node: Node) -> tuple[int, ...]:
+        """The loops over which `node` itself has elements."""
+        reduced = node.op.kind is Kind.REDUCTION and self.kind == "nest"
+        if reduced or identity(node.shape, self.all_loops, self.dims) is None:
+            return self.row_loops
+        return self.all_loops
+
+    def __str__(self) -> str:
+        names = " ".join(f"{n.op.name}{list(n.shape)}" for n in self.members)
+        loops = " ".join(
+            f"{n}{'*' if k in self.inner else ''}" for k, n in enumerate(self.dims)
+        )
+        return f"{self.kind} [{loops}] {names}"
+
+
+def fuse(legal: Legal) -> list[Group]:
+    """Groups in an order in which they can run."""
+    order = toposort(legal.graph.outputs)
+    forced = set(legal.whole)
+    _keep_shared(legal, order)
+    fuser = _Fuser(legal)
+    for node in order:
+        if legal.is_buffer(node) and node.op.kind is not Kind.SOURCE and size(node.shape):
+            fuser.place(node)
+    _drop_internal(legal, fuser, forced)
+    return fuser.ordered()
+
+
+def _keep_shared(legal: Legal, order: list[Node]) -> None:
+    """Give a buffer to inline values that are used more than once and cost too much to repeat."""
+    users: dict[Node, set[Node]] = {}
+    for node in order:
+        if node.op.kind is not Kind.VIEW:
+            for x in node.inputs:
+                while x.op.kind is Kind.VIEW:
+                    x = x.inputs[0]
+                users.setdefault(x, set()).add(node)
+    cost: dict[Node, int] = {}
+    for node in order:
+        if legal.is_buffer(node):
+            cost[node] = 0
+        elif node.op.kind in INLINE:
+            own = 10 if node.op.expensive else 2 if node.op.kind is Kind.TAKE else 1
+            cost[node] = own + sum(cost[x] for x in node.inputs)
+            shared = cost[node] > _CHEAP and len(users.get(node, ())) > 1
+            if shared or cost[node] > _LONGEST:
+                legal.whole.add(node)
+                legal.views[node] = strided(node)
+                cost[node] = 0
+        else:
+            cost[node] = sum(cost[x] for x in node.inputs)
+
+
+class _Fuser:
+    def __init__(self, legal: Legal) -> None:
+        self.legal = legal
+        self.groups: list[Group] = []
+        self.group_of: dict[Node, Group] = {}
+
+    def place(self, node: Node) -> None:
+        group = self._new_group(node)
+        if group.kind == "nest":
+            for candidate in self._candidates(node, group):
+                joined = self._join(node, group, candidate)
+                if joined is not None:
+                    group = joined
+        if node not in group.members:
+            group.members.append(node)
+        group.reads |= set(self._buffers_read(node, group))
+        self.group_of[node] = group
+        if group not in self.groups:
+            self.groups.append(group)
+
+    def _new_group(self, node: Node) -> Group:
+        kind = node.op.kind
+        if kind is Kind.REDUCTION:
+            x = node.inputs[0]
+            longer = [k for k, n in enumerate(x.shape) if n != 1]
+            inner = frozenset(longer.index(k) for k in node.attrs[0] if x.shape[k] != 1)
+            return Group("nest", tuple(x.shape[k] for k in longer), inner)
+        if kind in INLINE:
+            return Group("nest", tuple(n for n in node.shape if n != 1), frozenset())
+        if kind is Kind.CONTRACTION and node.dtype.category == 2:
+            return Group("matmul", node.shape, frozenset())
+        lone = kind.name.lower() if kind is not Kind.CONTRACTION else "host"
+        return Group(lone, node.shape, frozenset())
+
+    def _buffers_read(self, node: Node, group: Group) -> Iterator[Node]:
+        if node.op.kind is Kind.REDUCTION or node.op.kind in INLINE:
+            map_ = group.map_of(node)
+            assert map_ is not None
+            for read in reads(self.legal, node, map_, len(group.dims)):
+                yield read.buffer
+            return
+        stack = list(node.inputs)
+        while stack:
+            x = stack.pop()
+            view = self.legal.views.get(x)
+            if view is not None and self.legal.is_buffer(view.base):
+                yield view.base
+            else:
+                if x.op.kind in (Kind.TAKE, Kind.INDEXED) and x.inputs:
+                    yield self.legal.views[x.inputs[0]].base
+                stack.extend(x.inputs)
+
+    def _candidates(self, node: Node, own: Group) -> list[Group]:
+        """Groups worth joining: of what is read, and reductions over the same data."""
+        map_ = own.map_of(node)
+        assert map_ is not None
+        read = {r.buffer for r in reads(self.legal, node, map_, len(own.dims))}
+        found = [self.group_of[x] for x in read if x in self.group_of]
+        if own.inner:
+            large = {x for x in read if size(x.shape) > 1}
+            found += [
+                g
+                for g in self.groups
+                if g.kind == "nest" and g.dims == own.dims and g.inner == own.inner
+                and g.reads & large
+            ]
+        position = {g: i for i, g in enumerate(self.groups)}
+        return sorted(set(found), key=position.__getitem__, reverse=True)
+
+    def _join(self, node: Node, own: Group, other: Group) -> Group | None:
+        """`other` with `node` (and the rest of `own`) in it, if that is sound."""
+        if other.kind not in ("nest", "matmul") or len(other.members) >= _MOST_MEMBERS:
+            return None
+        merged = _merged(own, other, node)
+        if merged is None:
+            return None
+        newcomers = [*own.members, node] if node not in own.members else own.members
+        for member in (*other.members, *newcomers):
+            if not self._reads_in_place(member, merged, {*merged.members, *newcomers}):
+                return None
+        if self._path_around(own, other, node):
+            return None
+        return self._take_over(own, other, merged)
+
+    def _take_over(self, own: Group, other: Group, merged: Group) -> Group:
+        other.dims, other.inner, other.members = merged.dims, merged.inner, merged.members
+        other.reads |= own.reads
+        for member in own.members:
+            self.group_of[member] = other
+        if own in self.groups:
+            self.groups.remove(own)
+        return other
+
+    def _reads_in_place(self, node: Node, group: Group, members: set[Node]) -> bool:
+        """Whether `node` fits the domain and reads other members only where they were made."""
+        if node.op.kind is Kind.CONTRACTION:
+            return True
+        map_ = group.map_of(node)
+        if map_ is None:
+            return False
+        for read in reads(self.legal, node, map_, len(group.dims)):
+            if read.buffer in members:
+                made = own_address(read.buffer, group.place_of(read.buffer), group.dims)
+                if read.address != made:
+                    return False
+        return True
+
+    def _path_around(self, own: Group, other: Group, node: Node) -> bool:
+        """Whether something outside both groups must run between them."""
+        map_ = own.map_of(node)
+        assert map_ is not None
+        starts = {r.buffer for r in reads(self.legal, node, map_, len(own.dims))} | own.reads
+        both = {own, other}
+        if self._reaches(starts, other, both):
+            return True
+        return self._reaches(set(other.reads), own, both)
+
+    def _reaches(self, starts: set[Node], target: Group, without: set[Group]) -> bool:
+        """Whether what is read depends on `target` through a third group."""
+        seen: set[Group] = set()
+        stack = [g for x in starts if (g := self.group_of.get(x)) and g not in without]
+        while stack:
+            group = stack.pop()
+            if group in seen:
+                continue
+            seen.add(group)
+            for x in group.reads:
+                below = self.group_of.get(x)
+                if below is target:
+                    return True
+                if below is not None and below not in without:
+                    stack.append(below)
+        return False
+
+    def ordered(self) -> list[Group]:
+        """Groups, each after those it reads from."""
+        done: set[Group] = set()
+        order: list[Group] = []
+        stack = [(g, False) for g in reversed(self.groups)]
+        while stack:
+            group, ready = stack.pop()
+            if group in done:
+                continue
+            if ready:
+                done.add(group)
+                order.append(group)
+                continue
+            stack.append((group, True))
+            for x in group.reads:
+                below = self.group_of.get(x)
+                if below is not None and below is not group and below not in done:
+                    stack.append((below, False))
+        return order
+
+
+def _merged(own: Group, other: Group, node: Node) -> Group | None:
+    """The two groups as one, if their loops agree."""
+    members = [*other.members, *own.members]
+    if other.kind == "matmul":
+        return None if own.inner else Group("matmul", other.dims, other.inner, members)
+    if own.dims == other.dims and own.inner == other.inner:
+        return Group("nest", own.dims, own.inner, members)
+    if own.inner and not other.inner and own.dims == other.dims:
+        return Group("nest", own.dims, own.inner, members)
+    if not own.inner and not own.members and other.inner:
+        return Group("nest", other.dims, other.inner, members)
+    return None
+
+
+def _drop_internal(legal: Legal, fuser: _Fuser, forced: set[Node]) -> None:
+    """Values that only their own group uses need no buffer, unless that was asked for."""
+    readers: dict[Node, set[Group]] = {}
+    for group in fuser.groups:
+        for x in group.reads:
+            readers.setdefault(x, set()).add(group)
+    for group in fuser.groups:
+        for node in list(group.members):
+            optional = node in legal.whole and node not in forced
+            if optional and readers.get(node, {group}) <= {group}:
+                legal.whole.discard(node)
+                legal.views.pop(node, None)
+                group.members.remove(node)
+                group.reads.discard(node)
+        group.reads -= set(group.members)
