@@ -1,0 +1,47 @@
+"""Layers, losses, and what nets are built of, under PyTorch's names."""
+
+from zincir.nn import functional as functional, init as init
+from zincir.nn.activation import (
+    ELU as ELU,
+    GELU as GELU,
+    GLU as GLU,
+    SELU as SELU,
+    Hardsigmoid as Hardsigmoid,
+    Hardswish as Hardswish,
+    Hardtanh as Hardtanh,
+    LeakyReLU as LeakyReLU,
+    LogSigmoid as LogSigmoid,
+    LogSoftmax as LogSoftmax,
+    Mish as Mish,
+    PReLU as PReLU,
+    ReLU as ReLU,
+    ReLU6 as ReLU6,
+    Sigmoid as Sigmoid,
+    SiLU as SiLU,
+    Softmax as Softmax,
+    Softplus as Softplus,
+    Softsign as Softsign,
+    Tanh as Tanh,
+)
+from zincir.nn.container import (
+    ModuleDict as ModuleDict,
+    ModuleList as ModuleList,
+    Sequential as Sequential,
+)
+from zincir.nn.dropout import Dropout as Dropout
+from zincir.nn.embedding import Embedding as Embedding
+from zincir.nn.linear import Flatten as Flatten, Identity as Identity, Linear as Linear
+from zincir.nn.losses import (
+    BCELoss as BCELoss,
+    BCEWithLogitsLoss as BCEWithLogitsLoss,
+    CrossEntropyLoss as CrossEntropyLoss,
+    HuberLoss as HuberLoss,
+    KLDivLoss as KLDivLoss,
+    L1Loss as L1Loss,
+    MSELoss as MSELoss,
+    NLLLoss as NLLLoss,
+    SmoothL1Loss as SmoothL1Loss,
+)
+from zincir.nn.module import Module as Module
+from zincir.nn.normalization import LayerNorm as LayerNorm
+from zincir.nn.parameter import Parameter as Parameter

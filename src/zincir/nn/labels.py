@@ -1,0 +1,59 @@
+"""Class labels, checked before they are used: at once when their values are known, else in the
+program.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from zincir import recording
+from zincir.errors import IndexOutOfRange
+from zincir.graph.node import Node
+from zincir.nn.place import where_am_i
+from zincir.ops.arithmetic import cast, compare, where
+from zincir.ops.indexing import out_of_range, take
+from zincir.ops.source import iota
+from zincir.types import int32, uint8
+
+
+class Labels(NamedTuple):
+    """Labels that have passed the check."""
+
+    index: Node
+    """int32; 0 where a row is left out."""
+    used: Node | None
+    """bool, false where a row is left out; None when none is."""
+
+
+def checked_labels(labels: Node, classes: int, ignore: int | None) -> Labels:
+    """Integer labels from 0 to classes - 1, except for rows labelled `ignore`.
+
+    Raises:
+        IndexOutOfRange: names the row and the value: here if the values are known, and when the
+            program runs if not.
+    """
+    if labels.value is not None and recording.CURRENT.recording is None:
+        values = labels.value.array
+        low, high = (values.min(), values.max()) if values.size else (0, 0)
+        if low >= 0 and high < classes and not (ignore is not None and low <= ignore <= high):
+            return Labels(cast(labels, int32), None)
+        _check(values, classes, ignore)
+    labels = cast(labels, int32) if labels.dtype is uint8 else labels
+    # A row of numbers 0, 1, 2, ... gives each label back, and `take` refuses what is not in it.
+    numbers = iota((classes,), 0, int32)
+    if ignore is None:
+        return Labels(take(numbers, labels, "label"), None)
+    used = compare("ne", labels, ignore)
+    return Labels(take(numbers, where(used, labels, 0), "label"), used)
+
+
+def _check(values: np.ndarray, classes: int, ignore: int | None) -> None:  # type: ignore[type-arg]
+    wrong = (values < 0) | (values >= classes)
+    if ignore is not None:
+        wrong &= values != ignore
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        message = out_of_range("label", classes, place, int(values.flat[place]), where_am_i())
+        raise IndexOutOfRange(message)

@@ -1,0 +1,241 @@
+"""Losses as modules. Between tensors whose shapes differ, they are errors, not broadcasts."""
+
+from __future__ import annotations
+
+from zincir.nn import functional as F
+from zincir.nn.module import Module
+from zincir.tensor import Tensor
+
+
+class _Loss(Module):
+    """A loss with a reduction; `weight` and its like are buffers, so that they follow `.to()`."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+
+class CrossEntropyLoss(_Loss):
+    """-log(softmax(input)[label]), for each row of scores.
+
+    Shape: input (C,), (N, C) or (N, C, d1, ...), not normalised; target either labels, integers
+    from 0 to C - 1 of shape (), (N,) or (N, d1, ...), or probabilities of the shape of input.
+    The arguments are those of `functional.cross_entropy`.
+
+    Example:
+        >>> import zincir
+        >>> CrossEntropyLoss()(zincir.tensor([[0.0, 0.0]]), zincir.tensor([1])).item()
+        0.6931471824645996
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.cross_entropy(
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            reduction=self.reduction,
+        )
+
+
+class NLLLoss(_Loss):
+    """-input[label], for each row of log-probabilities.
+
+    Shape: input (C,), (N, C) or (N, C, d1, ...); target labels of shape (), (N,) or (N, d1, ...).
+    The arguments are those of `functional.nll_loss`.
+
+    Example:
+        >>> import zincir
+        >>> NLLLoss()(zincir.tensor([[-1.0, -3.0]]), zincir.tensor([1])).item()
+        3.0
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.nll_loss(
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+        )
+
+
+class MSELoss(_Loss):
+    """(input - target) ** 2, averaged over all elements.
+
+    Shape: target has the shape of input, any.
+
+    Example:
+        >>> import zincir
+        >>> MSELoss()(zincir.tensor([1.0, 2.0]), zincir.tensor([1.0, 4.0])).item()
+        2.0
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.mse_loss(input, target, reduction=self.reduction)
+
+
+class L1Loss(_Loss):
+    """|input - target|, averaged over all elements.
+
+    Shape: target has the shape of input, any.
+
+    Example:
+        >>> import zincir
+        >>> L1Loss()(zincir.tensor([1.0, 2.0]), zincir.tensor([1.0, 4.0])).item()
+        1.0
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.l1_loss(input, target, reduction=self.reduction)
+
+
+class SmoothL1Loss(_Loss):
+    """d**2 / (2 beta) where d = |input - target| < beta, d - beta / 2 elsewhere.
+
+    Shape: target has the shape of input, any. From https://arxiv.org/abs/1504.08083.
+
+    Example:
+        >>> import zincir
+        >>> SmoothL1Loss()(zincir.tensor([1.0, 2.0]), zincir.tensor([1.0, 4.0])).item()
+        0.75
+    """
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.beta = beta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.smooth_l1_loss(input, target, beta=self.beta, reduction=self.reduction)
+
+
+class HuberLoss(_Loss):
+    """d**2 / 2 where d = |input - target| < delta, delta * (d - delta / 2) elsewhere.
+
+    Shape: target has the shape of input, any. From P. J. Huber (1964).
+
+    Example:
+        >>> import zincir
+        >>> HuberLoss()(zincir.tensor([1.0, 2.0]), zincir.tensor([1.0, 4.0])).item()
+        0.75
+    """
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta = delta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.huber_loss(input, target, delta=self.delta, reduction=self.reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """-(pos_weight * t * log(sigmoid(x)) + (1 - t) * log(1 - sigmoid(x))) * weight.
+
+    Shape: target has the shape of input, any.
+    The arguments are those of `functional.binary_cross_entropy_with_logits`.
+
+    Example:
+        >>> import zincir
+        >>> BCEWithLogitsLoss()(zincir.tensor([0.0]), zincir.tensor([1.0])).item()
+        0.6931471824645996
+    """
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.binary_cross_entropy_with_logits(
+            input,
+            target,
+            weight=self.weight,
+            pos_weight=self.pos_weight,
+            reduction=self.reduction,
+        )
+
+
+class BCELoss(_Loss):
+    """-(t * log(x) + (1 - t) * log(1 - x)) * weight, for probabilities x; logs end at -100.
+
+    Shape: target has the shape of input, any. Prefer `BCEWithLogitsLoss`: it is accurate where
+    x is near 0 or 1.
+
+    Example:
+        >>> import zincir
+        >>> BCELoss()(zincir.tensor([0.5]), zincir.tensor([1.0])).item()
+        0.6931471824645996
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
+
+
+class KLDivLoss(_Loss):
+    """t * (log(t) - input), `input` being log-probabilities; 0 where t is 0.
+
+    Shape: target has the shape of input, any.
+    The arguments are those of `functional.kl_div`.
+
+    Example:
+        >>> import zincir
+        >>> KLDivLoss("batchmean")(zincir.tensor([[0.0]]), zincir.tensor([[1.0]])).item()
+        0.0
+    """
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction)
+        self.log_target = log_target
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.kl_div(input, target, log_target=self.log_target, reduction=self.reduction)

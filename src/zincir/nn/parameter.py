@@ -1,0 +1,66 @@
+"""Parameter: a tensor that is trained."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from zincir.creation import tensor
+from zincir.errors import DTypeError, explain
+from zincir.graph.node import describe, here
+from zincir.inplace import leaf_like
+from zincir.tensor import Tensor, from_array
+
+
+class Parameter(Tensor):
+    """A tensor that a module registers when it is assigned to an attribute, and that is trained.
+
+    Args:
+        data: the first value; a tensor, an array or nested lists.
+        requires_grad: False freezes it.
+
+    Example:
+        >>> from zincir import nn
+        >>> layer = nn.Linear(3, 2, bias=False)
+        >>> isinstance(layer.weight, nn.Parameter), layer.weight.requires_grad
+        (True, True)
+    """
+
+    def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
+        if not isinstance(data, Tensor):
+            data = tensor(data)
+        if requires_grad and not data.dtype.is_floating_point:
+            raise DTypeError(
+                explain(
+                    f"Parameter: {data.dtype.name} tensors cannot require gradients",
+                    where=describe(here()),
+                    expected="float32 or float64",
+                    try_="Parameter(data.float()), or requires_grad=False",
+                )
+            )
+        node = leaf_like(data._node, requires_grad)
+        self._node = node
+        if requires_grad:
+            node.owner = weakref.ref(self)
+        if node.value is None:
+            self._await()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        if id(self) not in memo:
+            memo[id(self)] = _rebuilt(type(self), *self._content())
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuilt, (type(self), *self._content())
+
+    def _content(self) -> tuple[np.ndarray[Any, Any], bool]:
+        return np.array(self._value("a copy of a parameter")), self.requires_grad
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+
+def _rebuilt(kind: type[Parameter], array: np.ndarray[Any, Any], requires_grad: bool) -> Parameter:
+    return kind(from_array(array), requires_grad)
