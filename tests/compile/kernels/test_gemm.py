@@ -6,7 +6,7 @@ import ctypes
 import re
 import threading
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ AVX512, AVX2, NEON = Shape(64, 32), Shape(32, 16), Shape(16, 32)
 MACHINES = (AVX512, AVX2, NEON)
 
 
-@lru_cache(maxsize=None)
+@cache
 def kernel(variant: Variant) -> object:
     return KERNEL(native.load(variant.key, lambda: gemm_module(variant), ["gemm"])[0])
 

@@ -12,11 +12,11 @@ of rows; then, in `micro`, panel of columns > tile of rows > r > k.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from zincir.compile.builder import I64, PTR, Builder, Value, index, module
-from zincir.compile.kernels.micro import TILES_ARGUMENTS, argument, tiles_function
+from zincir.compile.kernels.micro import TILES_ARGUMENTS, argument, multiples, tiles_function
 from zincir.compile.kernels.tiles import Variant
 
 _Range = tuple[Value, Value]
@@ -81,7 +81,7 @@ class _Blocks:
         return b.mul(low, index(unit)), high
 
     @contextmanager
-    def _cut(self, low: Value, high: Value, step: str) -> Iterator[_Range]:
+    def _cut(self, low: Value, high: Value, step: str) -> Generator[_Range]:
         with self.b.loop(low, high, self.arg(step)) as loop:
             end = self.b.add(loop.counter, self.arg(step))
             yield loop.counter, self.b.minimum(end, high)
@@ -113,7 +113,9 @@ class _Blocks:
             self._pack("a", ("a_row", "a_k", "a_reduce"), rows)
         s["row"], s["row_end"] = rows
         s["column"], s["column_end"] = columns
-        self._call("@tiles", [s[name] for name in TILES_ARGUMENTS])
+        step = b.mul(self.arg("a_row"), index(self.v.itemsize))
+        further = [b.mul(step, index(n)) for n in multiples(self.v)]
+        self._call("@tiles", [*(s[name] for name in TILES_ARGUMENTS), *further])
         epilogue = self.arg("epilogue")
         with b.when(b.mul(last, self._given(epilogue))):
             swapped = b.compare("ne", self.arg("swapped"), index(0))

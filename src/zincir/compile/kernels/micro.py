@@ -38,16 +38,28 @@ TILES_ARGUMENTS: dict[str, Type] = {
 """`a`, `b`: the matrices from the block's (r, k) on; `first`: nothing was summed yet."""
 
 
+def multiples(variant: Variant) -> list[int]:
+    """Which multiples of a_row, in bytes, `tiles` gets as further arguments.
+
+    As arguments, since LLVM would turn what it can see through into a chain of additions, which
+    takes longer than the multiply-adds.
+    """
+    return [] if variant.unit_rows else sorted({_odd(r)[0] for r in range(1, variant.rows)})
+
+
 def tiles_function(variant: Variant) -> tuple[Builder, str]:
     """`void tiles(...)`: add a block of (r, k) to a block of rows and columns."""
-    b = Builder("tiles", tuple(TILES_ARGUMENTS.values()), linkage="internal")
+    further = [I64] * len(multiples(variant))
+    b = Builder("tiles", (*TILES_ARGUMENTS.values(), *further), linkage="internal")
     return b, _Tiles(b, variant).build()
 
 
 class _Tiles:
     def __init__(self, b: Builder, variant: Variant) -> None:
         self.b, self.v = b, variant
-        self.given = dict(zip(TILES_ARGUMENTS, b.arguments, strict=True))
+        self.given = dict(zip(TILES_ARGUMENTS, b.arguments, strict=False))
+        further = b.arguments[len(TILES_ARGUMENTS) :]
+        self.multiples = dict(zip(multiples(variant), further, strict=True))
         self.type = vector(variant.kind, variant.lanes)
         self.first = b.compare("ne", self.given["first"], index(0))
 
@@ -82,8 +94,10 @@ class _Tiles:
         columns = (b.sub(j, left), b.minimum(b.sub(self.arg("n"), left), index(v.columns)))
         count = b.add(b.sub(rows[1], rows[0]), b.sub(columns[1], columns[0]))
         full = b.compare("eq", count, index(v.rows + v.columns))
+        full = b.mul(full, b.compare("eq", self.arg("c_col"), index(1)))
         step = self.arg("c_row")
-        place = b.offset(self.given["c"], b.add(b.mul(top, step), left), v.kind)
+        ahead = b.add(b.mul(top, step), b.mul(left, self.arg("c_col")))
+        place = b.offset(self.given["c"], ahead, v.kind)
         out = b.select(full, place, self.given["buffer"])
         step = b.select(full, step, index(v.columns))
         partial = b.bit_xor(full, _TRUE)
@@ -94,7 +108,10 @@ class _Tiles:
             line = b.offset(out, b.mul(step, index(r)), v.kind)
             for c in range(v.vectors):
                 b.store(sums[r * v.vectors + c], b.offset(line, index(c * v.lanes), v.kind))
-        with b.when(partial):
+        beside = b.compare("eq", self.arg("c_col"), index(1))
+        with b.when(b.mul(partial, beside)):
+            self._store_rows(place, rows, columns)
+        with b.when(b.mul(partial, b.bit_xor(beside, _TRUE))):
             self._move(place, rows, columns, load=False)
 
     def _row_of_a(self, i: Value, top: Value) -> Value:
@@ -120,7 +137,21 @@ class _Tiles:
     def _move(
         self, c: Value, rows: tuple[Value, Value], columns: tuple[Value, Value], *, load: bool
     ) -> None:
-        """Copy the valid part of a tile between C and the buffer."""
+        """Copy the valid part of a tile between C and the buffer, one by one."""
+        b, v = self.b, self.v
+        with b.loop(*rows) as row, b.loop(*columns) as column:
+            ahead = b.mul(row.counter, self.arg("c_row"))
+            ahead = b.add(ahead, b.mul(column.counter, self.arg("c_col")))
+            x = b.offset(c, ahead, v.kind)
+            ahead = b.add(b.mul(row.counter, index(v.columns)), column.counter)
+            y = b.offset(self.given["buffer"], ahead, v.kind)
+            source, target = (x, y) if load else (y, x)
+            b.store(b.load(source, vector(v.kind, 1)), target)
+
+    def _store_rows(
+        self, c: Value, rows: tuple[Value, Value], columns: tuple[Value, Value]
+    ) -> None:
+        """Copy the valid part of a tile from the buffer to C, whose columns are contiguous."""
         b, v = self.b, self.v
         low, high = (b.splat(x, v.lanes) for x in columns)
         masks: list[Value] = []
@@ -133,12 +164,8 @@ class _Tiles:
             ahead = b.mul(row.counter, index(v.columns))
             kept = b.offset(self.given["buffer"], ahead, v.kind)
             for part, mask in enumerate(masks):
-                x = b.offset(line, index(part * v.lanes), v.kind)
-                y = b.offset(kept, index(part * v.lanes), v.kind)
-                if load:
-                    b.store(b.masked_load(x, mask, self.type), y)
-                else:
-                    b.masked_store(b.load(y, self.type), x, mask)
+                x = b.load(b.offset(kept, index(part * v.lanes), v.kind), self.type)
+                b.masked_store(x, b.offset(line, index(part * v.lanes), v.kind), mask)
 
     def _strides(self, operand: str, width: int) -> tuple[Value, Value]:
         """From k to k + 1 and from r to r + 1, in the matrix or its panels."""
@@ -153,45 +180,34 @@ class _Tiles:
         b, v = self.b, self.v
         a_k, a_reduce = self._strides("a", v.rows)
         b_k, b_reduce = self._strides("b", v.columns)
-        multiples = self._multiples()
         with b.loop(index(0), self.given["reduced"], carried=[a, p, *sums]) as r:
             a, p, *sums = r.carried
             with b.loop(index(0), self.given["k"], carried=r.carried) as k:
                 x, y, *now = k.carried
-                now = self._multiply(x, y, now, multiples)
+                now = self._multiply(x, y, now)
                 x, y = b.offset(x, a_k, v.kind), b.offset(y, b_k, v.kind)
                 k.carry([x, y, *now])
             a, p = b.offset(a, a_reduce, v.kind), b.offset(p, b_reduce, v.kind)
             r.carry([a, p, *k.carried[2:]])
         return list(r.carried[2:])
 
-    def _multiply(
-        self, a: Value, p: Value, sums: list[Value], multiples: dict[int, Value]
-    ) -> list[Value]:
+    def _multiply(self, a: Value, p: Value, sums: list[Value]) -> list[Value]:
         """One k: a column of A times a row of B, added to the tile."""
         b, v = self.b, self.v
         places = [b.offset(p, index(c * v.lanes), v.kind) for c in range(v.vectors)]
         row, result = [b.load(place, self.type) for place in places], list[Value]()
         for r in range(v.rows):
-            x = b.splat(b.load(self._row(a, r, multiples), vector(v.kind, 1)), v.lanes)
+            x = b.splat(b.load(self._row(a, r), vector(v.kind, 1)), v.lanes)
             for c in range(v.vectors):
                 result.append(b.fma(x, row[c], sums[r * v.vectors + c]))
         return result
 
-    def _multiples(self) -> dict[int, Value]:
-        """a_row in bytes times the odd numbers that `_row` needs."""
-        if self.v.unit_rows:
-            return {}
-        step = self.b.mul(self.arg("a_row"), index(self.v.itemsize))
-        odd = {_odd(r)[0] for r in range(1, self.v.rows)}
-        return {n: self.b.mul(step, index(n)) for n in sorted(odd)}
-
-    def _row(self, a: Value, r: int, multiples: dict[int, Value]) -> Value:
+    def _row(self, a: Value, r: int) -> Value:
         """Where row `r` of the tile is: an odd multiple of a_row, doubled by the address."""
         if self.v.unit_rows or r == 0:
             return self.b.offset(a, index(r), self.v.kind)
         odd, twos = _odd(r)
-        return self.b.offset(a, multiples[odd], ("i8", "i16", "i32", "i64")[twos])
+        return self.b.offset(a, self.multiples[odd], ("i8", "i16", "i32", "i64")[twos])
 
 
 def _odd(r: int) -> tuple[int, int]:

@@ -38,41 +38,38 @@ class Packer:
 class _Pack:
     def __init__(self, b: Builder, form: Packer) -> None:
         self.b, self.kind, self.lanes, self.width = b, form.kind, form.lanes, form.width
-        self.piece = 16 // (4 if form.kind == "float" else 8)
+        itemsize = 4 if form.kind == "float" else 8
+        self.piece, self.cache_line = 16 // itemsize, 64 // itemsize
         self.panels, self.source, self.line, self.step, self.r_step, *rest = b.arguments
         self.lines, self.k, self.reduced = rest
+        self.panel_size = b.mul(self.reduced, self.k)
+        """In units of a panel's width."""
 
     def build(self) -> str:
         b = self.b
         beside = b.compare("eq", self.line, index(1))
-        long = b.compare("ge", self.k, index(self.piece))
+        whole = b.mul(b.div(self.lines, index(self.width)), index(self.width))
+        with b.when(beside):
+            self._copy(index(0), whole, None)
+        apart = b.bit_xor(beside, _TRUE)
+        ragged = b.compare("lt", whole, self.lines)
+        with b.when(b.mul(beside, ragged)):
+            self._copy(whole, self.lines, b.sub(self.lines, whole))
+        long = b.compare("ge", self.k, index(self.cache_line))
         along = b.mul(b.compare("eq", self.step, index(1)), long)
-        panel_size = b.mul(self.reduced, self.k)
-        with b.loop(index(0), self.lines, self.width) as panel:
+        with b.when(apart), b.loop(index(0), self.lines, self.width) as panel:
             left = b.sub(self.lines, panel.counter)
-            start = b.offset(self.panels, b.mul(panel.counter, panel_size), self.kind)
+            start = b.offset(self.panels, b.mul(panel.counter, self.panel_size), self.kind)
             lines = b.offset(self.source, b.mul(panel.counter, self.line), self.kind)
             with b.loop(index(0), self.reduced) as r:
                 size = b.mul(self.k, index(self.width))
                 target = b.offset(start, b.mul(r.counter, size), self.kind)
                 source = b.offset(lines, b.mul(r.counter, self.r_step), self.kind)
-                self._panel(target, source, left, beside, along)
+                with b.when(along):
+                    self._transpose(target, source, left)
+                with b.when(b.bit_xor(along, _TRUE)):
+                    self._gather(target, source, left)
         return b.finish()
-
-    def _panel(
-        self, target: Value, source: Value, left: Value, beside: Value, along: Value
-    ) -> None:
-        b = self.b
-        apart = b.bit_xor(beside, _TRUE)
-        full = b.compare("ge", left, index(self.width))
-        with b.when(b.mul(beside, full)):
-            self._copy(target, source, None)
-        with b.when(b.mul(beside, b.bit_xor(full, _TRUE))):
-            self._copy(target, source, left)
-        with b.when(b.mul(apart, along)):
-            self._transpose(target, source, left)
-        with b.when(b.mul(apart, b.bit_xor(along, _TRUE))):
-            self._gather(target, source, left)
 
     def _units(self) -> list[tuple[int, int, int]]:
         """Cuts the width into (first line, lanes, lanes in use)."""
@@ -95,24 +92,32 @@ class _Pack:
         bits = ", ".join(f"i1 {'true' if i < used else 'false'}" for i in range(lanes))
         self.b.masked_store(value, pointer, Value(f"<{bits}>", vector("i1", lanes)))
 
-    def _copy(self, target: Value, source: Value, left: Value | None) -> None:
-        """Lines are contiguous; `left` is None when there are enough of them."""
+    def _copy(self, low: Value, high: Value, left: Value | None) -> None:
+        """Lines are contiguous; `left` is None when all panels are full.
+
+        Row by row of the source, since the panels' open cache lines are few.
+        """
         b = self.b
         units = self._units()
         masks: dict[int, Value] = {}
         for at, lanes, used in units:
             if left is not None or used < lanes:
                 masks[at] = self._mask(at, lanes, left or index(self.width))
-        with b.loop(index(0), self.k) as k:
-            row = b.offset(source, b.mul(k.counter, self.step), self.kind)
-            out = b.offset(target, b.mul(k.counter, index(self.width)), self.kind)
-            for at, lanes, used in units:
-                type, place = vector(self.kind, lanes), b.offset(row, index(at), self.kind)
-                if at in masks:
-                    value = b.masked_load(place, masks[at], type)
-                else:
-                    value = b.load(place, type)
-                self._store(value, b.offset(out, index(at), self.kind), used)
+        with b.loop(index(0), self.reduced) as r, b.loop(index(0), self.k) as k:
+            ahead = b.add(b.mul(r.counter, self.r_step), b.mul(k.counter, self.step))
+            row = b.offset(self.source, ahead, self.kind)
+            ahead = b.mul(b.add(b.mul(r.counter, self.k), k.counter), index(self.width))
+            out = b.offset(self.panels, ahead, self.kind)
+            with b.loop(low, high, self.width) as panel:
+                source = b.offset(row, panel.counter, self.kind)
+                target = b.offset(out, b.mul(panel.counter, self.panel_size), self.kind)
+                for at, lanes, used in units:
+                    type, place = vector(self.kind, lanes), b.offset(source, index(at), self.kind)
+                    if at in masks:
+                        value = b.masked_load(place, masks[at], type)
+                    else:
+                        value = b.load(place, type)
+                    self._store(value, b.offset(target, index(at), self.kind), used)
 
     def _gather(self, target: Value, source: Value, left: Value) -> None:
         """Lines at any stride."""
@@ -128,7 +133,7 @@ class _Pack:
                 self._store(value, b.offset(target, out, self.kind), used)
 
     def _transpose(self, target: Value, source: Value, left: Value) -> None:
-        """Each line is contiguous along k, and at least 16 bytes long."""
+        """Each line is contiguous along k, and at least a line of the cache long."""
         b = self.b
         units = self._units()
         whole = sum(used == self.lanes for _, _, used in units)
@@ -149,15 +154,18 @@ class _Pack:
             # Lines beyond the last are read from the last.
             line = b.minimum(b.add(at, index(i)), last)
             lines.append(b.offset(source, b.mul(line, self.line), self.kind))
-        final = b.sub(self.k, index(self.piece))
-        with b.loop(index(0), self.k, self.piece) as k:
-            # The last piece overlaps the one before it.
+        final = b.sub(self.k, index(self.cache_line))
+        with b.loop(index(0), self.k, self.cache_line) as k:
+            # The last cache line overlaps the one before it.
             first = b.minimum(k.counter, final)
-            pieces = [b.load(b.offset(line, first, self.kind), type) for line in lines]
-            start = b.add(b.mul(first, index(self.width)), at)
-            for i, x in enumerate(transposed(b, pieces)):
-                place = b.offset(target, start, self.kind)
-                self._store(x, b.offset(place, index(i * self.width), self.kind), used)
+            starts = [b.offset(line, first, self.kind) for line in lines]
+            ahead = b.add(b.mul(first, index(self.width)), at)
+            out = b.offset(target, ahead, self.kind)
+            for piece in range(0, self.cache_line, self.piece):
+                places = [b.offset(start, index(piece), self.kind) for start in starts]
+                for i, x in enumerate(transposed(b, [b.load(place, type) for place in places])):
+                    place = b.offset(out, index((piece + i) * self.width), self.kind)
+                    self._store(x, place, used)
 
 
 def transposed(b: Builder, pieces: Sequence[Value]) -> list[Value]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cache
 from typing import Protocol
 
 from zincir.compile.kernels.pack import Packer
@@ -105,6 +105,8 @@ class GemmCall:
     b_k: int = 0
     b_col: int = 0
     c_row: int = 0
+    c_col: int = 1
+    """Other than 1 when rows and columns were exchanged: slower, through a buffer."""
     a_outer: int = 0
     b_outer: int = 0
     c_outer: int = 0
@@ -187,7 +189,7 @@ def _round_up(a: int, b: int) -> int:
     return _ceil(a, b) * b
 
 
-@lru_cache(maxsize=None)
+@cache
 def family(machine: Machine) -> tuple[tuple[int, int], ...]:
     """The tiles (rows, vectors) in use on a machine, the preferred one first."""
     if machine.vector_registers >= 32 and machine.vector_bytes == 64:
