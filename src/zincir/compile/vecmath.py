@@ -1,19 +1,17 @@
 """Elementary functions as vector code: `f(b, x)` emits IR for float or double, any lane count.
 
 No tables, no calls, nothing fast-math; branch-free but for the reduction of huge angles, which
-is skipped when no lane needs it. Numbers below the least normal one count as zero, whether or
-not the CPU flushes them, so results are the same in both modes.
+is skipped when no lane needs it. Numbers below the least normal one may count as zero, whether
+or not the CPU flushes them.
 
 Polynomials are minimax fits for the relative error of the function, by the exchange algorithm
-of Remez in 45-digit arithmetic (mpmath), the coefficients rounded from the lowest on and the
-rest refitted each time; rational ones by the same exchange with linearised denominators. The
-comment beside each gives the error of the rounded fit. Docstrings give the worst errors measured
-by tests/compile/test_vecmath.py, in units in the last place (ulp), as (float32, float64).
+of Remez in 45-digit arithmetic (mpmath); coefficients were rounded from the lowest on and the
+rest fitted again each time. The comment beside each gives the error of the rounded fit. A
+docstring ends with the worst errors that tests/compile/test_vecmath.py allows, in units in the
+last place, for float32 (all inputs) and float64 (sampled).
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from zincir.compile.builder import Builder, Value
 from zincir.compile.vecmath_double import (
@@ -178,72 +176,64 @@ def sigmoid(b: Builder, x: Value) -> Value:
     return b.select(_unless(b, "lt", x, like(x, _EXP_RANGE[x.type.kind][0])), y, like(x, 0.0))
 
 
-# x P(x^2) / Q(x^2) = tanh(x) for x < 9.02: 2^-26.4
-_TANH = (
-    (
-        1.0, 0.13785363733768463, 0.004008508753031492, 3.158906474709511e-05,
-        5.0762245962232555e-08,
-    ),
-    (
-        1.0, 0.47118696570396423, 0.027737511321902275, 0.00042074074735864997,
-        1.6174857364603668e-06, 7.374441057805825e-10,
-    ),
-)  # fmt: skip
-
-
-def _rational(b: Builder, x: Value, limit: float, p: Sequence[float], q: Sequence[float]) -> Value:
-    """`x P(x^2) / Q(x^2)`, x held within the limit."""
-    x = _at_least(b, _at_most(b, x, limit), -limit)
-    z = b.mul(x, x)
-    return b.div(b.mul(x, horner(b, z, p)), horner(b, z, q))
-
-
 def tanh(b: Builder, x: Value) -> Value:
-    """float: a rational function. double: d / (d + 2), d = e^2|x| - 1."""
-    if x.type.kind == "float":
-        return _rational(b, x, 9.02, *_TANH)
+    """With d = (e^2|x| - 1) / 2, the tangent of |x| is d / (d + 1)."""
     y = _at_most(b, b.abs(x), 20.0)
-    t, r = _reduce_exp(b, b.add(y, y))
+    t, n = _nearest(b, y, 2.0 * _LOG2E)
+    # Half of log(2) need not be exact: what n adds to the error, d / (d + 1) takes away.
+    r = b.fma(n, like(x, -0.5 * _LN2[x.type.kind][0]), y)
+    q = horner(b, r, [c * 2.0 ** (i + 1) for i, c in enumerate(_EXPM1[x.type.kind])])
+    p = b.fma(b.mul(r, r), q, r)
     s = _power_of_two(b, t)
-    d = b.fma(s, _expm1_core(b, r), b.sub(s, like(x, 1.0)))
-    return b.copysign(b.div(d, b.add(d, like(x, 2.0))), x)
+    half, one = like(x, 0.5), like(x, 1.0)
+    d = b.fma(s, p, b.fma(s, half, b.neg(half)))
+    return b.copysign(b.div(d, b.add(d, one)), x)
 
 
-# x P(x^2) / Q(x^2) = erf(x) for x < 3.925: 2^-24.2, and for x < 5.93: 2^-53.6
-_ERF = {
+# Below: erf(x) = x + x P(x^2), 2^-26.0, 2^-56.0. From there to the limit: erf(x) = 1 - Q(x)^8,
+# 2^-27.3, 2^-59.1; at the limit that is 1. Roots of erfc are nearly straight lines.
+_ERF_SPLIT = {"float": 0.9, "double": 1.0}
+_ERF_LIMIT = {"float": 4.0, "double": 6.0}
+_ERF_LOW = {
     "float": (
-        3.925,
-        (
-            1.1283791065216064, 0.19059543311595917, 0.05276951938867569, 0.003772621275857091,
-            0.00028484503854997456, 2.0460138330236077e-06,
-        ),
-        (
-            1.0, 0.5022435188293457, 0.11418341100215912, 0.014983341097831726,
-            0.0011638747528195381, 3.80477104044985e-05,
-        ),
+        0.12837915122509003, -0.3761250376701355, 0.11281921714544296, -0.026770545169711113,
+        0.0049991789273917675, -0.0006022978341206908,
     ),
     "double": (
-        5.93,
-        (
-            1.1283791670955126, 0.2201617887758856, 0.06611965776998797, 0.006888978777495554,
-            0.0008556071072385187, 5.693723559449021e-05, 3.900058877870597e-06,
-            1.694582871653332e-07, 6.759194687138317e-09, 1.7195872776050545e-10,
-            3.336428800656854e-12, 2.2270544200392842e-14, 1.571554706034729e-17,
-        ),
-        (
-            1.0, 0.5284466385023635, 0.1347459005183058, 0.021985358613371787,
-            0.002564558067675467, 0.00022607540721769037, 1.5497061969546574e-05,
-            8.349297186193034e-07, 3.515132105840965e-08, 1.1244474148431342e-09,
-            2.5492070074252162e-11, 3.3192949622536115e-13, 8.852056785497514e-16,
-        ),
+        0.12837916709551256, -0.37612638903183343, 0.1128379167093695, -0.026866170641959154,
+        0.005223977596734451, -0.0008548325484698058, 0.0001205528047378067,
+        -1.4924464769018527e-05, 1.644413206163885e-06, -1.6183769607532297e-07,
+        1.3615304689801106e-08, -7.604228092760632e-10,
+    ),
+}  # fmt: skip
+_ERF_HIGH = {
+    "float": (
+        1.000226616859436, -0.14227938652038574, -0.0667700245976448, -0.005787418223917484,
+        0.009497248567640781, -0.0012350633041933179, -9.154166764346883e-05,
+        1.9756895198952407e-05,
+    ),
+    "double": (
+        0.9999999976431013, -0.1410473807519487, -0.0696303031722349, -0.0020902344361472783,
+        0.006595240156602674, 0.00017070837013686638, -0.0004861675433689869,
+        5.7059070633493714e-05, 2.3018733976178713e-05, -1.7853756905150413e-05,
+        8.374843725655014e-06, -2.8963039675492752e-06, 7.560310264238607e-07,
+        -1.530075836429941e-07, 2.430437246705468e-08, -2.997541710791027e-09,
+        2.7731344175402456e-10, -1.8067686303802243e-11, 7.372681744573756e-13,
+        -1.4146097830486335e-14,
     ),
 }  # fmt: skip
 
 
 def erf(b: Builder, x: Value) -> Value:
-    """The error function, as one rational function."""
-    limit, p, q = _ERF[x.type.kind]
-    return _rational(b, x, limit, p, q)
+    """The error function: x + x P(x^2), and 1 - Q(x)^8 further out."""
+    kind = x.type.kind
+    y = b.abs(x)
+    low = b.fma(x, horner(b, b.mul(x, x), _ERF_LOW[kind]), x)
+    q = horner(b, _at_most(b, y, _ERF_LIMIT[kind]), _ERF_HIGH[kind])
+    for _ in range(2):
+        q = b.mul(q, q)
+    high = b.copysign(b.fma(b.neg(q), q, like(x, 1.0)), x)
+    return b.select(b.compare("lt", y, like(x, _ERF_SPLIT[kind])), low, high)
 
 
 # --- logarithms -----------------------------------------------------------------------------
@@ -329,16 +319,17 @@ _PI = {
 }
 _INVERSE_PI = 0.3183098861837907
 _ANGLE_LIMIT = {"float": 2.0**17, "double": 2.0**30}
-# sin(r) = r + r^3 S(r^2), |r| <= pi/2: 2^-27.0, 2^-57.8
+# sin(r) = r + r^3 S(r^2), |r| <= pi/2; fitted a quarter of an ulp low at pi/2, so that rounding
+# never takes the sine beyond 1: 2^-27.1, 2^-60.7 from that.
 _SIN = {
     "float": (
-        -0.16666658222675323, 0.00833303015679121, -0.00019806850468739867,
-        2.5995186661020853e-06,
+        -0.16666659712791443, 0.008333049714565277, -0.0001980832894332707,
+        2.6028351385321002e-06,
     ),
     "double": (
-        -0.16666666666666666, 0.008333333333333193, -0.00019841269841208478,
-        2.755731921100673e-06, -2.5052106860541752e-08, 1.6058939074971673e-10,
-        -7.64297470903082e-13, 2.7209946563780655e-15,
+        -0.16666666666666666, 0.008333333333333102, -0.00019841269841176172,
+        2.755731920551143e-06, -2.505210636176715e-08, 1.6058914247485825e-10,
+        -7.642335433143138e-13, 2.714339076765857e-15,
     ),
 }  # fmt: skip
 # The same for |r| <= pi/4: 2^-27.7, 2^-57.9; and cos(r) = 1 - r^2/2 + r^4 C(r^2): 2^-32.6, 2^-63.9
@@ -378,16 +369,20 @@ def _reduce_angle(b: Builder, x: Value, shift: float, doubled: bool) -> Pair:
 
 
 def _sine(b: Builder, r: Value, odd: Value) -> Value:
-    """sin(r), negated where the lowest bit of `odd` is set. `r (1 + ...)` keeps -0."""
+    """sin(r), negated where the lowest bit of `odd` is set; loses the sign of -0."""
     z = b.mul(r, r)
-    y = b.mul(r, b.fma(z, horner(b, z, _SIN[r.type.kind]), like(r, 1.0)))
+    y = b.fma(b.mul(r, z), horner(b, z, _SIN[r.type.kind]), r)
     sign = b.shift_left(odd, like(odd, odd.type.bits - 1))
     return b.bitcast(b.bit_xor(bits(b, y), sign), r.type.kind)
 
 
+def _keep_zero(b: Builder, x: Value, y: Value) -> Value:
+    return b.select(b.compare("eq", x, like(x, 0.0)), x, y)
+
+
 def sin(b: Builder, x: Value) -> Value:
     """sin(x) = (-1)^n sin(r), x = n pi + r."""
-    return _sine(b, *_reduce_angle(b, x, 0.0, False))
+    return _keep_zero(b, x, _sine(b, *_reduce_angle(b, x, 0.0, False)))
 
 
 def cos(b: Builder, x: Value) -> Value:
@@ -400,12 +395,12 @@ def tan(b: Builder, x: Value) -> Value:
     kind = x.type.kind
     r, n = _reduce_angle(b, x, 0.0, True)
     z = b.mul(r, r)
-    sine = b.mul(r, b.fma(z, horner(b, z, _SIN_SHORT[kind]), like(x, 1.0)))
+    sine = b.fma(b.mul(r, z), horner(b, z, _SIN_SHORT[kind]), r)
     c = b.fma(z, horner(b, z, _COS_SHORT[kind]), like(x, -0.5))
     cosine = b.fma(z, c, like(x, 1.0))
     odd = b.compare("ne", b.bit_and(n, like(n, 1)), like(n, 0))
     above, below = b.select(odd, cosine, sine), b.select(odd, b.neg(sine), cosine)
-    return b.div(above, below)
+    return _keep_zero(b, x, b.div(above, below))
 
 
 # atan(z) = z + z^3 A(z^2), 0 <= z <= 1: 2^-25.8, 2^-54.3
