@@ -1,14 +1,28 @@
-"""Gives nodes their values. Everything that is looked at passes through here."""
+"""Gives nodes their values. Everything that is looked at passes through here.
+
+The program for a computation is found by its structure, so a training loop that nobody wrapped
+compiles in its first round and runs native code from then on.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from zincir.graph.node import Node
-from zincir.interpret import interpret
-from zincir.runtime.buffer import Buffer
+from zincir.compile import Compilation, compile_graph
+from zincir.compile.snapshot import Snapshot, snapshot
+from zincir.errors import IndexOutOfRange
+from zincir.graph.node import Node, describe
+from zincir.ops.indexing import out_of_range
+from zincir.runtime import team
+from zincir.runtime.buffer import Buffer, allocate
+from zincir.types import DType, Scalar
+
+_programs: OrderedDict[tuple[Any, ...], Compilation] = OrderedDict()
+_MOST_PROGRAMS = 512
 
 
 def evaluate(nodes: Sequence[Node]) -> None:
@@ -16,14 +30,68 @@ def evaluate(nodes: Sequence[Node]) -> None:
 
     Afterwards `node.value` is a `Buffer`; a node that takes no part in gradients lets go of its
     inputs.
+
+    Raises:
+        IndexOutOfRange: an index or label pointed outside of its axis. No value is set then.
     """
     wanted = [node for node in nodes if node.value is None]
     if not wanted:
         return
-    for node, array in zip(wanted, interpret(wanted), strict=True):
-        node.value = Buffer(np.array(array))
+    taken = snapshot(wanted)
+    compilation = _find(taken)
+    buffers = [allocate(node.shape, node.dtype) for node in wanted]
+    run(compilation, taken.leaves, numbers(taken.numbers), buffers)
+    for node, buffer in zip(wanted, buffers, strict=True):
+        node.value = buffer
     for node in wanted:
         release(node)
+
+
+def _find(taken: Snapshot) -> Compilation:
+    key = (taken.key, team.get_num_threads())
+    found = _programs.get(key)
+    if found is None:
+        found = _programs[key] = compile_graph(taken.graph(), key[1])
+        if len(_programs) > _MOST_PROGRAMS:
+            _programs.popitem(last=False)
+    else:
+        _programs.move_to_end(key)
+    return found
+
+
+def numbers(values: Sequence[tuple[Scalar, DType]]) -> np.ndarray[Any, Any]:
+    """Numbers as memory, eight bytes each."""
+    cells = np.zeros(max(1, len(values)), np.int64)
+    for i, (value, dtype) in enumerate(values):
+        cells[i : i + 1].view(dtype.numpy)[0] = value
+    return cells
+
+
+def run(
+    compilation: Compilation,
+    leaves: Sequence[Node],
+    cells: np.ndarray[Any, Any],
+    outputs: Sequence[Buffer],
+) -> None:
+    """Run a program on the values of `leaves` and on numbers in `cells`."""
+    program = compilation.program
+    assert program is not None
+    first = cells.ctypes.data
+    count = len(compilation.graph.inputs) - len(leaves)
+    pointers = [node.value.pointer for node in leaves]
+    pointers += range(first, first + 8 * count, 8)
+    pointers += [buffer.pointer for buffer in outputs]
+    problem = program.run(pointers)
+    if problem is not None:
+        raise_out_of_range(compilation, *problem)
+
+
+def raise_out_of_range(compilation: Compilation, number: int, value: int, position: int) -> None:
+    """Raise for an index that a kernel found out of range."""
+    node = compilation.takes[number]
+    rows = node.inputs[0].shape[0]
+    what = node.attrs[-1]
+    raise IndexOutOfRange(out_of_range(what, rows, position, value, describe(node.origin)))
 
 
 def release(node: Node) -> None:

@@ -9,11 +9,12 @@ rectangle, for use behind a matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from zincir.compile.builder import I8, I64, PTR, Value, constant, index, module, vector
+from zincir.compile.builder import I64, PTR, Value, constant, index, module, vector
 from zincir.compile.expression import KINDS, ExpressionBuilder
+from zincir.compile.kernels.scatter import report
 from zincir.compile.nest import (
     Apply,
     Constant,
@@ -27,6 +28,9 @@ from zincir.compile.nest import (
     operands,
 )
 from zincir.types import DType, bool_
+
+Body = Callable[[Sequence[Value]], Sequence[Value]]
+"""The inside of a loop: from the sums so far to the sums after it."""
 
 STATUS, NUMBER, ROWS, COLUMNS, FIRST = range(5)
 """Positions in `args`; row sizes, inner sizes, slots and takes follow, from FIRST on."""
@@ -284,18 +288,13 @@ class Emitter:
             return total
         lower = x.op.lower
         assert lower is not None
-        while total.type.lanes > 1:
+        while total.type.lanes > 2:
             half = total.type.lanes // 2
-            low, high = (b.shuffle(total, total, range(s, s + half)) for s in (0, half))
-            total = lower(b, low, high) if half > 1 else lower(b, *self._scalars(low, high))
+            low, high = (b.shuffle(total, total, range(at, at + half)) for at in (0, half))
+            total = lower(b, low, high)
+        if total.type.lanes == 2:
+            total = lower(b, b.extract(total, 0), b.extract(total, 1))
         return total
-
-    def _scalars(self, *xs: Value) -> list[Value]:
-        return [self.b.extract(x, 0) if x.text.startswith("%") and x.type.lanes == 1 and
-                self._is_vector_of_one(x) else x for x in xs]
-
-    def _is_vector_of_one(self, x: Value) -> bool:
-        return False
 
     # -- values -----------------------------------------------------------------------------
 
@@ -460,19 +459,8 @@ class Emitter:
             position = self.row
             if lanes > 1 or self.levels[x.index].wide:
                 position = b.add(b.mul(self.row, self.columns), b.add(self.column, lane))
-            number = b.add(b.mul(self._argument(NUMBER), index(64)), index(x.number))
-            self._write_status(number, value, position)
-
-    def _write_status(self, number: Value, value: Value, position: Value) -> None:
-        """The first writer wins: status is (set, number, value, position, ticket)."""
-        b = self.b
-        status = self._argument(STATUS, pointer=True)
-        places = [b.offset(status, index(i), "i64") for i in range(5)]
-        ticket = b.emit(f"atomicrmw xchg {places[4]}, i64 1 acq_rel", I64)
-        with b.when(b.compare("eq", ticket, index(0))):
-            for place, x in zip(places[1:4], (number, value, position), strict=True):
-                b.store(x, place)
-            b.store(index(1), places[0])
+            number = b.add(self._argument(NUMBER), index(x.number))
+            report(b, self._argument(STATUS, pointer=True), number, value, position)
 
 
 class _SlotArguments:
@@ -537,6 +525,3 @@ def _reduce(nest: Nest, i: int) -> Reduce:
 
 def _memory_kind(dtype: DType) -> str:
     return "i8" if dtype is bool_ else KINDS[dtype]
-
-
-__all__ = ["I8", "emit", "slot_at", "take_at"]

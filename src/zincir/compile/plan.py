@@ -1,0 +1,220 @@
+"""steps -> plan: an order with few barriers, updates in place, memory used again.
+
+A phase is what runs between two barriers: its steps neither read nor write what another of them
+writes. Memory is handed on from phase to phase, never inside one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zincir.compile.legalise import Legal
+from zincir.compile.lower import NestCall
+from zincir.compile.nest import Load, Take
+from zincir.compile.steps import HostCall, Nests, Product, Step
+from zincir.graph.node import Node
+from zincir.types import size
+
+_ALIGN = 64
+
+
+@dataclass(slots=True)
+class Plan:
+    """Steps by phase, and where every buffer lives."""
+
+    phases: list[list[Step]]
+    home: dict[Node, tuple[str, int]]
+    """input i, output i, or arena and an offset in bytes."""
+    donated: dict[int, int]
+    """Outputs (by number) written into the memory of inputs (by number)."""
+    copied_back: dict[int, int]
+    """Outputs that were to be donated and could not: copy them into the input afterwards."""
+    arena_bytes: int
+
+
+def plan(legal: Legal, steps: list[Step], donations: dict[int, int]) -> Plan:
+    """Order the steps and place the buffers.
+
+    Args:
+        donations: for outputs (by number) the inputs (by number) whose memory they should take.
+    """
+    donated, copied = _Donor(legal, steps).accept(donations)
+    memory = _memory_names(legal, donated)
+    phases = _phases(steps, memory)
+    home = dict(memory)
+    arena = _place_temporaries(phases, home)
+    return Plan(phases, home, donated, copied, arena)
+
+
+def _memory_names(legal: Legal, donated: dict[int, int]) -> dict[Node, tuple[str, int]]:
+    home: dict[Node, tuple[str, int]] = {}
+    for i, node in enumerate(legal.graph.inputs):
+        home[node] = ("input", i)
+    for i, root in enumerate(legal.graph.outputs):
+        base = legal.views[root].base
+        home[base] = ("input", donated[i]) if i in donated else ("output", i)
+    return home
+
+
+class _Donor:
+    """Finds out which outputs can be written over their inputs.
+
+    That needs every other reader of the input to run before the writer; the order is kept by
+    adding the readers to what the writer waits for.
+    """
+
+    def __init__(self, legal: Legal, steps: list[Step]) -> None:
+        self.legal = legal
+        self.steps = steps
+        self.writer = {node: step for step in steps for node in step.writes}
+        self.after: dict[Step, set[Step]] = {
+            step: {self.writer[x] for x in step.reads if x in self.writer} - {step}
+            for step in steps
+        }
+
+    def accept(self, donations: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
+        donated: dict[int, int] = {}
+        refused: dict[int, int] = {}
+        for o, i in donations.items():
+            base = self.legal.views[self.legal.graph.outputs[o]].base
+            source = self.legal.graph.inputs[i]
+            if self._can(base, source):
+                donated[o] = i
+            else:
+                refused[o] = i
+        if donated:
+            self.steps[:] = _sorted(self.steps, self.after)
+        return donated, refused
+
+    def _can(self, base: Node, source: Node) -> bool:
+        step = self.writer.get(base)
+        writers = [s for s in self.steps if base in s.writes]
+        if step is None or len(writers) != 1 or source in self.legal.graph.layouts:
+            return False
+        readers = {s for s in self.steps if source in s.reads and s is not step}
+        if any(self._waits_for(reader, step) for reader in readers):
+            return False
+        if source in step.reads and not _in_place(step, base, source):
+            return False
+        self.after[step] |= readers
+        return True
+
+    def _waits_for(self, step: Step, other: Step) -> bool:
+        seen: set[Step] = set()
+        stack = [step]
+        while stack:
+            for before in self.after[stack.pop()]:
+                if before is other:
+                    return True
+                if before not in seen:
+                    seen.add(before)
+                    stack.append(before)
+        return False
+
+
+def _in_place(step: Step, base: Node, source: Node) -> bool:
+    """Whether the step reads each element of `source` only to write that element of `base`."""
+    work = step.work
+    if isinstance(work, Product):
+        if source in (work.a[0], work.b[0]) or work.epilogue is None or base is work.node:
+            return False
+        calls = [work.epilogue]
+    elif isinstance(work, Nests):
+        calls = work.calls
+    else:
+        return False
+    if len(calls) != 1:
+        return False
+    return _same_element(calls[0], base, source)
+
+
+def _same_element(call: NestCall, base: Node, source: Node) -> bool:
+    nest, places = call.nest, call.places
+    (out,) = (i for i, _ in nest.stores if places[i].buffer is base)
+    for x in nest.body:
+        if isinstance(x, Load | Take) and places[x.slot].buffer is source:
+            if isinstance(x, Take) or places[x.slot].at != places[out].at:
+                return False
+    # A later stage would read what an earlier one has written, unless stages are behind it.
+    slot = nest.slots[out]
+    behind = not slot.in_inner and (slot.step == "same" or not nest.vector_inside)
+    return behind or not nest.folds
+
+
+def _sorted(steps: list[Step], after: dict[Step, set[Step]]) -> list[Step]:
+    done: set[Step] = set()
+    order: list[Step] = []
+    stack = [(s, False) for s in reversed(steps)]
+    while stack:
+        step, ready = stack.pop()
+        if step in done:
+            continue
+        if ready:
+            done.add(step)
+            order.append(step)
+            continue
+        stack.append((step, True))
+        stack.extend((s, False) for s in after[step] if s not in done)
+    return order
+
+
+@dataclass(slots=True)
+class _Touched:
+    read: set[object] = field(default_factory=set)
+    written: set[object] = field(default_factory=set)
+
+
+def _phases(steps: list[Step], memory: dict[Node, tuple[str, int]]) -> list[list[Step]]:
+    """Each step in the earliest phase after those it must not overlap with.
+
+    Host calls have phases of their own.
+    """
+    phases: list[list[Step]] = []
+    touched: list[_Touched] = []
+    for step in steps:
+        read = {memory.get(x, x) for x in step.reads}
+        written = {memory.get(x, x) for x in step.writes}
+        lone = isinstance(step.work, HostCall)
+        at = len(phases)
+        while at > 0:
+            before = touched[at - 1]
+            if written & (before.read | before.written) or read & before.written:
+                break
+            at -= 1
+        fits = [
+            i
+            for i in range(at, len(phases))
+            if not lone and not isinstance(phases[i][0].work, HostCall)
+        ]
+        if fits:
+            at = fits[0]
+        else:
+            at = len(phases)
+            phases.append([])
+            touched.append(_Touched())
+        phases[at].append(step)
+        touched[at].read |= read
+        touched[at].written |= written
+    return phases
+
+
+def _place_temporaries(phases: list[list[Step]], home: dict[Node, tuple[str, int]]) -> int:
+    """Give arena offsets to what is neither input nor output; returns the arena's size."""
+    life: dict[Node, list[int]] = {}
+    for number, phase in enumerate(phases):
+        for step in phase:
+            for x in (*step.writes, *step.reads):
+                if x not in home:
+                    life.setdefault(x, [number, number])[1] = number
+    placed: list[tuple[int, int, int, int]] = []
+    top = 0
+    for node, (first, last) in sorted(life.items(), key=lambda e: (-size(e[0].shape), e[1])):
+        nbytes = -(-size(node.shape) * node.dtype.itemsize // _ALIGN) * _ALIGN
+        at = 0
+        for low, high, begin, end in sorted(placed):
+            if begin <= last and first <= end and low < at + nbytes and at < high:
+                at = high
+        placed.append((at, at + nbytes, first, last))
+        home[node] = ("arena", at)
+        top = max(top, at + nbytes)
+    return top

@@ -1,0 +1,178 @@
+"""groups -> steps: what each kernel (or NumPy function) reads, writes and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from zincir.compile.access import strided
+from zincir.compile.fuse import Group
+from zincir.compile.kernels.scatter import Scatter
+from zincir.compile.kernels.tiles import Gemm
+from zincir.compile.legalise import Legal, batch_stride
+from zincir.compile.lower import NestCall, lower_nest, lower_region
+from zincir.graph.node import Node
+from zincir.graph.primitive import Kind
+from zincir.ops.contraction import matmul_p
+from zincir.types import float32, size
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """One piece of work that runs without a barrier inside."""
+
+    work: Work
+    reads: set[Node]
+    writes: set[Node]
+    cost: float
+    """A guess, in nanoseconds on one thread."""
+
+
+@dataclass(eq=False, slots=True)
+class Product:
+    """A matrix product, and the nest that runs behind it block by block."""
+
+    node: Node
+    problem: Gemm
+    a: tuple[Node, int]
+    """The buffer of the left operand, and the offset of its first element."""
+    b: tuple[Node, int]
+    epilogue: NestCall | None
+
+
+@dataclass(eq=False, slots=True)
+class ScatterRows:
+    node: Node
+    kernel: Scatter
+    index: Node
+    source: Node
+    count: int
+    width: int
+    rows: int
+
+
+@dataclass(eq=False, slots=True)
+class HostCall:
+    node: Node
+
+
+@dataclass(eq=False, slots=True)
+class Nests:
+    """Loop nests that write disjoint parts of one buffer, or just one nest."""
+
+    calls: list[NestCall] = field(default_factory=list)
+
+
+Work = Nests | Product | ScatterRows | HostCall
+
+
+def lower(legal: Legal, groups: list[Group], lanes: int) -> list[Step]:
+    """The steps of all groups, in order."""
+    wanted = {legal.views[root].base for root in legal.graph.outputs}
+    for group in groups:
+        for x in group.reads:
+            if x not in group.members:
+                wanted.add(x)
+    return [step for group in groups for step in _lower_group(legal, group, wanted, lanes)]
+
+
+def _lower_group(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Iterator[Step]:
+    node = group.members[0]
+    match group.kind:
+        case "nest":
+            stored = [n for n in group.members if n in wanted]
+            if stored:
+                yield _nest_step(lower_nest(legal, group, stored, lanes, frozenset()))
+        case "matmul":
+            yield _product(legal, group, wanted, lanes)
+        case "assembly":
+            yield from _assembly(legal, node, lanes)
+        case "scatter":
+            yield from _scatter(legal, node, lanes)
+        case _:
+            bases = {legal.views[x].base for x in node.inputs}
+            yield Step(HostCall(node), bases, {node}, 1e6)
+
+
+def _nest_step(*calls: NestCall) -> Step:
+    reads: set[Node] = set()
+    writes: set[Node] = set()
+    cost = 0.0
+    for call in calls:
+        out = {slot for slot, _ in call.nest.stores}
+        for i, place in enumerate(call.places):
+            if place.buffer is not None:
+                (writes if i in out else reads).add(place.buffer)
+        elements = call.row_count * size(call.inner_sizes) * call.vector_size
+        work = sum(12 if getattr(x, "op", None) and x.op.expensive else 1 for x in call.nest.body)
+        cost += 20 + elements * work / max(1, call.nest.lanes) * 0.5 + call.row_count * 5
+    return Step(Nests(list(calls)), reads, writes, cost)
+
+
+def _product(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Step:
+    node = next(n for n in group.members if n.op.kind is Kind.CONTRACTION)
+    a, b = (legal.views[x] for x in node.inputs)
+    m, k = node.inputs[0].shape[-2:]
+    n = node.shape[-1]
+    outers = [batch_stride(v, x.shape) or 0 for v, x in zip((a, b), node.inputs, strict=True)]
+    problem = Gemm(
+        kind="float" if node.dtype is float32 else "double",
+        m=m,
+        n=n,
+        k=k,
+        a_row=a.strides[-2],
+        a_k=a.strides[-1],
+        b_k=b.strides[-2],
+        b_col=b.strides[-1],
+        c_row=n,
+        batch=size(node.shape[:-2]),
+        a_outer=outers[0],
+        b_outer=outers[1],
+        c_outer=m * n,
+    )
+    stored = [x for x in group.members if x is not node and x in wanted]
+    epilogue = lower_nest(legal, group, stored, lanes, frozenset([node])) if stored else None
+    reads, writes = {a.base, b.base}, {node}
+    cost = 200 + 2.0 * m * n * k * problem.batch / 80
+    if epilogue is not None:
+        behind = _nest_step(epilogue)
+        reads |= behind.reads - {node}
+        writes |= behind.writes
+        cost += behind.cost
+    work = Product(node, problem, (a.base, a.offset), (b.base, b.offset), epilogue)
+    return Step(work, reads, writes, cost)
+
+
+def _assembly(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:
+    assert node.op.writes is not None
+    calls = [
+        lower_region(legal, node, node.inputs[i], starts, steps, lanes)
+        for i, starts, steps, sizes in node.op.writes(*node.inputs, *node.attrs)
+        if size(sizes)
+    ]
+    if sum(size(x.shape) for x in node.inputs) == size(node.shape):
+        yield _nest_step(*calls)
+    else:
+        yield from (_nest_step(call) for call in calls)
+
+
+def _scatter(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:
+    base, index, source = node.inputs
+    whole = (0,) * base.ndim, (1,) * base.ndim
+    yield _nest_step(lower_region(legal, node, base, *whole, lanes))
+    mode = node.attrs[0]
+    count, width = size(index.shape), size(base.shape[1:])
+    kernel = Scatter(node.dtype, index.dtype, mode, lanes)
+    work = ScatterRows(
+        node,
+        kernel,
+        legal.views[index].base,
+        legal.views[source].base,
+        count,
+        width,
+        base.shape[0],
+    )
+    yield Step(work, {work.index, work.source}, {node}, 50 + count * (3 + width / lanes))
+
+
+__all__ = ["HostCall", "Nests", "Product", "ScatterRows", "Step", "lower", "matmul_p", "strided"]

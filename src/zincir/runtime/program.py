@@ -1,0 +1,162 @@
+"""A compiled program: a table of kernels, their arguments, and how they are bound to memory."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zincir.runtime import team
+from zincir.runtime.buffer import allocate_raw
+
+_lock = threading.RLock()
+_arena = allocate_raw(1 << 16)
+"""Memory for what lives within one run. Runs are serialised, so programs share it."""
+
+
+def _grown(nbytes: int) -> int:
+    """The arena's address, after making it at least `nbytes` long."""
+    global _arena
+    if _arena.nbytes < nbytes:
+        _arena = allocate_raw(nbytes)
+    return _arena.ctypes.data
+
+
+@dataclass(slots=True)
+class Argument:
+    """A word of the argument block that holds an address: `space` and a byte offset."""
+
+    position: int
+    space: int
+    offset: int
+
+
+@dataclass(slots=True)
+class View:
+    """An array that a host function sees."""
+
+    space: int
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass(slots=True)
+class HostFunction:
+    """A NumPy function run between two stretches of native code."""
+
+    function: Callable[..., Any]
+    inputs: list[View]
+    output: View
+
+
+@dataclass(slots=True)
+class Kernel:
+    """One record of the table."""
+
+    function: int
+    arguments: int
+    """Where its arguments begin in the block."""
+    barrier: bool
+    threads: int
+
+
+@dataclass(slots=True)
+class Code:
+    """Everything a program consists of, before it is bound to memory."""
+
+    words: list[int] = field(default_factory=list)
+    addresses: list[Argument] = field(default_factory=list)
+    inside: list[tuple[int, int]] = field(default_factory=list)
+    """Words that hold the address of another word of the block: (position, word)."""
+    status: list[int] = field(default_factory=list)
+    """Words that hold the address of the status."""
+    segments: list[list[Kernel] | HostFunction] = field(default_factory=list)
+    arena_bytes: int = 0
+    spaces: int = 0
+    threads: int = 1
+
+
+class Program:
+    """Native code bound to an argument block; `run` gives it memory and starts it.
+
+    Spaces are numbered: inputs, then outputs, then the arena.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self._block = np.array(code.words or [0], np.int64)
+        self._status = np.zeros(8, np.int64)
+        self._pointers = np.zeros(code.spaces, np.int64)
+        self._bound: list[int] | None = None
+        base = self._block.ctypes.data
+        for position, word in code.inside:
+            self._block[position] = base + 8 * word
+        self._block[code.status] = self._status.ctypes.data
+        order = sorted(code.addresses, key=lambda a: a.position)
+        self._positions, self._spaces, self._offsets = (
+            np.array([getattr(a, name) for a in order], np.int64)
+            for name in ("position", "space", "offset")
+        )
+        self._arena_bytes = code.arena_bytes
+        self.threads = code.threads
+        self._segments = [self._segment(s, base) for s in code.segments]
+
+    def _segment(
+        self, segment: list[Kernel] | HostFunction, base: int
+    ) -> tuple[np.ndarray[Any, Any], int, int] | HostFunction:
+        if isinstance(segment, HostFunction):
+            return segment
+        rows = [[k.function, base + 8 * k.arguments, int(k.barrier), k.threads] for k in segment]
+        table = np.array(rows, np.int64)
+        return table, table.ctypes.data, len(rows)
+
+    def run(self, pointers: list[int]) -> tuple[int, int, int] | None:
+        """Run on memory given as addresses of the inputs and outputs.
+
+        Returns:
+            None, or (number, value, position) of the first index that was out of range. What
+            comes after the phase in which it was met has not run then.
+        """
+        with _lock:
+            arena = _grown(self._arena_bytes)
+            spaces = [*pointers, arena]
+            if spaces != self._bound:
+                self._pointers[:] = spaces
+                self._block[self._positions] = self._pointers[self._spaces] + self._offsets
+                self._bound = spaces
+            status = self._status.ctypes.data
+            for segment in self._segments:
+                if isinstance(segment, HostFunction):
+                    self._call(segment, spaces)
+                    continue
+                _, table, count = segment
+                team.run(table, count, status, self.threads)
+                if self._status[0]:
+                    _, number, value, position = self._status[:4].tolist()
+                    self._status[:] = 0
+                    return number, value, position
+        return None
+
+    def _call(self, host: HostFunction, spaces: Sequence[int]) -> None:
+        inputs = [_array(view, spaces) for view in host.inputs]
+        result = np.asarray(host.function(*inputs))
+        _array(host.output, spaces)[...] = result
+
+
+def _array(view: View, spaces: Sequence[int]) -> np.ndarray[Any, Any]:
+    reach = [abs(s) * (n - 1) for s, n in zip(view.strides, view.shape, strict=True)]
+    if 0 in view.shape:
+        return np.empty(view.shape, view.dtype)
+    # Negative strides reach backwards from the first element.
+    back = sum(abs(s) * (n - 1) for s, n in zip(view.strides, view.shape, strict=True) if s < 0)
+    size = view.dtype.itemsize
+    memory = (ctypes.c_char * ((sum(reach) + 1) * size)).from_address(
+        spaces[view.space] + view.offset - back * size
+    )
+    strides = tuple(s * size for s in view.strides)
+    return np.ndarray(view.shape, view.dtype, memory, back * size, strides)
