@@ -53,7 +53,6 @@ def own_doc(value: object) -> str | None:
 def test_modules_say_what_they_hold(name: str) -> None:
     doc = importlib.import_module(name).__doc__
     assert doc, f"{name} starts without a docstring"
-    assert doc.strip().endswith((".", ":", "`", ")")) or "\n" in doc.strip()
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -9,12 +9,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "zincir"
 
-FILE_LINES = 600  # aim for 80 to 250; explain yourself at 400
+FILE_LINES = 600  # aim for 80 to 250
+EXPLAIN_LINES = 400  # a file shorter than this needs no reason and must not give one
 FUNCTION_LINES = 60  # aim for 25
 PUBLIC_METHODS = 15
 
 # Larger ones, each with the reason. Paths are relative to src/zincir.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {"tensor.py": "PyTorch's methods, one line each"}
 LONG_FUNCTIONS: dict[str, str] = {}  # "graph/walk.py:toposort": "why"
 WIDE_CLASSES = {
     "tensor.py:Tensor": "PyTorch's methods, one line each",
@@ -61,7 +62,7 @@ def public_methods(node: ast.ClassDef) -> int:
 def test_file(name: str) -> None:
     lines = len((SRC / name).read_text("utf-8").splitlines())
     if name in LONG_FILES:
-        assert lines > FILE_LINES, f"{name} is short again: take it out of LONG_FILES"
+        assert lines > EXPLAIN_LINES, f"{name} is short again: take it out of LONG_FILES"
     else:
         assert lines <= FILE_LINES, f"{lines} lines: split it, or say why in LONG_FILES"
 
