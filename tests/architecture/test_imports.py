@@ -48,7 +48,7 @@ LLVM_DOOR = "runtime.native"
 # Imports inside a function: optional third-party packages may always be imported late; what else
 # may, and where.
 LATE = {LLVM_DOOR: {"llvmlite"}}
-OPTIONAL = {"rich", "matplotlib", "torch", "jax", "psutil"}
+OPTIONAL = {"rich", "matplotlib", "torch", "jax"}
 
 
 def modules() -> dict[str, Path]:
