@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from zincir.graph.node import Node
+from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
-from zincir.types import DType, float32, float64
+from zincir.types import float32, float64
 
 Watcher = Callable[[Node, Any], None]
 
@@ -45,10 +46,9 @@ def interpret(
 
 
 def _run(node: Node, inputs: list[Any], double: bool) -> Any:
-    attrs = tuple(
-        float64 if double and attr is float32 and isinstance(attr, DType) else attr
-        for attr in node.attrs
-    )
+    attrs = node.attrs
+    if double and node.op.kind is not Kind.INDEXED:
+        attrs = tuple(float64 if attr is float32 else attr for attr in attrs)
     value = np.asarray(node.op.numpy(*inputs, *attrs))
     if value.shape != node.shape:
         value = np.broadcast_to(value, node.shape)

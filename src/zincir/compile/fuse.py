@@ -19,7 +19,7 @@ from zincir.graph.walk import toposort
 from zincir.types import Shape, size
 
 _CHEAP = 5
-_LONGEST = 120
+_LONGEST = 60
 _MOST_MEMBERS = 24
 
 
@@ -76,18 +76,24 @@ class Group:
 def fuse(legal: Legal) -> list[Group]:
     """Groups in an order in which they can run."""
     order = toposort(legal.graph.outputs)
-    forced = set(legal.whole)
-    _keep_shared(legal, order)
+    forced = legal.whole | _keep_shared(legal, order)
     fuser = _Fuser(legal)
     for node in order:
         if legal.is_buffer(node) and node.op.kind is not Kind.SOURCE and size(node.shape):
             fuser.place(node)
     _drop_internal(legal, fuser, forced)
+    position = {node: i for i, node in enumerate(order)}
+    for group in fuser.groups:
+        group.members.sort(key=position.__getitem__)
     return fuser.ordered()
 
 
-def _keep_shared(legal: Legal, order: list[Node]) -> None:
-    """Give a buffer to inline values that are used more than once and cost too much to repeat."""
+def _keep_shared(legal: Legal, order: list[Node]) -> set[Node]:
+    """Give a buffer to inline values that are used more than once and cost too much to repeat.
+
+    Returns those that end an expression which would become too long otherwise.
+    """
+    cuts: set[Node] = set()
     users: dict[Node, set[Node]] = {}
     for node in order:
         if node.op.kind is not Kind.VIEW:
@@ -103,12 +109,15 @@ def _keep_shared(legal: Legal, order: list[Node]) -> None:
             own = 10 if node.op.expensive else 2 if node.op.kind is Kind.TAKE else 1
             cost[node] = own + sum(cost[x] for x in node.inputs)
             shared = cost[node] > _CHEAP and len(users.get(node, ())) > 1
-            if shared or cost[node] > _LONGEST:
+            if cost[node] > _LONGEST:
+                cuts.add(node)
+            if shared or node in cuts:
                 legal.whole.add(node)
                 legal.views[node] = strided(node)
                 cost[node] = 0
         else:
             cost[node] = sum(cost[x] for x in node.inputs)
+    return cuts
 
 
 class _Fuser:

@@ -102,11 +102,17 @@ class Expressions:
 
     def member(self, node: Node) -> int:
         """The value of a member, where the group computes it."""
-        map_ = self._group.map_of(node)
-        assert map_ is not None
-        if node.op.kind is Kind.REDUCTION:
-            return self._add(Reduce(node.op, self.value(node.inputs[0], map_), node.dtype))
-        return self._computed(node, map_)
+        found = self._known.get(node)
+        if found is None:
+            map_ = self._group.map_of(node)
+            assert map_ is not None
+            if node.op.kind is Kind.REDUCTION:
+                operand = self.value(node.inputs[0], map_)
+                found = self._add(Reduce(node.op, operand, node.dtype))
+            else:
+                found = self._computed(node, map_)
+            self._known[node] = found
+        return found
 
     def value(self, node: Node, map_: Map) -> int:
         """The value of `node` at coordinates `map_`."""
@@ -169,6 +175,10 @@ def lower_nest(
 ) -> NestCall:
     """A group as one loop nest that writes `stored`; members in `loads` are read from memory."""
     expressions = Expressions(legal, group, loads)
+    for node in group.members:
+        # In this order no computation has to reach far up its own group.
+        if node not in loads:
+            expressions.member(node)
     for node in stored:
         expressions.store(node)
     return finish(expressions.raw, group, lanes)

@@ -77,7 +77,7 @@ def lower(legal: Legal, groups: list[Group], lanes: int) -> list[Step]:
 
 
 def _lower_group(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Iterator[Step]:
-    node = group.members[0]
+    node = group.members[-1]
     match group.kind:
         case "nest":
             stored = [n for n in group.members if n in wanted]

@@ -76,7 +76,7 @@ def _int_div(x: Any, y: Any) -> Any:
     if x.dtype.kind == "f":
         return x / y
     safe = np.where(y == 0, 1, y)
-    return np.where(y == 0, 0, (np.sign(x) * np.sign(safe) * (abs(x) // abs(safe)))).astype(x.dtype)
+    return np.where(y == 0, 0, np.sign(x) * np.sign(safe) * (np.abs(x) // np.abs(safe))).astype(x.dtype)
 
 
 add_p = pointwise(
