@@ -98,6 +98,8 @@ class Sequential(_Listed):
     Takes the modules themselves, or one dictionary of names and modules.
 
     Example:
+        >>> import zincir
+        >>> from zincir import nn
         >>> net = Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
         >>> net
         Sequential(
@@ -132,6 +134,8 @@ class ModuleList(_Listed):
     """A list whose modules are seen by `parameters()`; it has no forward of its own.
 
     Example:
+        >>> import zincir
+        >>> from zincir import nn
         >>> layers = ModuleList(nn.Linear(3, 3) for _ in range(2))
         >>> len(layers), list(layers.state_dict())
         (2, ['0.weight', '0.bias', '1.weight', '1.bias'])
@@ -146,6 +150,8 @@ class ModuleDict(Module):
     """A dictionary whose modules are seen by `parameters()`; it has no forward of its own.
 
     Example:
+        >>> import zincir
+        >>> from zincir import nn
         >>> heads = ModuleDict({"color": nn.Linear(3, 4), "size": nn.Linear(3, 1)})
         >>> heads["size"](zincir.ones(2, 3)).shape, "color" in heads
         ((2, 1), True)

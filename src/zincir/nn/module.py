@@ -30,6 +30,7 @@ class Module(Tree, Hooked):
     define `forward`. The module is then called like a function.
 
     Example:
+        >>> import zincir
         >>> class Net(Module):
         ...     def __init__(self):
         ...         super().__init__()

@@ -1,0 +1,161 @@
+"""Parameter groups: which parameters, with which settings, checked when they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from zincir.errors import ArgumentError, DTypeError, GradientError, explain
+from zincir.graph.node import describe, here
+from zincir.tensor import Tensor
+
+Group: TypeAlias = dict[str, Any]
+
+
+def groups_of(owner: str, params: Any) -> list[Group]:
+    """The groups meant by tensors, by (name, tensor) pairs, or by dictionaries.
+
+    Raises:
+        ArgumentError, DTypeError: they are none of these, or there are none at all.
+    """
+    if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        remedy = f"[{'parameter'}]" if isinstance(params, Tensor) else "model.parameters()"
+        raise DTypeError(
+            explain(
+                f"{owner}: params is not a list of parameters",
+                where=describe(here()),
+                expected="tensors, or dictionaries with 'params'",
+                got=type(params).__name__,
+                try_=remedy,
+            )
+        )
+    entries: list[Any] = list(params)  # type: ignore[reportUnknownArgumentType]
+    if not entries:
+        raise ArgumentError(
+            explain(
+                f"{owner}: got an empty parameter list",
+                where=describe(here()),
+                expected="at least one parameter",
+                try_="layers in a plain list are not seen: use nn.ModuleList; generators such as "
+                "model.parameters() can be used once",
+            )
+        )
+    if any(isinstance(entry, Mapping) for entry in entries):
+        return entries
+    return [{"params": entries}]
+
+
+def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]) -> Group:
+    """A group with a list of its parameters and all settings.
+
+    Raises:
+        ArgumentError, DTypeError, GradientError: says what is wrong with it.
+    """
+    if not isinstance(given, Mapping) or "params" not in given:
+        raise DTypeError(
+            explain(
+                f"{owner}: not a parameter group",
+                where=describe(here()),
+                expected="a dictionary with 'params'",
+                got=repr(given) if isinstance(given, Mapping) else type(given).__name__,
+            )
+        )
+    unknown = [name for name in given if name != "params" and name not in defaults]
+    if unknown:
+        raise ArgumentError(
+            explain(
+                f"{owner}: a parameter group has a setting that is not known",
+                where=describe(here()),
+                expected=", ".join(["params", *defaults]),
+                got=", ".join(unknown),
+            )
+        )
+    params = given["params"]
+    own = [params] if isinstance(params, Tensor) else [_parameter(owner, p) for p in params]
+    seen = {id(p) for group in others for p in group["params"]}
+    for p in own:
+        if id(p) in seen:
+            raise ArgumentError(
+                explain(
+                    f"{owner}: a parameter was given twice",
+                    where=describe(here()),
+                    expected="each parameter in one group, once",
+                    got=f"{p.dtype.name} {p.shape}",
+                )
+            )
+        seen.add(id(p))
+    settings = {name: given.get(name, value) for name, value in defaults.items()}
+    return {"params": own, **settings}
+
+
+def _parameter(owner: str, entry: Any) -> Tensor:
+    p = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+    if not isinstance(p, Tensor):
+        raise DTypeError(
+            explain(
+                f"{owner}: can only optimize tensors",
+                where=describe(here()),
+                expected="an nn.Parameter or a Tensor",
+                got=type(p).__name__,
+                try_="model.parameters(), not model" if hasattr(p, "parameters") else "",
+            )
+        )
+    if not p.is_leaf:
+        raise GradientError(
+            explain(
+                f"{owner}: can't optimize a tensor that was computed from others",
+                where=describe(here()),
+                expected="a leaf tensor, such as an nn.Parameter",
+                got=f"{p._node.op.name} {p.dtype.name} {p.shape}",
+                try_="x.detach().requires_grad_()",
+            )
+        )
+    return p
+
+
+_RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "lr": ("a number, 0 or more", lambda v: isinstance(v, Tensor) or v >= 0),
+    "weight_decay": ("a number, 0 or more", lambda v: v >= 0),
+    "eps": ("a number, 0 or more", lambda v: v >= 0),
+    "momentum": ("a number, 0 or more", lambda v: v >= 0),
+    "betas": ("two numbers, 0 <= beta < 1", lambda v: len(v) == 2 and all(0 <= b < 1 for b in v)),
+}
+
+
+def check_settings(owner: str, group: Group) -> None:
+    """Raise if a setting is outside its range.
+
+    Raises:
+        ArgumentError: names the setting, its range and its value.
+    """
+    for name, (expected, fits) in _RANGES.items():
+        if name in group and not _holds(fits, group[name]):
+            raise ArgumentError(
+                explain(
+                    f"{owner}: {name} is out of range",
+                    where=describe(here()),
+                    expected=expected,
+                    got=repr(group[name]),
+                )
+            )
+    rate = group["lr"]
+    if isinstance(rate, Tensor) and rate.numel() != 1:
+        raise ArgumentError(
+            explain(f"{owner}: a learning rate is one number", got=f"a tensor {rate.shape}")
+        )
+    if group.get("nesterov") and (group["momentum"] <= 0 or group["dampening"] != 0):
+        raise ArgumentError(
+            explain(
+                f"{owner}: Nesterov momentum requires a momentum and zero dampening",
+                where=describe(here()),
+                got=f"momentum={group['momentum']}, dampening={group['dampening']}",
+                try_="momentum=0.9, nesterov=True",
+            )
+        )
+
+
+def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
+    try:
+        return bool(fits(value))
+    except TypeError:
+        return False

@@ -1,0 +1,202 @@
+"""Optimizer: parameter groups, state, and the one loop that all optimizers share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from zincir import recording
+from zincir.autograd import enable_grad
+from zincir.graph.node import MODE, Node, here
+from zincir.ops.arithmetic import cast, neg
+from zincir.optim.groups import Group, check_settings, checked_group, groups_of
+from zincir.optim.numbers import number_nodes
+from zincir.optim.state import loaded_settings, loaded_state
+from zincir.tensor import Tensor, from_array, settle
+from zincir.types import DType, Shape, float64
+
+State: TypeAlias = dict[str, Tensor]
+Nodes: TypeAlias = dict[str, Node]
+Start: TypeAlias = dict[str, tuple[Shape, DType, float]]
+
+
+class Optimizer(ABC):
+    """Changes parameters along their gradients.
+
+    An optimizer is four pure functions: what a parameter's state begins with (`init`), the numbers
+    of a group (`numbers`), what follows from them once for all its parameters (`shared`), and the
+    update of one parameter (`update`). Everything else is here.
+
+    Attributes:
+        param_groups: dictionaries of "params" and the settings for them, such as "lr"; settings
+            may be changed between steps.
+        state: for each parameter that was updated, tensors by name.
+    """
+
+    param_groups: list[Group]
+    state: dict[Tensor, State]
+
+    def __init__(self, params: Any, defaults: Group) -> None:
+        self.defaults = defaults
+        self.param_groups = []
+        self.state = {}
+        for group in groups_of(type(self).__name__, params):
+            self.add_param_group(group)
+
+    def init(self, param: Node, group: Group) -> Start:
+        """The state of a parameter before its first update: shape, type and value by name."""
+        return {}
+
+    @abstractmethod
+    def numbers(self, group: Group) -> dict[str, float]:
+        """The numbers that updates look at, "lr" among them."""
+
+    def shared(self, numbers: Nodes, step: Node | None) -> Nodes:
+        """What the updates of a group have in common: from float64 numbers and the step count."""
+        return numbers
+
+    @abstractmethod
+    def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
+        """New values for "param" and for whatever changes in its state.
+
+        Args:
+            now: what `shared` returned, in the type of the parameter.
+        """
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add parameters with settings of their own: `{"params": [...], "lr": 0.1}`."""
+        name = type(self).__name__
+        group = checked_group(name, param_group, self.defaults, self.param_groups)
+        check_settings(name, group)
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients, or (`set_to_none=False`) make them zero."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad.detach_().zero_()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: computes the loss again, and is called first; what it returned is returned.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        mode = MODE
+        before = mode.grad, mode.origin
+        mode.grad, mode.origin = False, mode.origin or here()
+        try:
+            for group in self.param_groups:
+                self._step_group(group)
+        finally:
+            mode.grad, mode.origin = before
+        if recording.CURRENT.recording is None:
+            settle()
+        return loss
+
+    def _step_group(self, group: Group) -> None:
+        active = [p for p in group["params"] if p._grad is not None]
+        if not active:
+            return
+        numbers = number_nodes(type(self).__name__, group, self.numbers)
+        for p in active:
+            self._begin(p, group)
+        for step, params in self._in_step(active):
+            count = None
+            if step is not None:
+                step._rebind(step._node + 1.0)
+                count = cast(step._node, float64)
+            exact = self.shared(numbers, count)
+            now: dict[DType, Nodes] = {}
+            for p in params:
+                dtype = p._node.dtype
+                if dtype not in now:
+                    now[dtype] = {k: cast(n, dtype) for k, n in exact.items()}
+                self._update_one(p, now[dtype], group)
+
+    def _update_one(self, p: Tensor, now: Nodes, group: Group) -> None:
+        node, state = p._node, self.state[p]
+        assert p._grad is not None
+        grad = cast(p._grad._node, node.dtype)
+        if group["maximize"]:
+            grad = neg(grad)
+        nodes = {name: t._node for name, t in state.items()}
+        for name, value in self.update(node, grad, nodes, now, group).items():
+            (p if name == "param" else state[name])._rebind(value)
+
+    def _begin(self, p: Tensor, group: Group) -> None:
+        """Make what is not yet there of the state: leaves with values, which a program can read."""
+        state = self.state.get(p)
+        new = state is None
+        if state is None:
+            state = self.state[p] = {}
+        for name, (shape, dtype, value) in self.init(p._node, group).items():
+            if name not in state:
+                array = np.full(shape, value if new else 0.0, dtype.numpy)
+                state[name] = from_array(array)
+
+    def _in_step(self, active: list[Tensor]) -> list[tuple[Tensor | None, list[Tensor]]]:
+        """Step counts, each with the parameters that share it.
+
+        Parameters that were always updated together share one tensor, so that a step counts once;
+        those that now go on without the others get a count of their own.
+        """
+        sharing: dict[int, list[Tensor]] = {}
+        for p in active:
+            sharing.setdefault(id(self.state[p].get("step")), []).append(p)
+        found: list[tuple[Tensor | None, list[Tensor]]] = []
+        for params in sharing.values():
+            step = self.state[params[0]].get("step")
+            if step is not None and self._holders(step) > len(params):
+                buffer = step._node.value
+                array = step._value("step count") if buffer is None else buffer.array
+                step = from_array(np.array(array))
+                for p in params:
+                    self.state[p]["step"] = step
+            found.append((step, params))
+        return found
+
+    def _holders(self, step: Tensor) -> int:
+        return sum(state.get("step") is step for state in self.state.values())
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and settings, with numbers in place of parameters, as PyTorch has it."""
+        flat = [p for group in self.param_groups for p in group["params"]]
+        numbers = {id(p): number for number, p in enumerate(flat)}
+        return {
+            "state": {k: dict(self.state[p]) for k, p in enumerate(flat) if self.state.get(p)},
+            "param_groups": [
+                {**group, "params": [numbers[id(p)] for p in group["params"]]}
+                for group in self.param_groups
+            ],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over a state (of tensors or arrays), whole or not at all.
+
+        Raises:
+            StateError: it belongs to other parameters; nothing has been changed.
+        """
+        name = type(self).__name__
+        settings = loaded_settings(name, self.param_groups, state_dict)
+        state = loaded_state(name, self.param_groups, state_dict)
+        for group, new in zip(self.param_groups, settings, strict=True):
+            group.update(new)
+        self.state = state
+
+    def __repr__(self) -> str:
+        lines: list[str] = []
+        for number, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {number}")
+            lines += [f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params"]
+        return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
