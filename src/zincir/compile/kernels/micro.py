@@ -7,6 +7,7 @@ a buffer, from which only what belongs to it is stored: the inner loop knows no 
 from __future__ import annotations
 
 from zincir.compile.builder import I64, PTR, Builder, Type, Value, constant, index, vector
+from zincir.compile.kernels.pack import Packer, panel_padding
 from zincir.compile.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _POINTERS = {"a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"}
@@ -72,7 +73,7 @@ class _Tiles:
 
     def build(self) -> str:
         b, v, given = self.b, self.v, self.given
-        size = b.mul(given["k"], given["reduced"])
+        size = self._panel_size(v.columns)
         with b.loop(given["column"], given["column_end"], v.columns) as j:
             ahead = b.mul(b.sub(j.counter, given["column"]), size)
             panel = b.offset(given["panels_b"], ahead, v.kind)
@@ -119,9 +120,15 @@ class _Tiles:
         a = b.offset(self.given["a"], b.mul(top, self.arg("a_row")), v.kind)
         if not v.may_pack_a:
             return a
-        size = b.mul(self.given["k"], self.given["reduced"])
+        size = self._panel_size(v.rows)
         ahead = b.mul(b.sub(i, self.given["row"]), size)
         return b.select(self._packs("a"), b.offset(self.given["panels_a"], ahead, v.kind), a)
+
+    def _panel_size(self, width: int) -> Value:
+        """From one panel to the next, in units of their width."""
+        size = self.b.mul(self.given["k"], self.given["reduced"])
+        padding = panel_padding(Packer(self.v.kind, self.v.lanes, width))
+        return self.b.add(size, index(padding))
 
     def _start(self, out: Value, step: Value) -> list[Value]:
         """The sums so far: 0, or what the block of (r, k) before left in C."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from zincir.compile.builder import I64, PTR, Builder, Value, index, module, vector
 
@@ -35,6 +36,15 @@ class Packer:
         return module([(b, _Pack(b, self).build())])
 
 
+def panel_padding(form: Packer) -> int:
+    """By how many k two panels lie further apart than they are long.
+
+    It keeps panels aligned and, as their lengths tend to be powers of 2, out of the same sets
+    of the cache.
+    """
+    return 64 // gcd(64, form.width * (4 if form.kind == "float" else 8))
+
+
 class _Pack:
     def __init__(self, b: Builder, form: Packer) -> None:
         self.b, self.kind, self.lanes, self.width = b, form.kind, form.lanes, form.width
@@ -42,7 +52,7 @@ class _Pack:
         self.piece, self.cache_line = 16 // itemsize, 64 // itemsize
         self.panels, self.source, self.line, self.step, self.r_step, *rest = b.arguments
         self.lines, self.k, self.reduced = rest
-        self.panel_size = b.mul(self.reduced, self.k)
+        self.panel_size = b.add(b.mul(self.reduced, self.k), index(panel_padding(form)))
         """In units of a panel's width."""
 
     def build(self) -> str:
@@ -161,9 +171,14 @@ class _Pack:
             starts = [b.offset(line, first, self.kind) for line in lines]
             ahead = b.add(b.mul(first, index(self.width)), at)
             out = b.offset(target, ahead, self.kind)
-            for piece in range(0, self.cache_line, self.piece):
-                places = [b.offset(start, index(piece), self.kind) for start in starts]
-                for i, x in enumerate(transposed(b, [b.load(place, type) for place in places])):
+            # All of a cache line at once: lines of the cache that share a set push each other out.
+            pieces = range(0, self.cache_line, self.piece)
+            loaded = [
+                [b.load(b.offset(start, index(at), self.kind), type) for at in pieces]
+                for start in starts
+            ]
+            for piece, parts in zip(pieces, zip(*loaded, strict=True), strict=True):
+                for i, x in enumerate(transposed(b, parts)):
                     place = b.offset(out, index((piece + i) * self.width), self.kind)
                     self._store(x, place, used)
 

@@ -1,4 +1,4 @@
-"""Which tile computes a product, how its loops are blocked, and what its kernel is told.
+"""Words about products: what to compute, with which tile, and what its kernel is told.
 
 Everything here is a run-time argument of the kernel except `Variant`, its structure.
 """
@@ -7,20 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cache
-from typing import Protocol
 
 from zincir.compile.kernels.pack import Packer
-
-
-class Machine(Protocol):
-    """The part of `runtime.native.Target` that decides about tiles."""
-
-    @property
-    def vector_bytes(self) -> int: ...
-
-    @property
-    def vector_registers(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +39,7 @@ class Variant:
     @property
     def buffer_bytes(self) -> int:
         """Room for one tile at the start of a thread's scratch."""
-        return _round_up(self.rows * self.columns * self.itemsize, 64)
+        return -(-self.rows * self.columns * self.itemsize // 64) * 64
 
     @property
     def key(self) -> str:
@@ -64,7 +52,7 @@ class Variant:
 class Gemm:
     """C[o,m,n] = sum over r, k of A[o,r,m,k] * B[o,r,k,n]; strides count elements.
 
-    Columns of C are contiguous. An outer stride of 0 repeats an operand for every `o`.
+    Other strides between columns of C than 1 are slower. An outer stride of 0 repeats an operand.
     """
 
     kind: str
@@ -84,6 +72,25 @@ class Gemm:
     a_outer: int = 0
     b_outer: int = 0
     c_outer: int = 0
+    c_col: int = 1
+
+    def swapped(self) -> Gemm:
+        """The product of the transposed operands, whose result is the transposed C."""
+        return replace(
+            self,
+            m=self.n,
+            n=self.m,
+            a_row=self.b_col,
+            a_k=self.b_k,
+            b_k=self.a_k,
+            b_col=self.a_row,
+            c_row=self.c_col,
+            c_col=self.c_row,
+            a_reduce=self.b_reduce,
+            b_reduce=self.a_reduce,
+            a_outer=self.b_outer,
+            b_outer=self.a_outer,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,6 @@ class GemmCall:
     b_col: int = 0
     c_row: int = 0
     c_col: int = 1
-    """Other than 1 when rows and columns were exchanged: slower, through a buffer."""
     a_outer: int = 0
     b_outer: int = 0
     c_outer: int = 0
@@ -179,105 +185,3 @@ class GemmPlan:
             pack_a=address(self.pack_a) if self.pack_a else 0,
             pack_b=address(self.pack_b) if self.pack_b else 0,
         )
-
-
-def _ceil(a: int, b: int) -> int:
-    return -(-a // b)
-
-
-def _round_up(a: int, b: int) -> int:
-    return _ceil(a, b) * b
-
-
-@cache
-def family(machine: Machine) -> tuple[tuple[int, int], ...]:
-    """The tiles (rows, vectors) in use on a machine, the preferred one first."""
-    if machine.vector_registers >= 32 and machine.vector_bytes == 64:
-        return ((8, 2), (14, 2), (4, 2), (10, 2), (1, 8), (8, 1), (14, 1), (1, 1))
-    if machine.vector_registers >= 32:
-        return ((8, 3), (4, 3), (8, 1), (1, 8), (1, 1))
-    return ((6, 2), (4, 2), (4, 1), (1, 6), (1, 1))
-
-
-def choose(problem: Gemm, machine: Machine) -> Variant:
-    """The tile that wastes the least, in favour of the one that is probably compiled already."""
-    lanes = machine.vector_bytes // (4 if problem.kind == "float" else 8)
-    best: tuple[float, int, int] | None = None
-    for place, (rows, vectors) in enumerate(family(machine)):
-        tiles = _ceil(problem.m, rows) * _ceil(problem.n, vectors * lanes)
-        # An FMA waits 4 cycles for the one before it, and two start per cycle.
-        cycles = max(rows * vectors / 2, 4.0, (rows + vectors) / 2)
-        cost = tiles * cycles * (1.0 if place == 0 else 1.1)
-        if best is None or cost < best[0]:
-            best = (cost, rows, vectors)
-    assert best is not None
-    unit = problem.a_row == 1 or problem.m < best[1]
-    return Variant(problem.kind, lanes, best[1], best[2], unit)
-
-
-def plan(problem: Gemm, threads: int, machine: Machine) -> GemmPlan:
-    """How to compute `problem` on `threads` threads of `machine`."""
-    return plan_variant(problem, threads, choose(problem, machine))
-
-
-def plan_variant(
-    p: Gemm, threads: int, v: Variant, pack_a: bool = False, pack_b: bool = False
-) -> GemmPlan:
-    """As `plan`, with the tile given."""
-    pack_a = v.may_pack_a and (pack_a or p.a_row != 1 or p.m < v.rows)
-    pack_b = pack_b or p.b_col != 1 or p.n < v.columns
-    row_tiles, column_tiles = _ceil(p.m, v.rows), _ceil(p.n, v.columns)
-    parts = _parts(p.batch, row_tiles, column_tiles, threads)
-    rows = min(_round_up(max(1, 256 // v.rows), 1), row_tiles) * v.rows
-    columns = min(column_tiles, max(1, 512 // v.columns)) * v.columns
-    block_k = min(max(1, p.k), 512)
-    block_reduced = max(1, min(p.reduced, 512 // block_k)) if block_k == p.k else 1
-    depth = block_k * block_reduced
-    a_bytes = rows * depth * v.itemsize if pack_a else 0
-    b_bytes = columns * depth * v.itemsize if pack_b else 0
-    slack = v.lanes * max(v.rows, v.columns) * v.itemsize
-    scratch_b = _round_up(v.buffer_bytes + (a_bytes + slack if pack_a else 0), 64)
-    call = GemmCall(
-        m=p.m,
-        n=p.n,
-        k=p.k,
-        reduced=p.reduced,
-        batch=p.batch,
-        a_reduce=p.a_reduce,
-        a_row=p.a_row,
-        a_k=p.a_k,
-        b_reduce=p.b_reduce,
-        b_k=p.b_k,
-        b_col=p.b_col,
-        c_row=p.c_row,
-        a_outer=p.a_outer,
-        b_outer=p.b_outer,
-        c_outer=p.c_outer,
-        batch_parts=parts[0],
-        row_parts=parts[1],
-        column_parts=parts[2],
-        block_rows=rows,
-        block_columns=columns,
-        block_reduced=block_reduced,
-        block_k=block_k,
-        scratch_b=scratch_b,
-        scratch_stride=_round_up(scratch_b + (b_bytes + slack if pack_b else 0), 64),
-    )
-    packers = (
-        Packer(v.kind, v.lanes, v.rows) if pack_a else None,
-        Packer(v.kind, v.lanes, v.columns) if pack_b else None,
-    )
-    return GemmPlan(v, call, parts[0] * parts[1] * parts[2], *packers)
-
-
-def _parts(batch: int, row_tiles: int, column_tiles: int, threads: int) -> tuple[int, int, int]:
-    """How many parts the batch, the rows and the columns are cut into."""
-    if batch >= threads:
-        return threads, 1, 1
-    best, grid = None, (1, 1, 1)
-    for rows in range(1, min(threads, row_tiles) + 1):
-        columns = min(threads // rows, column_tiles)
-        load = _ceil(row_tiles, rows) * _ceil(column_tiles, columns)
-        if best is None or load < best:
-            best, grid = load, (1, rows, columns)
-    return grid

@@ -1,0 +1,229 @@
+"""Chooses the tile of a product, what is packed, how loops are blocked and threads share them.
+
+The model counts cycles of a core with two multiply-add units of 4 cycles. Its constants were
+measured with `benchmarks/gemm_tiles.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cache, lru_cache
+from typing import Protocol
+
+from zincir.compile.kernels.pack import Packer, panel_padding
+from zincir.compile.kernels.tiles import Gemm, GemmCall, GemmPlan, Variant
+
+L1, L2 = 32 << 10, 1 << 20
+"""Caches that any machine has; a wrong guess costs little."""
+PANEL, BLOCK_A, BLOCK_B, BLOCK_C = 96 << 10, 512 << 10, 2 << 20, 512 << 10
+SHARE = 3000.0
+"""Cycles that are worth waking another thread for."""
+
+
+class Machine(Protocol):
+    """The part of `runtime.native.Target` that decides about tiles."""
+
+    @property
+    def vector_bytes(self) -> int: ...
+
+    @property
+    def vector_registers(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    problem: Gemm
+    variant: Variant
+    pack_a: bool
+    pack_b: bool
+    swapped: bool = False
+
+
+@cache
+def family(machine: Machine) -> tuple[tuple[int, int], ...]:
+    """The tiles (rows, vectors) in use on a machine, the preferred ones first."""
+    if machine.vector_registers >= 32:
+        return ((6, 4), (8, 2), (16, 1), (4, 4), (1, 8))
+    return ((6, 2), (4, 2), (12, 1), (1, 6))
+
+
+@lru_cache(maxsize=4096)
+def plan(problem: Gemm, threads: int, machine: Machine) -> GemmPlan:
+    """How to compute `problem` on up to `threads` threads of `machine`."""
+    choice = _choose(_folded(problem), machine)
+    return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))))
+
+
+def choose(problem: Gemm, machine: Machine) -> Variant:
+    """The structure of the kernel that `plan` would take."""
+    return _choose(_folded(problem), machine).variant
+
+
+def plan_variant(
+    problem: Gemm, threads: int, variant: Variant, *, pack_a: bool = False, pack_b: bool = False
+) -> GemmPlan:
+    """As `plan`, with the tile given and what to pack though it need not be."""
+    pack_a = variant.may_pack_a and (pack_a or problem.a_row != 1 or problem.m < variant.rows)
+    pack_b = pack_b or problem.b_col != 1 or problem.n < variant.columns
+    return _planned(_Choice(problem, variant, pack_a, pack_b), threads)
+
+
+def _folded(p: Gemm) -> Gemm:
+    """Products with the same B, one below the other, are one."""
+    below = p.a_outer == p.m * p.a_row and p.c_outer == p.m * p.c_row
+    if p.batch > 1 and p.b_outer == 0 and below:
+        return replace(p, m=p.m * p.batch, batch=1, a_outer=0, c_outer=0)
+    return p
+
+
+# -- the choice ------------------------------------------------------------------------------
+
+
+def _choose(problem: Gemm, machine: Machine) -> _Choice:
+    best: tuple[float, _Choice] | None = None
+    for place, choice in _choices(problem, machine):
+        # A preferred tile is probably compiled already.
+        cost = _cycles(choice) * (1.0, 1.05, 1.1, 1.1, 1.1)[place]
+        if best is None or cost < best[0]:
+            best = cost, choice
+    assert best is not None
+    return best[1]
+
+
+def _choices(problem: Gemm, machine: Machine) -> Iterator[tuple[int, _Choice]]:
+    lanes = machine.vector_bytes // (4 if problem.kind == "float" else 8)
+    for swapped in (False, True):
+        p = problem.swapped() if swapped else problem
+        for place, (rows, vectors) in enumerate(family(machine)):
+            for unit in (True, False):
+                v = Variant(p.kind, lanes, rows, vectors, unit)
+                if not unit and (p.m < rows or rows == 1):
+                    continue
+                must_a = v.may_pack_a and (p.a_row != 1 or p.m < rows)
+                must_b = p.b_col != 1 or p.n < v.columns
+                for pack_a in {must_a, v.may_pack_a}:
+                    for pack_b in {must_b, True}:
+                        yield place, _Choice(p, v, pack_a, pack_b, swapped)
+
+
+def _cycles(c: _Choice) -> float:
+    """What the choice takes on one thread."""
+    p, v = c.problem, c.variant
+    depth, row_tiles, column_tiles = p.k * p.reduced, _ceil(p.m, v.rows), _ceil(p.n, v.columns)
+    step = max(v.rows * v.vectors / 2, (v.rows + v.vectors) / 2, 4.0)
+    far = depth * v.columns * v.itemsize > L1 // 2
+    if not c.pack_b and far:
+        # Every row of B is a stranger to the caches; to the TLB as well if rows are long.
+        step += v.vectors * (1.5 if p.b_k * v.itemsize >= 2048 else 0.5)
+    if not c.pack_a and p.a_k != 1 and depth * min(64, p.a_k * v.itemsize) >= L1:
+        step += 4.0
+    tile = depth * step + 30 + 1.5 * v.rows * v.vectors
+    if p.c_col != 1:
+        # Each block of k goes through the buffer.
+        tile += 3.0 * v.rows * v.columns * (2 * _ceil(depth, _depth(c)[0]) - 1)
+    total = row_tiles * column_tiles * tile
+    if c.pack_b:
+        total += p.n * depth * _packing(p.b_col, p.b_k, v) + 100
+    if c.pack_a:
+        total += p.m * depth * _packing(p.a_row, p.a_k, v) + 100
+    return total * p.batch
+
+
+def _packing(line: int, step: int, v: Variant) -> float:
+    """Cycles an element takes."""
+    scale = v.itemsize / 4
+    return scale * (0.2 if line == 1 else 0.4 if step == 1 else 1.2)
+
+
+# -- blocks and threads ----------------------------------------------------------------------
+
+
+def _planned(c: _Choice, threads: int) -> GemmPlan:
+    p, v = c.problem, c.variant
+    packers = (
+        Packer(v.kind, v.lanes, v.rows) if c.pack_a else None,
+        Packer(v.kind, v.lanes, v.columns) if c.pack_b else None,
+    )
+    parts = _parts(c, threads)
+    m = _ceil(_ceil(p.m, v.rows), parts[1]) * v.rows
+    n = _ceil(_ceil(p.n, v.columns), parts[2]) * v.columns
+    block_k, block_reduced = _depth(c)
+    depth = block_k * block_reduced
+    rows = _fitting(m, v.rows, BLOCK_A // (depth * v.itemsize))
+    if not c.pack_b:
+        columns = _fitting(n, v.columns, L2 // (depth * v.itemsize))
+    elif rows >= m and not c.pack_a:
+        # Panels serve once: use them while they are in the nearest cache.
+        columns = _fitting(n, v.columns, BLOCK_A // 2 // (depth * v.itemsize))
+    else:
+        columns = _fitting(n, v.columns, BLOCK_B // (depth * v.itemsize))
+    small = columns >= n and depth * columns * v.itemsize <= L1
+    # If all of B is near, C is written row by row; else what an epilogue gets stays near.
+    rows = v.rows if small else _fitting(rows, v.rows, BLOCK_C // (columns * v.itemsize))
+    scratch_b = v.buffer_bytes + _panel_bytes(packers[0], rows, depth)
+    strides = {name: value for name, value in asdict(p).items() if name != "kind"}
+    call = GemmCall(
+        **strides,
+        batch_parts=parts[0],
+        row_parts=parts[1],
+        column_parts=parts[2],
+        block_rows=rows,
+        block_columns=columns,
+        block_reduced=block_reduced,
+        block_k=block_k,
+        scratch_b=scratch_b,
+        scratch_stride=scratch_b + _panel_bytes(packers[1], columns, depth),
+        swapped=int(c.swapped),
+    )
+    return GemmPlan(v, call, parts[0] * parts[1] * parts[2], *packers)
+
+
+def _depth(c: _Choice) -> tuple[int, int]:
+    """How many k, and how many r, are summed at a time."""
+    p, v = c.problem, c.variant
+    k = max(1, p.k)
+    if not c.pack_a and not c.pack_b:
+        return k, max(1, p.reduced)
+    most = max(64, PANEL // (v.columns * v.itemsize))
+    if 2 * k > 3 * most:
+        return _ceil(k, _ceil(k, most)), 1
+    return k, max(1, min(p.reduced, most // k))
+
+
+def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
+    """Into how many parts the batch, the rows and the columns are cut."""
+    p, v = c.problem, c.variant
+    row_tiles, column_tiles = _ceil(p.m, v.rows), _ceil(p.n, v.columns)
+    tile = v.rows * v.vectors / 2
+    pack_a = v.rows * _packing(p.a_row, p.a_k, v) if c.pack_a else 0.0
+    pack_b = v.columns * _packing(p.b_col, p.b_k, v) if c.pack_b else 0.0
+    best, grid = 0.0, (1, 1, 1)
+    for batch in range(1, min(threads, p.batch) + 1):
+        for rows in range(1, min(threads // batch, row_tiles) + 1):
+            columns = min(threads // batch // rows, column_tiles)
+            mine = _ceil(row_tiles, rows), _ceil(column_tiles, columns)
+            load = mine[0] * mine[1] * tile + mine[0] * pack_a + mine[1] * pack_b
+            load *= _ceil(p.batch, batch)
+            if not best or load < best:
+                best, grid = load, (batch, rows, columns)
+    return grid
+
+
+def _panel_bytes(form: Packer | None, lines: int, depth: int) -> int:
+    """Room for packed panels; 64 more elements may be written beyond the last."""
+    if form is None:
+        return 0
+    itemsize = 4 if form.kind == "float" else 8
+    return _ceil((lines * (depth + panel_padding(form)) + 64) * itemsize, 64) * 64
+
+
+def _fitting(extent: int, unit: int, most: int) -> int:
+    """Near-equal blocks of `extent`, in multiples of `unit`, not more than `most` if possible."""
+    units = _ceil(extent, unit)
+    blocks = _ceil(units, max(1, most // unit))
+    return _ceil(units, blocks) * unit
+
+
+def _ceil(a: int, b: int) -> int:
+    return -(-a // b)
