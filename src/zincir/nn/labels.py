@@ -4,7 +4,7 @@ program.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.indexing import out_of_range, take
 from zincir.ops.source import iota
 from zincir.types import int32, uint8
+
+Array = np.ndarray[Any, Any]
 
 
 class Labels(NamedTuple):
@@ -36,8 +38,7 @@ def checked_labels(labels: Node, classes: int, ignore: int | None) -> Labels:
     """
     if labels.value is not None and recording.CURRENT.recording is None:
         values = labels.value.array
-        low, high = (values.min(), values.max()) if values.size else (0, 0)
-        if low >= 0 and high < classes and not (ignore is not None and low <= ignore <= high):
+        if _all_below(values, classes) and not (ignore is not None and 0 <= ignore < classes):
             return Labels(cast(labels, int32), None)
         _check(values, classes, ignore)
     labels = cast(labels, int32) if labels.dtype is uint8 else labels
@@ -49,7 +50,18 @@ def checked_labels(labels: Node, classes: int, ignore: int | None) -> Labels:
     return Labels(take(numbers, where(used, labels, 0), "label"), used)
 
 
-def _check(values: np.ndarray, classes: int, ignore: int | None) -> None:  # type: ignore[type-arg]
+def _all_below(values: Array, classes: int) -> bool:
+    if not values.size:
+        return True
+    # Negative numbers are very large ones without a sign: one pass sees both ends.
+    plain = values.view(_UNSIGNED[values.dtype.itemsize])
+    return int(np.maximum.reduce(plain, axis=None)) < classes
+
+
+_UNSIGNED = {1: np.uint8, 4: np.uint32, 8: np.uint64}
+
+
+def _check(values: Array, classes: int, ignore: int | None) -> None:
     wrong = (values < 0) | (values >= classes)
     if ignore is not None:
         wrong &= values != ignore

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import maximum
-from zincir.ops.elementwise import expm1, sqrt
+from zincir.ops import elementwise
+from zincir.optim.arithmetic import add, div, maximum, mul, sqrt, sub
 from zincir.optim.groups import Group
 from zincir.optim.optimizer import Nodes, Optimizer, Start
 from zincir.types import float32
@@ -80,7 +80,7 @@ class Adam(Optimizer):
     def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
         """One step of the equation above."""
         if group["weight_decay"]:
-            grad = grad + param * now["weight_decay"]
+            grad = add(grad, mul(param, now["weight_decay"]))
         return adam_step(param, grad, state, now)
 
 
@@ -107,12 +107,12 @@ def adam_numbers(group: Group) -> dict[str, float]:
 
 
 def corrected(numbers: Nodes, step: Node | None) -> Nodes:
-    """Lr / (1 - beta1**t) and 1 / sqrt(1 - beta2**t), where 1 - b**t = -expm1(t * log(b))."""
+    """What corrects means that began at zero; 1 - b**t is -expm1(t * log(b))."""
     assert step is not None
     numbers = dict(numbers)
     log1, log2 = numbers.pop("log beta1"), numbers.pop("log beta2")
-    numbers["rate"] = numbers["lr"] / -expm1(step * log1)
-    numbers["scale"] = 1.0 / sqrt(-expm1(step * log2))
+    numbers["rate"] = numbers["lr"] / -elementwise.expm1(step * log1)
+    numbers["scale"] = 1.0 / elementwise.sqrt(-elementwise.expm1(step * log2))
     return numbers
 
 
@@ -123,11 +123,11 @@ def adam_step(param: Node, grad: Node, state: Nodes, now: Nodes) -> Nodes:
     each element.
     """
     mean, square = state["exp_avg"], state["exp_avg_sq"]
-    mean = mean + (grad - mean) * now["1 - beta1"]
-    square = square * now["beta2"] + grad * now["1 - beta2"] * grad
+    mean = add(mean, mul(sub(grad, mean), now["1 - beta1"]))
+    square = add(mul(square, now["beta2"]), mul(mul(grad, now["1 - beta2"]), grad))
     new: Nodes = {"exp_avg": mean, "exp_avg_sq": square}
     if "max_exp_avg_sq" in state:
         square = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], square)
-    size = sqrt(square) * now["scale"] + now["eps"]
-    new["param"] = param - mean * now["rate"] / size
+    size = add(mul(sqrt(square), now["scale"]), now["eps"])
+    new["param"] = sub(param, div(mul(mean, now["rate"]), size))
     return new

@@ -6,6 +6,7 @@ from typing import Any
 
 from zincir.graph.node import Node
 from zincir.optim.adam import adam_numbers, adam_step, corrected, moments
+from zincir.optim.arithmetic import mul
 from zincir.optim.groups import Group
 from zincir.optim.optimizer import Nodes, Optimizer, Start
 
@@ -76,5 +77,5 @@ class AdamW(Optimizer):
     def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
         """One step of the equation above."""
         if group["weight_decay"]:
-            param = param * now["kept"]
+            param = mul(param, now["kept"])
         return adam_step(param, grad, state, now)

@@ -11,7 +11,8 @@ import numpy as np
 from zincir import recording
 from zincir.autograd import enable_grad
 from zincir.graph.node import MODE, Node, here
-from zincir.ops.arithmetic import cast, neg
+from zincir.ops.arithmetic import cast
+from zincir.optim.arithmetic import neg
 from zincir.optim.groups import Group, check_settings, checked_group, groups_of
 from zincir.optim.numbers import number_nodes
 from zincir.optim.state import loaded_settings, loaded_state
@@ -109,8 +110,8 @@ class Optimizer(ABC):
         if not active:
             return
         numbers = number_nodes(type(self).__name__, group, self.numbers)
-        for p in active:
-            self._begin(p, group)
+        self._begin([p for p in active if p not in self.state], group, new=True)
+        self._begin(active, group)
         for step, params in self._in_step(active):
             count = None
             if step is not None:
@@ -134,16 +135,22 @@ class Optimizer(ABC):
         for name, value in self.update(node, grad, nodes, now, group).items():
             (p if name == "param" else state[name])._rebind(value)
 
-    def _begin(self, p: Tensor, group: Group) -> None:
-        """Make what is not yet there of the state: leaves with values, which a program can read."""
-        state = self.state.get(p)
-        new = state is None
-        if state is None:
-            state = self.state[p] = {}
-        for name, (shape, dtype, value) in self.init(p._node, group).items():
-            if name not in state:
-                array = np.full(shape, value if new else 0.0, dtype.numpy)
-                state[name] = from_array(array)
+    def _begin(self, params: list[Tensor], group: Group, new: bool = False) -> None:
+        """Make what is not yet there of the state: leaves with values, which a program can read.
+
+        What is missing from a state that was loaded begins as zeros. New parameters share a step
+        count.
+        """
+        step: Tensor | None = None
+        for p in params:
+            state = self.state.setdefault(p, {})
+            for name, (shape, dtype, value) in self.init(p._node, group).items():
+                if name in state:
+                    continue
+                start = from_array(np.full(shape, value if new else 0.0, dtype.numpy))
+                if name == "step":
+                    start = step = start if step is None else step
+                state[name] = start
 
     def _in_step(self, active: list[Tensor]) -> list[tuple[Tensor | None, list[Tensor]]]:
         """Step counts, each with the parameters that share it.

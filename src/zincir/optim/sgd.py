@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import mul, sub
+from zincir.ops.arithmetic import cast
 from zincir.ops.source import const
+from zincir.optim.arithmetic import add, mul, sub
 from zincir.optim.groups import Group
 from zincir.optim.optimizer import Nodes, Optimizer, Start
 from zincir.types import float32
@@ -74,16 +75,20 @@ class SGD(Optimizer):
 
     def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
         """One step of the equation above."""
+        rate = now["lr"]
         if group["weight_decay"]:
-            grad = grad + param * now["weight_decay"]
+            grad = add(grad, mul(param, now["weight_decay"]))
         if not group["momentum"]:
-            return {"param": sub(param, mul(grad, now["lr"]))}
+            return {"param": sub(param, mul(grad, rate))}
         new: Nodes = {}
         added = grad
         if group["dampening"]:
             # The whole gradient at the first step: dampening counts only when not fresh.
-            added = grad * (1.0 - now["dampening"] * (1.0 - state["fresh"]))
+            fresh = cast(state["fresh"], param.dtype)
+            added = mul(grad, 1.0 - now["dampening"] * (1.0 - fresh))
             new["fresh"] = const(0.0, float32)
-        momentum = state["momentum_buffer"] * now["momentum"] + added
-        step = grad + momentum * now["momentum"] if group["nesterov"] else momentum
-        return {**new, "momentum_buffer": momentum, "param": param - step * now["lr"]}
+        momentum = new["momentum_buffer"] = add(
+            mul(state["momentum_buffer"], now["momentum"]), added
+        )
+        step = add(grad, mul(momentum, now["momentum"])) if group["nesterov"] else momentum
+        return {**new, "param": sub(param, mul(step, rate))}
