@@ -28,6 +28,10 @@ class Recording:
         """Leaves whose values come from a function that is called again before each replay."""
         self.changed: dict[int, tuple[Any, Node]] = {}
         """Tensors changed in place (by id), with the nodes they held before."""
+        self.grads: dict[int, tuple[Any, Any]] = {}
+        """Tensors whose `.grad` was assigned (by id), with the gradients they had before."""
+        self.modules: dict[int, Any] = {}
+        """Modules that ran (by id): what they record depends on whether they are training."""
 
 
 class _Current(threading.local):
@@ -54,6 +58,20 @@ def note_change(tensor: Any, before: Node) -> None:
     recording = CURRENT.recording
     if recording is not None:
         recording.changed.setdefault(id(tensor), (tensor, before))
+
+
+def note_grad(tensor: Any, before: Any) -> None:
+    """Note that the gradient of `tensor`, which was `before`, is being assigned."""
+    recording = CURRENT.recording
+    if recording is not None:
+        recording.grads.setdefault(id(tensor), (tensor, before))
+
+
+def note_module(module: Any) -> None:
+    """Note that `module` runs, in training or not."""
+    recording = CURRENT.recording
+    if recording is not None:
+        recording.modules.setdefault(id(module), module)
 
 
 def refuse_to_look(what: str, node: Node) -> None:

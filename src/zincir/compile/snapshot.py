@@ -127,10 +127,10 @@ class _Taker:
         if not array.flags.c_contiguous:
             size = array.itemsize
             layout = tuple(s // size for s in array.strides)
-        slot = self._slots.get((buffer.pointer, array.shape, node.dtype, layout))
+        slot = self._slots.get((id(buffer), array.shape, node.dtype, layout))
         if slot is None:
             slot = len(self.leaves)
-            self._slots[buffer.pointer, array.shape, node.dtype, layout] = slot
+            self._slots[id(buffer), array.shape, node.dtype, layout] = slot
             self.leaves.append(node)
         return self._add(("leaf", slot, (node.shape, node.dtype), layout), node)
 

@@ -1,0 +1,293 @@
+"""Replays of a recorded function: where inputs come from, and where results go."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zincir import tensor as tensors
+from zincir.compile import Compilation, compile_graph
+from zincir.compile.snapshot import snapshot
+from zincir.evaluate import numbers, raise_out_of_range
+from zincir.graph.node import Node, here
+from zincir.ops.source import leaf
+from zincir.recording import Recording
+from zincir.runtime import team
+from zincir.runtime.buffer import Buffer, allocate
+from zincir.tensor import Tensor
+from zincir.types import DType, Shape
+
+
+@dataclass(slots=True)
+class Changed:
+    """A tensor that the function changes in place: given, or the argument of a number."""
+
+    tensor: Tensor | None
+    argument: int
+    input: int
+    """Its place among the program's inputs, or -1 if its old value is not read."""
+    output: int
+    copied: Buffer | None
+    """Where the new value is computed, if that cannot be in place."""
+
+
+@dataclass(slots=True)
+class Gradient:
+    """A tensor whose `.grad` the function assigns."""
+
+    tensor: Tensor | None
+    argument: int
+    before: int
+    """The place of its gradient among the inputs; -1 if it is not read."""
+    had: bool
+    output: int
+    """The place of the new gradient among the outputs; -1 for None."""
+    held: Tensor | None
+
+
+class Replay:
+    """A program with everything needed to run it in place of the function."""
+
+    def __init__(self) -> None:
+        self.compilation: Compilation
+        self.threads = team.get_num_threads()
+        self.form: Any
+        self.arguments: list[tuple[int, int]] = []
+        """(number of the argument, its place among the inputs)."""
+        self.live: list[tuple[int, Buffer, Callable[[], Any]]] = []
+        self.constants: list[Node] = []
+        self.changed: list[Changed] = []
+        self.gradients: list[Gradient] = []
+        self.modules: list[tuple[Any, bool]] = []
+        self.results: list[tuple[int, Shape, DType] | Tensor] = []
+        self.pointers: list[int] = []
+        self.cells: np.ndarray[Any, Any]
+
+    def holds(self, inputs: Sequence[Any]) -> bool:
+        """Whether what was recorded is still what the function would do."""
+        for module, training in self.modules:
+            if module.training is not training:
+                return False
+        for g in self.gradients:
+            t = g.tensor if g.tensor is not None else inputs[g.argument]
+            if (t._grad is not None) is not g.had:
+                return False
+        for node in self.constants:
+            if node.superseded is not None:
+                return False
+        return self.threads == team.get_num_threads()
+
+    def run(self, inputs: Sequence[Any], first: bool = False) -> Any:
+        """Do what the function does, to these arguments."""
+        if tensors._pending:
+            tensors.settle()
+        pointers = self.pointers
+        keep = self._point_to_arguments(inputs, pointers)
+        for place, buffer, getter in self.live:
+            if not first:
+                buffer.array[...] = getter()
+            if place >= 0:
+                pointers[place] = buffer.pointer
+        first_output = len(self.compilation.graph.inputs)
+        self._point_to_state(inputs, pointers, first_output)
+        made: list[Buffer | None] = []
+        for result in self.results:
+            if isinstance(result, Tensor):
+                made.append(None)
+                continue
+            buffer = allocate(result[1], result[2])
+            pointers[first_output + result[0]] = buffer.pointer
+            made.append(buffer)
+        program = self.compilation.program
+        assert program is not None
+        problem = program.run(pointers)
+        del keep
+        if problem is not None:
+            raise_out_of_range(self.compilation, *problem)
+        for c in self.changed:
+            if c.copied is not None:
+                t = c.tensor if c.tensor is not None else inputs[c.argument]
+                target = t._node.value.array if isinstance(t, Tensor) else t
+                target[...] = c.copied.array
+        return _built(self.form, [self._result(r, b) for r, b in zip(self.results, made, strict=True)])
+
+    def _point_to_arguments(self, inputs: Sequence[Any], pointers: list[int]) -> list[Any]:
+        keep: list[Any] = []
+        for number, place in self.arguments:
+            x = inputs[number]
+            if isinstance(x, Tensor):
+                buffer = x._node.value
+                array = buffer.array
+                if array.flags.c_contiguous:
+                    pointers[place] = buffer.pointer
+                    continue
+            else:
+                array = x
+            if not array.flags.c_contiguous:
+                array = np.ascontiguousarray(array)
+                keep.append(array)
+            pointers[place] = array.ctypes.data
+        return keep
+
+    def _point_to_state(self, inputs: Sequence[Any], pointers: list[int], outputs: int) -> None:
+        for c in self.changed:
+            t = c.tensor
+            if t is None:
+                t = inputs[c.argument]
+                if not isinstance(t, Tensor):
+                    if c.copied is None:
+                        pointers[outputs + c.output] = pointers[c.input]
+                    continue
+            node = t._node
+            # References: the tensor's slot, the name here and getrefcount's argument. Any other
+            # is a graph that needs the old value: it gets to know that it is gone.
+            if sys.getrefcount(node) > 3:
+                node = _renewed(t, node)
+            pointer = node.value.pointer
+            if c.input >= 0:
+                pointers[c.input] = pointer
+            pointers[outputs + c.output] = pointer if c.copied is None else c.copied.pointer
+            t._version += 1
+        for g in self.gradients:
+            t = g.tensor if g.tensor is not None else inputs[g.argument]
+            if g.before >= 0:
+                pointers[g.before] = t._grad._node.value.pointer
+            if g.output < 0:
+                t._grad = None
+                continue
+            held = g.held
+            # References: the record here, the tensor's slot, the name here, the argument.
+            if held is None or sys.getrefcount(held) > 3 + (t._grad is held) or g.before >= 0:
+                held = g.held = _new_gradient(t)
+            elif sys.getrefcount(held._node) > 2:
+                _renewed(held, held._node)
+            t._grad = held
+            pointers[outputs + g.output] = held._node.value.pointer
+
+    def _result(self, result: tuple[int, Shape, DType] | Tensor, buffer: Buffer | None) -> Tensor:
+        if isinstance(result, Tensor):
+            return result
+        assert buffer is not None
+        return tensors.from_buffer(buffer)
+
+
+def _renewed(t: Tensor, node: Node) -> Node:
+    """A new leaf over the same memory, which is about to change."""
+    new = leaf(node.shape, node.dtype, node.needs_grad)
+    new.value = node.value
+    if node.owner is not None:
+        new.owner = weakref.ref(t)
+    node.superseded = here()
+    node.value = None
+    t._node = new
+    return new
+
+
+def _new_gradient(t: Tensor) -> Tensor:
+    return tensors.from_buffer(allocate(t._node.shape, t._node.dtype))
+
+
+def _built(form: Any, results: list[Tensor]) -> Any:
+    kind, what = form
+    if kind is Tensor:
+        return results[what]
+    if kind is None:
+        return what
+    if kind is dict:
+        return {k: _built(v, results) for k, v in what.items()}
+    return kind([_built(v, results) for v in what])
+
+
+def record_replay(
+    recording: Recording,
+    stand_ins: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    form: Any,
+    undo: Callable[[], None],
+) -> Replay:
+    """Compile what was recorded; tensors are left as they were before the recording."""
+    replay = Replay()
+    replay.form = form
+    argument_of = {id(t): i for i, t in enumerate(stand_ins)}
+    changed = list(recording.changed.values())
+    grads = [(t, before, t._grad) for t, before in recording.grads.values()]
+    wanted: list[Node] = []
+
+    def want(node: Node) -> int:
+        wanted.append(node)
+        return len(wanted) - 1
+
+    for t in outputs:
+        if id(t) in recording.changed and id(t) not in argument_of:
+            replay.results.append(t)
+        else:
+            replay.results.append((want(t._node), t.shape, t.dtype))
+    changed_at = [want(t._node) for t, _ in changed]
+    grad_at = [want(g._node) if g is not None else -1 for _, _, g in grads]
+    taken = snapshot(wanted)
+    place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
+    donations = {
+        at: place_of[id(before.value)]
+        for at, (_, before) in zip(changed_at, changed, strict=True)
+        if id(before.value) in place_of and before.value.array.flags.c_contiguous
+    }
+    undo()
+    replay.compilation = compile_graph(taken.graph(), replay.threads, donations)
+    plan = replay.compilation.plan
+    assert plan is not None
+    replay.cells = numbers(taken.numbers)
+    known: set[int] = set()
+    for (t, before), at in zip(changed, changed_at, strict=True):
+        known.add(id(before.value))
+        in_place = at in plan.donated or id(before.value) not in place_of
+        in_place = in_place and before.value.array.flags.c_contiguous
+        replay.changed.append(
+            Changed(
+                None if id(t) in argument_of else t,
+                argument_of.get(id(t), -1),
+                place_of.get(id(before.value), -1),
+                at,
+                None if in_place else allocate(t.shape, t.dtype),
+            )
+        )
+    for (t, before, _), at in zip(grads, grad_at, strict=True):
+        place = -1
+        if before is not None:
+            place = place_of.get(id(before._node.value), -1)
+            known.add(id(before._node.value))
+        stranger = id(t) in argument_of
+        replay.gradients.append(
+            Gradient(None if stranger else t, argument_of.get(id(t), -1), place, before is not None, at, None)
+        )
+    _classify_rest(replay, recording, stand_ins, taken.leaves, known)
+    first = replay.cells.ctypes.data
+    count = len(replay.compilation.graph.inputs) - len(taken.leaves)
+    replay.pointers = [0 if n.value is None else n.value.pointer for n in taken.leaves]
+    replay.pointers += [*range(first, first + 8 * count, 8), *[0] * len(wanted)]
+    replay.modules = [(m, m.training) for m in recording.modules.values()]
+    return replay
+
+
+def _classify_rest(
+    replay: Replay,
+    recording: Recording,
+    stand_ins: Sequence[Tensor],
+    leaves: Sequence[Node],
+    known: set[int],
+) -> None:
+    """Where the values of all other inputs come from at each call."""
+    place_of = {id(node.value): i for i, node in enumerate(leaves)}
+    for i, t in enumerate(stand_ins):
+        place = place_of.get(id(t._node.value))
+        if place is not None:
+            replay.arguments.append((i, place))
+            known.add(id(t._node.value))
+    for node, getter in recording.live:
+        replay.live.append((place_of.get(id(node.value), -1), node.value, getter))
+        known.add(id(node.value))
+    replay.constants = [node for node in leaves if id(node.value) not in known]
