@@ -1,24 +1,29 @@
-"""Random numbers: a key and a position, so that a seed says everything."""
+"""Random numbers as a key and a position: a seed, and how many were drawn, say everything."""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import numpy as np
 
-from zincir.creation import shape_of
+from zincir.errors import DTypeError, StateError, explain
 from zincir.graph.node import Node
 from zincir.ops import random
+from zincir.ops.dims import place
 from zincir.recording import live
-from zincir.tensor import Tensor, wrap
-from zincir.types import DType, float32, int64, size
+from zincir.types import DType, Shape, float32, int64, size
 
 
 class Generator:
-    """A stream of random numbers. Copying `get_state()` copies the stream."""
+    """A stream of random numbers, the same for any number of threads.
 
-    def __init__(self) -> None:
-        self._key = 0
+    >>> Generator().manual_seed(7).initial_seed()
+    7
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._key = 67280421310721  # PyTorch's default seed
         self._position = 0
 
     def manual_seed(self, seed: int) -> Generator:
@@ -27,8 +32,34 @@ class Generator:
         self._position = 0
         return self
 
+    def seed(self) -> int:
+        """Start a stream nobody has seen, and return its seed."""
+        return self.manual_seed(secrets.randbits(63)).initial_seed()
+
+    def initial_seed(self) -> int:
+        return self._key
+
+    def get_state(self) -> np.ndarray[Any, Any]:
+        """Key and position: all there is to a generator."""
+        return np.array([self._key, self._position], np.int64)
+
+    def set_state(self, new_state: Any) -> Generator:
+        """Continue where `get_state` was called."""
+        state = np.asarray(new_state)
+        if state.shape != (2,) or state.dtype.kind not in "iu":
+            raise StateError(
+                explain(
+                    "set_state: not the state of a generator",
+                    where=place(),
+                    expected="two integers, from get_state()",
+                    got=f"{state.dtype} of shape {state.shape}",
+                )
+            )
+        self._key, self._position = int(state[0]), int(state[1])
+        return self
+
     def draw(self, count: int) -> Node:
-        """The state for `count` numbers; the stream moves past them."""
+        """The state for the next `count` numbers; the stream moves past them."""
 
         def getter() -> Any:
             at = self._position
@@ -41,23 +72,23 @@ class Generator:
 default_generator = Generator()
 
 
-def manual_seed(seed: int) -> Generator:
-    """Seed the generator used when none is given."""
-    return default_generator.manual_seed(seed)
+def _floating(dtype: DType, what: str) -> None:
+    if dtype.category != 2:
+        raise DTypeError(
+            explain(f"{what}: needs a floating type", where=place(), got=dtype.name,
+                    try_="randint for whole numbers")  # fmt: skip
+        )
 
 
-def rand(*size_: Any, generator: Generator | None = None, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
+def uniform(generator: Generator | None, shape: Shape, dtype: DType = float32) -> Node:
     """Uniform numbers in [0, 1)."""
-    shape = shape_of(size_)
-    g = generator or default_generator
-    t = wrap(random.uniform(g.draw(size(shape)), shape, dtype))
-    return t.requires_grad_() if requires_grad else t
+    _floating(dtype, "rand")
+    return random.uniform((generator or default_generator).draw(size(shape)), shape, dtype)
 
 
-def randn(*size_: Any, generator: Generator | None = None, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
+def normal(generator: Generator | None, shape: Shape, dtype: DType = float32) -> Node:
     """Standard normal numbers."""
-    shape = shape_of(size_)
+    _floating(dtype, "randn")
     g = generator or default_generator
     n = size(shape)
-    t = wrap(random.normal(g.draw(n), g.draw(n), shape, dtype))
-    return t.requires_grad_() if requires_grad else t
+    return random.normal(g.draw(n), g.draw(n), shape, dtype)

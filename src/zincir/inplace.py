@@ -2,24 +2,24 @@
 
 Nodes never change. A write computes the new value as a graph and binds the tensor to it; views
 know their parent and the `Step` that made them, so a write goes up to the tensors they look at,
-and from there down to every other view.
+and from there down to every other view. Memory that NumPy can see is written for real.
 """
 
 from __future__ import annotations
 
 import sys
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zincir import recording
-from zincir.errors import GradientError, explain
+from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, here
 from zincir.ops.arithmetic import cast
 from zincir.ops.movement import expand
 from zincir.ops.source import detach, graft, leaf, leaf_p, variable, variable_p
+from zincir.recording import CURRENT, note_change
 from zincir.runtime.buffer import Buffer
 from zincir.views import Step
 
@@ -28,15 +28,52 @@ if TYPE_CHECKING:
 
 
 def is_leaf(tensor: Tensor) -> bool:
+    """Whether gradients are collected here, or nowhere."""
     node = tensor._node
     return not node.needs_grad or node.op is leaf_p or node.op is variable_p
 
 
-def write(tensor: Tensor, value: Node, what: str) -> None:
-    """Give `tensor` the value of a node that broadcasts to its shape."""
-    _refuse_leaf(tensor, what)
-    value = expand(cast(value, tensor._node.dtype), tensor._node.shape)
+def write(tensor: Tensor, value: Node, what: str, *, convert: bool = False) -> None:
+    """Give `tensor` the value of a node that broadcasts to its shape.
+
+    Args:
+        what: the operation, for messages.
+        convert: whether any type is taken (`copy_`), or only one that fits (arithmetic).
+
+    Raises:
+        DTypeError: the result is, say, floating and the tensor is not.
+        ShapeError: the result has more elements.
+        GradientError: the tensor is a leaf that requires grad.
+    """
+    refuse_leaf(tensor, what)
+    old = tensor._node
+    if value.dtype is not old.dtype:
+        if value.dtype.category > old.dtype.category and not convert:
+            raise DTypeError(
+                explain(
+                    f"{what}: result type {value.dtype.name} can't be cast to {old.dtype.name}",
+                    where=describe(MODE.origin or here()),
+                    try_="an operation that makes a new tensor, such as x = x + y",
+                )
+            )
+        value = cast(value, old.dtype)
+    if value.shape != old.shape:
+        value = _spread(value, old, what)
     rebind(tensor, value)
+
+
+def _spread(value: Node, old: Node, what: str) -> Node:
+    try:
+        return expand(value, old.shape)
+    except ShapeError:
+        raise ShapeError(
+            explain(
+                f"{what}: the result does not fit into the tensor",
+                where=describe(MODE.origin or here()),
+                expected=f"a shape that broadcasts to {old.shape}",
+                got=str(value.shape),
+            )
+        ) from None
 
 
 def rebind(tensor: Tensor, value: Node) -> None:
@@ -47,35 +84,36 @@ def rebind(tensor: Tensor, value: Node) -> None:
         _bind(tensor, value, quiet, where)
         return
     path = [tensor]
-    values = [value]
-    quiets = [quiet]
+    plan = [(value, quiet)]
     while (parent := path[-1].parent()) is not None:
         step = path[-1]._step
         assert step is not None
-        values.append(step.write(parent._node, values[-1]))
         quiet = quiet or step.cuts_gradient
-        quiets.append(quiet)
+        value = step.write(parent._node, value)
+        plan.append((value, quiet))
         path.append(parent)
-    for member, new, silent in zip(path, values, quiets, strict=True):
+    root = path[-1]
+    before = root._node
+    for member, (new, silent) in zip(path, plan, strict=True):
         _bind(member, new, silent, where)
     done = {id(member) for member in path}
     for member in reversed(path):
         _refresh_children(member, done, where)
-    _write_exported(path[-1])
+    if root._exported is not None and CURRENT.recording is None:
+        _write_exported(root, before)
 
 
 def _bind(tensor: Tensor, value: Node, quiet: bool, where: Origin) -> None:
     old = tensor._node
-    recording.note_change(tensor, old)
-    if old.needs_grad and quiet:
+    note_change(tensor, old)
+    if quiet:
         value = detach(value)
-        if is_leaf(tensor):
-            value = variable(value)
-            value.owner = weakref.ref(tensor)
-        else:
-            value = graft(value, old)
-    elif quiet:
-        value = detach(value)
+        if old.needs_grad:
+            if is_leaf(tensor):
+                value = variable(value)
+                value.owner = weakref.ref(tensor)
+            else:
+                value = graft(value, old)
     old.superseded = where
     tensor._node = value
     tensor._version += 1
@@ -84,51 +122,49 @@ def _bind(tensor: Tensor, value: Node, quiet: bool, where: Origin) -> None:
 
 
 def _refresh_children(tensor: Tensor, done: set[int], where: Origin) -> None:
-    alive = []
-    for reference in tensor._children or ():
+    if tensor._children is None:
+        return
+    alive: list[weakref.ref[Tensor]] = []
+    for reference in tensor._children:
         child = reference()
         if child is None:
             continue
         alive.append(reference)
-        if id(child) not in done:
-            done.add(id(child))
-            step = child._step
-            assert step is not None
-            before = MODE.grad
-            MODE.grad = child._step_grad
-            try:
-                new = step.read(tensor._node)
-                _bind(child, new, step.cuts_gradient and child._node.needs_grad, where)
-            finally:
-                MODE.grad = before
-            _refresh_children(child, done, where)
-    if tensor._children is not None:
-        tensor._children = alive
+        if id(child) in done:
+            continue
+        done.add(id(child))
+        step = child._step
+        assert step is not None
+        before = MODE.grad
+        MODE.grad = child._step_grad
+        try:
+            new = step.read(tensor._node)
+        finally:
+            MODE.grad = before
+        _bind(child, new, step.cuts_gradient and child._node.needs_grad, where)
+        _refresh_children(child, done, where)
+    tensor._children = alive or None
 
 
-def _refuse_leaf(tensor: Tensor, what: str) -> None:
+def refuse_leaf(tensor: Tensor, what: str) -> None:
+    """Raise where PyTorch does: a leaf that collects gradients cannot change unseen."""
     if not MODE.grad:
         return
-    if tensor._node.needs_grad and is_leaf(tensor):
-        raise GradientError(
-            explain(
-                f"{what}: a leaf Variable that requires grad is being used in an in-place operation",
-                where=describe(here()),
-                try_="do it inside `with zincir.no_grad():`, or on x.data or x.clone()",
-            )
-        )
-    member = tensor
-    while (parent := member.parent()) is not None and not member._step.cuts_gradient:  # type: ignore[union-attr]
-        member = parent
+    member: Tensor | None = tensor
+    kind = "a leaf Variable"
+    while member is not None:
         if member._node.needs_grad and is_leaf(member):
             raise GradientError(
                 explain(
-                    f"{what}: a view of a leaf Variable that requires grad is being used in an "
-                    "in-place operation",
-                    where=describe(here()),
+                    f"{what}: {kind} that requires grad is being used in an in-place operation",
+                    where=describe(MODE.origin or here()),
                     try_="do it inside `with zincir.no_grad():`, or on x.data or x.clone()",
                 )
             )
+        if member._step is not None and member._step.cuts_gradient:
+            return
+        kind = "a view of a leaf Variable"
+        member = member.parent()
 
 
 def as_view(child: Tensor, parent: Tensor, step: Step) -> Tensor:
@@ -136,7 +172,7 @@ def as_view(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     child._step = step
     child._step_grad = MODE.grad
     if step.cuts_gradient and parent._node.needs_grad:
-        child._parent = weakref.ref(parent)
+        child._parent = weakref.ref(parent)  # or it would keep the graph alive
     else:
         child._parent = lambda: parent
     children = parent._children
@@ -149,23 +185,6 @@ def as_view(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     return child
 
 
-def _write_exported(root: Tensor) -> None:
-    exported = root._exported
-    array = exported() if exported is not None else None
-    if array is None:
-        root._exported = None
-        return
-    node = root._node
-    evaluate([node])
-    give_back(array)
-    np.copyto(array, node.value.array)
-    node.value = Buffer(array)
-
-
-def give_back(array: object) -> None:
-    """Placeholder."""
-
-
 def leaf_like(node: Node, needs_grad: bool) -> Node:
     """A leaf with the value of `node`, which takes part in gradients or not."""
     if node.value is None:
@@ -175,4 +194,49 @@ def leaf_like(node: Node, needs_grad: bool) -> Node:
     return new
 
 
-_ = sys
+# Memory that NumPy can see -----------------------------------------------------------------------
+
+
+def export(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The values as an array that shares memory with `tensor`, both ways.
+
+    Views of a tensor export views of the one array of the tensor they look at.
+    """
+    parent = tensor.parent()
+    if parent is not None and tensor._step is not None:
+        return tensor._step.look(export(parent))
+    buffer = tensor._node.value
+    known = tensor._exported() if tensor._exported is not None else None
+    if known is not None:
+        if _address(known) != _address(buffer.array):  # a replayed program moved the value
+            np.copyto(known, buffer.array)
+            tensor._node.value = Buffer(known)
+        return known
+    if sys.getrefcount(buffer) > 3:  # the node, the name here, the argument: others hold it too
+        buffer = tensor._node.value = Buffer(buffer.array.copy())
+    array = np.asarray(memoryview(buffer.array))
+    # All of NumPy's views of `array` keep `array` itself alive, since its own base is not an array.
+    tensor._exported = weakref.ref(array)
+    return array
+
+
+def _address(array: np.ndarray[Any, Any]) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def _write_exported(root: Tensor, before: Node) -> None:
+    exported = root._exported
+    array = exported() if exported is not None else None
+    if array is None or not array.flags.writeable:
+        root._exported = None
+        return
+    node = root._node
+    evaluate([node])
+    old = before.value
+    if old is not None and _address(old.array) == _address(array):
+        # Graphs that are still to be computed read the old value: give it memory of its own.
+        old.array = array.copy()
+        old.pointer = _address(old.array)
+        old._raw = None
+    np.copyto(array, node.value.array)
+    node.value = Buffer(array)

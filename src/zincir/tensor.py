@@ -1,29 +1,59 @@
-"""Tensor: what users hold. A node of the graph, its gradient, and whose memory it shows."""
+"""Tensor: what users hold. A node of the graph, its gradient, and whose memory it shows.
+
+Methods are one line each: shapes and types are the business of `ops`, memory that of `inplace`,
+gradients that of `tensor_backward`.
+"""
 
 from __future__ import annotations
 
+import builtins
+import math
 import operator
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from zincir import indexing, inplace, printing, recording, tensor_backward
-from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
-from zincir.evaluate import evaluate
-from zincir.graph.node import MODE, Node, describe, here
-from zincir.ops import arithmetic as ar, composed as co, elementwise as el, movement as mv
-from zincir.ops.source import detach, leaf, variable
+from zincir import anomaly, generator as gen, indexing, inplace, printing, tensor_backward
+from zincir.errors import AnomalyError, DTypeError, GradientError, ShapeError, explain
+from zincir.graph.node import Node, apply
+from zincir.ops import (
+    arithmetic as ar,
+    composed as co,
+    elementwise as el,
+    layout,
+    movement as mv,
+    products,
+)
+from zincir.ops.dims import Dims, many_axes, one_axis, place
+from zincir.ops.source import const, detach, leaf
+from zincir.recording import CURRENT, note_change, refuse_to_look
 from zincir.runtime.buffer import Buffer
 from zincir.types import (
-    DType, Scalar, Shape, bool_, contiguous_strides, float32, float64, from_numpy_dtype, int32,
-    int64, size, uint8,
-)  # fmt: skip
+    DType,
+    Scalar,
+    Shape,
+    bool_,
+    contiguous_strides,
+    float32,
+    float64,
+    from_numpy_dtype,
+    int32,
+    int64,
+    size,
+    uint8,
+)
 from zincir.views import Detach, Expand, Permute, Reshape, Step, reshaped_strides
 
-Operand = Any
-Dims = int | Sequence[int] | None
+Float: TypeAlias = builtins.float
+Int: TypeAlias = builtins.int
+Bool: TypeAlias = builtins.bool
+Operand: TypeAlias = Any
+"""A tensor, a Python number or a NumPy array."""
+
+TOO_MANY = 50_000
+"""Operations without a look, after which values are computed so that graphs do not grow for ever."""
 
 _pending: list[weakref.ref[Tensor]] = []
 
@@ -40,75 +70,171 @@ def evaluate_with(nodes: Sequence[Node]) -> None:
     wanted = dict.fromkeys(nodes)
     for reference in waiting:
         tensor = reference()
-        if tensor is not None and tensor._node.value is None:
-            wanted[tensor._node] = None
+        if tensor is not None:
+            node = tensor._node
+            if node.value is None:
+                wanted[node] = None
     if wanted:
-        evaluate(list(wanted))
+        anomaly.evaluate(list(wanted))
 
 
 def wrap(node: Node) -> Tensor:
     """A tensor that holds `node`."""
-    t = Tensor.__new__(Tensor)
+    t = _new(Tensor)
     t._node = node
-    _pending.append(weakref.ref(t))
+    _pending.append(_ref(t))
     return t
+
+
+def _crowded() -> None:
+    """Keep the list of waiting tensors, and the graphs behind them, from growing for ever."""
+    if len(_pending) > TOO_MANY and CURRENT.recording is None:
+        settle()
 
 
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
     """A leaf tensor over the memory of `array`, without a copy."""
     node = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
     node.value = Buffer(array)
-    t = Tensor.__new__(Tensor)
+    t = _new(Tensor)
     t._node = node
     if requires_grad:
-        node.owner = weakref.ref(t)
+        node.owner = _ref(t)
+    return t
+
+
+def from_buffer(buffer: Buffer) -> Tensor:
+    """A leaf tensor over a buffer."""
+    array = buffer.array
+    node = leaf(array.shape, from_numpy_dtype(array.dtype))
+    node.value = buffer
+    t = Tensor.__new__(Tensor)
+    t._node = node
     return t
 
 
 def operand(x: Operand) -> Node | Scalar:
     """What stands beside a tensor in an operation: a node, or a Python number."""
+    kind = type(x)
+    if kind is float or kind is int or kind is bool:
+        return x
     if isinstance(x, Tensor):
         return x._node
-    if isinstance(x, (bool, int, float)):
-        return x
-    if isinstance(x, np.generic):
-        return x.item()
+    if isinstance(x, float | int | np.generic):
+        return x.item() if isinstance(x, np.generic) else x
     if isinstance(x, np.ndarray):
         return from_array(x)._node
     raise TypeError(
         explain(
-            f"cannot use a {type(x).__name__} with a tensor",
-            where=describe(here()),
+            f"cannot use a {kind.__name__} with a tensor",
+            where=place(),
             expected="a Tensor, a number or a NumPy array",
             try_="zincir.tensor(...)",
         )
     )
 
 
+def node_of(x: Operand, like: Node) -> Node:
+    """What stands beside `like` as a node, numbers in its type."""
+    value = operand(x)
+    return value if isinstance(value, Node) else ar.common(like, value)[1]
+
+
+def maybe(x: Operand) -> Any:
+    """`operand(x)`, and None for None."""
+    return None if x is None else operand(x)
+
+
+class Extreme(NamedTuple):
+    """What `max`, `min`, `sort` and `topk` return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+Method: TypeAlias = Callable[..., "Tensor"]
+
+
+def _named(method: Method, name: str, doc: str) -> Method:
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = doc
+    return method
+
+
+def _unary(function: Callable[[Node], Node], name: str, doc: str) -> Method:
+    """A method for an operation on one tensor."""
+
+    def method(self: Tensor) -> Tensor:
+        return wrap(function(self._node))
+
+    return _named(method, name, doc)
+
+
+def _binary(function: Callable[[Any, Any], Node], name: str, doc: str) -> Method:
+    """A method for an operation on a tensor and a tensor, number or array."""
+
+    def method(self: Tensor, other: Operand) -> Tensor:
+        return wrap(function(self._node, operand(other)))
+
+    return _named(method, name, doc)
+
+
+def _compare(relation: str, doc: str) -> Method:
+    primitive = ar.COMPARISONS[relation]
+
+    def method(self: Tensor, other: Operand) -> Tensor:
+        return wrap(apply(primitive, *ar.common(self._node, operand(other))))
+
+    return _named(method, relation, doc)
+
+
+def _in_place(method: Method) -> Method:
+    """The variant of a method that changes its tensor."""
+    name = f"{method.__name__}_"
+
+    def changed(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        inplace.refuse_leaf(self, name)
+        inplace.write(self, method(self, *args, **kwargs)._node, name)
+        return self
+
+    return _named(changed, name, f"`{method.__name__}`, in place.")
+
+
 class Tensor:
     """An array of numbers that remembers how it was computed.
 
     Values are computed when somebody looks at them; shapes and types are checked at once.
+
+    >>> x = Tensor([1.0, 2.0]).requires_grad_()
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
     """
 
     _node: Node
     _grad: Tensor | None = None
     _parent: Callable[[], Tensor | None] | None = None
     _step: Step | None = None
-    _step_grad: bool = True
+    _step_grad: Bool = True
     _children: list[weakref.ref[Tensor]] | None = None
-    _hooks: Any = None
+    _hooks: list[Any] | None = None
+    _after: list[Any] | None = None
     _exported: Callable[[], Any] | None = None
-    _version: int = 0
+    _version: Int = 0
     __array_priority__ = 1000
     __array_ufunc__ = None
 
     def __init__(self, data: Any = (), dtype: DType = float32) -> None:
-        node = leaf((), dtype)
+        if isinstance(data, Tensor):
+            data = data._value("Tensor()")
         array = np.array(data, dtype.numpy)
-        node = leaf(array.shape, dtype)
-        node.value = Buffer(array)
-        self._node = node
+        self._node = leaf(array.shape, dtype)
+        self._node.value = Buffer(array)
+
+    @staticmethod
+    def _of(node: Node) -> Tensor:
+        return wrap(node)
 
     # What it is ---------------------------------------------------------------------------------
 
@@ -121,7 +247,7 @@ class Tensor:
         return self._node.dtype
 
     @property
-    def ndim(self) -> int:
+    def ndim(self) -> Int:
         return len(self._node.shape)
 
     @property
@@ -129,16 +255,33 @@ class Tensor:
         return "cpu"
 
     @property
-    def requires_grad(self) -> bool:
+    def itemsize(self) -> Int:
+        return self._node.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Int:
+        return self.numel() * self.itemsize
+
+    @property
+    def requires_grad(self) -> Bool:
         return self._node.needs_grad
 
     @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
+    def requires_grad(self, value: Bool) -> None:
         self.requires_grad_(value)
 
     @property
-    def is_leaf(self) -> bool:
+    def is_leaf(self) -> Bool:
         return inplace.is_leaf(self)
+
+    @property
+    def grad_fn(self) -> str | None:
+        """The name of the operation a gradient passes through next; None for leaves."""
+        return None if self.is_leaf else f"<{self._node.op.name}>"
+
+    @property
+    def retains_grad(self) -> Bool:
+        return tensor_backward.retains(self)
 
     @property
     def grad(self) -> Tensor | None:
@@ -147,66 +290,90 @@ class Tensor:
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is not None and value.shape != self.shape:
-            raise ShapeError(explain("grad: shape differs from the tensor's", where=describe(here()),
-                expected=str(self.shape), got=str(value.shape)))  # fmt: skip
+        if value is not None:
+            tensor_backward.check_grad(self, value)
         self._grad = value
 
     @property
     def data(self) -> Tensor:
+        """The same memory, without gradients."""
         return self.detach()
 
     @data.setter
     def data(self, value: Tensor) -> None:
         node = inplace.leaf_like(value._node, self._node.needs_grad and self.is_leaf)
-        recording.note_change(self, self._node)
+        note_change(self, self._node)
         self._node = node
+        self._parent = self._step = self._exported = None
         if node.needs_grad:
-            node.owner = weakref.ref(self)
-        if node.value is None:
-            self._await()
+            node.owner = _ref(self)
+        self._await()
 
-    def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[co.one_axis(dim, self.ndim)]
+    def size(self, dim: Int | None = None) -> Any:
+        """The shape, or one number of it."""
+        return self.shape if dim is None else self.shape[one_axis(dim, self.ndim)]
 
-    def dim(self) -> int:
+    def dim(self) -> Int:
+        """The number of dimensions."""
         return len(self._node.shape)
 
-    def numel(self) -> int:
+    ndimension = dim
+
+    def numel(self) -> Int:
+        """The number of elements."""
         return size(self._node.shape)
 
     nelement = numel
 
-    def element_size(self) -> int:
-        return self.dtype.itemsize
+    def element_size(self) -> Int:
+        """Bytes of one element."""
+        return self.itemsize
 
-    def is_floating_point(self) -> bool:
-        return self.dtype.category == 2
+    def is_floating_point(self) -> Bool:
+        """Whether the type is a floating one."""
+        return self._node.dtype.category == 2
+
+    def is_complex(self) -> Bool:
+        """Never: there are no complex tensors."""
+        return False
+
+    def is_signed(self) -> Bool:
+        """Whether the type has negative numbers."""
+        return self.dtype not in (uint8, bool_)
 
     def parent(self) -> Tensor | None:
         """The tensor this one is a view of."""
         return None if self._parent is None else self._parent()
 
-    def stride(self, dim: int | None = None) -> Any:
-        parent = self.parent()
-        if parent is None or self._step is None:
-            strides = contiguous_strides(self.shape)
-        else:
-            strides = self._step.strides(parent.shape, parent.stride())
-        return strides if dim is None else strides[dim]
+    def _is_view(self) -> Bool:
+        return self.parent() is not None
 
-    def is_contiguous(self) -> bool:
+    def stride(self, dim: Int | None = None) -> Any:
+        """Steps in memory along each dimension, in elements."""
+        parent = self.parent()
+        if parent is not None and self._step is not None:
+            strides = self._step.strides(parent.shape, parent.stride())
+        elif self._exported is not None and (array := self._exported()) is not None:
+            strides = tuple(s // array.itemsize for s in array.strides)
+        else:
+            strides = contiguous_strides(self.shape)
+        return strides if dim is None else strides[one_axis(dim, self.ndim)]
+
+    def is_contiguous(self) -> Bool:
+        """Whether the elements lie row by row in memory."""
+        if self._parent is None and self._exported is None:
+            return True
         mine = zip(self.shape, self.stride(), contiguous_strides(self.shape), strict=True)
         return self.numel() == 0 or all(a == b for n, a, b in mine if n != 1)
 
     # Values -------------------------------------------------------------------------------------
 
     def _await(self) -> None:
-        _pending.append(weakref.ref(self))
+        _pending.append(_ref(self))
 
     def _value(self, what: str) -> np.ndarray[Any, Any]:
         node = self._node
-        recording.refuse_to_look(what, node)
+        refuse_to_look(what, node)
         if node.value is None:
             evaluate_with((node,))
         return node.value.array
@@ -216,12 +383,13 @@ class Tensor:
         inplace.rebind(self, node)
 
     def item(self) -> Any:
-        """The value of a tensor with one element as a Python number."""
-        if self.numel() != 1:
+        """The value of a tensor with one element, as a Python number."""
+        node = self._node
+        if node.shape and size(node.shape) != 1:
             raise ShapeError(
                 explain(
-                    f"item: a tensor with {self.numel()} elements is not one number",
-                    where=describe(here()),
+                    f"a Tensor with {self.numel()} elements cannot be converted to Scalar",
+                    where=place(),
                     got=str(self.shape),
                     try_="x.tolist(), or x.mean().item()",
                 )
@@ -229,143 +397,190 @@ class Tensor:
         return self._value("item()").item()
 
     def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
         return self._value("tolist()").tolist()
 
-    def numpy(self, force: bool = False) -> np.ndarray[Any, Any]:
-        """The values as a NumPy array that shares the tensor's memory."""
-        if self.requires_grad and not force:
+    def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
+        """The values as a NumPy array that shares the tensor's memory, both ways."""
+        if self._node.needs_grad:
+            if force:
+                return self.detach().numpy()
             raise GradientError(
                 explain(
                     "Can't call numpy() on Tensor that requires grad",
-                    where=describe(here()),
+                    where=place(),
                     try_="tensor.detach().numpy()",
                 )
             )
-        return self._value("numpy()")
+        self._value("numpy()")
+        root: Tensor | None = self
+        while root is not None:
+            root._value("numpy()")
+            root = root.parent()
+        return inplace.export(self)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
         array = self.numpy()
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def __float__(self) -> float:
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[Int, Int]:
+        return (1, 0)
+
+    def __float__(self) -> Float:
         return float(self.item())
 
-    def __int__(self) -> int:
+    def __int__(self) -> Int:
         return int(self.item())
 
-    def __index__(self) -> int:
-        if self.dtype.category == 2:
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> Int:
+        if self.dtype.category == 2 or self.numel() != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return operator.index(self.item())
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Bool:
         if self.numel() != 1:
-            raise ArgumentError(
+            raise ShapeError(
                 explain(
                     f"Boolean value of Tensor with {self.numel()} values is ambiguous",
-                    where=describe(here()),
+                    where=place(),
                     got=str(self.shape),
                     try_="x.any(), x.all(), or zincir.where(x, ...)",
                 )
             )
+        _refuse_nan_decision(self._node)
         return bool(self._value("bool()").item())
 
-    def __len__(self) -> int:
+    def __len__(self) -> Int:
         if not self.shape:
             raise TypeError("len() of a 0-d tensor")
         return self.shape[0]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(self.shape[0])])
+        return iter(self.unbind(0))
+
+    def __contains__(self, value: Operand) -> Bool:
+        return bool((self == value).any())
 
     def __repr__(self) -> str:
         return printing.show(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 and spec else repr(self)
+        if CURRENT.recording is None and self.ndim == 0:
+            return format(self.item(), spec)
+        return format(repr(self), spec)
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> Int:
         return id(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        state = {k: v for k, v in self.__dict__.items() if k not in _OWN}
+        known = (type(self), self._value("pickle").copy(), self.requires_grad, self._grad, state)
+        return _rebuilt, known
+
+    def __deepcopy__(self, memo: dict[Int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise GradientError(
+                explain(
+                    "only Tensors created explicitly by the user support the deepcopy protocol",
+                    where=place(),
+                    try_="x.detach().clone()",
+                )
+            )
+        new = _rebuilt(
+            type(self), self._value("deepcopy").copy(), self.requires_grad, self._grad, self.__dict__
+        )
+        memo[id(self)] = new
+        return new
 
     # Gradients ----------------------------------------------------------------------------------
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: Bool = True) -> Tensor:
+        """Collect gradients here, or no longer."""
         node = self._node
         if node.needs_grad == requires_grad:
             return self
-        if requires_grad and node.dtype.category != 2:
-            raise DTypeError(
-                explain(
-                    "only Tensors of floating point dtype can require gradients",
-                    where=describe(here()),
-                    got=node.dtype.name,
-                    try_="x.float().requires_grad_()",
-                )
-            )
-        if not requires_grad and not self.is_leaf:
-            raise GradientError(
-                explain(
-                    "you can only change requires_grad flags of leaf variables",
-                    where=describe(here()),
-                    try_="x.detach()",
-                )
-            )
+        tensor_backward.check_flag(self, requires_grad)
         self._node = inplace.leaf_like(node, requires_grad)
         if requires_grad:
-            self._node.owner = weakref.ref(self)
+            self._node.owner = _ref(self)
+        if self._node.value is None:
+            self._await()
         return self
 
     def backward(
         self,
         gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
+        retain_graph: Bool | None = None,
+        create_graph: Bool = False,
         inputs: Any = None,
     ) -> None:
-        """Add the gradient of this tensor to the `.grad` of every leaf it was computed from."""
-        tensor_backward.backward(
-            [self], [gradient], retain_graph, create_graph, inputs, wrap
-        )
+        """Add the gradient of this tensor to the `.grad` of every leaf it was computed from.
+
+        Args:
+            gradient: the weight of each element; may be left out for a tensor with one.
+            retain_graph: keep what a second backward pass over the same graph needs.
+            create_graph: make gradients that can be differentiated again.
+            inputs: the tensors to collect gradients for, instead of all leaves.
+        """
+        tensor_backward.backward([self], [gradient], retain_graph, create_graph, inputs, wrap)
 
     def detach(self) -> Tensor:
+        """The same memory, without gradients."""
         return inplace.as_view(wrap(detach(self._node)), self, Detach())
 
     def detach_(self) -> Tensor:
+        """Forget how this tensor was computed."""
         self._node = detach(self._node)
+        self._await()
         return self
+
+    def retain_grad(self) -> None:
+        """Collect the gradient of this tensor too, though it is no leaf."""
+        tensor_backward.retain_grad(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
+        """Call `hook` with the gradient of this tensor; what it returns takes its place."""
+        return tensor_backward.register_hook(self, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Any:
+        """Call `hook` with this leaf after its `.grad` has been added to."""
+        return tensor_backward.register_after(self, hook)
 
     # Arithmetic ---------------------------------------------------------------------------------
 
     def __add__(self, other: Operand) -> Tensor:
-        return wrap(ar.add(self._node, other._node if isinstance(other, Tensor) else operand(other)))
+        return wrap(add(self._node, other._node if isinstance(other, Tensor) else operand(other)))
 
     def __radd__(self, other: Operand) -> Tensor:
-        return wrap(ar.add(operand(other), self._node))
+        return wrap(add(operand(other), self._node))
 
     def __sub__(self, other: Operand) -> Tensor:
-        return wrap(ar.sub(self._node, other._node if isinstance(other, Tensor) else operand(other)))
+        return wrap(sub(self._node, other._node if isinstance(other, Tensor) else operand(other)))
 
     def __rsub__(self, other: Operand) -> Tensor:
-        return wrap(ar.sub(operand(other), self._node))
+        return wrap(sub(operand(other), self._node))
 
     def __mul__(self, other: Operand) -> Tensor:
-        return wrap(ar.mul(self._node, other._node if isinstance(other, Tensor) else operand(other)))
+        return wrap(mul(self._node, other._node if isinstance(other, Tensor) else operand(other)))
 
     def __rmul__(self, other: Operand) -> Tensor:
-        return wrap(ar.mul(operand(other), self._node))
+        return wrap(mul(operand(other), self._node))
 
     def __truediv__(self, other: Operand) -> Tensor:
-        return wrap(ar.div(self._node, other._node if isinstance(other, Tensor) else operand(other)))
+        return wrap(div(self._node, other._node if isinstance(other, Tensor) else operand(other)))
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return wrap(ar.div(operand(other), self._node))
-
-    def __neg__(self) -> Tensor:
-        return wrap(ar.neg(self._node))
+        return wrap(div(operand(other), self._node))
 
     def __pow__(self, other: Operand) -> Tensor:
         return wrap(ar.power(self._node, operand(other)))
@@ -373,132 +588,349 @@ class Tensor:
     def __rpow__(self, other: Operand) -> Tensor:
         return wrap(ar.power(operand(other), self._node))
 
+    def __floordiv__(self, other: Operand) -> Tensor:
+        return wrap(ar.floor_divide(self._node, operand(other)))
+
+    def __rfloordiv__(self, other: Operand) -> Tensor:
+        return wrap(ar.floor_divide(operand(other), self._node))
+
+    def __mod__(self, other: Operand) -> Tensor:
+        return wrap(ar.remainder(self._node, operand(other)))
+
+    def __rmod__(self, other: Operand) -> Tensor:
+        return wrap(ar.remainder(operand(other), self._node))
+
     def __matmul__(self, other: Tensor) -> Tensor:
-        return wrap(co.matmul(self._node, other._node))
+        return wrap(products.matmul(self._node, node_of(other, self._node)))
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return wrap(products.matmul(node_of(other, self._node), self._node))
+
+    def __neg__(self) -> Tensor:
+        return wrap(ar.neg(self._node))
+
+    def __pos__(self) -> Tensor:
+        return self
 
     def __abs__(self) -> Tensor:
         return wrap(ar.abs(self._node))
 
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return wrap(ar.compare("eq", self._node, operand(other)))
+    def __invert__(self) -> Tensor:
+        return wrap(co.bitwise_not(self._node))
 
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return wrap(ar.compare("ne", self._node, operand(other)))
+    def __and__(self, other: Operand) -> Tensor:
+        return wrap(ar.bitwise("and", self._node, operand(other)))
 
-    def __lt__(self, other: Operand) -> Tensor:
-        return wrap(ar.compare("lt", self._node, operand(other)))
+    def __or__(self, other: Operand) -> Tensor:
+        return wrap(ar.bitwise("or", self._node, operand(other)))
 
-    def __le__(self, other: Operand) -> Tensor:
-        return wrap(ar.compare("le", self._node, operand(other)))
+    def __xor__(self, other: Operand) -> Tensor:
+        return wrap(ar.bitwise("xor", self._node, operand(other)))
 
-    def __gt__(self, other: Operand) -> Tensor:
-        return wrap(ar.compare("gt", self._node, operand(other)))
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
-    def __ge__(self, other: Operand) -> Tensor:
-        return wrap(ar.compare("ge", self._node, operand(other)))
+    def __eq__(self, other: object) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.eq(other) if isinstance(other, _COMPARABLE) else NotImplemented
 
-    def add(self, other: Operand, *, alpha: float = 1) -> Tensor:
-        return self + other if alpha == 1 else self + other * alpha
+    def __ne__(self, other: object) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.ne(other) if isinstance(other, _COMPARABLE) else NotImplemented
 
-    def sub(self, other: Operand, *, alpha: float = 1) -> Tensor:
-        return self - other if alpha == 1 else self - other * alpha
+    eq = _compare("eq", "Where both are equal.")
+    ne = _compare("ne", "Where the two differ.")
+    lt = __lt__ = _compare("lt", "Where this is less.")
+    le = __le__ = _compare("le", "Where this is less or equal.")
+    gt = __gt__ = _compare("gt", "Where this is greater.")
+    ge = __ge__ = _compare("ge", "Where this is greater or equal.")
+    less, less_equal, greater, greater_equal, not_equal = lt, le, gt, ge, ne
 
-    mul = __mul__
-    div = __truediv__
-    pow = __pow__
-    neg = __neg__
-    abs = __abs__
-    matmul = __matmul__
+    def add(self, other: Operand, *, alpha: Float = 1) -> Tensor:
+        """This plus `alpha` times the other."""
+        return self + other if alpha == 1 else self + node_tensor(other, self) * alpha
 
-    # In place -----------------------------------------------------------------------------------
+    def sub(self, other: Operand, *, alpha: Float = 1) -> Tensor:
+        """This minus `alpha` times the other."""
+        return self - other if alpha == 1 else self - node_tensor(other, self) * alpha
 
-    def _write(self, value: Node, what: str) -> Tensor:
-        inplace.write(self, value, what)
-        return self
+    def rsub(self, other: Operand) -> Tensor:
+        """The other minus this."""
+        return other - self
 
-    def add_(self, other: Operand, *, alpha: float = 1) -> Tensor:
-        return self._write(self.add(other, alpha=alpha)._node, "add_")
+    def div(self, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
+        """The quotient; `rounding_mode` may be 'trunc' or 'floor'."""
+        return wrap(co.divide(self._node, operand(other), rounding_mode))
 
-    def sub_(self, other: Operand, *, alpha: float = 1) -> Tensor:
-        return self._write(self.sub(other, alpha=alpha)._node, "sub_")
+    mul = _binary(ar.mul, "mul", "The product.")
+    pow = _binary(ar.power, "pow", "This to the power of the other.")
+    remainder = _binary(ar.remainder, "remainder", "What is left, with the divisor's sign.")
+    fmod = _binary(co.fmod, "fmod", "What is left, with the dividend's sign.")
+    floor_divide = _binary(ar.floor_divide, "floor_divide", "The quotient, rounded down.")
+    maximum = _binary(ar.maximum, "maximum", "The larger of each two; NaN if either is.")
+    minimum = _binary(ar.minimum, "minimum", "The smaller of each two; NaN if either is.")
+    subtract, multiply, divide, true_divide = sub, mul, div, div
+    neg = negative = _unary(ar.neg, "neg", "The negative.")
+    abs = absolute = _unary(ar.abs, "abs", "The absolute value.")
+    sign = _unary(ar.sign, "sign", "-1, 0 or 1.")
+    floor = _unary(ar.floor, "floor", "The largest integer not above.")
+    ceil = _unary(ar.ceil, "ceil", "The smallest integer not below.")
+    trunc = fix = _unary(ar.trunc, "trunc", "The number without its fraction.")
+    square = _unary(co.square, "square", "The square.")
+    sqrt = _unary(el.sqrt, "sqrt", "The square root.")
+    rsqrt = _unary(co.rsqrt, "rsqrt", "One over the square root.")
+    reciprocal = _unary(co.reciprocal, "reciprocal", "One over the number.")
+    exp = _unary(el.exp, "exp", "e to the power.")
+    exp2 = _unary(co.exp2, "exp2", "2 to the power.")
+    expm1 = _unary(el.expm1, "expm1", "exp(x) - 1, exact near 0.")
+    log = _unary(el.log, "log", "The natural logarithm.")
+    log1p = _unary(el.log1p, "log1p", "log(1 + x), exact near 0.")
+    log2 = _unary(co.log2, "log2", "The logarithm to base 2.")
+    log10 = _unary(co.log10, "log10", "The logarithm to base 10.")
+    sin = _unary(el.sin, "sin", "The sine.")
+    cos = _unary(el.cos, "cos", "The cosine.")
+    tan = _unary(el.tan, "tan", "The tangent.")
+    asin = arcsin = _unary(co.asin, "asin", "The inverse sine.")
+    acos = arccos = _unary(co.acos, "acos", "The inverse cosine.")
+    atan = arctan = _unary(el.atan, "atan", "The inverse tangent.")
+    sinh = _unary(co.sinh, "sinh", "The hyperbolic sine.")
+    cosh = _unary(co.cosh, "cosh", "The hyperbolic cosine.")
+    tanh = _unary(el.tanh, "tanh", "The hyperbolic tangent.")
+    sigmoid = _unary(el.sigmoid, "sigmoid", "1 / (1 + exp(-x)).")
+    erf = _unary(el.erf, "erf", "The error function.")
+    relu = _unary(co.relu, "relu", "The number where it is positive, 0 elsewhere.")
+    isnan = _unary(co.isnan, "isnan", "Where it is not a number.")
+    isinf = _unary(co.isinf, "isinf", "Where it is infinite.")
+    isfinite = _unary(co.isfinite, "isfinite", "Where it is neither NaN nor infinite.")
+    logical_not = _unary(co.logical_not, "logical_not", "Where it is 0 or False.")
+    bitwise_not = _unary(co.bitwise_not, "bitwise_not", "All bits turned round.")
 
-    def mul_(self, other: Operand) -> Tensor:
-        return self._write(ar.mul(self._node, operand(other)), "mul_")
+    def logical_and(self, other: Tensor) -> Tensor:
+        """Where neither is 0."""
+        return wrap(co.logical("and", self._node, node_of(other, self._node)))
 
-    def div_(self, other: Operand) -> Tensor:
-        return self._write(ar.div(self._node, operand(other)), "div_")
+    def logical_or(self, other: Tensor) -> Tensor:
+        """Where one is not 0."""
+        return wrap(co.logical("or", self._node, node_of(other, self._node)))
 
-    def copy_(self, src: Tensor) -> Tensor:
-        return self._write(src._node, "copy_")
+    def logical_xor(self, other: Tensor) -> Tensor:
+        """Where exactly one is not 0."""
+        return wrap(co.logical("xor", self._node, node_of(other, self._node)))
 
-    def zero_(self) -> Tensor:
-        return self.fill_(0)
+    bitwise_and, bitwise_or, bitwise_xor = __and__, __or__, __xor__
 
-    def fill_(self, value: Any) -> Tensor:
-        value = operand(value)
-        if not isinstance(value, Node):
-            value = ar.const(ar._to(self.dtype, value), self.dtype)
-        return self._write(value, "fill_")
-
-    __iadd__ = add_
-    __isub__ = sub_
-    __imul__ = mul_
-    __itruediv__ = div_
-
-    # Functions ----------------------------------------------------------------------------------
-
-    def exp(self) -> Tensor:
-        return wrap(el.exp(self._node))
-
-    def log(self) -> Tensor:
-        return wrap(el.log(self._node))
-
-    def log1p(self) -> Tensor:
-        return wrap(el.log1p(self._node))
-
-    def tanh(self) -> Tensor:
-        return wrap(el.tanh(self._node))
-
-    def sigmoid(self) -> Tensor:
-        return wrap(el.sigmoid(self._node))
-
-    def erf(self) -> Tensor:
-        return wrap(el.erf(self._node))
-
-    def sqrt(self) -> Tensor:
-        return wrap(el.sqrt(self._node))
-
-    def relu(self) -> Tensor:
-        return wrap(co.relu(self._node))
-
-    def softmax(self, dim: int, dtype: DType | None = None) -> Tensor:
-        return wrap(co.softmax(self._node, dim, dtype))
-
-    def log_softmax(self, dim: int, dtype: DType | None = None) -> Tensor:
-        return wrap(co.log_softmax(self._node, dim, dtype))
+    def round(self, *, decimals: Int = 0) -> Tensor:
+        """The nearest integer; halves go to the even one."""
+        return wrap(co.rounded(self._node, decimals))
 
     def clamp(self, min: Operand = None, max: Operand = None) -> Tensor:
-        low = None if min is None else operand(min)
-        high = None if max is None else operand(max)
-        return wrap(co.clamp(self._node, low, high))
+        """The number, but at least `min` and at most `max`."""
+        return wrap(co.clamp(self._node, maybe(min), maybe(max)))
 
-    def sum(self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+    clip = clamp
+
+    def lerp(self, end: Tensor, weight: Operand) -> Tensor:
+        """The way from this to `end`, `weight` of it."""
+        return wrap(co.lerp(self._node, end._node, operand(weight)))  # type: ignore[arg-type]
+
+    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Float = 1) -> Tensor:
+        """This plus `value` times the product of two others."""
+        return self.add(tensor1 * tensor2, alpha=value)
+
+    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Float = 1) -> Tensor:
+        """This plus `value` times the quotient of two others."""
+        return self.add(tensor1 / tensor2, alpha=value)
+
+    def isclose(
+        self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False
+    ) -> Tensor:
+        """Where the two differ by at most atol + rtol * |other|."""
+        return wrap(co.isclose(self._node, other._node, rtol, atol, equal_nan))
+
+    def allclose(
+        self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False
+    ) -> Bool:
+        """Whether all elements are close."""
+        return bool(self.isclose(other, rtol, atol, equal_nan).all())
+
+    def equal(self, other: Tensor) -> Bool:
+        """Whether shapes and all elements are the same."""
+        return self.shape == other.shape and bool((self == other).all())
+
+    # Products -----------------------------------------------------------------------------------
+
+    matmul = __matmul__
+
+    def mm(self, mat2: Tensor) -> Tensor:
+        """The product of two matrices."""
+        return wrap(products.exactly(self._node, mat2._node, "mm", 2))
+
+    def bmm(self, mat2: Tensor) -> Tensor:
+        """The products of two batches of matrices."""
+        return wrap(products.exactly(self._node, mat2._node, "bmm", 3))
+
+    def mv(self, vec: Tensor) -> Tensor:
+        """The product of a matrix and a vector."""
+        return self @ vec
+
+    def dot(self, tensor: Tensor) -> Tensor:
+        """The inner product of two vectors."""
+        return wrap(products.dot(self._node, tensor._node))
+
+    def outer(self, vec2: Tensor) -> Tensor:
+        """All products of an element of one vector and one of another."""
+        return wrap(products.outer(self._node, vec2._node))
+
+    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: Float = 1, alpha: Float = 1) -> Tensor:
+        """beta * this + alpha * (mat1 @ mat2)."""
+        return wrap(products.addmm(self._node, mat1._node, mat2._node, beta, alpha))
+
+    baddbmm = addmm
+
+    # Reductions ---------------------------------------------------------------------------------
+
+    def sum(self, dim: Dims = None, keepdim: Bool = False, *, dtype: DType | None = None) -> Tensor:
+        """The sum along `dim`."""
         return wrap(co.sum(self._node, dim, keepdim, dtype))
 
-    def mean(self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+    def mean(
+        self, dim: Dims = None, keepdim: Bool = False, *, dtype: DType | None = None
+    ) -> Tensor:
+        """The mean along `dim`."""
         return wrap(co.mean(self._node, dim, keepdim, dtype))
 
-    def var(self, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
-        return wrap(co.var(self._node, dim, correction, keepdim))
+    def prod(
+        self, dim: Int | None = None, keepdim: Bool = False, *, dtype: DType | None = None
+    ) -> Tensor:
+        """The product along `dim`."""
+        return wrap(co.prod(self._node, dim, keepdim, dtype))
 
-    def std(self, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
-        return wrap(co.std(self._node, dim, correction, keepdim))
+    def var(
+        self,
+        dim: Any = None,
+        unbiased: Bool | None = None,
+        keepdim: Bool = False,
+        *,
+        correction: Float | None = None,
+    ) -> Tensor:
+        """The variance along `dim`, divided by n - correction."""
+        return wrap(co.var(self._node, *_spread(dim, unbiased, correction), keepdim))
 
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    def std(
+        self,
+        dim: Any = None,
+        unbiased: Bool | None = None,
+        keepdim: Bool = False,
+        *,
+        correction: Float | None = None,
+    ) -> Tensor:
+        """The standard deviation along `dim`."""
+        return wrap(co.std(self._node, *_spread(dim, unbiased, correction), keepdim))
+
+    def amax(self, dim: Dims = (), keepdim: Bool = False) -> Tensor:
+        """The largest along `dim`; equal ones share the gradient."""
+        return wrap(co.amax(self._node, dim, keepdim))
+
+    def amin(self, dim: Dims = (), keepdim: Bool = False) -> Tensor:
+        """The smallest along `dim`; equal ones share the gradient."""
+        return wrap(co.amin(self._node, dim, keepdim))
+
+    def max(self, dim: Any = None, keepdim: Bool = False) -> Any:
+        """The largest; with `dim`, a pair (values, indices); with a tensor, the larger of each."""
+        return _extreme(self, dim, keepdim, smallest=False)
+
+    def min(self, dim: Any = None, keepdim: Bool = False) -> Any:
+        """The smallest; with `dim`, a pair (values, indices); with a tensor, the smaller of each."""
+        return _extreme(self, dim, keepdim, smallest=True)
+
+    def argmax(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
+        """Where the largest is; the first of equals."""
         return wrap(co.arg_extreme(self._node, dim, keepdim, smallest=False))
 
-    def amax(self, dim: Dims = (), keepdim: bool = False) -> Tensor:
-        return wrap(co.amax(self._node, dim, keepdim))
+    def argmin(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
+        """Where the smallest is; the first of equals."""
+        return wrap(co.arg_extreme(self._node, dim, keepdim, smallest=True))
+
+    def all(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
+        """Whether none is 0."""
+        return wrap(co.all(self._node, dim, keepdim))
+
+    def any(self, dim: Dims = None, keepdim: Bool = False) -> Tensor:
+        """Whether one is not 0."""
+        return wrap(co.any(self._node, dim, keepdim))
+
+    def logsumexp(self, dim: Dims, keepdim: Bool = False) -> Tensor:
+        """log(sum(exp(x))), without overflow."""
+        return wrap(co.logsumexp(self._node, dim, keepdim))
+
+    def norm(self, p: Any = 2, dim: Dims = None, keepdim: Bool = False) -> Tensor:
+        """The p-norm."""
+        return wrap(co.norm(self._node, 2 if p == "fro" else float(p), dim, keepdim))
+
+    def softmax(self, dim: Int, dtype: DType | None = None) -> Tensor:
+        """exp(x) / sum(exp(x)) along `dim`."""
+        return wrap(co.softmax(self._node, dim, dtype))
+
+    def log_softmax(self, dim: Int, dtype: DType | None = None) -> Tensor:
+        """The logarithm of softmax, without overflow."""
+        return wrap(co.log_softmax(self._node, dim, dtype))
+
+    def cumsum(self, dim: Int, *, dtype: DType | None = None) -> Tensor:
+        """Running sums."""
+        return wrap(co.cumsum(self._node, dim, dtype))
+
+    def cumprod(self, dim: Int, *, dtype: DType | None = None) -> Tensor:
+        """Running products."""
+        return wrap(co.cumprod(self._node, dim, dtype))
+
+    def count_nonzero(self, dim: Dims = None) -> Tensor:
+        """How many are not 0."""
+        return (self != 0).sum(dim)
+
+    # Order --------------------------------------------------------------------------------------
+
+    def argsort(self, dim: Int = -1, descending: Bool = False, stable: Bool = True) -> Tensor:
+        """The indices that sort along `dim`."""
+        return wrap(co.argsort(self._node, dim, descending))
+
+    def sort(self, dim: Int = -1, descending: Bool = False, stable: Bool = True) -> Extreme:
+        """Sorted values, and where they were; equal ones keep their order."""
+        order = self.argsort(dim, descending)
+        return Extreme(self.gather(dim, order) if self.ndim else self.clone(), order)
+
+    def topk(self, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True) -> Extreme:
+        """The `k` largest along `dim`, and where they are."""
+        n = self.shape[one_axis(dim, self.ndim)] if self.ndim else 1
+        if not 0 <= k <= n:
+            raise IndexError(
+                explain("topk: selected index k out of range", where=place(),
+                        expected=f"0 <= k <= {n}", got=str(k))  # fmt: skip
+            )
+        if not self.ndim:
+            return self.sort()
+        order = self.argsort(dim, largest).narrow(dim, 0, k)
+        return Extreme(self.gather(dim, order), order)
+
+    def unique(
+        self,
+        sorted: Bool = True,
+        return_inverse: Bool = False,
+        return_counts: Bool = False,
+        dim: Int | None = None,
+    ) -> Any:
+        """The different values, in rising order (looks at them)."""
+        found = np.unique(self._value("unique()"), return_inverse=True, return_counts=True, axis=dim)
+        values, inverse, counts = (from_array(np.ascontiguousarray(a)) for a in found)
+        shape = self.shape if dim is None else (self.shape[dim],)
+        extra = [inverse.reshape(shape)] * return_inverse + [counts] * return_counts
+        return (values, *extra) if extra else values
+
+    def nonzero(self, *, as_tuple: Bool = False) -> Any:
+        """Where it is not 0, one row for each place (looks at them)."""
+        found = [from_array(i) for i in np.nonzero(np.atleast_1d(self._value("nonzero()")))]
+        found = found[: self.ndim] if self.ndim or as_tuple else found
+        if as_tuple:
+            return tuple(found)
+        if not self.ndim:
+            return from_array(np.zeros((int(bool(self)), 0), np.int64))
+        return wrap(layout.stack([i._node for i in found], 1))
 
     # Shape --------------------------------------------------------------------------------------
 
@@ -506,46 +938,83 @@ class Tensor:
         t = self
         for step in steps:
             t = inplace.as_view(wrap(step.read(t._node)), t, step)
-        return inplace.as_view(wrap(self._node), self, Reshape(self.shape)) if t is self else t
+        return t if t is not self else self._view(Reshape(self.shape))
 
     def reshape(self, *shape: Any) -> Tensor:
+        """The same elements under another shape: a view if memory allows, else a copy."""
         new = full_shape(self, shape)
+        if self._parent is None and self._exported is None:
+            return self._view(Reshape(new))
         if reshaped_strides(self.shape, self.stride(), new) is None:
             return wrap(mv.reshape(self._node, new))
         return self._view(Reshape(new))
 
     def view(self, *shape: Any) -> Tensor:
+        """The same memory under another shape."""
         new = full_shape(self, shape)
         if reshaped_strides(self.shape, self.stride(), new) is None:
             raise ShapeError(
                 explain(
-                    "view: the memory of this tensor cannot be shown under that shape",
-                    where=describe(here()),
+                    "view: this memory cannot be shown under that shape",
+                    where=place(),
                     got=f"{self.shape} with strides {self.stride()} as {new}",
                     try_="x.reshape(...), or x.contiguous().view(...)",
                 )
             )
         return self._view(Reshape(new))
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    def view_as(self, other: Tensor) -> Tensor:
+        """The same memory under another tensor's shape."""
+        return self.view(other.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """The same elements under another tensor's shape."""
+        return self.reshape(other.shape)
+
+    def flatten(self, start_dim: Int = 0, end_dim: Int = -1) -> Tensor:
+        """Several dimensions as one."""
         if not self.shape:
             return self.reshape(1)
-        a, b = co.one_axis(start_dim, self.ndim), co.one_axis(end_dim, self.ndim)
+        a, b = one_axis(start_dim, self.ndim), one_axis(end_dim, self.ndim)
         return self.reshape(*self.shape[:a], size(self.shape[a : b + 1]), *self.shape[b + 1 :])
 
-    def permute(self, *dims: Any) -> Tensor:
-        dims = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
-        return self._view(Permute(tuple(co.one_axis(d, self.ndim) for d in dims)))
+    def ravel(self) -> Tensor:
+        """All elements in one dimension."""
+        return self.reshape(-1)
 
-    def transpose(self, dim0: int, dim1: int) -> Tensor:
+    def unflatten(self, dim: Int, sizes: Sequence[Int]) -> Tensor:
+        """One dimension as several."""
+        at = one_axis(dim, self.ndim)
+        part = full_shape(self.shape[at], (sizes,))
+        return self.reshape(*self.shape[:at], *part, *self.shape[at + 1 :])
+
+    def permute(self, *dims: Any) -> Tensor:
+        """The dimensions in another order."""
+        return self._view(Permute(tuple(one_axis(d, self.ndim) for d in _several(dims))))
+
+    def transpose(self, dim0: Int, dim1: Int) -> Tensor:
+        """Two dimensions exchanged."""
         axes = list(range(self.ndim))
-        if not axes:
-            return self._view()
-        a, b = co.one_axis(dim0, self.ndim), co.one_axis(dim1, self.ndim)
-        axes[a], axes[b] = b, a
+        a, b = one_axis(dim0, self.ndim), one_axis(dim1, self.ndim)
+        if axes:
+            axes[a], axes[b] = b, a
         return self._view(Permute(tuple(axes)))
 
+    swapaxes = swapdims = transpose
+
+    def movedim(self, source: Any, destination: Any) -> Tensor:
+        """Some dimensions moved to other places."""
+        return self._view(Permute(_moved(self.ndim, source, destination)))
+
+    moveaxis = movedim
+
     def t(self) -> Tensor:
+        """The transpose of a matrix."""
+        if self.ndim > 2:
+            raise ShapeError(
+                explain("t: expects a tensor with at most 2 dimensions", where=place(),
+                        got=str(self.shape), try_="x.mT, or x.transpose(a, b)")  # fmt: skip
+            )
         return self.transpose(0, 1) if self.ndim == 2 else self._view()
 
     @property
@@ -557,74 +1026,554 @@ class Tensor:
         return self.transpose(-2, -1)
 
     def expand(self, *sizes: Any) -> Tensor:
-        sizes = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+        """Dimensions of size 1 repeated; -1 keeps a size."""
+        sizes = tuple(_several(sizes))
         lead = len(sizes) - self.ndim
         shape = tuple(
-            self.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes)
+            self.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes)
         )
         return self._view(Expand(shape))
 
-    def unsqueeze(self, dim: int) -> Tensor:
-        at = co.one_axis(dim, self.ndim + 1)
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Dimensions of size 1 repeated to another tensor's shape."""
+        return self.expand(other.shape)
+
+    def broadcast_to(self, size: Sequence[Int]) -> Tensor:
+        """Dimensions of size 1 repeated."""
+        return self.expand(size)
+
+    def unsqueeze(self, dim: Int) -> Tensor:
+        """A new dimension of size 1."""
+        at = one_axis(dim, self.ndim + 1)
         return self._view(Reshape((*self.shape[:at], 1, *self.shape[at:])))
 
     def squeeze(self, dim: Dims = None) -> Tensor:
-        axes = co.many_axes(dim, self.ndim)
-        return self._view(
-            Reshape(tuple(n for i, n in enumerate(self.shape) if n != 1 or i not in axes))
-        )
+        """Without dimensions of size 1."""
+        axes = many_axes(dim, self.ndim) if dim != () else ()
+        kept = tuple(n for i, n in enumerate(self.shape) if n != 1 or i not in axes)
+        return self._view(Reshape(kept))
+
+    def narrow(self, dim: Int, start: Int, length: Int) -> Tensor:
+        """A range of one dimension."""
+        axis = one_axis(dim, self.ndim)
+        return self[(slice(None),) * axis + (slice(*_range(self, axis, int(start), length)),)]
+
+    def select(self, dim: Int, index: Int) -> Tensor:
+        """One place of a dimension, which goes."""
+        return self[(slice(None),) * one_axis(dim, self.ndim) + (index,)]
+
+    def unbind(self, dim: Int = 0) -> tuple[Tensor, ...]:
+        """All places of a dimension."""
+        axis = one_axis(dim, self.ndim)
+        lead = (slice(None),) * axis
+        return tuple(self[(*lead, i)] for i in range(self.shape[axis]))
+
+    def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Tensor, ...]:
+        """Parts of one size (the last may be smaller), or of given sizes."""
+        axis = one_axis(dim, self.ndim)
+        out, start = [], 0
+        for length in _lengths(self.shape[axis], split_size):
+            out.append(self.narrow(axis, start, length))
+            start += length
+        return tuple(out)
+
+    def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
+        """At most `chunks` parts of equal size."""
+        n = self.shape[one_axis(dim, self.ndim)]
+        return self.split(max(1, -(-n // chunks)), dim)
+
+    def flip(self, *dims: Any) -> Tensor:
+        """Some dimensions in reverse."""
+        return wrap(mv.flip(self._node, tuple(one_axis(d, self.ndim) for d in _several(dims))))
+
+    def roll(self, shifts: Any, dims: Any = None) -> Tensor:
+        """Elements moved along, those that fall off coming back at the other end."""
+        if dims is None:
+            return wrap(mv.reshape(layout.roll(self.flatten()._node, shifts, 0), self.shape))
+        node = self._node
+        for shift, dim in zip(_several((shifts,)), _several((dims,)), strict=True):
+            node = layout.roll(node, shift, one_axis(dim, self.ndim))
+        return wrap(node)
+
+    def repeat(self, *repeats: Any) -> Tensor:
+        """Copies side by side, so many along each dimension."""
+        return wrap(layout.repeat(self._node, tuple(_several(repeats))))
+
+    def tile(self, *dims: Any) -> Tensor:
+        """`repeat`, with missing dimensions taken as 1."""
+        times = tuple(_several(dims))
+        return wrap(layout.repeat(self._node, (1,) * (self.ndim - len(times)) + times))
+
+    def repeat_interleave(self, repeats: Any, dim: Int | None = None) -> Tensor:
+        """Every element several times in a row."""
+        x = self.flatten() if dim is None else self
+        axis = one_axis(dim or 0, x.ndim)
+        if isinstance(repeats, Tensor):
+            times = repeats._value("repeat_interleave()")
+            return x.index_select(axis, from_array(np.repeat(np.arange(x.shape[axis]), times)))
+        return wrap(layout.repeat_interleave(x._node, repeats, axis))
+
+    def diagonal(self, offset: Int = 0, dim1: Int = 0, dim2: Int = 1) -> Tensor:
+        """The diagonal of two dimensions, as the last one (a copy)."""
+        return wrap(layout.diagonal(self._node, offset, dim1, dim2))
+
+    def diag(self, diagonal: Int = 0) -> Tensor:
+        """A matrix with this vector on its diagonal; of a matrix, the diagonal."""
+        return wrap(layout.diag(self._node, diagonal))
+
+    def tril(self, diagonal: Int = 0) -> Tensor:
+        """The matrix without what is above the diagonal."""
+        return wrap(layout.triangle(self._node, diagonal, upper=False))
+
+    def triu(self, diagonal: Int = 0) -> Tensor:
+        """The matrix without what is below the diagonal."""
+        return wrap(layout.triangle(self._node, diagonal, upper=True))
 
     def clone(self) -> Tensor:
-        return wrap(co.copy(self._node))
+        """The same values in memory of their own."""
+        return wrap(ar.copy(self._node))
 
     def contiguous(self) -> Tensor:
+        """This tensor, or a copy that lies row by row in memory."""
         return self if self.is_contiguous() else self.clone()
 
+    # Picking ------------------------------------------------------------------------------------
+
     def __getitem__(self, index: Any) -> Tensor:
-        return indexing.get(self, index)
+        if type(index) is int and self._node.shape:
+            return self._view(*indexing.fast_number(self, index))
+        plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
+        if not plan.gathers:
+            return self._view(*plan.views())
+        node = self._node
+        for step in plan.views():
+            node = step.read(node)
+        return wrap(indexing.Rows(node.shape, plan.arrays).read(node))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        indexing.set(self, index, value)
+        if isinstance(index, Tensor) and index.dtype is bool_ and _one(value):
+            self.masked_fill_(_in_front(index, self), value)
+            return
+        plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
+        steps = plan.views()
+        target = self._view(*steps) if steps else self
+        source = _assigned(value, target)
+        inplace.refuse_leaf(target, "x[...] = value")
+        if plan.gathers:
+            rows = indexing.Rows(target.shape, plan.arrays)
+            source = rows.write(target._node, _fitting(source, rows.result), "set")
+        else:
+            source = _fitting(source, target.shape)
+        inplace.write(target, source, "x[...] = value", convert=True)
 
-    # Types --------------------------------------------------------------------------------------
+    def masked_fill(self, mask: Tensor, value: Operand) -> Tensor:
+        """`value` where the mask holds."""
+        return wrap(ar.where(mask._node, _assigned(value, self), self._node))
 
-    def to(self, dtype: Any, *_: Any, **__: Any) -> Tensor:
-        return self if dtype is self.dtype or not isinstance(dtype, DType) else wrap(ar.cast(self._node, dtype))
+    def masked_select(self, mask: Tensor) -> Tensor:
+        """The elements where the mask holds, in a row (looks at the mask)."""
+        x, m = mv.broadcast_to_common(self._node, mask._node)
+        return wrap(x)[wrap(m)]
+
+    def gather(self, dim: Int, index: Tensor) -> Tensor:
+        """y[i][j] = x[i][index[i][j]], for dim=1."""
+        return wrap(indexing.gather(self._node, dim, index._node))
+
+    def take_along_dim(self, indices: Tensor, dim: Int | None = None) -> Tensor:
+        """`gather` with the other dimensions broadcast."""
+        return wrap(indexing.take_along_dim(self._node, indices._node, dim))
+
+    def take(self, index: Tensor) -> Tensor:
+        """Elements of the flattened tensor."""
+        return self.flatten()[index]
+
+    def index_select(self, dim: Int, index: Tensor) -> Tensor:
+        """The slices along `dim` that `index` names."""
+        return wrap(indexing.index_select(self._node, dim, index._node))
+
+    def index_add(self, dim: Int, index: Tensor, source: Tensor, *, alpha: Float = 1) -> Tensor:
+        """Slices of `source` added at those that `index` names."""
+        scaled = source._node if alpha == 1 else ar.mul(source._node, alpha)
+        return wrap(indexing.index_add(self._node, dim, index._node, scaled))
+
+    def index_copy(self, dim: Int, index: Tensor, source: Tensor) -> Tensor:
+        """The slices that `index` names replaced."""
+        return wrap(indexing.index_copy(self._node, dim, index._node, source._node))
+
+    def index_fill(self, dim: Int, index: Tensor, value: Operand) -> Tensor:
+        """The slices that `index` names set to one number."""
+        return wrap(indexing.index_fill(self._node, dim, index._node, operand(value)))
+
+    def index_put(self, indices: Any, values: Tensor, accumulate: Bool = False) -> Tensor:
+        """The elements that index tensors name set, or added to."""
+        plan = indexing.Plan(self.shape, indexing.items_of(tuple(indices), _mask))
+        node = self._node
+        for step in plan.views():
+            node = step.read(node)
+        rows = indexing.Rows(node.shape, plan.arrays)
+        source = _fitting(_assigned(values, self), rows.result)
+        new = rows.write(node, source, "add" if accumulate else "set")
+        return wrap(mv.reshape(new, self.shape))
+
+    def scatter(
+        self, dim: Int, index: Tensor, src: Operand = None, value: Operand = None,
+        *, reduce: str | None = None,
+    ) -> Tensor:  # fmt: skip
+        """x[i][index[i][j]] = src[i][j], for dim=1."""
+        source = operand(src if value is None else value)
+        if reduce == "multiply":
+            node = node_of(source, self._node)
+            spread = mv.expand(node, index.shape) if not node.shape else node
+            return self.scatter_reduce(dim, index, wrap(spread), "prod")
+        mode = "add" if reduce == "add" else "set"
+        return wrap(indexing.scatter(self._node, dim, index._node, source, mode))
+
+    def scatter_add(self, dim: Int, index: Tensor, src: Tensor) -> Tensor:
+        """x[i][index[i][j]] += src[i][j], for dim=1."""
+        return wrap(indexing.scatter(self._node, dim, index._node, src._node, "add"))
+
+    def scatter_reduce(
+        self, dim: Int, index: Tensor, src: Tensor, reduce: str, *, include_self: Bool = True
+    ) -> Tensor:
+        """Elements combined with all of `src` sent to the same place."""
+        node = indexing.scatter_reduce(
+            self._node, dim, index._node, src._node, reduce, include_self
+        )
+        return wrap(node)
+
+    def where(self, condition: Tensor, other: Operand) -> Tensor:
+        """This where the condition holds, the other elsewhere."""
+        return wrap(ar.where(condition._node, self._node, operand(other)))
+
+    # Types and new tensors ----------------------------------------------------------------------
+
+    def to(self, *args: Any, dtype: Any = None, copy: Bool = False, **_: Any) -> Tensor:
+        """The same numbers in another type; a tensor as argument names its type."""
+        for arg in args:
+            if isinstance(arg, DType):
+                dtype = arg
+            elif isinstance(arg, Tensor):
+                dtype = arg.dtype
+            elif not isinstance(arg, str | bool) or arg not in ("cpu", True, False):
+                dtype = as_dtype(arg)
+        if dtype is None or dtype is self.dtype:
+            return self.clone() if copy else self
+        return wrap(ar.cast(self._node, as_dtype(dtype)))
+
+    type = to
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """The same numbers in another tensor's type."""
+        return self.to(other.dtype)
+
+    def cpu(self) -> Tensor:
+        """This tensor."""
+        return self
 
     def float(self) -> Tensor:
+        """As float32."""
         return self.to(float32)
 
     def double(self) -> Tensor:
+        """As float64."""
         return self.to(float64)
 
     def long(self) -> Tensor:
+        """As int64."""
         return self.to(int64)
 
     def int(self) -> Tensor:
+        """As int32."""
         return self.to(int32)
 
     def bool(self) -> Tensor:
+        """As bool: whether it is not 0."""
         return self.to(bool_)
 
     def byte(self) -> Tensor:
+        """As uint8."""
         return self.to(uint8)
 
+    def new_full(self, size: Any, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
+        """A new tensor of this type, filled with one number."""
+        kind = dtype or self.dtype
+        return from_array(np.full(tuple(_several((size,))), fill_value, kind.numpy))
 
-def full_shape(tensor: Tensor, shape: tuple[Any, ...]) -> Shape:
+    def new_zeros(self, *size: Any, dtype: DType | None = None) -> Tensor:
+        """A new tensor of this type, filled with zeros."""
+        return self.new_full(tuple(_several(size)), 0, dtype=dtype)
+
+    def new_ones(self, *size: Any, dtype: DType | None = None) -> Tensor:
+        """A new tensor of this type, filled with ones."""
+        return self.new_full(tuple(_several(size)), 1, dtype=dtype)
+
+    def new_tensor(self, data: Any, *, dtype: DType | None = None) -> Tensor:
+        """A new tensor of this type with a copy of `data`."""
+        return from_array(np.array(data, (dtype or self.dtype).numpy))
+
+    new_empty = new_zeros
+
+    # In place -----------------------------------------------------------------------------------
+
+    def _write(self, value: Node, what: str, *, convert: Bool = False) -> Tensor:
+        inplace.write(self, value, what, convert=convert)
+        return self
+
+    def mul_(self, other: Operand) -> Tensor:
+        """`mul`, in place."""
+        return self._write(mul(self._node, operand(other)), "mul_")
+
+    def copy_(self, src: Operand, non_blocking: Bool = False) -> Tensor:
+        """Take the values of another tensor, in this one's type."""
+        return self._write(node_of(src, self._node), "copy_", convert=True)
+
+    def fill_(self, value: Operand) -> Tensor:
+        """Set all elements to one number."""
+        return self._write(_assigned(value, self), "fill_", convert=True)
+
+    def zero_(self) -> Tensor:
+        """Set all elements to 0."""
+        return self._write(const(ar._to(self.dtype, 0), self.dtype), "zero_")
+
+    def normal_(
+        self, mean: Float = 0.0, std: Float = 1.0, *, generator: gen.Generator | None = None
+    ) -> Tensor:
+        """Draw all elements from a normal distribution."""
+        drawn = gen.normal(generator, self.shape, self.dtype)
+        return self._write(drawn * std + mean, "normal_")
+
+    def uniform_(
+        self, from_: Float = 0.0, to: Float = 1.0, *, generator: gen.Generator | None = None
+    ) -> Tensor:
+        """Draw all elements from [from_, to)."""
+        drawn = gen.uniform(generator, self.shape, self.dtype)
+        return self._write(drawn * (to - from_) + from_, "uniform_")
+
+    def bernoulli_(self, p: Operand = 0.5, *, generator: gen.Generator | None = None) -> Tensor:
+        """Draw 1 with probability `p`, else 0."""
+        drawn = gen.uniform(generator, self.shape)
+        return self._write(ar.compare("lt", drawn, operand(p)), "bernoulli_", convert=True)
+
+    add_, sub_, div_ = _in_place(add), _in_place(sub), _in_place(div)
+    pow_, remainder_, neg_, abs_ = map(_in_place, (pow, remainder, neg, abs))
+    floor_, ceil_, trunc_, round_ = map(_in_place, (floor, ceil, trunc, round))
+    exp_, expm1_, log_, log1p_ = map(_in_place, (exp, expm1, log, log1p))
+    sqrt_, rsqrt_, square_, reciprocal_ = map(_in_place, (sqrt, rsqrt, square, reciprocal))
+    sin_, cos_, tanh_, sigmoid_ = map(_in_place, (sin, cos, tanh, sigmoid))
+    relu_, clamp_, lerp_, sign_ = map(_in_place, (relu, clamp, lerp, sign))
+    addcmul_, addcdiv_, addmm_ = map(_in_place, (addcmul, addcdiv, addmm))
+    masked_fill_, index_add_, index_copy_ = map(_in_place, (masked_fill, index_add, index_copy))
+    index_fill_, index_put_, scatter_ = map(_in_place, (index_fill, index_put, scatter))
+    scatter_add_, scatter_reduce_ = map(_in_place, (scatter_add, scatter_reduce))
+    tril_, triu_, floor_divide_ = map(_in_place, (tril, triu, floor_divide))
+    logical_and_, logical_or_ = map(_in_place, (logical_and, logical_or))
+    bitwise_and_, bitwise_or_, bitwise_xor_ = map(
+        _in_place, (bitwise_and, bitwise_or, bitwise_xor)
+    )
+    clip_ = clamp_
+
+    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
+    __ipow__, __imod__, __ifloordiv__ = pow_, remainder_, floor_divide_
+    __iand__, __ior__, __ixor__ = bitwise_and_, bitwise_or_, bitwise_xor_
+
+
+add, sub, mul, div = ar.add, ar.sub, ar.mul, ar.div
+_new = object.__new__
+_ref = weakref.ref
+_COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)
+_OWN = frozenset(Tensor.__annotations__)
+
+
+def node_tensor(x: Operand, like: Tensor) -> Tensor:
+    """A tensor, number or array as a tensor."""
+    return x if isinstance(x, Tensor) else wrap(node_of(x, like._node))
+
+
+def _rebuilt(
+    cls: type[Tensor], array: Any, requires_grad: bool, grad: Tensor | None, state: dict[str, Any]
+) -> Tensor:
+    t = _new(cls)
+    t.__dict__.update({k: v for k, v in state.items() if k not in _OWN})
+    t._node = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
+    t._node.value = Buffer(array)
+    if requires_grad:
+        t._node.owner = _ref(t)
+    t._grad = None if grad is None else grad.detach().clone()
+    return t
+
+
+def full_shape(of: Tensor | int, shape: tuple[Any, ...]) -> Shape:
     """The shape given as numbers or one sequence, with -1 filled in."""
-    new = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
-    if -1 not in new:
-        return new
+    count = of if isinstance(of, int) else of.numel()
+    new = tuple(int(n) for n in _several(shape))
     known = size(tuple(n for n in new if n != -1))
-    if new.count(-1) > 1 or not known or tensor.numel() % known:
+    free = new.count(-1)
+    if free > 1 or (free and (not known or count % known)) or (not free and known != count):
         raise ShapeError(
             explain(
-                f"shape '{list(new)}' is invalid for input of size {tensor.numel()}",
-                where=describe(here()),
-                got=str(tensor.shape),
+                f"shape '{list(new)}' is invalid for input of size {count}",
+                where=place(),
+                expected=f"sizes with the product {count}",
+                got=str(of if isinstance(of, int) else of.shape),
             )
         )
-    return tuple(tensor.numel() // known if n == -1 else n for n in new)
+    return tuple(count // known if n == -1 else n for n in new) if free else new
 
 
-_ = (MODE, variable)
+def _several(values: tuple[Any, ...]) -> Sequence[Any]:
+    """Arguments given one by one, or as one sequence."""
+    if len(values) == 1 and isinstance(values[0], tuple | list):
+        return values[0]
+    return values
+
+
+def _moved(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
+    sources = [one_axis(d, ndim) for d in _several((source,))]
+    targets = [one_axis(d, ndim) for d in _several((destination,))]
+    order = [i for i in range(ndim) if i not in sources]
+    for target, origin in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, origin)
+    return tuple(order)
+
+
+def _range(x: Tensor, axis: int, start: int, length: int) -> tuple[int, int]:
+    n = x.shape[axis]
+    begin = start + n if start < 0 else start
+    if length < 0 or begin < 0 or begin + length > n:
+        raise IndexError(
+            explain(
+                f"narrow: start {start} and length {length} exceed dimension size ({n})",
+                where=place(),
+                got=str(x.shape),
+            )
+        )
+    return begin, begin + length
+
+
+def _lengths(n: int, parts: int | Sequence[int]) -> list[int]:
+    if isinstance(parts, int):
+        if parts < 0 or (parts == 0 and n):
+            raise ShapeError(explain("split: size must be positive", where=place(), got=str(parts)))
+        return [min(parts, n - at) for at in range(0, n, parts)] if n else [0]
+    if builtins.sum(parts) != n:
+        raise ShapeError(
+            explain(
+                f"split: sizes must add up to {n}",
+                where=place(),
+                got=f"{list(parts)}, together {builtins.sum(parts)}",
+            )
+        )
+    return list(parts)
+
+
+def _spread(
+    dim: Any, unbiased: bool | None, correction: float | None
+) -> tuple[Dims, float]:
+    if isinstance(dim, bool):  # var(unbiased)
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 0 if unbiased is False else 1
+    return dim, correction
+
+
+def _extreme(x: Tensor, dim: Any, keepdim: bool, smallest: bool) -> Any:
+    if isinstance(dim, Tensor):
+        return x.minimum(dim) if smallest else x.maximum(dim)
+    if dim is None:
+        return x.amin() if smallest else x.amax()
+    values, indices = co.extreme(x._node, dim, keepdim, smallest)
+    return Extreme(wrap(values), wrap(indices))
+
+
+def _mask(item: Any) -> indexing.Mask:
+    if isinstance(item, Tensor):
+        return indexing.Mask(item._node, lambda: item._value("indexing by a boolean mask"))
+    return indexing.Mask(from_array(item)._node, lambda: item)
+
+
+def _one(value: Any) -> bool:
+    return value.numel() == 1 if isinstance(value, Tensor) else np.ndim(value) == 0
+
+
+def _in_front(mask: Tensor, x: Tensor) -> Tensor:
+    if mask.shape != x.shape[: mask.ndim]:
+        indexing.Plan(x.shape, (_mask(mask),))
+    return mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
+
+
+def _assigned(value: Any, target: Tensor) -> Node:
+    """What is assigned to (part of) `target`, in its type."""
+    if isinstance(value, list | tuple):
+        value = np.array(value)
+    node = operand(value)
+    kind = target._node.dtype
+    if isinstance(node, Node):
+        return ar.cast(node, kind)
+    return const(ar._to(kind, node), kind)
+
+
+def _fitting(value: Node, shape: Shape) -> Node:
+    """`value` broadcast to `shape`; leading sizes of 1 may be too many, as in PyTorch."""
+    extra = value.ndim - len(shape)
+    if extra > 0 and all(n == 1 for n in value.shape[:extra]):
+        value = mv.reshape(value, value.shape[extra:])
+    try:
+        return mv.expand(value, shape)
+    except ShapeError:
+        raise ShapeError(
+            explain(
+                "x[...] = value: the shapes do not match",
+                where=place(),
+                expected=f"a value that broadcasts to {shape}",
+                got=str(value.shape),
+            )
+        ) from None
+
+
+def _refuse_nan_decision(node: Node) -> None:
+    """Raise if a Python `if` is about to be decided by a comparison with NaN."""
+    if node.op not in _ORDER or not node.inputs or CURRENT.recording is not None:
+        return
+    evaluate_with((node, *node.inputs))
+    for x in node.inputs or ():
+        array = x.value.array
+        if array.dtype.kind == "f" and math.isnan(array.reshape(-1)[0]):
+            raise AnomalyError(
+                explain(
+                    f"a decision by a comparison ({node.op.name}) with NaN: it is never true",
+                    where=place(),
+                    got="NaN",
+                    try_="zincir.isnan(x) to test for it, zincir.autograd.detect_anomaly() to find "
+                    "where it was born",
+                )
+            )
+
+
+_ORDER = tuple(ar.COMPARISONS[name] for name in ("lt", "le", "gt", "ge"))
+
+
+_REFUSED = {"float16": "float32", "bfloat16": "float32", "int16": "int32", "int8": "int32"}
+
+
+def as_dtype(kind: Any) -> DType:
+    """A dtype of ours from ours, NumPy's or Python's."""
+    if isinstance(kind, DType):
+        return kind
+    python = {float: float32, int: int64, bool: bool_}.get(kind)
+    if python is not None:
+        return python
+    name = str(getattr(kind, "name", kind))
+    if name in _REFUSED:
+        raise DTypeError(
+            explain(
+                f"there are no {name} tensors",
+                where=place(),
+                expected="bool, uint8, int32, int64, float32 or float64",
+                try_=f"zincir.{_REFUSED[name]}",
+            )
+        )
+    try:
+        return from_numpy_dtype(kind)
+    except TypeError:
+        raise DTypeError(explain(f"{kind!r} is not a data type", where=place())) from None
+

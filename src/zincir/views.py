@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
@@ -30,6 +32,10 @@ class Step(Protocol):
         """The view's strides in elements, from its parent's shape and strides."""
         ...
 
+    def look(self, array: Any) -> Any:
+        """The same view of a NumPy array, sharing its memory."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Detach:
@@ -45,6 +51,9 @@ class Detach:
 
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         return strides
+
+    def look(self, array: Any) -> Any:
+        return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,9 @@ class Reshape:
         assert found is not None
         return found
 
+    def look(self, array: Any) -> Any:
+        return array.reshape(self.shape)
+
 
 @dataclass(frozen=True, slots=True)
 class Permute:
@@ -82,6 +94,9 @@ class Permute:
 
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         return tuple(strides[a] for a in self.axes)
+
+    def look(self, array: Any) -> Any:
+        return array.transpose(self.axes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,10 @@ class Slice:
 
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         return tuple(s * step for s, step in zip(strides, self.steps, strict=True))
+
+    def look(self, array: Any) -> Any:
+        axes = zip(self.starts, self.steps, self.sizes, strict=True)
+        return array[tuple(slice(at, at + step * n, step) for at, step, n in axes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,9 @@ class Expand:
             0 if n == 1 and m != 1 else s
             for n, m, s in zip(shape, self.shape[new:], strides, strict=True)
         )
+
+    def look(self, array: Any) -> Any:
+        return np.broadcast_to(array, self.shape)
 
 
 def reshaped_strides(shape: Shape, strides: Strides, new: Shape) -> Strides | None:

@@ -1,5 +1,17 @@
 """Gradients: modes, `grad`, custom functions, checks and the search for the first NaN."""
 
+from zincir.autograd.function import (
+    Function as Function,
+    FunctionCtx as FunctionCtx,
+    once_differentiable as once_differentiable,
+)
+from zincir.autograd.gradcheck import gradcheck as gradcheck, gradgradcheck as gradgradcheck
+from zincir.autograd.gradients import (
+    backward as backward,
+    detect_anomaly as detect_anomaly,
+    grad as grad,
+    set_detect_anomaly as set_detect_anomaly,
+)
 from zincir.autograd.modes import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,

@@ -70,6 +70,18 @@ graft_p = register(
     )
 )
 
+custom_p = register(
+    Primitive(
+        "custom",
+        Kind.ALIAS,
+        doc="The value of the first input, computed by a function with a gradient of its own.",
+        infer=lambda result, *rest: result,
+        numpy=lambda result, *rest: result,
+        vjp=lambda g, y, result, *rest: (None, *rest[-1].backward(g, y, rest[:-1])),
+        attrs=("call",),
+    )
+)
+
 iota_p = register(
     Primitive(
         "iota",
@@ -120,6 +132,12 @@ def graft(value: Node, stem: Node) -> Node:
     node = apply(graft_p, value, stem)
     node.needs_grad = True
     return node
+
+
+def custom(result: Node, inputs: tuple[Node, ...], call: object) -> Node:
+    """`result`, whose gradients with respect to `inputs` are `call.backward(g, y, inputs)`."""
+    spec = (result.shape, result.dtype)
+    return Node(custom_p, (result, *inputs), (call,), spec, True, MODE.origin or here())
 
 
 def iota(shape: Shape, axis: int, dtype: DType) -> Node:

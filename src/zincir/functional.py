@@ -1,0 +1,233 @@
+"""Tensor's operations as functions, and those of several tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zincir.einsum import einsum as _einsum
+from zincir.errors import DTypeError, explain
+from zincir.graph.node import Node
+from zincir.ops import arithmetic as ar, composed, layout, products
+from zincir.ops.dims import Dims, place
+from zincir.tensor import Tensor, operand, wrap
+from zincir.types import DType, Shape, broadcast, promote
+
+# One tensor ---------------------------------------------------------------------------------------
+
+abs, absolute, neg, negative, sign = (
+    Tensor.abs, Tensor.absolute, Tensor.neg, Tensor.negative, Tensor.sign,
+)  # fmt: skip
+floor, ceil, trunc, round = Tensor.floor, Tensor.ceil, Tensor.trunc, Tensor.round
+square, sqrt, rsqrt, reciprocal = Tensor.square, Tensor.sqrt, Tensor.rsqrt, Tensor.reciprocal
+exp, exp2, expm1 = Tensor.exp, Tensor.exp2, Tensor.expm1
+log, log1p, log2, log10 = Tensor.log, Tensor.log1p, Tensor.log2, Tensor.log10
+sin, cos, tan = Tensor.sin, Tensor.cos, Tensor.tan
+asin, acos, atan = Tensor.asin, Tensor.acos, Tensor.atan
+sinh, cosh, tanh = Tensor.sinh, Tensor.cosh, Tensor.tanh
+sigmoid, erf, relu = Tensor.sigmoid, Tensor.erf, Tensor.relu
+isnan, isinf, isfinite = Tensor.isnan, Tensor.isinf, Tensor.isfinite
+logical_not, bitwise_not = Tensor.logical_not, Tensor.bitwise_not
+clamp, clip = Tensor.clamp, Tensor.clip
+
+# Two tensors --------------------------------------------------------------------------------------
+
+add, sub, mul, div = Tensor.add, Tensor.sub, Tensor.mul, Tensor.div
+subtract, multiply, divide, true_divide = sub, mul, div, div
+remainder, fmod, floor_divide = Tensor.remainder, Tensor.fmod, Tensor.floor_divide
+maximum, minimum, lerp = Tensor.maximum, Tensor.minimum, Tensor.lerp
+eq, ne, lt, le, gt, ge = Tensor.eq, Tensor.ne, Tensor.lt, Tensor.le, Tensor.gt, Tensor.ge
+logical_and, logical_or, logical_xor = Tensor.logical_and, Tensor.logical_or, Tensor.logical_xor
+addcmul, addcdiv = Tensor.addcmul, Tensor.addcdiv
+isclose, allclose, equal = Tensor.isclose, Tensor.allclose, Tensor.equal
+mm, bmm, mv, dot, addmm = Tensor.mm, Tensor.bmm, Tensor.mv, Tensor.dot, Tensor.addmm
+baddbmm, outer = Tensor.baddbmm, Tensor.outer
+
+# Reductions and order -----------------------------------------------------------------------------
+
+sum, mean, prod, var, std = Tensor.sum, Tensor.mean, Tensor.prod, Tensor.var, Tensor.std
+amax, amin, max, min = Tensor.amax, Tensor.amin, Tensor.max, Tensor.min
+argmax, argmin, all, any = Tensor.argmax, Tensor.argmin, Tensor.all, Tensor.any
+logsumexp, norm, count_nonzero = Tensor.logsumexp, Tensor.norm, Tensor.count_nonzero
+softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
+cumsum, cumprod = Tensor.cumsum, Tensor.cumprod
+sort, argsort, topk, unique = Tensor.sort, Tensor.argsort, Tensor.topk, Tensor.unique
+
+# Shape --------------------------------------------------------------------------------------------
+
+reshape, flatten, ravel, unflatten = (
+    Tensor.reshape, Tensor.flatten, Tensor.ravel, Tensor.unflatten,
+)  # fmt: skip
+permute, transpose, t, movedim = Tensor.permute, Tensor.transpose, Tensor.t, Tensor.movedim
+swapaxes, swapdims, moveaxis = transpose, transpose, movedim
+squeeze, unsqueeze, narrow, select = (
+    Tensor.squeeze, Tensor.unsqueeze, Tensor.narrow, Tensor.select,
+)  # fmt: skip
+split, chunk, unbind = Tensor.split, Tensor.chunk, Tensor.unbind
+flip, roll, tile = Tensor.flip, Tensor.roll, Tensor.tile
+repeat_interleave, broadcast_to = Tensor.repeat_interleave, Tensor.broadcast_to
+diag, diagonal, tril, triu = Tensor.diag, Tensor.diagonal, Tensor.tril, Tensor.triu
+clone, numel = Tensor.clone, Tensor.numel
+
+# Picking ------------------------------------------------------------------------------------------
+
+masked_fill, masked_select = Tensor.masked_fill, Tensor.masked_select
+gather, take_along_dim, take = Tensor.gather, Tensor.take_along_dim, Tensor.take
+index_select, index_add = Tensor.index_select, Tensor.index_add
+index_copy, index_fill, index_put = Tensor.index_copy, Tensor.index_fill, Tensor.index_put
+scatter, scatter_add, scatter_reduce = (
+    Tensor.scatter, Tensor.scatter_add, Tensor.scatter_reduce,
+)  # fmt: skip
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the type of a tensor is a floating one."""
+    return input.is_floating_point()
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """The first to the power of the second; one of the two may be a number."""
+    return wrap(ar.power(operand(input), operand(exponent)))
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The product of matrices, vectors, or batches of matrices."""
+    return wrap(products.matmul(input._node, other._node))
+
+
+def bitwise_and(input: Any, other: Any) -> Tensor:
+    """Bit by bit, where both are 1."""
+    return wrap(ar.bitwise("and", operand(input), operand(other)))
+
+
+def bitwise_or(input: Any, other: Any) -> Tensor:
+    """Bit by bit, where one is 1."""
+    return wrap(ar.bitwise("or", operand(input), operand(other)))
+
+
+def bitwise_xor(input: Any, other: Any) -> Tensor:
+    """Bit by bit, where exactly one is 1."""
+    return wrap(ar.bitwise("xor", operand(input), operand(other)))
+
+
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """`input` where the condition holds, `other` elsewhere; alone: the places where it holds."""
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    return wrap(ar.where(condition._node, operand(input), operand(other)))
+
+
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """Where a tensor is not 0 (looks at it)."""
+    return input.nonzero(as_tuple=as_tuple)
+
+
+def _nodes(tensors: Sequence[Any], what: str) -> list[Node]:
+    if isinstance(tensors, Tensor) or not all_tensors(tensors):
+        got = type(tensors).__name__
+        raise DTypeError(
+            explain(
+                f"{what}: expects a list or tuple of tensors",
+                where=place(),
+                got=got if isinstance(tensors, Tensor) else ", ".join(
+                    sorted({type(x).__name__ for x in tensors})
+                ),
+            )
+        )
+    return [x._node for x in tensors]
+
+
+def all_tensors(values: Sequence[Any]) -> bool:
+    """Whether all of `values` are tensors."""
+    return not [x for x in values if not isinstance(x, Tensor)]
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors one after the other along `dim`."""
+    node = layout.cat(_nodes(tensors, "cat"), dim)
+    return wrap(ar.copy(node) if node in [x._node for x in tensors] else node)
+
+
+concat = concatenate = cat
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape along a new dimension."""
+    return wrap(layout.stack(_nodes(tensors, "stack"), dim))
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors side by side."""
+    wide = [x.reshape(1) if not x.ndim else x for x in tensors]
+    return cat(wide, 0 if wide[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors below one another; vectors are rows."""
+    return cat([x.reshape(1, -1) if x.ndim < 2 else x for x in tensors], 0)
+
+
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Tensors expanded to their common shape."""
+    shape = broadcast(*[x.shape for x in tensors])
+    return tuple(x.expand(shape) for x in tensors)
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The common shape."""
+    return broadcast(*[tuple(s) for s in shapes])
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """Coordinates of a grid, from those of its axes."""
+    vectors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    if indexing == "xy" and len(vectors) > 1:
+        a, b, *rest = meshgrid(vectors[1], vectors[0], *vectors[2:])
+        return (b, a, *rest)
+    shape = tuple(x.numel() for x in vectors)
+    return tuple(
+        x.reshape(*(-1 if i == k else 1 for i in range(len(shape)))).expand(shape)
+        for k, x in enumerate(vectors)
+    )
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Sums of products in Einstein's notation.
+
+    >>> from zincir.creation import ones
+    >>> einsum("ik,kj->ij", ones(2, 3), ones(3, 4)).shape
+    (2, 4)
+    """
+    tensors = operands[0] if len(operands) == 1 and isinstance(operands[0], list) else operands
+    return wrap(_einsum(equation, _nodes(tensors, "einsum")))
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
+    """Distances between all rows of one matrix and all rows of another."""
+    return wrap(products.cdist(x1._node, x2._node, p))
+
+
+def vector_norm(
+    x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """The norm of vectors along `dim`."""
+    node = x._node if dtype is None else x.to(dtype)._node
+    return wrap(composed.norm(node, float(ord), dim, keepdim))
+
+
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The type of a result computed from both."""
+    a, b = operand(tensor1), operand(tensor2)
+    if isinstance(a, Node):
+        return ar.common(a, b)[0].dtype
+    return ar.common(b, a)[0].dtype
+
+
+def promote_types(type1: DType, type2: DType) -> DType:
+    """The common type of two."""
+    return promote(type1, type2)

@@ -1,0 +1,20 @@
+"""x[...] and the other ways to pick, set and add elements by number: on nodes of the graph."""
+
+from zincir.indexing.along import (
+    gather as gather,
+    index_add as index_add,
+    index_copy as index_copy,
+    index_fill as index_fill,
+    index_select as index_select,
+    scatter as scatter,
+    scatter_reduce as scatter_reduce,
+    take_along_dim as take_along_dim,
+)
+from zincir.indexing.brackets import (
+    Mask as Mask,
+    Plan as Plan,
+    fast_number as fast_number,
+    items_of as items_of,
+    known as known,
+)
+from zincir.indexing.rows import Rows as Rows, check_now as check_now

@@ -1,0 +1,258 @@
+"""Elements picked, set and added along one axis: gather, scatter, index_add and their like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
+from zincir.graph.node import Node
+from zincir.indexing.rows import check_now, elements
+from zincir.ops import indexing as rows
+from zincir.ops.arithmetic import cast, compare, maximum, where
+from zincir.ops.dims import one_axis, place
+from zincir.ops.host import call
+from zincir.ops.movement import expand, permute, reshape, slice_
+from zincir.ops.source import const, detach, graft
+from zincir.types import Scalar, broadcast, int64, size
+
+
+def _integers(index: Node, what: str) -> Node:
+    if index.dtype.category != 1:
+        raise DTypeError(
+            explain(
+                f"{what}: the index must be int64",
+                where=place(),
+                got=f"{index.dtype.name} {index.shape}",
+                try_="index.long()",
+            )
+        )
+    return cast(index, int64)
+
+
+def _check(x: Node, axis: int, index: Node, what: str) -> None:
+    if index.ndim != x.ndim or any(
+        n > m for i, (n, m) in enumerate(zip(index.shape, x.shape, strict=True)) if i != axis
+    ):
+        raise ShapeError(
+            explain(
+                f"{what}: the index does not fit the tensor",
+                where=place(),
+                expected=f"{x.ndim} dimensions, none larger than {x.shape} except dim={axis}",
+                got=str(index.shape),
+            )
+        )
+
+
+def _flat(x: Node) -> Node:
+    return reshape(x, (size(x.shape),))
+
+
+def gather(x: Node, dim: int, index: Node) -> Node:
+    """y[i][j] = x[i][index[i][j]], for dim=1."""
+    axis = one_axis(dim, x.ndim)
+    index = _integers(index, "gather")
+    if not x.ndim or not index.ndim:
+        return _gather_single(x, index)
+    _check(x, axis, index, "gather")
+    return rows.take(_flat(x), elements(x.shape, index, axis))
+
+
+def _gather_single(x: Node, index: Node) -> Node:
+    return rows.take(_flat(x), index)
+
+
+def take_along_dim(x: Node, index: Node, dim: int | None) -> Node:
+    """`gather` with the other axes broadcast; over the flattened tensor when `dim` is None."""
+    if dim is None:
+        return rows.take(_flat(x), _integers(index, "take_along_dim"))
+    axis = one_axis(dim, x.ndim)
+    common = broadcast(
+        tuple(1 if i == axis else n for i, n in enumerate(x.shape)),
+        tuple(1 if i == axis else n for i, n in enumerate(index.shape)),
+    )
+    mine = tuple(x.shape[axis] if i == axis else n for i, n in enumerate(common))
+    its = tuple(index.shape[axis] if i == axis else n for i, n in enumerate(common))
+    return gather(expand(x, mine), axis, expand(index, its))
+
+
+def _source(x: Node, index: Node, src: Node | Scalar, what: str) -> Node:
+    if not isinstance(src, Node):
+        kind = float if x.dtype.category == 2 else int
+        return expand(const(kind(src), x.dtype), index.shape)
+    if src.dtype is not x.dtype:
+        raise DTypeError(
+            explain(
+                f"{what}: source and tensor have different types",
+                where=place(),
+                expected=x.dtype.name,
+                got=src.dtype.name,
+            )
+        )
+    if src.ndim != index.ndim or any(a > b for a, b in zip(index.shape, src.shape, strict=True)):
+        raise ShapeError(
+            explain(
+                f"{what}: the source is smaller than the index",
+                where=place(),
+                expected=f"at least {index.shape}",
+                got=str(src.shape),
+            )
+        )
+    return slice_(src, (0,) * src.ndim, (1,) * src.ndim, index.shape)
+
+
+def scatter(x: Node, dim: int, index: Node, src: Node | Scalar, mode: str) -> Node:
+    """`x` with x[i][index[i][j]] set to (or raised by) src[i][j], for dim=1."""
+    axis = one_axis(dim, x.ndim)
+    index = _integers(index, "scatter")
+    source = _source(x, index, src, "scatter")
+    if x.ndim and index.ndim:
+        _check(x, axis, index, "scatter")
+    at = elements(x.shape, index, axis)
+    flat = rows.scatter(_flat(x), _flat(at), _flat(source), mode)
+    return reshape(flat, x.shape)
+
+
+def _folding(combine: Any) -> Any:
+    def run(base: Any, place: Any, source: Any) -> Any:
+        out = np.array(base)
+        rows.check_range(place, out.shape[0], "index")
+        combine.at(out, place, source)
+        return out
+
+    return run
+
+
+_FOLDS = {
+    "prod": _folding(np.multiply),
+    "amax": _folding(np.maximum),
+    "amin": _folding(np.minimum),
+}
+
+
+def scatter_reduce(
+    x: Node, dim: int, index: Node, src: Node, reduce: str, include_self: bool
+) -> Node:
+    """`x` combined with all elements of `src` sent to the same place."""
+    if reduce not in ("sum", "mean", *_FOLDS):
+        raise ArgumentError(
+            explain(
+                f"scatter_reduce: unknown reduce {reduce!r}",
+                where=place(),
+                expected="sum, prod, mean, amax or amin",
+            )
+        )
+    index = _integers(index, "scatter_reduce")
+    src = _source(x, index, src, "scatter_reduce")
+    one = expand(const(1, x.dtype), index.shape)
+    hits = scatter(expand(const(0, x.dtype), x.shape), dim, index, one, "add")
+    hit = compare("gt", hits, 0)
+    if reduce in ("sum", "mean"):
+        start = x if include_self else where(hit, 0, x)
+        total = scatter(start, dim, index, src, "add")
+        if reduce == "sum":
+            return total
+        count = hits + 1 if include_self else maximum(hits, 1)
+        return total / count if x.dtype.category == 2 else cast(total / count, x.dtype)
+    return _folded(x, dim, index, src, reduce, include_self, hit)
+
+
+def _folded(
+    x: Node, dim: int, index: Node, src: Node, reduce: str, include_self: bool, hit: Node
+) -> Node:
+    if reduce == "prod" and (x.needs_grad or src.needs_grad):
+        raise GradientError(
+            explain("scatter_reduce: no gradient for reduce='prod'", where=place(),
+                    try_="a sum of logarithms")  # fmt: skip
+        )
+    start = detach(x)
+    if not include_self:
+        start = where(hit, const(*_neutral(x, reduce)), start)
+    axis = one_axis(dim, x.ndim)
+    at = _flat(elements(x.shape, index, axis))
+
+    flat = call(_FOLDS[reduce], ((size(x.shape),), x.dtype), _flat(start), at, _flat(detach(src)))
+    y = reshape(flat, x.shape)
+    if not (x.needs_grad or src.needs_grad):
+        return y
+    mine = cast(compare("eq", start, y), x.dtype)
+    its = cast(compare("eq", detach(src), gather(y, dim, index)), x.dtype)
+    count = maximum(scatter(mine, dim, index, its, "add"), 1)
+    stem = scatter(x * (mine / count), dim, index, src * (its / gather(count, dim, index)), "add")
+    return graft(y, stem)
+
+
+def _neutral(x: Node, reduce: str) -> tuple[Scalar, Any]:
+    if reduce == "prod":
+        return 1, x.dtype
+    info: Any = np.finfo if x.dtype.category == 2 else np.iinfo
+    if x.dtype.category == 2:
+        return (-np.inf if reduce == "amax" else np.inf), x.dtype
+    limits = info(x.dtype.numpy)
+    return int(limits.min if reduce == "amax" else limits.max), x.dtype
+
+
+def _in_front(x: Node, axis: int) -> tuple[Node, tuple[int, ...]]:
+    order = (axis, *(i for i in range(x.ndim) if i != axis))
+    return permute(x, order), tuple(sorted(range(x.ndim), key=order.__getitem__))
+
+
+def _vector(index: Node, what: str) -> Node:
+    index = _integers(index, what)
+    if index.ndim > 1:
+        raise ShapeError(
+            explain(f"{what}: the index must be a vector", where=place(), got=str(index.shape))
+        )
+    return reshape(index, (size(index.shape),))
+
+
+def index_select(x: Node, dim: int, index: Node) -> Node:
+    """The slices of `x` along `dim` that `index` names."""
+    index = _vector(index, "index_select")
+    if not x.ndim:
+        return reshape(rows.take(_flat(x), index), ())
+    axis = one_axis(dim, x.ndim)
+    check_now(index, x.shape[axis], negative=False)
+    front, back = _in_front(x, axis)
+    return permute(rows.take(front, index), back)
+
+
+def _index_write(x: Node, dim: int, index: Node, source: Node, mode: str, what: str) -> Node:
+    index = _vector(index, what)
+    if not x.ndim:
+        return reshape(_index_write(_flat(x), 0, index, _flat(source), mode, what), ())
+    axis = one_axis(dim, x.ndim)
+    check_now(index, x.shape[axis], negative=False)
+    expected = (*x.shape[:axis], index.shape[0], *x.shape[axis + 1 :])
+    if source.shape != expected:
+        raise ShapeError(
+            explain(
+                f"{what}: the source does not fit",
+                where=place(),
+                expected=str(expected),
+                got=str(source.shape),
+            )
+        )
+    front, back = _in_front(x, axis)
+    return permute(rows.scatter(front, index, _in_front(source, axis)[0], mode), back)
+
+
+def index_add(x: Node, dim: int, index: Node, source: Node) -> Node:
+    """`x` with slices of `source` added at those that `index` names."""
+    return _index_write(x, dim, index, source, "add", "index_add")
+
+
+def index_copy(x: Node, dim: int, index: Node, source: Node) -> Node:
+    """`x` with the slices that `index` names replaced."""
+    return _index_write(x, dim, index, source, "set", "index_copy")
+
+
+def index_fill(x: Node, dim: int, index: Node, value: Node | Scalar) -> Node:
+    """`x` with the slices that `index` names set to one number."""
+    axis = one_axis(dim, x.ndim)
+    index = _vector(index, "index_fill")
+    shape = (*x.shape[:axis], index.shape[0], *x.shape[axis + 1 :])
+    if not isinstance(value, Node):
+        value = const(float(value) if x.dtype.category == 2 else int(value), x.dtype)
+    return index_copy(x, dim, index, expand(cast(value, x.dtype), shape))

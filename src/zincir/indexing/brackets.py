@@ -1,0 +1,228 @@
+"""What stands between the brackets of x[...], taken apart: a view first, and then one gather.
+
+Slices, whole numbers, None and the ellipsis make a view; what is left are index tensors.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, explain
+from zincir.graph.node import Node
+from zincir.ops.arithmetic import cast
+from zincir.ops.dims import place
+from zincir.ops.source import leaf
+from zincir.runtime.buffer import Buffer
+from zincir.types import Shape, bool_, int64
+from zincir.views import Reshape, Slice, Step
+
+if TYPE_CHECKING:
+    from zincir.tensor import Tensor
+
+
+class Mask:
+    """A boolean tensor between the brackets."""
+
+    __slots__ = ("node", "value")
+
+    def __init__(self, node: Node, value: Any) -> None:
+        self.node = node
+        self.value = value
+        """Called to look at it."""
+
+    def indices(self) -> list[Node]:
+        """The places where it holds, one index tensor for each of its axes."""
+        return [known(np.ascontiguousarray(i)) for i in np.nonzero(self.value())]
+
+
+def known(array: np.ndarray[Any, Any]) -> Node:
+    """An int64 leaf that holds `array`."""
+    node = leaf(array.shape, int64)
+    node.value = Buffer(array.astype(np.int64, copy=False))
+    return node
+
+
+def fast_number(tensor: Tensor, i: int) -> list[Step]:
+    """The view x[i], the most common of all."""
+    shape = tensor._node.shape
+    n = shape[0]
+    at = i + n if i < 0 else i
+    if not 0 <= at < n:
+        raise _out_of_range(i, 0, n)
+    rest = shape[1:]
+    zeros = (0,) * len(rest)
+    return [Slice((at, *zeros), (1,) * len(shape), (1, *rest)), Reshape(rest)]
+
+
+def items_of(index: Any, mask: Any) -> tuple[Any, ...]:
+    """What stands between the brackets, in a few forms: None, slice, ellipsis, int, node, Mask.
+
+    Args:
+        mask: makes a Mask of a tensor.
+    """
+    items = index if isinstance(index, tuple) else (index,)
+    return tuple(_item(item, mask) for item in items)
+
+
+def _item(item: Any, mask: Any) -> Any:
+    if item is None or item is Ellipsis:
+        return item
+    if isinstance(item, slice):
+        return slice(*[None if v is None else operator.index(v) for v in
+                       (item.start, item.stop, item.step)])  # fmt: skip
+    if isinstance(item, bool | np.bool_):
+        return mask(np.asarray(item))
+    if isinstance(item, int | np.integer):
+        return int(item)
+    node = getattr(item, "_node", None)
+    if node is None:
+        array = np.asarray(item)
+        if array.size == 0 and array.dtype.kind == "f":
+            array = array.astype(np.int64)
+        if array.dtype.kind == "b":
+            return mask(array)
+        if array.dtype.kind not in "iu":
+            raise _bad_type(f"{type(item).__name__} of {array.dtype}")
+        return known(array)
+    if node.dtype is bool_:
+        return mask(item)
+    if node.dtype.category != 1:
+        raise _bad_type(f"a {node.dtype.name} tensor")
+    return cast(node, int64)
+
+
+def _bad_type(got: str) -> DTypeError:
+    return DTypeError(
+        explain(
+            "tensors used as indices must be integers or booleans",
+            where=place(),
+            expected="int64, int32, uint8 or bool",
+            got=got,
+            try_="index.long(), or a comparison for a mask",
+        )
+    )
+
+
+def _out_of_range(i: int, axis: int, n: int) -> IndexOutOfRange:
+    return IndexOutOfRange(
+        explain(
+            f"index {i} is out of bounds for dimension {axis} with size {n}",
+            where=place(),
+            expected=f"{-n} <= index < {n}",
+            got=str(i),
+        )
+    )
+
+
+class Plan:
+    """An index taken apart: a view first, and then at most one gather.
+
+    `arrays` holds, for each axis of the view, an index node or None.
+    """
+
+    __slots__ = ("arrays", "shape", "sizes", "starts", "steps", "view_shape")
+
+    def __init__(self, shape: Shape, items: Sequence[Any]) -> None:
+        self.shape = shape
+        self.starts: list[int] = []
+        self.steps: list[int] = []
+        self.sizes: list[int] = []
+        self.view_shape: list[int] = []
+        self.arrays: list[Node | None] = []
+        for item in _filled(shape, items):
+            self._add(item, len(self.sizes))
+
+    def _add(self, item: Any, axis: int) -> None:
+        if item is None:
+            self.view_shape.append(1)
+            self.arrays.append(None)
+        elif isinstance(item, slice):
+            self._slice(self.shape[axis], item)
+        elif isinstance(item, int):
+            self._number(self.shape[axis], item, axis)
+        elif isinstance(item, Mask):
+            self._mask(item, axis)
+        else:
+            self._along(0, 1, self.shape[axis], item)
+
+    def _along(self, start: int, step: int, n: int, array: Node | None) -> None:
+        self.starts.append(start)
+        self.steps.append(step)
+        self.sizes.append(n)
+        self.view_shape.append(n)
+        self.arrays.append(array)
+
+    def _slice(self, n: int, item: slice) -> None:
+        start, stop, step = item.indices(n)
+        if step <= 0:
+            raise ArgumentError(
+                explain("slice step must be positive", where=place(), got=str(step),
+                        try_="x.flip(dim)")  # fmt: skip
+            )
+        length = max(0, -(-(stop - start) // step))
+        self._along(start if length else 0, step, length, None)
+
+    def _number(self, n: int, i: int, axis: int) -> None:
+        if not -n <= i < n:
+            raise _out_of_range(i, axis, n)
+        self.starts.append(i % n)
+        self.steps.append(1)
+        self.sizes.append(1)
+
+    def _mask(self, mask: Mask, axis: int) -> None:
+        shape = mask.node.shape
+        if shape != self.shape[axis : axis + len(shape)]:
+            raise IndexOutOfRange(
+                explain(
+                    "the shape of the mask does not match the indexed tensor",
+                    where=place(),
+                    expected=str(self.shape[axis : axis + len(shape)]),
+                    got=f"{shape} at dimension {axis}",
+                )
+            )
+        if not shape:  # x[True] adds an axis of size one or none
+            self.view_shape.append(1)
+            self.arrays.append(known(np.zeros(int(mask.value()), np.int64)))
+        for n, node in zip(shape, mask.indices() if shape else (), strict=True):
+            self._along(0, 1, n, node)
+
+    @property
+    def gathers(self) -> bool:
+        return any(a is not None for a in self.arrays)
+
+    def views(self) -> list[Step]:
+        """The view as steps, leaving out those that do nothing."""
+        out: list[Step] = []
+        sizes = tuple(self.sizes)
+        if sizes != self.shape or any(self.starts) or any(s != 1 for s in self.steps):
+            out.append(Slice(tuple(self.starts), tuple(self.steps), sizes))
+        if tuple(self.view_shape) != sizes:
+            out.append(Reshape(tuple(self.view_shape)))
+        return out
+
+
+def _filled(shape: Shape, items: Sequence[Any]) -> Sequence[Any]:
+    taken = sum(
+        len(i.node.shape) if isinstance(i, Mask) else i is not None and i is not Ellipsis
+        for i in items
+    )
+    if taken > len(shape):
+        raise IndexOutOfRange(
+            explain(
+                f"too many indices for tensor of dimension {len(shape)}",
+                where=place(),
+                expected=f"at most {len(shape)}",
+                got=str(taken),
+            )
+        )
+    rest = (slice(None),) * (len(shape) - taken)
+    at = [k for k, item in enumerate(items) if item is Ellipsis]
+    if len(at) > 1:
+        raise IndexOutOfRange(explain("an index can have one ellipsis ('...')", where=place()))
+    if at:
+        return (*items[: at[0]], *rest, *items[at[0] + 1 :])
+    return (*items, *rest)

@@ -1,0 +1,117 @@
+"""Index tensors joined into one number for each element wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zincir.errors import IndexOutOfRange, ShapeError, explain
+from zincir.graph.node import Node
+from zincir.ops.arithmetic import bitwise, cast, compare, where
+from zincir.ops.dims import place
+from zincir.ops.indexing import check_range, scatter, take
+from zincir.ops.movement import expand, permute, reshape
+from zincir.ops.source import iota
+from zincir.types import Shape, broadcast, contiguous_strides, int64, size
+
+CHECKED_AT_ONCE = 100_000
+"""Index tensors of at most this many known elements are checked when the graph is made."""
+
+
+class Rows:
+    """Axes of a tensor indexed by integer tensors, as rows of a matrix indexed by one."""
+
+    __slots__ = ("_axes", "_back", "_kept", "_shape", "index", "result", "rows")
+
+    def __init__(self, shape: Shape, arrays: Sequence[Node | None]) -> None:
+        at = [i for i, a in enumerate(arrays) if a is not None]
+        nodes = [a for a in arrays if a is not None]
+        self._shape = shape
+        rest = [i for i in range(len(shape)) if i not in at]
+        self._axes = (*at, *rest)
+        self._kept = tuple(shape[i] for i in rest)
+        self.rows = size(tuple(shape[i] for i in at))
+        self.index = joined(nodes, tuple(shape[i] for i in at))
+        n = self.index.ndim
+        first = at[0] if at[-1] - at[0] == len(at) - 1 else 0
+        # where the index's axes go in the result: among those kept, or in front
+        order = (*range(n, n + first), *range(n), *range(n + first, n + len(rest)))
+        self._back = order
+        full = (*self.index.shape, *self._kept)
+        self.result = tuple(full[a] for a in order)
+
+    def read(self, x: Node) -> Node:
+        """The elements wanted."""
+        return permute(take(self._matrix(x), self.index), self._back)
+
+    def write(self, x: Node, value: Node, mode: str) -> Node:
+        """`x` with those elements set, or added to."""
+        inverse = tuple(sorted(range(len(self._back)), key=self._back.__getitem__))
+        source = permute(expand(value, self.result), inverse)
+        new = scatter(self._matrix(x), self.index, source, mode)
+        shape = tuple(self._shape[a] for a in self._axes)
+        inverse = tuple(sorted(range(len(self._axes)), key=self._axes.__getitem__))
+        return permute(reshape(new, shape), inverse)
+
+    def _matrix(self, x: Node) -> Node:
+        return reshape(permute(x, self._axes), (self.rows, *self._kept))
+
+
+def joined(indices: Sequence[Node], sizes: Shape) -> Node:
+    """Index tensors, one for each axis, as row numbers; negative ones count from the end.
+
+    What is out of range along one axis becomes -1, never another element.
+    """
+    try:
+        shape = broadcast(*[i.shape for i in indices])
+    except ShapeError:
+        raise IndexOutOfRange(
+            explain(
+                "shape mismatch: indexing tensors could not be broadcast together",
+                where=place(),
+                got=" and ".join(str(i.shape) for i in indices),
+            )
+        ) from None
+    total: Any = None
+    valid: Node | None = None
+    for index, n, stride in zip(indices, sizes, contiguous_strides(sizes), strict=True):
+        check_now(index, n)
+        i: Any = where(compare("lt", index, 0), index + n, index)
+        if len(indices) > 1:
+            valid = _and(valid, _and(compare("ge", i, 0), compare("lt", i, n)))
+        part = i * stride if stride != 1 else i
+        total = part if total is None else total + part
+    if valid is not None:
+        total = where(valid, total, -1)
+    return expand(total, shape)
+
+
+def _and(a: Node | None, b: Node) -> Node:
+    return b if a is None else bitwise("and", a, b)
+
+
+def check_now(index: Node, n: int, *, negative: bool = True) -> None:
+    """Raise IndexOutOfRange at once if the index is known, small and wrong."""
+    if index.value is None or size(index.shape) > CHECKED_AT_ONCE:
+        return
+    array = index.value.array
+    if array.size and (array.max() >= n or array.min() < (-n if negative else 0)):
+        low = array + n if negative else array
+        check_range(np.where(low < 0, array, np.where(array < 0, low, array)), n, "index")
+
+
+def elements(shape: Shape, index: Node, axis: int) -> Node:
+    """For gather and scatter: the flat position of each element that `index` names along `axis`."""
+    check_now(index, shape[axis] if shape else 1, negative=False)
+    if not shape:
+        return cast(index, int64)
+    strides = contiguous_strides(shape)
+    index = cast(index, int64)
+    valid = bitwise("and", compare("ge", index, 0), compare("lt", index, shape[axis]))
+    at: Any = index * strides[axis] if strides[axis] != 1 else index
+    for i, stride in enumerate(strides):
+        if i != axis and index.shape[i] != 1:
+            at = at + iota(index.shape, i, int64) * stride
+    return where(valid, at, -1)

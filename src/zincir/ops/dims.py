@@ -1,0 +1,67 @@
+"""How users name dimensions: counted from either end, one or several, kept or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from zincir.errors import ArgumentError, IndexOutOfRange, explain
+from zincir.graph.node import MODE, Node, describe, here
+from zincir.ops import movement as mv
+
+Dims = int | Sequence[int] | None
+
+
+def place() -> str:
+    """The user's line, for messages."""
+    return describe(MODE.origin or here())
+
+
+def one_axis(dim: int, ndim: int, what: str = "dim") -> int:
+    """`dim` counted from the front.
+
+    Raises:
+        IndexOutOfRange: there is no such dimension.
+    """
+    if -ndim <= dim < ndim:
+        return dim % ndim
+    if ndim == 0 and dim in (0, -1):
+        return 0
+    raise IndexOutOfRange(
+        explain(
+            f"Dimension out of range: {what}={dim} of a tensor with {ndim} dimensions",
+            where=place(),
+            expected=f"{-max(ndim, 1)} <= {what} <= {max(ndim, 1) - 1}",
+            got=str(dim),
+        )
+    )
+
+
+def many_axes(dim: Dims, ndim: int) -> tuple[int, ...]:
+    """`dim` as axes in rising order; None and () mean all of them."""
+    if dim is None:
+        return tuple(range(ndim))
+    if isinstance(dim, int):
+        return (one_axis(dim, ndim),) if ndim else ()
+    if not dim:
+        return tuple(range(ndim))
+    axes = sorted(one_axis(d, ndim) for d in dim) if ndim else []
+    if len(set(axes)) != len(axes):
+        raise ArgumentError(explain(f"dim {tuple(dim)} names a dimension twice", where=place()))
+    return tuple(axes)
+
+
+def dropped(x: Node, axes: tuple[int, ...]) -> Node:
+    """`x` without the given axes, which have size 1."""
+    if not axes:
+        return x
+    return mv.reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
+Fold = Callable[[Node, tuple[int, ...]], Node]
+
+
+def fold(kind: Fold, x: Node, dim: Dims, keepdim: bool) -> Node:
+    """A reduction with PyTorch's `dim` and `keepdim`."""
+    axes = many_axes(dim, x.ndim)
+    y = kind(x, axes)
+    return y if keepdim else dropped(y, axes)
