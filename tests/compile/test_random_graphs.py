@@ -1,0 +1,59 @@
+"""Compiled code against the interpreter, on random graphs."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from random_graphs import graphs
+from zincir.compile import compile_graph
+from zincir.compile.snapshot import snapshot
+from zincir.evaluate import numbers, run
+from zincir.graph.node import Node
+from zincir.interpret import interpret
+from zincir.runtime.buffer import allocate
+from zincir.types import DType, float32, float64
+
+TOLERANCE = {float32: 3e-5, float64: 1e-12}
+
+
+def compiled(outputs: list[Node], threads: int) -> list[np.ndarray]:
+    """Values by the compiler, on so many threads however small the work."""
+    taken = snapshot(outputs)
+    compilation = compile_graph(taken.graph(), threads)
+    assert compilation.program is not None
+    compilation.program.threads = threads
+    buffers = [allocate(node.shape, node.dtype) for node in outputs]
+    run(compilation, taken.leaves, numbers(taken.numbers), buffers)
+    return [np.array(buffer.array) for buffer in buffers]
+
+
+def check(outputs: list[Node], dtype: DType) -> None:
+    expected = interpret(outputs, double=True)
+    one = compiled(outputs, 1)
+    for node, got, want in zip(outputs, one, expected, strict=True):
+        scale = max(1.0, float(np.abs(want).max(initial=0.0)))
+        np.testing.assert_allclose(
+            got, want, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * scale, err_msg=repr(node)
+        )
+    for threads in (2, 3):
+        for got, again in zip(one, compiled(outputs, threads), strict=True):
+            assert got.tobytes() == again.tobytes(), f"{threads} threads change the bits"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(graphs(float32))
+def test_float32_graphs_equal_the_interpreter_on_any_number_of_threads(outputs: list[Node]):
+    check(outputs, float32)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(graphs(float64))
+def test_float64_graphs_equal_the_interpreter_on_any_number_of_threads(outputs: list[Node]):
+    check(outputs, float64)
+
+
+@pytest.mark.slow
+@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(graphs(float32, most=25))
+def test_large_graphs_equal_the_interpreter(outputs: list[Node]):
+    check(outputs, float32)
