@@ -1,6 +1,6 @@
 """Speed of the product kernel: planned against MKL, and tile by tile.
 
-`python -m benchmarks.gemm_tiles [--threads 2] [--tiles] [--shape 512,512,512,NT]`. Contenders and
+`python -m benchmarks.gemm_tiles [--threads 2] [--tiles 6x4,8x2] [--shapes 512,512,512,NT]`. Contenders and
 the peak of multiply-adds are timed in turn, so that a busy machine slows all of them; what counts
 is the best time of each.
 """
@@ -48,8 +48,9 @@ class Case:
 
 
 def operand(rows: int, columns: int, order: str) -> np.ndarray:
-    values = np.random.default_rng(0).standard_normal((rows, columns) if order == "N" else (columns, rows))
-    return values.astype(np.float32) if order == "N" else values.astype(np.float32).T
+    shape = (rows, columns) if order == "N" else (columns, rows)
+    values = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    return values if order == "N" else values.T
 
 
 def problem(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Gemm:
@@ -62,7 +63,9 @@ def address(form: Packer) -> int:
     return native.load(form.key, form.build, [form.symbol])[0]
 
 
-def runner(p: GemmPlan, a: np.ndarray, b: np.ndarray, c: np.ndarray, threads: int) -> Callable[[], None]:
+def runner(
+    p: GemmPlan, a: np.ndarray, b: np.ndarray, c: np.ndarray, threads: int
+) -> Callable[[], None]:
     """A function that computes the product; it also checks it once."""
     room = np.zeros(p.scratch_bytes_per_thread * threads + 64, np.uint8)
     scratch = -(-room.ctypes.data // 64) * 64
@@ -83,7 +86,6 @@ def runner(p: GemmPlan, a: np.ndarray, b: np.ndarray, c: np.ndarray, threads: in
         def run() -> None:
             team.run(where, 1, 0, threads)
 
-        run.__defaults__ = None
     run.keep = keep  # type: ignore[attr-defined]
     run()
     np.testing.assert_allclose(c, a @ b, rtol=0, atol=2e-3)
@@ -95,7 +97,10 @@ def make(text: str, threads: int, tile: Variant | None = None, **packing: bool) 
     orders = text.split(",")[3]
     a, b, c = operand(m, k, orders[0]), operand(k, n, orders[1]), np.zeros((m, n), np.float32)
     shape = problem(a, b, c)
-    p = plan_variant(shape, threads, tile, **packing) if tile else plan(shape, threads, native.target())
+    if tile:
+        p = plan_variant(shape, threads, tile, **packing)
+    else:
+        p = plan(shape, threads, native.target())
     ta, tb, tc = (torch.from_numpy(x) for x in (a, b, c.copy()))
     name = f"{p.variant.rows}x{p.variant.vectors}{'u' if p.variant.unit_rows else 's'}"
     name += ("A" if p.pack_a else "") + ("B" if p.pack_b else "") + ("~" if p.call.swapped else "")
@@ -146,14 +151,16 @@ def main() -> None:
     print("GFLOP/s: peak (all threads), torch, then each tile with its share of the peak")
     for text in options.shapes.split():
         if tiles:
+            lanes = native.target().vector_bytes // 4
             cases = [
-                make(text, options.threads, Variant("float", 16, r, v, unit), pack_a=pack, pack_b=pack)
-                for r, v in tiles
-                for unit, pack in ((True, True), (False, True), (False, False))
+                make(text, options.threads, Variant("float", lanes, *t, unit), pack_a=p, pack_b=p)
+                for t in tiles
+                for unit, p in ((True, True), (False, True), (False, False))
             ]
         else:
             cases = [make(text, options.threads)]
-        times = best([top, cases[0].torch, *(c.run for c in cases)], options.seconds, options.threads)
+        contenders = [top, cases[0].torch, *(c.run for c in cases)]
+        times = best(contenders, options.seconds, options.threads)
         speed = flops / times[0] / 1e9
         line = f"{text:<18} {speed:6.1f} {cases[0].flops / times[1] / 1e9:6.1f}"
         for case, t in zip(cases, times[2:], strict=True):

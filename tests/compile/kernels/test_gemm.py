@@ -201,6 +201,34 @@ def cut(p: GemmPlan, data: st.DataObject) -> GemmPlan:
     return replace(p, call=call)
 
 
+@settings(max_examples=30, deadline=None)
+@given(products(), st.sampled_from(MACHINES), st.integers(1, 3))
+def test_exchanged_rows_and_columns_give_the_same_bits(
+    product: tuple[Array, Array, str], machine: Shape, threads: int
+) -> None:
+    a, b, dtype = product
+    c, _ = result(a.shape[0], a.shape[2], b.shape[3], dtype)
+    problem = describe(a, b, c)
+    run(plan(problem, 1, machine), a, b, c)
+    other, memory = result(a.shape[0], a.shape[2], b.shape[3], dtype)
+    rows, vectors = family(machine)[0]
+    variant = Variant(problem.kind, machine.vector_bytes // a.itemsize, rows, vectors, True)
+    p = plan_variant(problem.swapped(), threads, variant)
+    p = replace(p, call=replace(p.call, swapped=1))
+    seen = np.zeros((a.shape[0] * a.shape[2], b.shape[3]), int)
+    lock = threading.Lock()
+
+    @EPILOGUE
+    def note(_: int, row: int, row_end: int, column: int, column_end: int) -> None:
+        with lock:
+            seen[row:row_end, column:column_end] += 1
+
+    run(p, a, b, other, threads=threads, epilogue=note)
+    np.testing.assert_array_equal(other.view(f"u{a.itemsize}"), c.view(f"u{a.itemsize}"))
+    assert np.all(memory[:, :, c.shape[2] :] == 77.0)
+    assert np.all(seen == 1)
+
+
 @pytest.mark.parametrize("shape", [(33, 1030, 70), (100, 1, 600), (1, 300, 550), (515, 40, 9)])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_epilogue_gets_every_element_once_and_finished(

@@ -142,8 +142,8 @@ def _packing(line: int, step: int, v: Variant) -> float:
 def _planned(c: _Choice, threads: int) -> GemmPlan:
     p, v = c.problem, c.variant
     packers = (
-        Packer(v.kind, v.lanes, v.rows) if c.pack_a else None,
-        Packer(v.kind, v.lanes, v.columns) if c.pack_b else None,
+        Packer(v.kind, v.lanes, v.rows % v.lanes, v.rows >= v.lanes) if c.pack_a else None,
+        Packer(v.kind, v.lanes, 0) if c.pack_b else None,
     )
     parts = _parts(c, threads)
     m = _ceil(_ceil(p.m, v.rows), parts[1]) * v.rows
@@ -161,7 +161,9 @@ def _planned(c: _Choice, threads: int) -> GemmPlan:
     small = columns >= n and depth * columns * v.itemsize <= L1
     # If all of B is near, C is written row by row; else what an epilogue gets stays near.
     rows = v.rows if small else _fitting(rows, v.rows, BLOCK_C // (columns * v.itemsize))
-    scratch_b = v.buffer_bytes + _panel_bytes(packers[0], rows, depth)
+    scratch_a = _panel_bytes(v, rows, v.rows, depth) if c.pack_a else 0
+    scratch_b = _panel_bytes(v, columns, v.columns, depth) if c.pack_b else 0
+    start_b = v.buffer_bytes + scratch_a
     strides = {name: value for name, value in asdict(p).items() if name != "kind"}
     call = GemmCall(
         **strides,
@@ -172,8 +174,8 @@ def _planned(c: _Choice, threads: int) -> GemmPlan:
         block_columns=columns,
         block_reduced=block_reduced,
         block_k=block_k,
-        scratch_b=scratch_b,
-        scratch_stride=scratch_b + _panel_bytes(packers[1], columns, depth),
+        scratch_b=start_b,
+        scratch_stride=start_b + scratch_b,
         swapped=int(c.swapped),
     )
     return GemmPlan(v, call, parts[0] * parts[1] * parts[2], *packers)
@@ -210,12 +212,10 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
     return grid
 
 
-def _panel_bytes(form: Packer | None, lines: int, depth: int) -> int:
+def _panel_bytes(v: Variant, lines: int, width: int, depth: int) -> int:
     """Room for packed panels; 64 more elements may be written beyond the last."""
-    if form is None:
-        return 0
-    itemsize = 4 if form.kind == "float" else 8
-    return _ceil((lines * (depth + panel_padding(form)) + 64) * itemsize, 64) * 64
+    elements = lines * (depth + panel_padding(v.kind, width)) + 64
+    return _ceil(elements * v.itemsize, 64) * 64
 
 
 def _fitting(extent: int, unit: int, most: int) -> int:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 from zincir.compile.builder import I64, PTR, Builder, Value, index, module
 from zincir.compile.kernels.micro import TILES_ARGUMENTS, argument, multiples, tiles_function
+from zincir.compile.kernels.pack import panel_padding
 from zincir.compile.kernels.tiles import Variant
 
 _Range = tuple[Value, Value]
@@ -132,7 +133,10 @@ class _Blocks:
             low, high = lines
             start = b.offset(s[operand], b.mul(low, self.arg(strides[0])), self.v.kind)
             values = [self.arg(name) for name in strides]
-            sizes = [b.sub(high, low), s["k"], s["reduced"]]
+            width = self.v.rows if operand == "a" else self.v.columns
+            size = b.mul(s["k"], s["reduced"])
+            size = b.add(size, index(panel_padding(self.v.kind, width)))
+            sizes = [b.sub(high, low), s["k"], s["reduced"], index(width), size]
             self._call(function.text, [s["panels_" + operand], start, *values, *sizes])
 
     def _given(self, function: Value) -> Value:

@@ -7,7 +7,7 @@ a buffer, from which only what belongs to it is stored: the inner loop knows no 
 from __future__ import annotations
 
 from zincir.compile.builder import I64, PTR, Builder, Type, Value, constant, index, vector
-from zincir.compile.kernels.pack import Packer, panel_padding
+from zincir.compile.kernels.pack import panel_padding
 from zincir.compile.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _POINTERS = {"a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"}
@@ -127,8 +127,7 @@ class _Tiles:
     def _panel_size(self, width: int) -> Value:
         """From one panel to the next, in units of their width."""
         size = self.b.mul(self.given["k"], self.given["reduced"])
-        padding = panel_padding(Packer(self.v.kind, self.v.lanes, width))
-        return self.b.add(size, index(padding))
+        return self.b.add(size, index(panel_padding(self.v.kind, width)))
 
     def _start(self, out: Value, step: Value) -> list[Value]:
         """The sums so far: 0, or what the block of (r, k) before left in C."""

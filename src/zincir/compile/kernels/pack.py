@@ -6,7 +6,7 @@ What stands for lines beyond the last is arbitrary: the sums made of it are neve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -17,90 +17,98 @@ _TRUE = Value("true", vector("i1", 1))
 
 @dataclass(frozen=True, slots=True)
 class Packer:
-    """The structure of a packing kernel: panels of `width` lines, on vectors of `lanes`."""
+    """The structure of a packing kernel: panels as wide as some vectors and `tail` more lines."""
 
     kind: str
     lanes: int
-    width: int
+    tail: int
+    wide: bool = True
+    """There are vectors besides the tail."""
 
     symbol = "pack"
 
     @property
     def key(self) -> str:
         """Names the kernel's code."""
-        return f"pack {self.kind} {self.lanes} {self.width}"
+        return f"pack {self.kind} {self.lanes} {self.tail} {'wide' if self.wide else 'tail'}"
 
     def build(self) -> str:
-        """LLVM IR of `void pack(panels, source, line_stride, k_stride, r_stride, lines, k, r)`."""
-        b = Builder(self.symbol, (PTR, PTR, I64, I64, I64, I64, I64, I64))
+        """LLVM IR of `void pack(panels, source, line_stride, k_stride, r_stride, lines, k, r,
+        width, panel_size)`, with the size from `panel_size`.
+        """
+        b = Builder(self.symbol, (PTR, PTR, *[I64] * 8))
         return module([(b, _Pack(b, self).build())])
 
 
-def panel_padding(form: Packer) -> int:
+def panel_padding(kind: str, width: int) -> int:
     """By how many k two panels lie further apart than they are long.
 
     It keeps panels aligned and, as their lengths tend to be powers of 2, out of the same sets
     of the cache.
     """
-    return 64 // gcd(64, form.width * (4 if form.kind == "float" else 8))
+    return 64 // gcd(64, width * (4 if kind == "float" else 8))
 
 
 class _Pack:
     def __init__(self, b: Builder, form: Packer) -> None:
-        self.b, self.kind, self.lanes, self.width = b, form.kind, form.lanes, form.width
+        self.b, self.kind, self.lanes = b, form.kind, form.lanes
+        self.tail, self.wide = form.tail, form.wide
         itemsize = 4 if form.kind == "float" else 8
         self.piece, self.cache_line = 16 // itemsize, 64 // itemsize
         self.panels, self.source, self.line, self.step, self.r_step, *rest = b.arguments
-        self.lines, self.k, self.reduced = rest
-        self.panel_size = b.add(b.mul(self.reduced, self.k), index(panel_padding(form)))
-        """In units of a panel's width."""
+        self.lines, self.k, self.reduced, self.width, self.panel_size = rest
 
     def build(self) -> str:
         b = self.b
         beside = b.compare("eq", self.line, index(1))
-        whole = b.mul(b.div(self.lines, index(self.width)), index(self.width))
+        whole = b.mul(b.div(self.lines, self.width), self.width)
         with b.when(beside):
             self._copy(index(0), whole, None)
-        apart = b.bit_xor(beside, _TRUE)
         ragged = b.compare("lt", whole, self.lines)
         with b.when(b.mul(beside, ragged)):
             self._copy(whole, self.lines, b.sub(self.lines, whole))
+        apart = b.bit_xor(beside, _TRUE)
         long = b.compare("ge", self.k, index(self.cache_line))
         along = b.mul(b.compare("eq", self.step, index(1)), long)
         with b.when(apart), b.loop(index(0), self.lines, self.width) as panel:
             left = b.sub(self.lines, panel.counter)
-            start = b.offset(self.panels, b.mul(panel.counter, self.panel_size), self.kind)
-            lines = b.offset(self.source, b.mul(panel.counter, self.line), self.kind)
+            start = self._to(self.panels, panel.counter, self.panel_size)
+            lines = self._to(self.source, panel.counter, self.line)
             with b.loop(index(0), self.reduced) as r:
-                size = b.mul(self.k, index(self.width))
-                target = b.offset(start, b.mul(r.counter, size), self.kind)
-                source = b.offset(lines, b.mul(r.counter, self.r_step), self.kind)
+                target = self._to(start, b.mul(r.counter, self.k), self.width)
+                source = self._to(lines, r.counter, self.r_step)
                 with b.when(along):
-                    self._transpose(target, source, left)
+                    self._units(lambda *unit: self._transpose(target, source, left, *unit))
                 with b.when(b.bit_xor(along, _TRUE)):
-                    self._gather(target, source, left)
+                    self._units(lambda *unit: self._gather(target, source, left, *unit))
         return b.finish()
 
-    def _units(self) -> list[tuple[int, int, int]]:
-        """Cuts the width into (first line, lanes, lanes in use)."""
-        units = [(at, self.lanes, self.lanes) for at in range(0, self.width, self.lanes)]
-        rest = self.width % self.lanes
-        if rest:
-            units[-1] = (units[-1][0], max(self.piece, 1 << (rest - 1).bit_length()), rest)
-        return units
+    def _to(self, pointer: Value, count: Value, stride: Value) -> Value:
+        return self.b.offset(pointer, self.b.mul(count, stride), self.kind)
 
-    def _mask(self, at: int, lanes: int, limit: Value) -> Value:
+    def _at(self, pointer: Value, elements: int) -> Value:
+        return self.b.offset(pointer, index(elements), self.kind)
+
+    def _units(self, body: Callable[[Value, int, int], None]) -> None:
+        """Cut a panel's width: call `body` with (first line, lanes, lanes in use)."""
         b = self.b
-        first = b.splat(b.sub(limit, index(at)), lanes)
-        return b.compare("lt", b.lane_numbers(lanes), first)
+        whole = b.sub(self.width, index(self.tail))
+        if self.wide:
+            with b.loop(index(0), whole, self.lanes) as unit:
+                body(unit.counter, self.lanes, self.lanes)
+        if self.tail:
+            lanes = max(self.piece, 1 << (self.tail - 1).bit_length())
+            body(whole, lanes, self.tail)
+
+    def _mask(self, lanes: int, limit: Value) -> Value:
+        return self.b.compare("lt", self.b.lane_numbers(lanes), self.b.splat(limit, lanes))
 
     def _store(self, value: Value, pointer: Value, used: int) -> None:
-        lanes = value.type.lanes
-        if used == lanes:
+        if used == value.type.lanes:
             self.b.store(value, pointer)
-            return
-        bits = ", ".join(f"i1 {'true' if i < used else 'false'}" for i in range(lanes))
-        self.b.masked_store(value, pointer, Value(f"<{bits}>", vector("i1", lanes)))
+        else:
+            mask = self._mask(value.type.lanes, index(used))
+            self.b.masked_store(value, pointer, mask)
 
     def _copy(self, low: Value, high: Value, left: Value | None) -> None:
         """Lines are contiguous; `left` is None when all panels are full.
@@ -108,79 +116,60 @@ class _Pack:
         Row by row of the source, since the panels' open cache lines are few.
         """
         b = self.b
-        units = self._units()
-        masks: dict[int, Value] = {}
-        for at, lanes, used in units:
-            if left is not None or used < lanes:
-                masks[at] = self._mask(at, lanes, left or index(self.width))
+
+        def copy(source: Value, target: Value, at: Value, lanes: int, used: int) -> None:
+            place, type = b.offset(source, at, self.kind), vector(self.kind, lanes)
+            if left is None and used == lanes:
+                value = b.load(place, type)
+            else:
+                limit = index(used) if left is None else b.sub(left, at)
+                value = b.masked_load(place, self._mask(lanes, limit), type)
+            self._store(value, b.offset(target, at, self.kind), used)
+
         with b.loop(index(0), self.reduced) as r, b.loop(index(0), self.k) as k:
-            ahead = b.add(b.mul(r.counter, self.r_step), b.mul(k.counter, self.step))
-            row = b.offset(self.source, ahead, self.kind)
-            ahead = b.mul(b.add(b.mul(r.counter, self.k), k.counter), index(self.width))
-            out = b.offset(self.panels, ahead, self.kind)
+            row = self._to(self._to(self.source, r.counter, self.r_step), k.counter, self.step)
+            number = b.add(b.mul(r.counter, self.k), k.counter)
+            out = self._to(self.panels, number, self.width)
             with b.loop(low, high, self.width) as panel:
                 source = b.offset(row, panel.counter, self.kind)
-                target = b.offset(out, b.mul(panel.counter, self.panel_size), self.kind)
-                for at, lanes, used in units:
-                    type, place = vector(self.kind, lanes), b.offset(source, index(at), self.kind)
-                    if at in masks:
-                        value = b.masked_load(place, masks[at], type)
-                    else:
-                        value = b.load(place, type)
-                    self._store(value, b.offset(target, index(at), self.kind), used)
+                target = self._to(out, panel.counter, self.panel_size)
+                self._units(lambda *unit: copy(source, target, *unit))
 
-    def _gather(self, target: Value, source: Value, left: Value) -> None:
-        """Lines at any stride."""
-        b = self.b
-        for at, lanes, used in self._units():
-            mask, type = self._mask(at, lanes, left), vector(self.kind, lanes)
-            first = b.offset(source, b.mul(self.line, index(at)), self.kind)
-            lines = b.mul(b.lane_numbers(lanes), b.splat(self.line, lanes))
-            with b.loop(index(0), self.k) as k:
-                row = b.offset(first, b.mul(k.counter, self.step), self.kind)
-                value = b.gather(b.offset(row, lines, self.kind), mask, type)
-                out = b.add(b.mul(k.counter, index(self.width)), index(at))
-                self._store(value, b.offset(target, out, self.kind), used)
-
-    def _transpose(self, target: Value, source: Value, left: Value) -> None:
-        """Each line is contiguous along k, and at least a line of the cache long."""
-        b = self.b
-        units = self._units()
-        whole = sum(used == self.lanes for _, _, used in units)
-        if whole:
-            with b.loop(index(0), index(whole * self.lanes), self.lanes) as unit:
-                shape = (self.lanes, self.lanes)
-                self._transpose_unit(target, source, left, unit.counter, shape)
-        for at, *shape in units[whole:]:
-            self._transpose_unit(target, source, left, index(at), shape)
-
-    def _transpose_unit(
-        self, target: Value, source: Value, left: Value, at: Value, shape: Sequence[int]
+    def _gather(
+        self, target: Value, source: Value, left: Value, at: Value, lanes: int, used: int
     ) -> None:
-        b, (count, used) = self.b, shape
-        type, last = vector(self.kind, self.piece), b.sub(left, index(1))
+        """Lines at any stride."""
+        b, type = self.b, vector(self.kind, lanes)
+        mask = self._mask(lanes, b.sub(left, at))
+        lines = b.mul(b.lane_numbers(lanes), b.splat(self.line, lanes))
+        source, target = self._to(source, at, self.line), b.offset(target, at, self.kind)
+        with b.loop(index(0), self.k) as k:
+            places = b.offset(self._to(source, k.counter, self.step), lines, self.kind)
+            self._store(b.gather(places, mask, type), self._to(target, k.counter, self.width), used)
+
+    def _transpose(
+        self, target: Value, source: Value, left: Value, at: Value, lanes: int, used: int
+    ) -> None:
+        """Each line is contiguous along k, and at least a line of the cache long."""
+        b, type, last = self.b, vector(self.kind, self.piece), self.b.sub(left, index(1))
         lines: list[Value] = []
-        for i in range(count):
+        for i in range(lanes):
             # Lines beyond the last are read from the last.
             line = b.minimum(b.add(at, index(i)), last)
-            lines.append(b.offset(source, b.mul(line, self.line), self.kind))
+            lines.append(self._to(source, line, self.line))
         final = b.sub(self.k, index(self.cache_line))
+        target = b.offset(target, at, self.kind)
         with b.loop(index(0), self.k, self.cache_line) as k:
             # The last cache line overlaps the one before it.
             first = b.minimum(k.counter, final)
             starts = [b.offset(line, first, self.kind) for line in lines]
-            ahead = b.add(b.mul(first, index(self.width)), at)
-            out = b.offset(target, ahead, self.kind)
             # All of a cache line at once: lines of the cache that share a set push each other out.
             pieces = range(0, self.cache_line, self.piece)
-            loaded = [
-                [b.load(b.offset(start, index(at), self.kind), type) for at in pieces]
-                for start in starts
-            ]
+            loaded = [[b.load(self._at(start, at), type) for at in pieces] for start in starts]
             for piece, parts in zip(pieces, zip(*loaded, strict=True), strict=True):
                 for i, x in enumerate(transposed(b, parts)):
-                    place = b.offset(out, index((piece + i) * self.width), self.kind)
-                    self._store(x, place, used)
+                    row = b.add(first, index(piece + i))
+                    self._store(x, self._to(target, row, self.width), used)
 
 
 def transposed(b: Builder, pieces: Sequence[Value]) -> list[Value]:
