@@ -1,6 +1,12 @@
 """Neural networks by back-propagation: PyTorch's names, whole training steps in native code."""
 
-from zincir import autograd as autograd, linalg as linalg
+from zincir import (
+    autograd as autograd,
+    data as data,
+    linalg as linalg,
+    nn as nn,
+    optim as optim,
+)
 from zincir.autograd import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -210,6 +216,11 @@ from zincir.random import (
     seed as seed,
     set_rng_state as set_rng_state,
 )
+from zincir.runtime.team import (
+    get_num_threads as get_num_threads,
+    set_num_threads as set_num_threads,
+)
+from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
 from zincir.types import (
     DType as DType,

@@ -28,7 +28,7 @@ from zincir.ops import (
 )
 from zincir.ops.dims import Dims, many_axes, one_axis, place
 from zincir.ops.source import const, detach, leaf
-from zincir.recording import CURRENT, note_change, refuse_to_look
+from zincir.recording import CURRENT, note_change, note_grad, refuse_to_look
 from zincir.runtime.buffer import Buffer
 from zincir.types import (
     DType,
@@ -292,6 +292,7 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             tensor_backward.check_grad(self, value)
+        note_grad(self, self._grad)
         self._grad = value
 
     @property

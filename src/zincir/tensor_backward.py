@@ -15,6 +15,7 @@ from zincir.ops.arithmetic import cast, copy
 from zincir.ops.dims import place
 from zincir.ops.movement import expand
 from zincir.ops.source import const
+from zincir.recording import note_grad
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
@@ -174,6 +175,7 @@ def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]
 
 def _accumulate(tensor: Tensor, g: Node, wrap: Wrap, given: set[Node]) -> None:
     before = tensor._grad
+    note_grad(tensor, before)
     if before is not None:
         if MODE.grad:
             tensor._grad = wrap(before._node + g)
