@@ -30,7 +30,9 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu(zincir.tensor([-1.0, 2.0])).tolist()
     [0.0, 2.0]
     """
-    return _out(composed.relu(node_of(input, "relu: input")), input, inplace)
+    x = node_of(input, "relu: input")
+    # Asking for x <= 0, not x > 0, lets NaN through
+    return _out(where(compare("le", x, 0), 0, x), input, inplace)
 
 
 @at_user_line

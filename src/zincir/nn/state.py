@@ -55,8 +55,8 @@ def check_fit(
 
 def _fit(mine: Tensor, name: str, value: Any, fitting: dict[str, Tensor]) -> str | None:
     try:
-        new = value if isinstance(value, Tensor) else tensor(np.array(value, copy=True))
-    except (ZincirError, TypeError, ValueError):
+        new = value if isinstance(value, Tensor) else tensor(np.asarray(value))
+    except (ZincirError, RuntimeError, TypeError, ValueError):
         return f"{name}: not a tensor or an array but {type(value).__name__}"
     if tuple(new.shape) != tuple(mine.shape):
         return f"{name}: shape {tuple(new.shape)} in the state, {tuple(mine.shape)} here"

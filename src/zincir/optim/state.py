@@ -34,7 +34,7 @@ def loaded_settings(owner: str, groups: list[Group], saved: Mapping[str, Any]) -
     for group, other in zip(groups, saved["param_groups"], strict=True):
         known = {k: other[k] for k in group if k != "params" and k in other}
         if _is_array(known.get("lr")):
-            known["lr"] = from_array(_array_of(known["lr"]))
+            known["lr"] = from_array(np.array(_array_of(known["lr"])))
         check_settings(f"{owner}.load_state_dict", {**group, **known})
         settings.append(known)
     return settings
@@ -83,13 +83,13 @@ def _is_array(value: Any) -> bool:
 
 
 def _array_of(value: Any) -> np.ndarray[Any, Any]:
-    return np.array(value._value("load_state_dict") if isinstance(value, Tensor) else value)
+    return np.asarray(value._value("load_state_dict") if isinstance(value, Tensor) else value)
 
 
 def _try_array(value: Any) -> np.ndarray[Any, Any] | None:
     try:
         array = _array_of(value)
-    except (ZincirError, TypeError, ValueError):
+    except (ZincirError, RuntimeError, TypeError, ValueError):
         return None
     return array if array.dtype.kind in "fiub" else None
 
