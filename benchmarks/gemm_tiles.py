@@ -1,8 +1,8 @@
 """Speed of the product kernel: planned against MKL, and tile by tile.
 
-`python -m benchmarks.gemm_tiles [--threads 2] [--tiles 6x4,8x2] [--shapes 512,512,512,NT]`. Contenders and
-the peak of multiply-adds are timed in turn, so that a busy machine slows all of them; what counts
-is the best time of each.
+`python -m benchmarks.gemm_tiles [--threads 2] [--tiles 6x4,8x2] [--shapes 512,512,512,NT]`. N and
+T tell whether A and B are transposed. Contenders and the peak of multiply-adds are timed in turn,
+so that a busy machine slows all of them; what counts is the best time of each.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from zincir.compile.kernels import (
     plan_variant,
 )
 from zincir.runtime import native
+from zincir.settings import using
 
 Array = npt.NDArray[np.floating]
 KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -42,8 +43,7 @@ AVX512, AVX2, NEON = Shape(64, 32), Shape(32, 16), Shape(16, 32)
 MACHINES = (AVX512, AVX2, NEON)
 
 
-@cache
-def kernel(variant: Variant) -> object:
+def kernel(variant: Variant) -> Callable[[int, int, int], None]:
     return KERNEL(native.load(variant.key, lambda: gemm_module(variant), ["gemm"])[0])
 
 
@@ -201,6 +201,21 @@ def cut(p: GemmPlan, data: st.DataObject) -> GemmPlan:
     return replace(p, call=call)
 
 
+@settings(max_examples=20, deadline=None)
+@given(products())
+def test_same_bits_from_avx2_code(product: tuple[Array, Array, str]) -> None:
+    if "avx2" not in native.target().features:
+        pytest.skip("needs AVX2")
+    a, b, dtype = product
+    c, _ = result(a.shape[0], a.shape[2], b.shape[3], dtype)
+    other, _ = result(a.shape[0], a.shape[2], b.shape[3], dtype)
+    problem = describe(a, b, c)
+    run(plan(problem, 1, AVX512), a, b, c)
+    with using(target="avx2"):
+        run(plan(problem, 1, AVX2), a, b, other)
+    np.testing.assert_array_equal(other.view(f"u{a.itemsize}"), c.view(f"u{a.itemsize}"))
+
+
 @settings(max_examples=30, deadline=None)
 @given(products(), st.sampled_from(MACHINES), st.integers(1, 3))
 def test_exchanged_rows_and_columns_give_the_same_bits(
@@ -283,11 +298,13 @@ def hot_loop(assembly: str) -> list[str]:
 @pytest.mark.parametrize("unit", [True, False])
 @pytest.mark.parametrize("machine", MACHINES)
 def test_no_register_is_spilled(machine: Shape, unit: bool) -> None:
-    if native.target().vector_registers < machine.vector_registers:
-        pytest.skip("this processor has fewer registers")
+    here = native.target()
+    if here.arch != "x86_64" or here.vector_registers < machine.vector_registers:
+        pytest.skip("reads the assembly of x86-64 with enough registers")
     for rows, vectors in family(machine):
         variant = Variant("float", machine.vector_bytes // 4, rows, vectors, unit)
-        body = hot_loop(native.assembly(gemm_module(variant)))
+        with using(target="avx2" if machine is AVX2 else None):
+            body = hot_loop(native.assembly(gemm_module(variant)))
         multiplies = sum("fmadd" in line for line in body)
         assert multiplies == rows * vectors, variant
         # Sums that do not fit in registers would be stored and loaded in every round.

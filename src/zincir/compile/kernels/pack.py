@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import gcd
 
 from zincir.compile.builder import I64, PTR, Builder, Value, index, module, vector
@@ -78,9 +79,9 @@ class _Pack:
                 target = self._to(start, b.mul(r.counter, self.k), self.width)
                 source = self._to(lines, r.counter, self.r_step)
                 with b.when(along):
-                    self._units(lambda *unit: self._transpose(target, source, left, *unit))
+                    self._units(partial(self._transpose, target, source, left))
                 with b.when(b.bit_xor(along, _TRUE)):
-                    self._units(lambda *unit: self._gather(target, source, left, *unit))
+                    self._units(partial(self._gather, target, source, left))
         return b.finish()
 
     def _to(self, pointer: Value, count: Value, stride: Value) -> Value:
@@ -133,7 +134,7 @@ class _Pack:
             with b.loop(low, high, self.width) as panel:
                 source = b.offset(row, panel.counter, self.kind)
                 target = self._to(out, panel.counter, self.panel_size)
-                self._units(lambda *unit: copy(source, target, *unit))
+                self._units(partial(copy, source, target))
 
     def _gather(
         self, target: Value, source: Value, left: Value, at: Value, lanes: int, used: int
