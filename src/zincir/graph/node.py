@@ -95,7 +95,11 @@ _specs: dict[tuple[Any, ...], Spec] = {}
 
 def apply(op: Primitive, *inputs: Node, attrs: tuple[Attr, ...] = ()) -> Node:
     """A new node for `op`; its shape rule runs now, so that errors are raised at the user's line."""
-    key = (op, attrs, *[(n.shape, n.dtype) for n in inputs])
+    if len(inputs) == 2:
+        x, y = inputs
+        key: tuple[Any, ...] = (op, attrs, x.shape, x.dtype, y.shape, y.dtype)
+    else:
+        key = (op, attrs, *[v for n in inputs for v in (n.shape, n.dtype)])
     spec = _specs.get(key)
     if spec is None:
         spec = _infer(op, inputs, attrs)

@@ -283,6 +283,9 @@ def _to(dtype: DType, value: Scalar) -> Scalar:
 def common(*xs: Number) -> list[Node]:
     """Operands as nodes of one type, under PyTorch's promotion rules."""
     first = xs[0]
+    if type(xs[-1]) is float and len(xs) == 2 and isinstance(first, Node):
+        if first.dtype.category == 2:
+            return [first, const(xs[-1], first.dtype)]
     dtype = first.dtype if isinstance(first, Node) else None
     for x in xs:
         if isinstance(x, Node):
@@ -313,6 +316,8 @@ def floating(x: Number) -> Node:
 
 
 def add(x: Number, y: Number) -> Node:
+    if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype:
+        return apply(add_p, x, y)
     return apply(add_p, *common(x, y))
 
 
@@ -324,12 +329,16 @@ def sub(x: Number, y: Number) -> Node:
 
 
 def mul(x: Number, y: Number) -> Node:
+    if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype:
+        return apply(mul_p, x, y)
     return apply(mul_p, *common(x, y))
 
 
 def div(x: Number, y: Number) -> Node:
     """True division: integers become float32."""
     x, y = common(x, y)
+    if x.dtype.category == 2:
+        return apply(div_p, x, y)
     return apply(div_p, floating(x), floating(y))
 
 
