@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from zincir import tensor as tensors
 from zincir.compile import Compilation, compile_graph
 from zincir.compile.snapshot import snapshot
 from zincir.evaluate import numbers, raise_out_of_range
@@ -19,7 +18,7 @@ from zincir.ops.source import leaf
 from zincir.recording import Recording
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate
-from zincir.tensor import Tensor
+from zincir.tensor import Tensor, _pending, from_buffer, settle
 from zincir.types import DType, Shape
 
 
@@ -84,8 +83,8 @@ class Replay:
 
     def run(self, inputs: Sequence[Any], first: bool = False) -> Any:
         """Do what the function does, to these arguments."""
-        if tensors._pending:
-            tensors.settle()
+        if _pending:
+            settle()
         pointers = self.pointers
         keep = self._point_to_arguments(inputs, pointers)
         for place, buffer, getter in self.live:
@@ -173,7 +172,7 @@ class Replay:
         if isinstance(result, Tensor):
             return result
         assert buffer is not None
-        return tensors.from_buffer(buffer)
+        return from_buffer(buffer)
 
 
 def _renewed(t: Tensor, node: Node) -> Node:
@@ -189,7 +188,7 @@ def _renewed(t: Tensor, node: Node) -> Node:
 
 
 def _new_gradient(t: Tensor) -> Tensor:
-    return tensors.from_buffer(allocate(t._node.shape, t._node.dtype))
+    return from_buffer(allocate(t._node.shape, t._node.dtype))
 
 
 def _built(form: Any, results: list[Tensor]) -> Any:

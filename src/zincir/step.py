@@ -15,13 +15,12 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from zincir import tensor as tensors
 from zincir.errors import TraceError, explain
 from zincir.graph.node import MODE, Node, describe, here
 from zincir.graph.walk import toposort
 from zincir.recording import CURRENT, Recording
 from zincir.replay import Replay, record_replay
-from zincir.tensor import Tensor
+from zincir.tensor import Tensor, _pending, from_array, settle
 from zincir.types import from_numpy_dtype
 
 P = ParamSpec("P")
@@ -84,7 +83,7 @@ class Compiled(Generic[P, R]):
         return self._record(key, args, kwargs, inputs)
 
     def _record(self, key: Any, args: Any, kwargs: Any, inputs: list[Any]) -> R:
-        tensors.settle()
+        settle()
         stand_ins = [_stand_in(x) for x in inputs]
         left = iter(stand_ins)
         new_args, new_kwargs = _rebuild((args, kwargs), left)
@@ -117,7 +116,7 @@ class Compiled(Generic[P, R]):
             self._plain.add(key)
             undo(recording)
             return self._function(*args, **kwargs)
-        tensors.settle()
+        settle()
         return result
 
 
@@ -170,9 +169,9 @@ def _stand_in(x: Any) -> Tensor:
     """A tensor of the shape and type of an argument, with its values."""
     if isinstance(x, Tensor):
         array = np.ascontiguousarray(x._value("zincir.compile")).reshape(x.shape)
-        return tensors.from_array(array, x.requires_grad)
+        return from_array(array, x.requires_grad)
     from_numpy_dtype(x.dtype)
-    return tensors.from_array(np.ascontiguousarray(x).reshape(x.shape))
+    return from_array(np.ascontiguousarray(x).reshape(x.shape))
 
 
 def _outputs(x: Any, found: list[Tensor]) -> Any:
@@ -206,7 +205,7 @@ def _leaves_behind(recording: Recording, outputs: Sequence[Tensor]) -> bool:
             expected.add(id(t._grad))
 
     def others() -> bool:
-        alive = (reference() for reference in tensors._pending)
+        alive = (reference() for reference in _pending)
         return any(
             t is not None and t._node.value is None and id(t) not in expected for t in alive
         )

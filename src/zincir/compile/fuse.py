@@ -205,7 +205,8 @@ class _Fuser:
         return self._take_over(own, other, merged)
 
     def _take_over(self, own: Group, other: Group, merged: Group) -> Group:
-        other.dims, other.inner, other.members = merged.dims, merged.inner, merged.members
+        other.kind, other.dims = merged.kind, merged.dims
+        other.inner, other.members = merged.inner, merged.members
         other.reads |= own.reads
         for member in own.members:
             self.group_of[member] = other
@@ -278,8 +279,11 @@ class _Fuser:
 def _merged(own: Group, other: Group, node: Node) -> Group | None:
     """The two groups as one, if their loops agree."""
     members = [*other.members, *own.members]
-    if other.kind == "matmul":
-        return None if own.inner else Group("matmul", other.dims, other.inner, members)
+    if "matmul" in (own.kind, other.kind):
+        product, rest = (own, other) if own.kind == "matmul" else (other, own)
+        if rest.kind == "matmul" or rest.inner:
+            return None
+        return Group("matmul", product.dims, product.inner, members)
     if own.dims == other.dims and own.inner == other.inner:
         return Group("nest", own.dims, own.inner, members)
     if own.inner and not other.inner and own.dims == other.dims:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,45 +19,59 @@ _PER_SIZE = 64
 class Buffer:
     """One value in memory. `array` is a NumPy view of it, possibly strided."""
 
-    __slots__ = ("__weakref__", "_raw", "array", "pointer")
+    __slots__ = ("__weakref__", "_memory", "array", "pointer")
 
-    def __init__(self, array: np.ndarray[Any, Any], raw: np.ndarray[Any, Any] | None = None) -> None:
+    def __init__(
+        self, array: np.ndarray[Any, Any], memory: Memory | None = None, pointer: int = 0
+    ) -> None:
         self.array = array
-        self.pointer: int = array.ctypes.data if raw is None else raw.ctypes.data
-        self._raw = raw
+        self.pointer = pointer or array.ctypes.data
+        self._memory = memory
 
     def __del__(self) -> None:
-        raw = self._raw
-        if raw is None:
+        memory = self._memory
+        if memory is None:
             return
         del self.array
-        # Two references are ours (the slot and the name here), one is getrefcount's argument;
-        # any other is a NumPy view that somebody still looks at.
-        if sys.getrefcount(raw) <= 3:
-            _give_back(raw)
+        # NumPy views hold on to the bytes themselves. If nobody does, there are two references:
+        # the one in `memory`, and getrefcount's argument.
+        if sys.getrefcount(memory.whole) <= 2:
+            _give_back(memory)
 
 
-_pool: dict[int, list[np.ndarray[Any, Any]]] = {}
+@dataclass(slots=True, eq=False)
+class Memory:
+    """Bytes that are aligned from `offset` on."""
+
+    whole: np.ndarray[Any, Any]
+    offset: int
+    pointer: int
+    nbytes: int
 
 
-def _give_back(raw: np.ndarray[Any, Any]) -> None:
-    shelf = _pool.setdefault(raw.nbytes, [])
-    if raw.nbytes <= _LARGEST_POOLED and len(shelf) < _PER_SIZE:
-        shelf.append(raw)
+_pool: dict[int, list[Memory]] = {}
 
 
-def allocate_raw(nbytes: int) -> np.ndarray[Any, Any]:
+def _give_back(memory: Memory) -> None:
+    shelf = _pool.setdefault(memory.nbytes, [])
+    if memory.nbytes <= _LARGEST_POOLED and len(shelf) < _PER_SIZE:
+        shelf.append(memory)
+
+
+def allocate_memory(nbytes: int) -> Memory:
     """At least `nbytes` uninitialised bytes, aligned to a cache line."""
     nbytes = max(_SMALLEST, -(-nbytes // ALIGNMENT) * ALIGNMENT)
     shelf = _pool.get(nbytes)
     if shelf:
         return shelf.pop()
     whole = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -whole.ctypes.data % ALIGNMENT
-    return whole[start : start + nbytes]
+    start = whole.ctypes.data
+    offset = -start % ALIGNMENT
+    return Memory(whole, offset, start + offset, nbytes)
 
 
 def allocate(shape: Shape, dtype: DType) -> Buffer:
     """An uninitialised, contiguous buffer."""
-    raw = allocate_raw(size(shape) * dtype.itemsize)
-    return Buffer(np.ndarray(shape, dtype.numpy, raw.data), raw)
+    memory = allocate_memory(size(shape) * dtype.itemsize)
+    array = np.ndarray(shape, dtype.numpy, memory.whole, memory.offset)
+    return Buffer(array, memory, memory.pointer)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from zincir.runtime import team
-from zincir.runtime.buffer import allocate_raw
+from zincir.runtime.buffer import allocate_memory
 
 _lock = threading.RLock()
-_arena = allocate_raw(1 << 16)
+_arena = allocate_memory(1 << 16)
 """Memory for what lives within one run. Runs are serialised, so programs share it."""
 
 
@@ -22,8 +22,8 @@ def _grown(nbytes: int) -> int:
     """The arena's address, after making it at least `nbytes` long."""
     global _arena
     if _arena.nbytes < nbytes:
-        _arena = allocate_raw(nbytes)
-    return _arena.ctypes.data
+        _arena = allocate_memory(nbytes)
+    return _arena.pointer
 
 
 @dataclass(slots=True)
