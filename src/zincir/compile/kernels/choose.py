@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
+from math import gcd
 from typing import Protocol
 
 from zincir.compile.kernels.pack import Packer, panel_padding
@@ -112,12 +113,13 @@ def _cycles(c: _Choice) -> float:
     p, v = c.problem, c.variant
     depth, row_tiles, column_tiles = p.k * p.reduced, _ceil(p.m, v.rows), _ceil(p.n, v.columns)
     step = max(v.rows * v.vectors / 2, (v.rows + v.vectors) / 2, 4.0)
-    far = depth * v.columns * v.itemsize > L1 // 2
-    if not c.pack_b and far:
-        # Every row of B is a stranger to the caches; to the TLB as well if rows are long.
-        step += v.vectors * (1.5 if p.b_k * v.itemsize >= 2048 else 0.5)
-    if not c.pack_a and p.a_k != 1 and depth * min(64, p.a_k * v.itemsize) >= L1:
-        step += 4.0
+    far = 0.0
+    if depth > _near(p.b_k * v.itemsize, v.columns * v.itemsize):
+        far = v.vectors * _farness(p.b_k * v.itemsize)
+    if not c.pack_b:
+        step += far
+    if not c.pack_a and p.a_k != 1 and depth > _near(p.a_k * v.itemsize, v.rows * v.itemsize):
+        step += 1.5 * _farness(p.a_k * v.itemsize)
     tile = depth * step + 30 + 1.5 * v.rows * v.vectors
     if p.c_col != 1:
         # Each block of k goes through the buffer.
@@ -125,9 +127,26 @@ def _cycles(c: _Choice) -> float:
     total = row_tiles * column_tiles * tile
     if c.pack_b:
         total += p.n * depth * _packing(p.b_col, p.b_k, v) + 100
+        total += column_tiles * depth * far if p.b_col == 1 else 0.0
     if c.pack_a:
         total += p.m * depth * _packing(p.a_row, p.a_k, v) + 100
     return total * p.batch
+
+
+def _near(stride: int, size: int) -> int:
+    """How many pieces of `size` bytes, `stride` bytes apart, the nearest cache keeps.
+
+    Of 64 sets, those that the stride reaches; of each, 8 ways.
+    """
+    if stride < max(64, size):
+        return L1 // max(1, stride)
+    lines = _ceil(size, 64)
+    return max(1, min(64 // gcd(64, stride // 64) * lines, 64) // lines) * 8
+
+
+def _farness(stride: int) -> float:
+    """Cycles lost for each vector that is read from further away, and through the TLB."""
+    return 0.8 if stride < 2048 else 1.8 if stride < 4096 else 5.0
 
 
 def _packing(line: int, step: int, v: Variant) -> float:
