@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from zincir.compile.access import Affine, Map, strided
+from zincir.compile.access import Affine, Map, identity, strided
 from zincir.compile.fuse import Group
 from zincir.compile.legalise import Legal
 from zincir.compile.nest import (
@@ -190,7 +190,7 @@ def lower_region(
     """A nest that writes `source` into a region of the buffer of `target`."""
     group = Group("nest", source.shape, frozenset(), [])
     expressions = Expressions(legal, group)
-    map_ = group.map_of(source)
+    map_ = identity(source.shape, group.all_loops, group.dims)
     assert map_ is not None
     out = contiguous_strides(target.shape)
     offset = sum(a * s for a, s in zip(starts, out, strict=True))
