@@ -91,17 +91,16 @@ class Program:
     def __init__(self, code: Code) -> None:
         self._block = np.array(code.words or [0], np.int64)
         self._status = np.zeros(8, np.int64)
-        self._pointers = np.zeros(code.spaces, np.int64)
-        self._bound: list[int] | None = None
+        self._bound: list[int] = [0] * code.spaces
         base = self._block.ctypes.data
         for position, word in code.inside:
             self._block[position] = base + 8 * word
         self._block[code.status] = self._status.ctypes.data
-        order = sorted(code.addresses, key=lambda a: a.position)
-        self._positions, self._spaces, self._offsets = (
-            np.array([getattr(a, name) for a in order], np.int64)
-            for name in ("position", "space", "offset")
-        )
+        self._words = memoryview(self._block)
+        self._places: list[list[tuple[int, int]]] = [[] for _ in range(code.spaces)]
+        for a in code.addresses:
+            self._places[a.space].append((a.position, a.offset))
+            self._block[a.position] = a.offset
         self._arena_bytes = code.arena_bytes
         self.threads = code.threads
         self._segments = [self._segment(s, base) for s in code.segments]
@@ -126,9 +125,7 @@ class Program:
             arena = _grown(self._arena_bytes)
             spaces = [*pointers, arena]
             if spaces != self._bound:
-                self._pointers[:] = spaces
-                self._block[self._positions] = self._pointers[self._spaces] + self._offsets
-                self._bound = spaces
+                self._bind(spaces)
             status = self._status.ctypes.data
             for segment in self._segments:
                 if isinstance(segment, HostFunction):
@@ -141,6 +138,14 @@ class Program:
                     self._status[:] = 0
                     return number, value, position
         return None
+
+    def _bind(self, spaces: list[int]) -> None:
+        words = self._words
+        for new, old, places in zip(spaces, self._bound, self._places, strict=True):
+            if new != old:
+                for position, offset in places:
+                    words[position] = new + offset
+        self._bound = spaces
 
     def _call(self, host: HostFunction, spaces: Sequence[int]) -> None:
         inputs = [_array(view, spaces) for view in host.inputs]
