@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, describe, here
-from zincir.ops.source import variable
+from zincir.ops.arithmetic import copy
+from zincir.recording import note_module
 from zincir.tensor import Tensor, wrap
 
 Hook = Callable[..., Any]
@@ -16,12 +18,13 @@ Hook = Callable[..., Any]
 class Handle:
     """Takes a hook away again: `handle.remove()`, or as a context manager at the end of `with`."""
 
-    def __init__(self, hooks: dict[int, Any]) -> None:
+    def __init__(self, hooks: dict[object, Any]) -> None:
         self._hooks = hooks
+        self._key = object()
 
     def remove(self) -> None:
         """Take the hook away. Doing it twice is harmless."""
-        self._hooks.pop(id(self), None)
+        self._hooks.pop(self._key, None)
 
     def __enter__(self) -> Handle:
         return self
@@ -30,12 +33,12 @@ class Handle:
         self.remove()
 
 
-def _hang(hooks: dict[int, Any], hook: Any, prepend: bool) -> Handle:
+def _hang(hooks: dict[object, Any], hook: Any, prepend: bool) -> Handle:
     handle = Handle(hooks)
     others = dict(hooks)
     if prepend:
         hooks.clear()
-    hooks[id(handle)] = hook
+    hooks[handle._key] = hook
     hooks.update(others)
     return handle
 
@@ -43,9 +46,9 @@ def _hang(hooks: dict[int, Any], hook: Any, prepend: bool) -> Handle:
 class Hooked:
     """Something that is called, and runs `forward` with hooks around it."""
 
-    _forward_pre_hooks: dict[int, tuple[Hook, bool]]
-    _forward_hooks: dict[int, tuple[Hook, bool]]
-    _backward_hooks: dict[int, Hook]
+    _forward_pre_hooks: dict[object, tuple[Hook, bool]]
+    _forward_hooks: dict[object, tuple[Hook, bool]]
+    _backward_hooks: dict[object, Hook]
     _place: str
     """The name under which the parent runs this one, such as `fc1` or `layers.0`."""
     forward: Callable[..., Any]
@@ -79,6 +82,7 @@ class Hooked:
         return _hang(self._backward_hooks, hook, prepend)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        note_module(self)
         mode = MODE
         before = mode.layer
         mode.layer = f"{before}.{self._place}" if before else self._place or type(self).__name__
@@ -101,7 +105,7 @@ class Hooked:
             args = crossing.enter(args)
         output = self.forward(*args, **kwargs)
         if crossing is not None:
-            crossing.leave(output)
+            output = crossing.leave(output)
         for hook, with_kwargs in list(self._forward_hooks.values()):
             changed = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
             output = output if changed is None else changed
@@ -109,64 +113,66 @@ class Hooked:
 
 
 class _Crossing:
-    """One backward pass through one call of a module: gradients collected at both ends."""
+    """One call of a module: the gradients that backward passes bring to both of its ends."""
 
     def __init__(self, module: Hooked) -> None:
         self.module = module
-        self.inputs: list[Tensor | None] = []
         self.grad_input: list[Tensor | None] = []
         self.grad_output: list[Tensor | None] = []
+        self.inputs: set[int] = set()
+        self.outputs: set[int] = set()
 
     def enter(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments, tensors that need gradients under names of their own."""
-        inside: list[Any] = []
-        for place, arg in enumerate(args):
-            if isinstance(arg, Tensor) and arg.requires_grad:
-                arg = wrap(variable(arg._node))
-                arg.register_hook(lambda g, place=place: self._arrived(place, g))
-                self.inputs.append(arg)
-            else:
-                self.inputs.append(None)
-            inside.append(arg)
+        """The arguments, those that need gradients under names of their own."""
         self.grad_input = [None] * len(args)
+        self.inputs = {k for k, x in enumerate(args) if isinstance(x, Tensor) and x.requires_grad}
+        inside = [wrap(copy(x._node)) if k in self.inputs else x for k, x in enumerate(args)]
+        for k in self.inputs:
+            inside[k].register_hook(functools.partial(self._arrived, k))
         return tuple(inside)
 
-    def leave(self, output: Any) -> None:
-        outputs = list(output) if isinstance(output, tuple | list) else [output]
+    def leave(self, output: Any) -> Any:
+        """The output, watched."""
+        many = isinstance(output, tuple | list)
+        outputs: list[Any] = list(output) if many else [output]
         self.grad_output = [None] * len(outputs)
-        for place, y in enumerate(outputs):
+        for k, y in enumerate(outputs):
             if isinstance(y, Tensor) and y.requires_grad:
-                y.register_hook(lambda g, place=place: self._left(place, g))
+                self.outputs.add(k)
+                outputs[k] = wrap(copy(y._node))
+                outputs[k].register_hook(functools.partial(self._left, k))
+        return type(output)(outputs) if many else outputs[0]
 
     def _left(self, place: int, g: Tensor) -> None:
         self.grad_output[place] = g
-        if not any(x is not None for x in self.inputs):
+        if not self.inputs and all(self.grad_output[k] is not None for k in self.outputs):
             self._call()
 
     def _arrived(self, place: int, g: Tensor) -> Tensor | None:
         self.grad_input[place] = g
-        waiting = [
-            k for k, x in enumerate(self.inputs) if x is not None and self.grad_input[k] is None
-        ]
-        if waiting:
+        if any(self.grad_input[k] is None for k in self.inputs):
             return None
         return self._call()
 
     def _call(self) -> Tensor | None:
-        differentiable = [k for k, x in enumerate(self.inputs) if x is not None]
         for hook in list(self.module._backward_hooks.values()):
             changed = hook(self.module, tuple(self.grad_input), tuple(self.grad_output))
-            if changed is None:
-                continue
-            if len(differentiable) != 1:
-                raise GradientError(
-                    explain(
-                        f"{type(self.module).__name__}: a backward hook returned a gradient",
-                        where=describe(MODE.origin or here()),
-                        expected="None, from modules without exactly one differentiable input",
-                        got=f"{len(differentiable)} differentiable inputs",
-                        try_="register_hook on the input tensors themselves",
-                    )
-                )
-            self.grad_input = list(changed) if isinstance(changed, tuple | list) else [changed]
-        return self.grad_input[differentiable[0]] if len(differentiable) == 1 else None
+            if changed is not None:
+                if len(self.inputs) != 1:
+                    self._refuse_change()
+                self.grad_input = list(changed) if isinstance(changed, tuple | list) else [changed]
+        found = [self.grad_input[k] for k in self.inputs]
+        self.grad_input = [None] * len(self.grad_input)
+        self.grad_output = [None] * len(self.grad_output)
+        return found[0] if len(found) == 1 else None
+
+    def _refuse_change(self) -> None:
+        raise GradientError(
+            explain(
+                f"{type(self.module).__name__}: a backward hook returned a gradient",
+                where=describe(MODE.origin or here()),
+                expected="None, from modules without exactly one differentiable input",
+                got=f"{len(self.inputs)} differentiable inputs",
+                try_="register_hook on the input tensors themselves",
+            )
+        )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-import numpy as np
-
 from zincir.creation import tensor
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import describe, here
 from zincir.inplace import leaf_like
-from zincir.tensor import Tensor, from_array
+from zincir.tensor import Tensor
 
 
 class Parameter(Tensor):
@@ -47,20 +45,5 @@ class Parameter(Tensor):
         if node.value is None:
             self._await()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        if id(self) not in memo:
-            memo[id(self)] = _rebuilt(type(self), *self._content())
-        return memo[id(self)]
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuilt, (type(self), *self._content())
-
-    def _content(self) -> tuple[np.ndarray[Any, Any], bool]:
-        return np.array(self._value("a copy of a parameter")), self.requires_grad
-
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
-
-
-def _rebuilt(kind: type[Parameter], array: np.ndarray[Any, Any], requires_grad: bool) -> Parameter:
-    return kind(from_array(array), requires_grad)

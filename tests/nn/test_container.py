@@ -1,0 +1,61 @@
+"""Sequential, ModuleList and ModuleDict as lists and dictionaries."""
+
+import pytest
+
+import zincir
+from zincir import nn
+from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange
+
+
+def test_sequential_as_a_list() -> None:
+    a, b, c = nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 3)
+    net = nn.Sequential(a, b)
+    assert net.append(c) is net
+    assert list(net) == [a, b, c]
+    assert (net[0], net[-1], len(net)) == (a, c, 3)
+    assert list(net[1:]) == [b, c]
+    assert list(net[1:].state_dict()) == ["2.weight", "2.bias"]
+    net[1] = nn.Tanh()
+    assert repr(net[1]) == "Tanh()"
+    del net[1]
+    assert list(net) == [a, c]
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    net.insert(1, b)
+    net.extend([nn.Identity()])
+    assert [type(m).__name__ for m in net] == ["Linear", "ReLU", "Linear", "Identity"]
+    assert net(zincir.ones(5, 1)).shape == (5, 3)
+
+
+def test_sequential_with_names() -> None:
+    net = nn.Sequential({"one": nn.Linear(1, 2), "two": nn.Tanh()})
+    assert list(net.state_dict()) == ["one.weight", "one.bias"]
+    assert isinstance(net.two, nn.Tanh)
+    assert net[1] is net.two
+
+
+def test_more_than_nine_stay_in_order() -> None:
+    layers = nn.ModuleList(nn.Linear(1, 1) for _ in range(12))
+    assert [k for k, _ in layers.named_children()] == [str(k) for k in range(12)]
+
+
+def test_what_is_no_module() -> None:
+    with pytest.raises(DTypeError, match=r"entry 1 is not a module[\s\S]*write nn.ReLU\(\)"):
+        nn.Sequential(nn.Linear(1, 1), nn.ReLU)
+    with pytest.raises(DTypeError, match="functions have layers of the same name"):
+        nn.ModuleList([nn.functional.relu])
+    with pytest.raises(IndexOutOfRange, match=r"no entry 2\n  expected  -1 <= index < 1"):
+        nn.Sequential(nn.ReLU())[2]
+
+
+def test_module_dict() -> None:
+    heads = nn.ModuleDict({"a": nn.Linear(1, 1)})
+    heads["b"] = nn.ReLU()
+    heads.update({"a": nn.Tanh()})
+    assert list(heads.keys()) == ["b", "a"] or list(heads) == ["a", "b"]
+    assert [type(m).__name__ for m in heads.values()].count("Tanh") == 1
+    assert dict(heads.items())["b"] is heads["b"]
+    assert "b" in heads
+    del heads["b"]
+    assert len(heads) == 1
+    with pytest.raises(ArgumentError, match="no entry 'z'\n  expected  one of a"):
+        heads["z"]
