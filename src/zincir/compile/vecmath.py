@@ -142,20 +142,20 @@ def _scale(
 
 
 def exp(b: Builder, x: Value) -> Value:
-    """e^x = 2^n e^r with x = n log(2) + r."""
+    """e^x = 2^n e^r with x = n log(2) + r (1.1 and 1.1 ulp)."""
     t, r = _reduce_exp(b, x)
     return _scale(b, _exp_core(b, r), t, x, _EXP_RANGE[x.type.kind])
 
 
 def exp2(b: Builder, x: Value) -> Value:
-    """2^x = 2^n e^(log(2) (x - n))."""
+    """2^x = 2^n e^(log(2) (x - n)) (1.1 and 1.2 ulp)."""
     t, n = _nearest(b, x, 1.0)
     r = b.mul(b.sub(x, n), like(x, _LN2[x.type.kind][0]))
     return _scale(b, _exp_core(b, r), t, x, _EXP2_RANGE[x.type.kind], open_=True)
 
 
 def expm1(b: Builder, x: Value) -> Value:
-    """e^x - 1 = 2^n (e^r - 1) + (2^n - 1), in halves so that 2^n fits."""
+    """e^x - 1 = 2^n (e^r - 1) + (2^n - 1), in halves so that 2^n fits (1.6 and 1.9 ulp)."""
     tiny = like(x, 2.0**-26 if x.type.kind == "float" else 2.0**-55)
     t, r = _reduce_exp(b, _at_least(b, x, -40.0))
     half = _power_of_two(b, t, -1)
@@ -167,7 +167,7 @@ def expm1(b: Builder, x: Value) -> Value:
 
 
 def sigmoid(b: Builder, x: Value) -> Value:
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x) (2.5 and 2.5 ulp)."""
     # The limits keep 2^n normal; beyond them the answer is 1, or 0 by the last line.
     limit = 88.0 if x.type.kind == "float" else 709.0
     t, r = _reduce_exp(b, _at_least(b, _at_most(b, b.neg(x), limit), -60.0))
@@ -177,7 +177,7 @@ def sigmoid(b: Builder, x: Value) -> Value:
 
 
 def tanh(b: Builder, x: Value) -> Value:
-    """With d = (e^2|x| - 1) / 2, the tangent of |x| is d / (d + 1)."""
+    """With d = (e^2|x| - 1) / 2, tanh |x| is d / (d + 1) (2.6 and 2.7 ulp)."""
     y = _at_most(b, b.abs(x), 20.0)
     t, n = _nearest(b, y, 2.0 * _LOG2E)
     # Half of log(2) need not be exact: what n adds to the error, d / (d + 1) takes away.
@@ -225,7 +225,7 @@ _ERF_HIGH = {
 
 
 def erf(b: Builder, x: Value) -> Value:
-    """The error function: x + x P(x^2), and 1 - Q(x)^8 further out."""
+    """The error function: x + x P(x^2), and 1 - Q(x)^8 further out (2.6 and 2.4 ulp)."""
     kind = x.type.kind
     y = b.abs(x)
     low = b.fma(x, horner(b, b.mul(x, x), _ERF_LOW[kind]), x)
@@ -279,21 +279,21 @@ def _log_ends(b: Builder, x: Value, y: Value) -> Value:
 
 
 def log(b: Builder, x: Value) -> Value:
-    """log(x) = n log(2) + log(1 + f), x = 2^n (1 + f)."""
+    """log(x) = n log(2) + log(1 + f), x = 2^n (1 + f) (0.9 and 0.9 ulp)."""
     m, n = split_exponent(b, x)
     f = b.sub(m, like(x, 1.0))
     return _log_ends(b, x, _log_core(b, f, b.convert(n, x.type.kind)))
 
 
 def log2(b: Builder, x: Value) -> Value:
-    """log2(x) = n + log(1 + f) log2(e); exact for powers of two."""
+    """log2(x) = n + log(1 + f) log2(e); exact for powers of two (1.9 and 1.7 ulp)."""
     m, n = split_exponent(b, x)
     y = _log_core(b, b.sub(m, like(x, 1.0)), None)
     return _log_ends(b, x, b.fma(y, like(x, _LOG2E), b.convert(n, x.type.kind)))
 
 
 def log1p(b: Builder, x: Value) -> Value:
-    """log(1 + x) with f = x 2^-n + (2^-n - 1), which rounds once."""
+    """log(1 + x) with f = x 2^-n + (2^-n - 1), which rounds once (1.5 and 1.5 ulp)."""
     form = FORMATS[x.type.kind]
     one = like(x, 1.0)
     _, n = split_exponent(b, b.add(x, one))
@@ -381,17 +381,17 @@ def _keep_zero(b: Builder, x: Value, y: Value) -> Value:
 
 
 def sin(b: Builder, x: Value) -> Value:
-    """sin(x) = (-1)^n sin(r), x = n pi + r."""
+    """sin(x) = (-1)^n sin(r), x = n pi + r (2.2 and 2.2 ulp)."""
     return _keep_zero(b, x, _sine(b, *_reduce_angle(b, x, 0.0, False)))
 
 
 def cos(b: Builder, x: Value) -> Value:
-    """cos(x) = (-1)^n sin(r), x = (n - 1/2) pi + r."""
+    """cos(x) = (-1)^n sin(r), x = (n - 1/2) pi + r (2.2 and 2.2 ulp)."""
     return _sine(b, *_reduce_angle(b, x, 0.5, False))
 
 
 def tan(b: Builder, x: Value) -> Value:
-    """tan(r), or -1 / tan(r) for odd n; x = n pi/2 + r."""
+    """tan(r), or -1 / tan(r) for odd n; x = n pi/2 + r (3.6 and 3.2 ulp)."""
     kind = x.type.kind
     r, n = _reduce_angle(b, x, 0.0, True)
     z = b.mul(r, r)
@@ -421,7 +421,7 @@ _ATAN = {
 
 
 def atan(b: Builder, x: Value) -> Value:
-    """atan(z), or pi/2 - atan(1/z) beyond 1."""
+    """atan(z), or pi/2 - atan(1/z) beyond 1 (1.6 and 2.0 ulp)."""
     kind = x.type.kind
     y, one = b.abs(x), like(x, 1.0)
     beyond = b.compare("gt", y, one)
@@ -471,7 +471,7 @@ def _pow_double(b: Builder, x: Value, y: Value) -> Value:
 
 
 def pow(b: Builder, x: Value, y: Value) -> Value:
-    """x^y with the special cases of IEEE 754 (and so of C and NumPy)."""
+    """x^y with the special cases of IEEE 754 (and so of C and NumPy) (0.6 and 1.5 ulp)."""
     f = FORMATS[x.type.kind]
     size = b.abs(x)
     m = (_pow_float if x.type.kind == "float" else _pow_double)(b, size, y)
