@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from zincir.errors import GradientError, explain
@@ -72,15 +73,31 @@ def snapshot(outputs: Sequence[Node]) -> Snapshot:
         GradientError: a node's value is needed and can no longer be had.
     """
     taker = _Taker()
-    for root in outputs:
-        taker.visit(root)
-    key = (tuple(taker.entries), tuple(taker.number[id(root)] for root in outputs))
+    taker.take(_reachable(outputs))
+    key = (tuple(taker.entries), tuple([taker.number[root] for root in outputs]))
     return Snapshot(key, taker.leaves, taker.numbers, taker.sources)
+
+
+def _reachable(outputs: Sequence[Node]) -> list[Node]:
+    """Nodes from `outputs` up to known values, inputs first."""
+    seen = set(outputs)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if node.value is None:
+            for x in node.inputs:
+                if x not in seen:
+                    seen.add(x)
+                    stack.append(x)
+    return sorted(seen, key=_serial)
+
+
+_serial = attrgetter("serial")
 
 
 class _Taker:
     def __init__(self) -> None:
-        self.number: dict[int, int] = {}
+        self.number: dict[Node, int] = {}
         self.by_entry: dict[tuple[Any, ...], int] = {}
         self.entries: list[tuple[Any, ...]] = []
         self.sources: list[Node] = []
@@ -88,29 +105,26 @@ class _Taker:
         self.numbers: list[tuple[Scalar, DType]] = []
         self._slots: dict[tuple[Any, ...], int] = {}
 
-    def visit(self, root: Node) -> None:
-        number = self.number
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            if id(node) in number:
-                stack.pop()
-                continue
+    def take(self, order: Sequence[Node]) -> None:
+        """Number nodes, given with inputs first."""
+        number, alias = self.number, Kind.ALIAS
+        by_entry, entries, sources = self.by_entry, self.entries, self.sources
+        for node in order:
+            inputs = node.inputs
             if node.value is not None:
-                number[id(node)] = self._leaf(node)
-            elif not node.inputs:
-                number[id(node)] = self._source(node)
+                number[node] = self._leaf(node)
+            elif not inputs:
+                number[node] = self._source(node)
+            elif node.op.kind is alias:
+                number[node] = number[inputs[0]]
             else:
-                waiting = [n for n in node.inputs if id(n) not in number]
-                if waiting:
-                    stack.extend(waiting)
-                    continue
-                if node.op.kind is Kind.ALIAS:
-                    number[id(node)] = number[id(node.inputs[0])]
-                else:
-                    entry = (node.op, node.attrs, *[number[id(n)] for n in node.inputs])
-                    number[id(node)] = self._add(entry, node)
-            stack.pop()
+                entry = (node.op, node.attrs, *[number[x] for x in inputs])
+                found = by_entry.get(entry)
+                if found is None:
+                    found = by_entry[entry] = len(entries)
+                    entries.append(entry)
+                    sources.append(node)
+                number[node] = found
 
     def _add(self, entry: tuple[Any, ...], node: Node) -> int:
         found = self.by_entry.get(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
@@ -33,6 +34,9 @@ class Mode(threading.local):
 MODE = Mode()
 
 
+_serial = itertools.count()
+
+
 class Node(Operand):
     """One value in the graph: how it is computed, its shape and type, and where it was written.
 
@@ -49,6 +53,7 @@ class Node(Operand):
         "op",
         "origin",
         "owner",
+        "serial",
         "shape",
         "superseded",
         "value",
@@ -79,6 +84,8 @@ class Node(Operand):
         """For a variable: a weak reference to the tensor that collects its gradient."""
         self.superseded: Origin | None = None
         """Where the tensor that held this node was changed in place, if it was."""
+        self.serial = next(_serial)
+        """Inputs have smaller numbers than their users."""
         self.freed = False
         """Whether a backward pass gave up what it had saved here."""
 
