@@ -89,7 +89,7 @@ def _refuse_changed(node: Node, g: Node, gradients: Sequence[Node | None]) -> No
     changed = [x for x in (node, *node.inputs) if x.superseded is not None]
     if not changed or not node.op.saves:
         return
-    used = {n for root in gradients if root is not None for n in toposort([root], g.__ne__)}
+    used = _looked_at([n for n in gradients if n is not None], g, {node, *node.inputs})
     for x in changed:
         if x in used:
             raise GradientError(
@@ -101,6 +101,23 @@ def _refuse_changed(node: Node, g: Node, gradients: Sequence[Node | None]) -> No
                     try_="change a copy (x.clone()), or write x = x + ... instead of x += ...",
                 )
             )
+
+
+def _looked_at(gradients: list[Node], g: Node, saved: set[Node]) -> set[Node]:
+    """Which of the `saved` nodes the rule that turned `g` into `gradients` used."""
+    used: set[Node] = set()
+    seen = {g}
+    stack = list(gradients)
+    while stack:
+        n = stack.pop()
+        if n in seen:
+            continue
+        seen.add(n)
+        if n in saved:
+            used.add(n)
+        else:
+            stack.extend(n.inputs)
+    return used
 
 
 def _refuse_freed(nodes: Sequence[Node]) -> None:

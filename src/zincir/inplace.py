@@ -16,11 +16,12 @@ import numpy as np
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, here
-from zincir.ops.arithmetic import cast
+from zincir.ops.arithmetic import cast, where
 from zincir.ops.movement import expand
-from zincir.ops.source import detach, graft, leaf, leaf_p, variable, variable_p
+from zincir.ops.source import const, detach, graft, leaf, leaf_p, variable, variable_p
 from zincir.recording import CURRENT, note_change
 from zincir.runtime.buffer import Buffer
+from zincir.types import bool_
 from zincir.views import Step
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ def _spread(value: Node, old: Node, what: str) -> Node:
 
 def rebind(tensor: Tensor, value: Node) -> None:
     """Bind `tensor`, and whatever shares its memory, to a new value of the same shape."""
-    where = MODE.origin or here()
+    origin = MODE.origin or here()
     quiet = not MODE.grad
     if tensor._parent is None and tensor._children is None and tensor._exported is None:
-        _bind(tensor, value, quiet, where)
+        _bind(tensor, value, quiet, origin)
         return
     path = [tensor]
     plan = [(value, quiet)]
@@ -95,15 +96,15 @@ def rebind(tensor: Tensor, value: Node) -> None:
     root = path[-1]
     before = root._node
     for member, (new, silent) in zip(path, plan, strict=True):
-        _bind(member, new, silent, where)
+        _bind(member, new, silent, origin)
     done = {id(member) for member in path}
     for member in reversed(path):
-        _refresh_children(member, done, where)
+        _refresh_children(member, done, origin)
     if root._exported is not None and CURRENT.recording is None:
         _write_exported(root, before)
 
 
-def _bind(tensor: Tensor, value: Node, quiet: bool, where: Origin) -> None:
+def _bind(tensor: Tensor, value: Node, quiet: bool, origin: Origin) -> None:
     old = tensor._node
     note_change(tensor, old)
     if quiet:
@@ -114,14 +115,17 @@ def _bind(tensor: Tensor, value: Node, quiet: bool, where: Origin) -> None:
                 value.owner = weakref.ref(tensor)
             else:
                 value = graft(value, old)
-    old.superseded = where
+    elif old.needs_grad and not value.needs_grad:
+        # Overwritten whole: still part of the graph, with a gradient of zero.
+        value = where(const(True, bool_), value, old)
+    old.superseded = origin
     tensor._node = value
     tensor._version += 1
     if value.value is None:
         tensor._await()
 
 
-def _refresh_children(tensor: Tensor, done: set[int], where: Origin) -> None:
+def _refresh_children(tensor: Tensor, done: set[int], origin: Origin) -> None:
     if tensor._children is None:
         return
     alive: list[weakref.ref[Tensor]] = []
@@ -141,8 +145,8 @@ def _refresh_children(tensor: Tensor, done: set[int], where: Origin) -> None:
             new = step.read(tensor._node)
         finally:
             MODE.grad = before
-        _bind(child, new, step.cuts_gradient and child._node.needs_grad, where)
-        _refresh_children(child, done, where)
+        _bind(child, new, step.cuts_gradient and child._node.needs_grad, origin)
+        _refresh_children(child, done, origin)
     tensor._children = alive or None
 
 
@@ -237,6 +241,6 @@ def _write_exported(root: Tensor, before: Node) -> None:
         # Graphs that are still to be computed read the old value: give it memory of its own.
         old.array = array.copy()
         old.pointer = _address(old.array)
-        old._raw = None
+        old._memory = None
     np.copyto(array, node.value.array)
     node.value = Buffer(array)

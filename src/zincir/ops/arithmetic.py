@@ -11,6 +11,7 @@ import numpy as np
 from zincir.errors import DTypeError, ShapeError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
+from zincir.ops.movement import expand
 from zincir.ops.source import const, const_p
 from zincir.types import (
     DType,
@@ -120,7 +121,7 @@ pow_p = pointwise(
     lower=lambda b, x, y: b.pow(x, y),
     vjp=lambda g, z, x, y: (
         g * y * power(x, y - 1.0) if x.needs_grad else None,
-        g * where(z == 0.0, 0.0, z * log(x)) if y.needs_grad else None,
+        g * where(compare("eq", z, 0.0), 0.0, z * log(x)) if y.needs_grad else None,
     ),
     domain=((0.5, 2.0), (-2.0, 2.0)),
     dtypes=("float32", "float64"),
@@ -155,9 +156,13 @@ sign_p = pointwise(
     doc="-1, 0 or 1.",
     numpy=np.sign,
     lower=lambda b, x: b.sign(x),
-    vjp=lambda g, y, x: None,
+    vjp=lambda g, y, x: _zero(x),
     domain=((0.5, 2.0),),
 )
+
+
+def _zero(x: Node) -> Node:
+    return expand(const(0.0, x.dtype), x.shape)
 
 
 def _share(g: Node, x: Node, y: Node, relation: str) -> tuple[Node, Node]:
@@ -171,7 +176,7 @@ def _rounding(name: str, numpy: Callable[..., Any], doc: str) -> Primitive:
         name,
         numpy=lambda x: x if x.dtype.kind != "f" else numpy(x),
         lower=lambda b, x: getattr(b, name)(x) if x.type.is_float else x,
-        vjp=lambda g, y, x: None,
+        vjp=lambda g, y, x: _zero(x),
         doc=doc,
         domain=((0.6, 0.9),),
     )
@@ -377,7 +382,7 @@ def _small_power(x: Node, y: Scalar) -> Node | None:
     if type(y) is float and x.dtype.category < 2:
         return None
     if y == 0:
-        return x * 0 + 1 if x.dtype.category < 2 else where(compare("eq", x, x), 1.0, 1.0, x.dtype)
+        return x * 0 + 1 if x.dtype.category < 2 else where(const(True, bool_), 1.0, x)
     if y == 1:
         return x
     if y == 2:

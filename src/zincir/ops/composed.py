@@ -167,7 +167,8 @@ def norm(x: Node, p: float, dim: Dims = None, keepdim: bool = False) -> Node:
     elif p == 1:
         y = mv.sum_(ar.abs(x), axes)
     elif p == 0:
-        y = mv.sum_(cast(compare("ne", x, 0), x.dtype), axes)
+        counted = where(const(True, bool_), cast(compare("ne", x, 0), x.dtype), x)
+        y = mv.sum_(counted, axes)
     else:
         y = _general_norm(x, p, axes)
     return y if keepdim else dropped(y, axes)
