@@ -87,7 +87,7 @@ class Assembler:
                 made: list[Kernel] = []
                 for call in calls:
                     task, _ = _nest_code(call)
-                    made.append(Kernel(task, self._nest(call), False, threads))
+                    made.append(Kernel(task, self._nest(call, threads), False, threads))
                 return made
             case Product() as product:
                 return [self._product(product, threads)]
@@ -96,9 +96,9 @@ class Assembler:
             case HostCall():
                 raise AssertionError("host calls have phases of their own")
 
-    def _nest(self, call: NestCall) -> int:
+    def _nest(self, call: NestCall, threads: int) -> int:
         """Write the arguments of a nest (see `emit`); returns where they begin."""
-        nest = call.nest
+        nest, scratch = call.nest, 0
         start = self._word(0)
         assert STATUS == 0
         self.code.status.append(start)
@@ -108,7 +108,10 @@ class Assembler:
             self._word(n)
         for i, place in enumerate(call.places):
             assert len(self.code.words) - start == slot_at(nest, i)
-            if place.buffer is None:
+            if place.per_thread:
+                self._arena_address(self._word(0), self._plan.arena_bytes + scratch)
+                scratch += place.per_thread * place.dtype.itemsize * threads
+            elif place.buffer is None:
                 self._word(place.at.offset)
             else:
                 self._address(place.buffer, place.at.offset)
@@ -120,6 +123,7 @@ class Assembler:
             self._word(stride)
             self._word(rows_)
         self.takes.extend([node for node, _, _ in call.takes])
+        self._scratch = max(self._scratch, scratch)
         return start
 
     def _product(self, product: Product, threads: int) -> Kernel:
@@ -130,7 +134,7 @@ class Assembler:
         epilogue = None
         block = 0
         if product.epilogue is not None:
-            epilogue = self._nest(product.epilogue)
+            epilogue = self._nest(product.epilogue, threads)
             _, block = _nest_code(product.epilogue)
         call = chosen.bind(0, 0, 0, scratch=0, address=_packer)
         operands = {"a": product.a, "b": product.b, "c": (product.node, 0)}

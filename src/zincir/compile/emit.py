@@ -10,7 +10,6 @@ rectangle, for use behind a matrix product.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from zincir.compile.builder import I64, PTR, Value, constant, index, module, vector
 from zincir.compile.expression import KINDS, ExpressionBuilder
@@ -23,10 +22,9 @@ from zincir.compile.nest import (
     Nest,
     Position,
     Reduce,
-    Slot,
     Take,
-    operands,
 )
+from zincir.compile.staging import Stage, levels, stages, stored_inside
 from zincir.types import DType, bool_
 
 Body = Callable[[Sequence[Value]], Sequence[Value]]
@@ -51,7 +49,7 @@ def take_at(nest: Nest, number: int) -> int:
 
 def emit(nest: Nest) -> str:
     """The module of a nest."""
-    block = ExpressionBuilder("rectangle", [PTR, I64, I64, I64, I64], linkage="internal")
+    block = ExpressionBuilder("rectangle", [PTR, I64, I64, I64, I64, I64], linkage="internal")
     Emitter(block, nest).emit()
     text = block.finish("alwaysinline nounwind")
     return module([(block, text), _task(nest), _block()])
@@ -59,7 +57,7 @@ def emit(nest: Nest) -> str:
 
 def _block() -> tuple[ExpressionBuilder, str]:
     b = ExpressionBuilder("block", [PTR, I64, I64, I64, I64])
-    _call(b, *b.arguments)
+    _call(b, *b.arguments, index(0))
     return b, b.finish()
 
 
@@ -77,7 +75,7 @@ def _task(nest: Nest) -> tuple[ExpressionBuilder, str]:
         return b.div(b.mul(count, who), threads)
 
     if nest.folds and nest.vector_inside:
-        _call(b, args, share(rows, tid), share(rows, b.add(tid, one)), zero, columns)
+        _call(b, args, share(rows, tid), share(rows, b.add(tid, one)), zero, columns, tid)
         return b, b.finish()
     lanes = index(nest.lanes)
     units = b.div(b.add(columns, index(nest.lanes - 1)), lanes)
@@ -93,20 +91,8 @@ def _task(nest: Nest) -> tuple[ExpressionBuilder, str]:
             (high, columns),
         )
     ]
-    _call(b, args, *pick)
+    _call(b, args, *pick, tid)
     return b, b.finish()
-
-
-@dataclass(slots=True)
-class Level:
-    """What is known about a value: the loops it changes in, and the stage it exists from."""
-
-    body: bool
-    """Changes in an inner loop (or, with the vector inside, in the vector loop)."""
-    wide: bool
-    """Differs between lanes."""
-    rows: bool
-    stage: int
 
 
 class Emitter:
@@ -114,8 +100,9 @@ class Emitter:
 
     def __init__(self, b: ExpressionBuilder, nest: Nest) -> None:
         self.b, self.nest = b, nest
-        self.args, self.row_from, self.row_to, self.col_from, self.col_to = b.arguments
-        self.levels = _levels(nest)
+        self.args, self.row_from, self.row_to, self.col_from, self.col_to, self.tid = b.arguments
+        self.levels = levels(nest)
+        self.stages = stages(nest)
         self.row_sizes = [self._argument(FIRST + i) for i in range(nest.rows)]
         self.inner_sizes = [self._argument(FIRST + nest.rows + i) for i in range(nest.inner)]
         self.columns = self._argument(COLUMNS)
@@ -136,7 +123,7 @@ class Emitter:
 
     def emit(self) -> None:
         b, nest = self.b, self.nest
-        self._values([i for i, v in enumerate(self.levels) if self._is_entry(v)])
+        self._values([i for i, v in enumerate(self.levels) if v.is_entry])
         with b.loop(self.row_from, self.row_to) as rows:
             self.row = rows.counter
             self._enter_row()
@@ -146,9 +133,6 @@ class Emitter:
             else:
                 self._vector_loop([], lambda sums: (self._stages(), sums)[1])
             self.known.pop()
-
-    def _is_entry(self, level: Level) -> bool:
-        return not (level.body or level.wide or level.rows or level.stage)
 
     def _enter_row(self) -> None:
         """The row's index along each of the row loops, and where each slot's row begins."""
@@ -168,46 +152,22 @@ class Emitter:
     def _stages(self) -> None:
         """The stages of one row, or of one vector of rows."""
         nest = self.nest
-        last = max((v.stage for v in self.levels), default=0)
-        for stage in range(last + 1):
-            outer = [
-                i
-                for i, v in enumerate(self.levels)
-                if v.stage == stage and not v.body and not self._is_entry(v)
-                and not isinstance(nest.body[i], Reduce)
-            ]
-            self._values(outer)
-            reductions = [
-                i
-                for i, x in enumerate(nest.body)
-                if isinstance(x, Reduce) and self.levels[i].stage == stage + 1
-            ]
-            stores = [
-                (slot, v)
-                for slot, v in nest.stores
-                if self._stored_inside(slot) and self.levels[v].stage == stage
-            ]
-            if reductions or stores:
-                self._stage(reductions, stores)
+        for stage in self.stages:
+            self._values(stage.before)
+            if stage.reductions or stage.stores:
+                self._stage(stage)
         for slot, value in nest.stores:
-            if not self._stored_inside(slot):
+            if not stored_inside(nest, slot):
                 self._store(slot, value)
 
-    def _stored_inside(self, slot: int) -> bool:
-        """Whether a store happens in the innermost loops."""
-        s = self.nest.slots[slot]
-        if self.nest.vector_inside:
-            return s.in_inner or s.step != "same" or not self.nest.folds
-        return s.in_inner
-
-    def _stage(self, reductions: list[int], stores: list[tuple[int, int]]) -> None:
-        wanted = self._needed([_reduce(self.nest, i).operand for i in reductions] + [v for _, v in stores])
+    def _stage(self, stage: Stage) -> None:
+        reductions = stage.reductions
         starts = [self._identity(i) for i in reductions]
 
         def body(sums: Sequence[Value]) -> list[Value]:
-            self.known.append({})
-            self._values(wanted)
-            for slot, value in stores:
+            self.known.append({v: self._load(slot) for slot, v in stage.reloads})
+            self._values(stage.values)
+            for slot, value in stage.stores:
                 self._store(slot, value)
             new = [self._combine(i, total) for i, total in zip(reductions, sums, strict=True)]
             self.known.pop()
@@ -311,18 +271,6 @@ class Emitter:
         return total
 
     # -- values -----------------------------------------------------------------------------
-
-    def _needed(self, roots: list[int]) -> list[int]:
-        """The values of the innermost loops that `roots` are made of, in order."""
-        found: set[int] = set()
-        stack = list(roots)
-        while stack:
-            i = stack.pop()
-            if i in found or not self.levels[i].body or isinstance(self.nest.body[i], Reduce):
-                continue
-            found.add(i)
-            stack.extend(operands(self.nest.body[i]))
-        return sorted(found)
 
     def _values(self, wanted: Sequence[int]) -> None:
         for i in wanted:
@@ -489,6 +437,9 @@ class _SlotArguments:
             self.start = e._argument(at)
         else:
             self.pointer = e._argument(at, pointer=True)
+            if slot.per_thread:
+                share = e.b.mul(e.tid, e._argument(at + 1 + nest.rows + nest.inner))
+                self.pointer = e.b.offset(self.pointer, share, _memory_kind(slot.dtype))
         self.row_strides = [e._argument(at + 1 + i) for i in range(nest.rows)]
         first = at + 1 + nest.rows
         self.inner_strides = [e._argument(first + i) for i in range(nest.inner)]
@@ -501,34 +452,6 @@ class _SlotArguments:
             term = self._b.mul(stride, i)
             total = term if total is None else self._b.add(total, term)
         return total
-
-
-def _levels(nest: Nest) -> list[Level]:
-    levels: list[Level] = []
-    for x in nest.body:
-        below = [levels[i] for i in operands(x)]
-        level = Level(
-            any(v.body for v in below),
-            any(v.wide for v in below),
-            any(v.rows for v in below),
-            max((v.stage for v in below), default=0),
-        )
-        if isinstance(x, Load | Position | Take):
-            _add_slot(level, nest.slots[x.slot], nest)
-        if isinstance(x, Reduce):
-            level.stage += 1
-            level.body = False
-            level.rows = True
-            level.wide = level.wide and not nest.vector_inside
-        levels.append(level)
-    return levels
-
-
-def _add_slot(level: Level, slot: Slot, nest: Nest) -> None:
-    wide = slot.step != "same"
-    level.wide |= wide
-    level.rows |= slot.in_rows
-    level.body |= slot.in_inner or (wide and nest.vector_inside)
 
 
 def _reduce(nest: Nest, i: int) -> Reduce:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zincir.compile.access import Affine, Map, identity, strided
@@ -21,6 +21,7 @@ from zincir.compile.nest import (
     verify,
 )
 from zincir.compile.read import address, buffer_read, operands, own_address
+from zincir.compile.staging import worth_keeping
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.source import const_p, position_strides
@@ -34,8 +35,8 @@ class Place:
     buffer: Node | None
     at: Affine
     dtype: DType
-    scratch: int = 0
-    """Elements per thread, for a place that belongs to the thread."""
+    per_thread: int = 0
+    """Elements for each thread, if the place belongs to the thread."""
 
 
 @dataclass(slots=True)
@@ -253,11 +254,12 @@ def _call(
         along = c[vector[1]] if vector else 0
         step = {0: "same", 1: "next"}.get(along, "far")
         in_rows, in_inner = (tuple(c[k] for _, k in runs) for runs in (rows, inner))
-        slots.append(Slot(place.dtype, step, any(in_rows), any(in_inner), place.scratch > 0))
+        slots.append(Slot(place.dtype, step, any(in_rows), any(in_inner), place.per_thread > 0))
         strides.append((in_rows, in_inner, along))
     nest = Nest(
         len(rows), len(inner), inside, lanes, tuple(slots), tuple(raw.body), tuple(raw.stores), folds
     )
+    nest, kept = _with_kept(nest, vector[0] if vector else 1)
     verify(nest)
     return NestCall(
         nest,
@@ -265,10 +267,34 @@ def _call(
         tuple(n for n, _ in rows),
         tuple(n for n, _ in inner),
         vector[0] if vector else 1,
-        raw.places,
-        strides,
+        raw.places + kept,
+        strides + [((0,) * len(rows), (), place.per_thread) for place in kept],
         raw.takes,
     )
+
+
+def _with_kept(nest: Nest, width: int) -> tuple[Nest, list[Place]]:
+    """The nest with slots for what its stages hand on to one another."""
+    slots, keeps, places = list(nest.slots), [], []
+    width = -(-width // 16) * 16
+    for value in worth_keeping(nest):
+        dtype = _dtype(nest, value)
+        keeps.append((len(slots), value))
+        slots.append(Slot(dtype, "next", False, False, True))
+        places.append(Place(None, Affine(0, ()), dtype, width))
+    return replace(nest, slots=tuple(slots), keeps=tuple(keeps)), places
+
+
+def _dtype(nest: Nest, value: int) -> DType:
+    """The type of a floating-point value: its own, or that of its operands."""
+    x = nest.body[value]
+    match x:
+        case Constant(_, dtype) | Reduce(_, _, dtype):
+            return dtype
+        case Load(slot) | Position(slot) | Take(slot):
+            return nest.slots[slot].dtype
+        case Apply(_, args, attrs):
+            return attrs[0] if attrs else _dtype(nest, args[-1])
 
 
 __all__ = ["Expressions", "NestCall", "Place", "lower_nest", "lower_region", "strided"]

@@ -97,6 +97,8 @@ class Nest:
     stores: tuple[tuple[int, int], ...]
     folds: bool
     """Whether anything is reduced."""
+    keeps: tuple[tuple[int, int], ...] = ()
+    """Values kept from stage to stage, as (slot, value); their slots belong to the thread."""
 
     @cached_property
     def key(self) -> str:
@@ -111,6 +113,7 @@ class Nest:
         lines = [head, *(f"  @{i} {slot}" for i, slot in enumerate(self.slots))]
         lines += [f"  %{i} = {_text(x)}" for i, x in enumerate(self.body)]
         lines += [f"  @{slot} <- %{value}" for slot, value in self.stores]
+        lines += [f"  @{slot} <- %{value} (kept)" for slot, value in self.keeps]
         return "\n".join(lines)
 
 
