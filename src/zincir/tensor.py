@@ -17,7 +17,7 @@ import numpy as np
 
 from zincir import anomaly, generator as gen, indexing, inplace, printing, tensor_backward
 from zincir.errors import AnomalyError, DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import Node, apply
+from zincir.graph.node import MODE, Node, apply
 from zincir.ops import (
     arithmetic as ar,
     composed as co,
@@ -27,7 +27,7 @@ from zincir.ops import (
     products,
 )
 from zincir.ops.dims import Dims, many_axes, one_axis, place
-from zincir.ops.source import const, detach, leaf
+from zincir.ops.source import const, detach, graft, leaf
 from zincir.recording import CURRENT, note_change, note_grad, refuse_to_look
 from zincir.runtime.buffer import Buffer
 from zincir.types import (
@@ -190,12 +190,17 @@ def _compare(relation: str, doc: str) -> Method:
 
 
 def _in_place(method: Method) -> Method:
-    """The variant of a method that changes its tensor."""
+    """The variant of a method that changes its tensor.
+
+    It is computed from a stand-in for the tensor as it was: its own rule may look at that.
+    """
     name = f"{method.__name__}_"
 
     def changed(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         inplace.refuse_leaf(self, name)
-        inplace.write(self, method(self, *args, **kwargs)._node, name)
+        node = self._node
+        before = wrap(graft(node, node)) if node.needs_grad and MODE.grad else self
+        inplace.write(self, method(before, *args, **kwargs)._node, name)
         return self
 
     return _named(changed, name, f"`{method.__name__}`, in place.")
@@ -1320,10 +1325,6 @@ class Tensor:
         inplace.write(self, value, what, convert=convert)
         return self
 
-    def mul_(self, other: Operand) -> Tensor:
-        """`mul`, in place."""
-        return self._write(mul(self._node, operand(other)), "mul_")
-
     def copy_(self, src: Operand, non_blocking: Bool = False) -> Tensor:
         """Take the values of another tensor, in this one's type."""
         return self._write(node_of(src, self._node), "copy_", convert=True)
@@ -1355,7 +1356,7 @@ class Tensor:
         drawn = gen.uniform(generator, self.shape)
         return self._write(ar.compare("lt", drawn, operand(p)), "bernoulli_", convert=True)
 
-    add_, sub_, div_ = _in_place(add), _in_place(sub), _in_place(div)
+    add_, sub_, mul_, div_ = map(_in_place, (add, sub, mul, div))
     pow_, remainder_, neg_, abs_ = map(_in_place, (pow, remainder, neg, abs))
     floor_, ceil_, trunc_, round_ = map(_in_place, (floor, ceil, trunc, round))
     exp_, expm1_, log_, log1p_ = map(_in_place, (exp, expm1, log, log1p))
