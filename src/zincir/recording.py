@@ -28,8 +28,9 @@ class Recording:
         """Leaves whose values come from a function that is called again before each replay."""
         self.changed: dict[int, tuple[Any, Node]] = {}
         """Tensors changed in place (by id), with the nodes they held before."""
-        self.grads: dict[int, tuple[Any, Any]] = {}
-        """Tensors whose `.grad` was assigned (by id), with the gradients they had before."""
+        self.grads: dict[int, tuple[Any, Any, bool]] = {}
+        """Tensors whose `.grad` was assigned (by id), with the gradients they had before, and
+        whether what was assigned depends on them."""
         self.modules: dict[int, Any] = {}
         """Modules that ran (by id): what they record depends on whether they are training."""
 
@@ -60,11 +61,11 @@ def note_change(tensor: Any, before: Node) -> None:
         recording.changed.setdefault(id(tensor), (tensor, before))
 
 
-def note_grad(tensor: Any, before: Any) -> None:
-    """Note that the gradient of `tensor`, which was `before`, is being assigned."""
+def note_grad(tensor: Any, before: Any, *, added: bool) -> None:
+    """Note that the gradient of `tensor`, which was `before`, is being assigned or added to."""
     recording = CURRENT.recording
     if recording is not None:
-        recording.grads.setdefault(id(tensor), (tensor, before))
+        recording.grads.setdefault(id(tensor), (tensor, before, added))
 
 
 def note_module(module: Any) -> None:

@@ -43,7 +43,8 @@ class Gradient:
     argument: int
     before: int
     """The place of its gradient among the inputs; -1 if it is not read."""
-    had: bool
+    had: bool | None
+    """Whether there was one; None if that makes no difference."""
     output: int
     """The place of the new gradient among the outputs; -1 for None."""
     held: Tensor | None
@@ -73,9 +74,10 @@ class Replay:
             if module.training is not training:
                 return False
         for g in self.gradients:
-            t = g.tensor if g.tensor is not None else inputs[g.argument]
-            if (t._grad is not None) is not g.had:
-                return False
+            if g.had is not None:
+                t = g.tensor if g.tensor is not None else inputs[g.argument]
+                if (t._grad is not None) is not g.had:
+                    return False
         for node in self.constants:
             if node.superseded is not None:
                 return False
@@ -214,7 +216,7 @@ def record_replay(
     replay.form = form
     argument_of = {id(t): i for i, t in enumerate(stand_ins)}
     changed = list(recording.changed.values())
-    grads = [(t, before, t._grad) for t, before in recording.grads.values()]
+    grads = [(t, *before, t._grad) for t, *before in recording.grads.values()]
     wanted: list[Node] = []
 
     def want(node: Node) -> int:
@@ -227,7 +229,7 @@ def record_replay(
         else:
             replay.results.append((want(t._node), t.shape, t.dtype))
     changed_at = [want(t._node) for t, _ in changed]
-    grad_at = [want(g._node) if g is not None else -1 for _, _, g in grads]
+    grad_at = [want(g._node) if g is not None else -1 for *_, g in grads]
     taken = snapshot(wanted)
     place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
     donations = {
@@ -254,14 +256,15 @@ def record_replay(
                 None if in_place else allocate(t.shape, t.dtype),
             )
         )
-    for (t, before, _), at in zip(grads, grad_at, strict=True):
+    for (t, before, added, _), at in zip(grads, grad_at, strict=True):
         place = -1
         if before is not None:
             place = place_of.get(id(before._node.value), -1)
             known.add(id(before._node.value))
-        stranger = id(t) in argument_of
+        argument = argument_of.get(id(t), -1)
+        had = before is not None if added else None
         replay.gradients.append(
-            Gradient(None if stranger else t, argument_of.get(id(t), -1), place, before is not None, at, None)
+            Gradient(t if argument < 0 else None, argument, place, had, at, None)
         )
     _classify_rest(replay, recording, stand_ins, taken.leaves, known)
     first = replay.cells.ctypes.data

@@ -125,7 +125,7 @@ def undo(recording: Recording) -> None:
     for tensor, node in recording.changed.values():
         node.superseded = None
         tensor._node = node
-    for tensor, grad in recording.grads.values():
+    for tensor, grad, _ in recording.grads.values():
         tensor._grad = grad
 
 
@@ -200,7 +200,7 @@ def _stays_differentiable(outputs: Sequence[Tensor]) -> bool:
 def _leaves_behind(recording: Recording, outputs: Sequence[Tensor]) -> bool:
     """Whether tensors that the recording made live on outside of what a replay can renew."""
     expected = {id(t) for t in outputs} | set(recording.changed)
-    for t, _ in recording.grads.values():
+    for t, _, _ in recording.grads.values():
         if t._grad is not None:
             expected.add(id(t._grad))
 

@@ -297,7 +297,7 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             tensor_backward.check_grad(self, value)
-        note_grad(self, self._grad)
+        note_grad(self, self._grad, added=False)
         self._grad = value
 
     @property

@@ -175,7 +175,7 @@ def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]
 
 def _accumulate(tensor: Tensor, g: Node, wrap: Wrap, given: set[Node]) -> None:
     before = tensor._grad
-    note_grad(tensor, before)
+    note_grad(tensor, before, added=True)
     if before is not None:
         if MODE.grad:
             tensor._grad = wrap(before._node + g)

@@ -129,7 +129,7 @@ class Assembler:
     def _product(self, product: Product, threads: int) -> Kernel:
         chosen = plan_product(product.problem, threads, native.target())
         (gemm,) = native.load(
-            chosen.variant.key, lambda: gemm_module(chosen.variant), ("gemm",)
+            chosen.variant.key, lambda: gemm_module(chosen.variant), ("gemm",), passes=False
         )
         epilogue = None
         block = 0
@@ -190,4 +190,4 @@ def _nest_code(call: NestCall) -> tuple[int, ...]:
 
 
 def _packer(packer: Packer) -> int:
-    return native.load(packer.key, packer.build, (packer.symbol,))[0]
+    return native.load(packer.key, packer.build, (packer.symbol,), passes=False)[0]

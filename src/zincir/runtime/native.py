@@ -51,7 +51,9 @@ def target() -> Target:
     return _target(settings.current().target)
 
 
-def load(key: str, build: Callable[[], str], symbols: Sequence[str]) -> tuple[int, ...]:
+def load(
+    key: str, build: Callable[[], str], symbols: Sequence[str], *, passes: bool = True
+) -> tuple[int, ...]:
     """Addresses of functions of a module of native code; they stay valid for ever.
 
     Args:
@@ -59,6 +61,8 @@ def load(key: str, build: Callable[[], str], symbols: Sequence[str]) -> tuple[in
             the target need not be part of it.
         build: gives the LLVM IR; called only when neither memory nor disk know the key.
         symbols: names of the functions wanted.
+        passes: whether LLVM should look for improvements before it generates code; kernels laid
+            out by hand have nothing to gain, and compile in half the time.
 
     Raises:
         CompileError: when LLVM refuses the module or a symbol it needs does not exist.
@@ -70,7 +74,7 @@ def load(key: str, build: Callable[[], str], symbols: Sequence[str]) -> tuple[in
         with _lock:
             found = _linked.get(entry)
             if found is None:
-                found = _linked[entry] = _find(machine, key, build, entry[2])
+                found = _linked[entry] = _find(machine, key, build, entry[2], passes)
     return found
 
 
@@ -139,7 +143,7 @@ def assembly(text: str) -> str:
 
 
 def _find(
-    machine: Target, key: str, build: Callable[[], str], symbols: tuple[str, ...]
+    machine: Target, key: str, build: Callable[[], str], symbols: tuple[str, ...], passes: bool
 ) -> tuple[int, ...]:
     """Link the module of `key`, from disk or freshly compiled."""
     digest = _digest(machine, key)
@@ -149,21 +153,21 @@ def _find(
         with contextlib.suppress(CompileError):
             return _link(machine, key, code, symbols)
         cache.remove(digest)
-    code = _compiled(machine, key, build())
+    code = _compiled(machine, key, build(), passes)
     addresses = _link(machine, key, code, symbols)
     cache.write(digest, code)
     return addresses
 
 
-def _compiled(machine: Target, key: str, text: str) -> bytes:
-    module = _optimised(machine, key, text)
+def _compiled(machine: Target, key: str, text: str, passes: bool) -> bytes:
+    module = _optimised(machine, key, text, passes)
     try:
         return bytes(_machine(machine).emit_object(module))
     except RuntimeError as error:
         raise _refused("LLVM cannot generate code", key, error) from None
 
 
-def _optimised(machine: Target, key: str, text: str) -> Any:
+def _optimised(machine: Target, key: str, text: str, passes: bool = True) -> Any:
     """Parse, verify and run the cheapest pipeline that hoists loop invariants.
 
     Kernels come with their vectors and loops as they should be, so that the passes which look
@@ -176,6 +180,8 @@ def _optimised(machine: Target, key: str, text: str) -> Any:
         module.verify()
     except RuntimeError as error:
         raise _refused("LLVM refuses the module", key, error) from None
+    if not passes:
+        return module
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = options.slp_vectorization = False
     options.loop_unrolling = options.loop_interleaving = False
