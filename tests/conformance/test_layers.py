@@ -1,0 +1,180 @@
+"""Every layer: shapes, gradients, state, modes, looks and copies. A row in the table is enough."""
+
+import copy
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zincir
+from zincir import nn
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a layer is made, what goes in, and the shape that comes out."""
+
+    name: str
+    arguments: tuple[Any, ...] = ()
+    input: tuple[int, ...] = (3, 4)
+    output: tuple[int, ...] = (3, 4)
+    options: dict[str, Any] = field(default_factory=dict)
+    classes: int = 0
+    """If not 0, the input is made of integers below this number."""
+
+    def layer(self) -> nn.Module:
+        return getattr(nn, self.name)(*self.arguments, **self.options).double()
+
+    def data(self, seed: int = 0) -> zincir.Tensor:
+        random = np.random.default_rng(seed)
+        if self.classes:
+            return zincir.from_numpy(random.integers(0, self.classes, self.input))
+        return zincir.from_numpy(random.standard_normal(self.input)).requires_grad_()
+
+    def __str__(self) -> str:
+        made = [*map(repr, self.arguments), *(f"{k}={v!r}" for k, v in self.options.items())]
+        return f"{self.name}({', '.join(made)})"
+
+
+# One row for each way a layer can be made that matters.
+LAYER_CASES = (
+    Case("Linear", (4, 5), (3, 4), (3, 5)),
+    Case("Linear", (4, 5), (2, 3, 4), (2, 3, 5)),
+    Case("Linear", (4, 5, False), (4,), (5,)),
+    Case("Identity"),
+    Case("Flatten", (), (2, 3, 4), (2, 12)),
+    Case("Flatten", (0, 1), (2, 3, 4), (6, 4)),
+    Case("LayerNorm", (4,)),
+    Case("LayerNorm", ((3, 4),), (2, 3, 4), (2, 3, 4)),
+    Case("LayerNorm", (4,), options={"bias": False}),
+    Case("LayerNorm", (4,), options={"elementwise_affine": False}),
+    Case("Embedding", (6, 2), (3, 4), (3, 4, 2), classes=6),
+    Case("Embedding", (6, 2, 1), (5,), (5, 2), classes=6),
+    Case("Dropout", (0.25,)),
+    Case("ReLU"),
+    Case("ReLU6"),
+    Case("LeakyReLU", (0.2,)),
+    Case("PReLU"),
+    Case("PReLU", (4,), (3, 4, 2), (3, 4, 2)),
+    Case("ELU", (0.5,)),
+    Case("SELU"),
+    Case("GELU"),
+    Case("GELU", ("tanh",)),
+    Case("SiLU"),
+    Case("Mish"),
+    Case("Sigmoid"),
+    Case("Tanh"),
+    Case("LogSigmoid"),
+    Case("Softplus", (2.0,)),
+    Case("Softsign"),
+    Case("Hardswish"),
+    Case("Hardsigmoid"),
+    Case("Hardtanh", (-2.0, 0.5)),
+    Case("Softmax", (1,)),
+    Case("LogSoftmax", (0,)),
+    Case("GLU", (), (3, 4), (3, 2)),
+)
+
+# What is exported and is not a layer with one input.
+ELSEWHERE = {
+    "Module", "Sequential", "ModuleList", "ModuleDict",
+    "CrossEntropyLoss", "NLLLoss", "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss",
+    "BCELoss", "BCEWithLogitsLoss", "KLDivLoss",
+}  # fmt: skip
+
+cases = pytest.mark.parametrize("case", LAYER_CASES, ids=str)
+
+
+def test_every_layer_has_a_case() -> None:
+    exported = {
+        name
+        for name, value in vars(nn).items()
+        if inspect.isclass(value) and issubclass(value, nn.Module)
+    }
+    assert exported - ELSEWHERE == {case.name for case in LAYER_CASES}
+
+
+@cases
+def test_shape(case: Case) -> None:
+    y = case.layer()(case.data())
+    assert y.shape == case.output
+    assert y.dtype is zincir.float64
+
+
+@cases
+def test_gradients(case: Case) -> None:
+    """Along a random direction in all parameters (and the input): as by finite differences."""
+    layer, x = case.layer().eval(), case.data()
+    random = np.random.default_rng(1)
+    moved = [*layer.parameters(), *([] if case.classes else [x])]
+    weights = zincir.from_numpy(random.standard_normal(case.output))
+
+    def value() -> float:
+        return (layer(x) * weights).sum().item()
+
+    if not moved:
+        return
+    (layer(x) * weights).sum().backward()
+    assert all(t.grad is not None and t.grad.shape == t.shape for t in moved)
+    directions = [random.standard_normal(t.shape) for t in moved]
+    slope = sum(float((t.grad.numpy() * d).sum()) for t, d in zip(moved, directions, strict=True))
+    step, ends = 1e-6, []
+    for sign in (1.0, -2.0):
+        with zincir.no_grad():
+            for t, d in zip(moved, directions, strict=True):
+                t += zincir.from_numpy(np.asarray(sign * step * d))
+        ends.append(value())
+    if case.options.get("padding_idx", case.arguments[2:3] == (1,)) and case.name == "Embedding":
+        return  # The padding row has a slope and by intention no gradient
+    assert slope == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-6, abs=1e-7)
+
+
+@cases
+def test_state_round_trip(case: Case) -> None:
+    one, two, x = case.layer().eval(), case.layer().eval(), case.data()
+    state = {name: value.numpy().copy() for name, value in one.state_dict().items()}
+    keys = two.load_state_dict(state)
+    assert keys == ([], [])
+    np.testing.assert_array_equal(one(x).detach().numpy(), two(x).detach().numpy())
+    assert list(two.state_dict()) == [n for n, _ in (*one.named_parameters(), *one.named_buffers())]
+
+
+@cases
+def test_evaluation_is_the_same_every_time(case: Case) -> None:
+    layer, x = case.layer(), case.data()
+    assert layer.training
+    layer.eval()
+    np.testing.assert_array_equal(layer(x).detach().numpy(), layer(x).detach().numpy())
+    assert layer.train().training
+
+
+@cases
+def test_looks(case: Case) -> None:
+    text = repr(case.layer())
+    assert text.startswith(f"{case.name}(")
+    assert "\n" not in text
+
+
+@cases
+def test_copies_are_independent(case: Case) -> None:
+    layer, x = case.layer().eval(), case.data()
+    other = copy.deepcopy(layer)
+    before = layer(x).detach().numpy().copy()
+    np.testing.assert_array_equal(other(x).detach().numpy(), before)
+    with zincir.no_grad():
+        for p in other.parameters():
+            p.zero_()
+    np.testing.assert_array_equal(layer(x).detach().numpy(), before)
+    assert repr(other) == repr(layer)
+
+
+@cases
+def test_single_precision(case: Case) -> None:
+    layer, x = case.layer().eval(), case.data().detach()
+    expected = layer(x).detach().numpy()
+    layer.float()
+    y = layer(x if case.classes else x.float())
+    assert y.dtype is zincir.float32
+    np.testing.assert_allclose(y.detach().numpy(), expected, 1e-5, 1e-6)
