@@ -7,12 +7,15 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 
+from zincir.compile import compile_graph
+from zincir.compile.snapshot import snapshot
+from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
 from zincir.ops import arithmetic as ar, elementwise as el, movement as mv, reduction as rd
 from zincir.ops.contraction import matmul
 from zincir.ops.indexing import scatter, take
 from zincir.ops.source import const, iota, leaf
-from zincir.runtime.buffer import Buffer
+from zincir.runtime.buffer import Buffer, allocate
 from zincir.types import DType, Shape, broadcast, float32, from_numpy_dtype, int64
 
 SIZES = st.sampled_from([1, 2, 3, 5, 8, 17, 33])
@@ -30,7 +33,7 @@ def shapes(draw: st.DrawFn, low: int = 0, high: int = 3) -> Shape:
     return tuple(draw(st.lists(SIZES, min_size=low, max_size=high)))
 
 
-def numbers(draw: st.DrawFn, shape: Shape, dtype: DType) -> Node:
+def random_leaf(draw: st.DrawFn, shape: Shape, dtype: DType) -> Node:
     """A leaf of random numbers, sometimes one that is not contiguous."""
     rng = np.random.default_rng(draw(st.integers(0, 2**20)))
     array = rng.uniform(-2, 2, shape).astype(dtype.numpy)
@@ -128,16 +131,16 @@ def _product(draw: st.DrawFn, x: Node) -> Node:
     k = x.shape[-1]
     n = draw(SIZES)
     if draw(st.booleans()):
-        y = mv.swap_last(numbers(draw, (*x.shape[:-2], n, k), x.dtype))
+        y = mv.swap_last(random_leaf(draw, (*x.shape[:-2], n, k), x.dtype))
     else:
-        y = numbers(draw, (*x.shape[:-2], k, n), x.dtype)
+        y = random_leaf(draw, (*x.shape[:-2], k, n), x.dtype)
     return matmul(x, y) * (1.0 / k)
 
 
 @st.composite
 def graphs(draw: st.DrawFn, dtype: DType = float32, most: int = 10) -> list[Node]:
     """Some outputs of a random graph."""
-    pool = [numbers(draw, draw(shapes()), dtype) for _ in range(draw(st.integers(1, 3)))]
+    pool = [random_leaf(draw, draw(shapes()), dtype) for _ in range(draw(st.integers(1, 3)))]
     for _ in range(draw(st.integers(1, most))):
         x = draw(st.sampled_from(pool))
         kind = draw(st.sampled_from("unary binary binary reduce move assemble indirect product iota".split()))
@@ -161,3 +164,14 @@ def graphs(draw: st.DrawFn, dtype: DType = float32, most: int = 10) -> list[Node
         pool.append(x)
     wanted = draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3))
     return [*wanted, pool[-1]]
+
+
+def compiled(outputs: list[Node], threads: int) -> list[np.ndarray]:
+    """Values by the compiler, on so many threads however small the work."""
+    taken = snapshot(outputs)
+    compilation = compile_graph(taken.graph(), threads)
+    assert compilation.program is not None
+    compilation.program.threads = threads
+    buffers = [allocate(node.shape, node.dtype) for node in outputs]
+    run(compilation, taken.leaves, numbers(taken.numbers), buffers)
+    return [np.array(buffer.array) for buffer in buffers]

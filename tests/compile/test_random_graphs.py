@@ -4,27 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from random_graphs import graphs
-from zincir.compile import compile_graph
-from zincir.compile.snapshot import snapshot
-from zincir.evaluate import numbers, run
+from random_graphs import compiled, graphs
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.runtime.buffer import allocate
 from zincir.types import DType, float32, float64
 
 TOLERANCE = {float32: 3e-5, float64: 1e-12}
-
-
-def compiled(outputs: list[Node], threads: int) -> list[np.ndarray]:
-    """Values by the compiler, on so many threads however small the work."""
-    taken = snapshot(outputs)
-    compilation = compile_graph(taken.graph(), threads)
-    assert compilation.program is not None
-    compilation.program.threads = threads
-    buffers = [allocate(node.shape, node.dtype) for node in outputs]
-    run(compilation, taken.leaves, numbers(taken.numbers), buffers)
-    return [np.array(buffer.array) for buffer in buffers]
 
 
 def check(outputs: list[Node], dtype: DType) -> None:

@@ -157,7 +157,7 @@ class Assembler:
         return Kernel(gemm, start, False, min(threads, max(1, chosen.threads)))
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
-        (task,) = native.load(work.kernel.key, work.kernel.build, ("task",))
+        (task,) = native.load(work.kernel.key, work.kernel.build, ("task",), passes=False)
         start = self._word(0)
         self.code.status.append(start)
         self._word(len(self.takes))
@@ -186,7 +186,7 @@ class Assembler:
 
 def _nest_code(call: NestCall) -> tuple[int, ...]:
     nest = call.nest
-    return native.load(nest.key, lambda: emit(nest), ("task", "block"))
+    return native.load(nest.key, lambda: emit(nest), ("task", "block"), passes=False)
 
 
 def _packer(packer: Packer) -> int:

@@ -1,0 +1,58 @@
+"""The same generator serves processors with narrower vectors."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings as hypothesis_settings
+
+from random_graphs import compiled, data, graphs
+from zincir import settings
+from zincir.graph.node import Node
+from zincir.interpret import interpret
+from zincir.ops import elementwise as el
+from zincir.ops.contraction import matmul
+from zincir.runtime import native
+from zincir.types import float32
+
+RELAXED = hypothesis_settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.mark.parametrize("target", ["avx2", "generic"])
+def test_random_graphs_on_narrower_vectors(target: str):
+    @RELAXED
+    @given(graphs(float32))
+    def check(outputs: list[Node]) -> None:
+        with settings.using(target=target):
+            got = compiled(outputs, 2)
+        for node, a, b in zip(outputs, got, interpret(outputs, double=True), strict=True):
+            scale = max(1.0, float(np.abs(b).max(initial=0.0)))
+            np.testing.assert_allclose(a, b, rtol=3e-5, atol=3e-5 * scale, err_msg=repr(node))
+
+    check()
+
+
+@pytest.mark.parametrize(("target", "bytes"), [("avx2", 32), ("generic", 16)])
+def test_targets_have_their_widths(target: str, bytes: int):
+    with settings.using(target=target):
+        assert native.target().vector_bytes == bytes
+
+
+def test_products_have_the_same_bits_on_every_width():
+    rng = np.random.default_rng(0)
+    x, y = (data(rng.normal(size=s).astype(np.float32)) for s in ((37, 65), (65, 43)))
+    wide = compiled([matmul(x, y)], 1)[0]
+    with settings.using(target="avx2"):
+        narrow = compiled([matmul(x, y)], 1)[0]
+    assert wide.tobytes() == narrow.tobytes()
+
+
+def test_elementwise_functions_have_the_same_bits_on_every_width():
+    x = data(np.linspace(-5, 5, 101).astype(np.float32))
+    outputs = [el.exp(x), el.tanh(x), el.sin(x), el.erf(x), el.sigmoid(x)]
+    wide = compiled(outputs, 1)
+    with settings.using(target="avx2"):
+        narrow = compiled(outputs, 1)
+    assert [a.tobytes() for a in wide] == [a.tobytes() for a in narrow]
