@@ -134,7 +134,7 @@ def fill(t):
 def functions(t):
     x = leaf(t, 4)
     y = x * 0.3
-    y.exp_().sqrt_().clamp_(0.2, 1.4).neg_()
+    y.sin_().clamp_(0.2, 1.4).neg_()
     y -= 1
     y /= 2
     y **= 2

@@ -106,6 +106,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         return from_array(np.array(ndarray, ndarray.dtype.newbyteorder("=")))
     t = from_array(ndarray)
     t._exported = lambda: ndarray
+    t._memory = ndarray
     return t
 
 

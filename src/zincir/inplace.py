@@ -81,7 +81,7 @@ def rebind(tensor: Tensor, value: Node) -> None:
     """Bind `tensor`, and whatever shares its memory, to a new value of the same shape."""
     origin = MODE.origin or here()
     quiet = not MODE.grad
-    if tensor._parent is None and tensor._children is None and tensor._exported is None:
+    if tensor._parent is None and tensor._children is None and tensor._memory is None:
         _bind(tensor, value, quiet, origin)
         return
     path = [tensor]
@@ -94,14 +94,14 @@ def rebind(tensor: Tensor, value: Node) -> None:
         plan.append((value, quiet))
         path.append(parent)
     root = path[-1]
-    before = root._node
+    before = [] if root._memory is None else [member._node for member in _members(root)]
     for member, (new, silent) in zip(path, plan, strict=True):
         _bind(member, new, silent, origin)
     done = {id(member) for member in path}
     for member in reversed(path):
         _refresh_children(member, done, origin)
-    if root._exported is not None and CURRENT.recording is None:
-        _write_exported(root, before)
+    if before and CURRENT.recording is None:
+        _write_memory(root, before)
 
 
 def _bind(tensor: Tensor, value: Node, quiet: bool, origin: Origin) -> None:
@@ -186,6 +186,8 @@ def as_view(child: Tensor, parent: Tensor, step: Step) -> Tensor:
         if len(children) > 64:
             children[:] = [r for r in children if r() is not None]
         children.append(weakref.ref(child))
+    if parent._memory is not None:
+        share(child, step.look(parent._memory))
     return child
 
 
@@ -209,38 +211,68 @@ def export(tensor: Tensor) -> np.ndarray[Any, Any]:
     parent = tensor.parent()
     if parent is not None and tensor._step is not None:
         return tensor._step.look(export(parent))
-    buffer = tensor._node.value
+    node = tensor._node
     known = tensor._exported() if tensor._exported is not None else None
     if known is not None:
-        if _address(known) != _address(buffer.array):  # a replayed program moved the value
-            np.copyto(known, buffer.array)
-            tensor._node.value = Buffer(known)
+        if _address(known) != _address(node.value.array):  # a replayed program moved the value
+            np.copyto(known, node.value.array)
+            share(tensor, tensor._memory)
         return known
-    if sys.getrefcount(buffer) > 3:  # the node, the name here, the argument: others hold it too
-        buffer = tensor._node.value = Buffer(buffer.array.copy())
-    array = np.asarray(memoryview(buffer.array))
-    # All of NumPy's views of `array` keep `array` itself alive, since its own base is not an array.
+    if sys.getrefcount(node.value) > 2:  # the node and the argument; others hold it too
+        node.value = Buffer(node.value.array.copy())
+    share(tensor, node.value.array)
+    array = np.asarray(memoryview(node.value.array))
+    # All of NumPy's views of `array` keep `array` itself alive, since its own base is no array.
     tensor._exported = weakref.ref(array)
     return array
+
+
+def share(tensor: Tensor, memory: Any) -> None:
+    """Let `tensor` and all its views read `memory`, whoever writes to it."""
+    tensor._memory = memory
+    tensor._node.value = Buffer(memory)
+    for reference in tensor._children or ():
+        child = reference()
+        if child is not None and child._step is not None:
+            share(child, child._step.look(memory))
+
+
+def _unshare(tensor: Tensor) -> None:
+    tensor._memory = tensor._exported = None
+    for reference in tensor._children or ():
+        child = reference()
+        if child is not None:
+            _unshare(child)
 
 
 def _address(array: np.ndarray[Any, Any]) -> int:
     return array.__array_interface__["data"][0]
 
 
-def _write_exported(root: Tensor, before: Node) -> None:
-    exported = root._exported
-    array = exported() if exported is not None else None
-    if array is None or not array.flags.writeable:
-        root._exported = None
+def _members(tensor: Tensor) -> list[Tensor]:
+    """A tensor and all views of it."""
+    found = [tensor]
+    for reference in tensor._children or ():
+        child = reference()
+        if child is not None:
+            found += _members(child)
+    return found
+
+
+def _write_memory(root: Tensor, before: list[Node]) -> None:
+    """After a change in place: write the new value where NumPy sees it."""
+    array = root._exported() if root._exported is not None else None
+    memory = root._memory
+    if array is None or memory is None or not array.flags.writeable:
+        _unshare(root)
         return
     node = root._node
     evaluate([node])
-    old = before.value
-    if old is not None and _address(old.array) == _address(array):
-        # Graphs that are still to be computed read the old value: give it memory of its own.
-        old.array = array.copy()
-        old.pointer = _address(old.array)
-        old._memory = None
-    np.copyto(array, node.value.array)
-    node.value = Buffer(array)
+    new = node.value.array
+    for old in before:
+        # Graphs that are still to be computed read the old value: it gets memory of its own.
+        buffer = old.value
+        if buffer is not None and np.may_share_memory(buffer.array, memory):
+            old.value = Buffer(buffer.array.copy())
+    np.copyto(memory, new)
+    share(root, memory)

@@ -2,20 +2,87 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zincir.recording import CURRENT
+from zincir.types import bool_, float32, int64
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
+
+_PRECISION = 4
+_LINE = 80
+_MANY = 1000
+_EDGE = 3
 
 
 def show(tensor: Tensor) -> str:
     """`tensor([1., 2.], requires_grad=True)`; only the shape while a function is recorded."""
     if CURRENT.recording is not None:
         return f"tensor(<not computed yet>, shape={tensor.shape}, dtype={tensor.dtype!r})"
-    body = np.array2string(tensor._value("print"), separator=", ", prefix="tensor(", precision=4)
-    tail = ", requires_grad=True" if tensor.requires_grad else ""
-    return f"tensor({body}{tail})"
+    values = tensor._value("print")
+    text = _body(values)
+    if not values.size and values.ndim > 1:
+        text += f", size={tensor.shape}"
+    if tensor.dtype not in (float32, int64, bool_):
+        text += f", dtype={tensor.dtype!r}"
+    if tensor.grad_fn is not None:
+        text += f", grad_fn={tensor.grad_fn}"
+    elif tensor.requires_grad:
+        text += ", requires_grad=True"
+    return f"tensor({text})"
+
+
+def _body(values: np.ndarray[Any, Any]) -> str:
+    shown = _shown(values)
+    form = _floats(shown) if values.dtype.kind == "f" else str
+    width = max([len(form(v)) for v in shown.reshape(-1).tolist()], default=0)
+
+    def aligned(v: Any) -> str:
+        return form(v).rjust(width if values.ndim else 0)
+
+    return np.array2string(
+        values,
+        max_line_width=_LINE,
+        separator=", ",
+        prefix="tensor(",
+        threshold=_MANY,
+        edgeitems=_EDGE,
+        formatter={"all": aligned},
+    )
+
+
+def _shown(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The elements that are printed when most are left out."""
+    if values.size <= _MANY:
+        return values
+    for axis, n in enumerate(values.shape):
+        if n > 2 * _EDGE:
+            ends = [*range(_EDGE), *range(n - _EDGE, n)]
+            values = np.take(values, ends, axis)
+    return values
+
+
+def _floats(values: np.ndarray[Any, Any]) -> Callable[[float], str]:
+    """Whole numbers as `2.`; others with four decimals, or powers of ten if sizes differ much."""
+    size = np.abs(values[np.isfinite(values) & (values != 0)]).astype(np.float64)
+    largest, smallest = (size.max(), size.min()) if size.size else (0.0, 0.0)
+    wide = bool(size.size) and (largest / smallest > 1000.0 or largest > 1e8)
+    if bool((size == np.round(size)).all()):
+        return _scientific if largest > 1e8 else _whole
+    return _scientific if wide or smallest < 1e-4 else _fixed
+
+
+def _scientific(v: float) -> str:
+    return f"{v:.{_PRECISION}e}"
+
+
+def _fixed(v: float) -> str:
+    return f"{v:.{_PRECISION}f}"
+
+
+def _whole(v: float) -> str:
+    return f"{v:.0f}." if np.isfinite(v) else f"{v}"

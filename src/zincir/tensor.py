@@ -226,6 +226,7 @@ class Tensor:
     _hooks: list[Any] | None = None
     _after: list[Any] | None = None
     _exported: Callable[[], Any] | None = None
+    _memory: Any = None
     _version: Int = 0
     __array_priority__ = 1000
     __array_ufunc__ = None
@@ -310,7 +311,7 @@ class Tensor:
         node = inplace.leaf_like(value._node, self._node.needs_grad and self.is_leaf)
         note_change(self, self._node)
         self._node = node
-        self._parent = self._step = self._exported = None
+        self._parent = self._step = self._exported = self._memory = None
         if node.needs_grad:
             node.owner = _ref(self)
         self._await()
@@ -357,17 +358,17 @@ class Tensor:
     def stride(self, dim: Int | None = None) -> Any:
         """Steps in memory along each dimension, in elements."""
         parent = self.parent()
-        if parent is not None and self._step is not None:
+        if self._memory is not None:
+            strides = tuple(s // self._memory.itemsize for s in self._memory.strides)
+        elif parent is not None and self._step is not None:
             strides = self._step.strides(parent.shape, parent.stride())
-        elif self._exported is not None and (array := self._exported()) is not None:
-            strides = tuple(s // array.itemsize for s in array.strides)
         else:
             strides = contiguous_strides(self.shape)
         return strides if dim is None else strides[one_axis(dim, self.ndim)]
 
     def is_contiguous(self) -> Bool:
         """Whether the elements lie row by row in memory."""
-        if self._parent is None and self._exported is None:
+        if self._parent is None and self._memory is None:
             return True
         mine = zip(self.shape, self.stride(), contiguous_strides(self.shape), strict=True)
         return self.numel() == 0 or all(a == b for n, a, b in mine if n != 1)
@@ -418,11 +419,10 @@ class Tensor:
                     try_="tensor.detach().numpy()",
                 )
             )
-        self._value("numpy()")
-        root: Tensor | None = self
-        while root is not None:
-            root._value("numpy()")
-            root = root.parent()
+        root = self
+        while (parent := root.parent()) is not None:
+            root = parent
+        root._value("numpy()")
         return inplace.export(self)
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
@@ -949,7 +949,7 @@ class Tensor:
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements under another shape: a view if memory allows, else a copy."""
         new = full_shape(self, shape)
-        if self._parent is None and self._exported is None:
+        if self._parent is None and self._memory is None:
             return self._view(Reshape(new))
         if reshaped_strides(self.shape, self.stride(), new) is None:
             return wrap(mv.reshape(self._node, new))
@@ -1536,8 +1536,9 @@ def _refuse_nan_decision(node: Node) -> None:
     """Raise if a Python `if` is about to be decided by a comparison with NaN."""
     if node.op not in _ORDER or not node.inputs or CURRENT.recording is not None:
         return
-    evaluate_with((node, *node.inputs))
-    for x in node.inputs or ():
+    inputs = node.inputs
+    evaluate_with((node, *inputs))
+    for x in inputs:
         array = x.value.array
         if array.dtype.kind == "f" and math.isnan(array.reshape(-1)[0]):
             raise AnomalyError(
@@ -1576,6 +1577,8 @@ def as_dtype(kind: Any) -> DType:
         )
     try:
         return from_numpy_dtype(kind)
+    except DTypeError:
+        raise
     except TypeError:
         raise DTypeError(explain(f"{kind!r} is not a data type", where=place())) from None
 

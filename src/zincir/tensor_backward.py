@@ -136,7 +136,9 @@ def _found(
     wanted = None if inputs is None else {id(x) for x in inputs}
     by_node = {x._node: x for x in branches}
     for node, g in found.items():
-        owner = by_node.get(node) or (node.owner() if node.owner is not None else None)
+        owner = by_node.get(node)
+        if owner is None and node.owner is not None:
+            owner = node.owner()
         if owner is not None and (wanted is None or id(owner) in wanted):
             out.append((owner, g))
     return out
