@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, overload
+from typing import Any, Self, cast, overload
 
 from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, explain
 from zincir.graph.node import describe, here
@@ -118,7 +118,8 @@ class Sequential(_Listed):
     def __init__(self, *modules: Any) -> None:
         super().__init__()
         if len(modules) == 1 and isinstance(modules[0], Mapping):
-            for name, module in modules[0].items():
+            named = cast(Mapping[str, Module], modules[0])
+            for name, module in named.items():
                 self.add_module(name, module)
         else:
             self._fill(list(modules))

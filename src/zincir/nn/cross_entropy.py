@@ -162,7 +162,7 @@ def _wrong_target(y: Node, x: Node, what: str) -> str:
 
 def _hit(labels: Labels, x: Node) -> Node:
     """(..., C): whether this column is the row's label."""
-    label = reshape(labels.index, (*x.shape[:-1], 1))
+    label = reshape(labels.number, (*x.shape[:-1], 1))
     return compare("eq", iota(x.shape, x.ndim - 1, int32), label)
 
 

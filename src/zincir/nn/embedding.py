@@ -57,7 +57,8 @@ class Embedding(Module):
         cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
     ) -> Embedding:
         """An embedding with these rows, which are trained only if not `freeze`."""
-        layer = cls(*embeddings.shape, padding_idx, dtype=embeddings.dtype)
+        rows, width = embeddings.shape
+        layer = cls(rows, width, padding_idx, dtype=embeddings.dtype)
         with no_grad():
             layer.weight.copy_(embeddings)
         layer.weight.requires_grad_(not freeze)

@@ -245,7 +245,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         )
     if num_classes == -1:
         num_classes = int(tensor.amax().item()) + 1 if tensor.numel() else 0
-    label = _reshape(_checked_labels(labels, num_classes, None).index, (*labels.shape, 1))
+    label = _reshape(_checked_labels(labels, num_classes, None).number, (*labels.shape, 1))
     places = _iota((*labels.shape, num_classes), labels.ndim, int32)
     return _wrap(_cast(_compare("eq", places, label), int64))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, describe, here
@@ -41,6 +41,10 @@ def _hang(hooks: dict[object, Any], hook: Any, prepend: bool) -> Handle:
     hooks[handle._key] = hook
     hooks.update(others)
     return handle
+
+
+def _as_tuple(x: Any) -> tuple[Any, ...]:
+    return tuple(cast(list[Any], x)) if isinstance(x, tuple | list) else (x,)
 
 
 class Hooked:
@@ -99,7 +103,7 @@ class Hooked:
             if changed is not None and with_kwargs:
                 args, kwargs = changed
             elif changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
+                args = _as_tuple(changed)
         crossing = _Crossing(self) if self._backward_hooks else None
         if crossing is not None:
             args = crossing.enter(args)
@@ -133,15 +137,16 @@ class _Crossing:
 
     def leave(self, output: Any) -> Any:
         """The output, watched."""
-        many = isinstance(output, tuple | list)
-        outputs: list[Any] = list(output) if many else [output]
+        outputs = list(_as_tuple(output))
         self.grad_output = [None] * len(outputs)
         for k, y in enumerate(outputs):
             if isinstance(y, Tensor) and y.requires_grad:
                 self.outputs.add(k)
                 outputs[k] = wrap(copy(y._node))
                 outputs[k].register_hook(functools.partial(self._left, k))
-        return type(output)(outputs) if many else outputs[0]
+        if isinstance(output, tuple):
+            return tuple(outputs)
+        return outputs if isinstance(output, list) else outputs[0]
 
     def _left(self, place: int, g: Tensor) -> None:
         self.grad_output[place] = g
@@ -160,7 +165,7 @@ class _Crossing:
             if changed is not None:
                 if len(self.inputs) != 1:
                     self._refuse_change()
-                self.grad_input = list(changed) if isinstance(changed, tuple | list) else [changed]
+                self.grad_input = list(_as_tuple(changed))
         found = [self.grad_input[k] for k in self.inputs]
         self.grad_input = [None] * len(self.grad_input)
         self.grad_output = [None] * len(self.grad_output)

@@ -112,7 +112,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         raise ShapeError(explain("eye_: needs a matrix", where=_here(), got=str(tensor.shape)))
-    return _copied(tensor, np.eye(*tensor.shape))
+    return _copied(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def trunc_normal_(

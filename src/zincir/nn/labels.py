@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 class Labels(NamedTuple):
     """Labels that have passed the check."""
 
-    index: Node
+    number: Node
     """int32; 0 where a row is left out."""
     used: Node | None
     """bool, false where a row is left out; None when none is."""

@@ -46,6 +46,8 @@ class Module(Tree, Hooked):
     """
 
     training: bool
+    _temporary: set[str]
+    """The buffers that are not part of the state."""
 
     def __init__(self) -> None:
         fields = self.__dict__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from zincir.errors import ArgumentError, DTypeError, GradientError, explain
 from zincir.graph.node import describe, here
@@ -89,7 +89,10 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
 
 
 def _parameter(owner: str, entry: Any) -> Tensor:
-    p = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+    p: Any = entry
+    if isinstance(entry, tuple):
+        pair = cast(tuple[Any, ...], entry)
+        p = pair[1] if len(pair) == 2 else pair
     if not isinstance(p, Tensor):
         raise DTypeError(
             explain(
