@@ -182,8 +182,9 @@ class ModuleDict(Module):
 
     def __setitem__(self, key: str, module: Module) -> None:
         if key in self._modules:
-            delattr(self, key)
-        self.add_module(key, module)
+            setattr(self, key, module)
+        else:
+            self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:
         delattr(self, key)
