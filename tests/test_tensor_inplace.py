@@ -111,7 +111,8 @@ def updated_leaf(t):
     with t.no_grad():
         x.sub_(1)
         x[0] = 7
-    assert x.is_leaf and x.requires_grad
+    assert x.is_leaf
+    assert x.requires_grad
     return [x], (x * x).sum(), [x]
 
 

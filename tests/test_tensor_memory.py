@@ -32,7 +32,9 @@ def test_from_numpy_of_any_strides(index):
     x = zincir.from_numpy(a[index])
     np.testing.assert_array_equal((x * 2).numpy(), a[index] * 2)
     x.mul_(3)
-    np.testing.assert_array_equal(a[index].ravel()[:2], np.arange(20.0).reshape(4, 5)[index].ravel()[:2] * 3)
+    np.testing.assert_array_equal(
+        a[index].ravel()[:2], np.arange(20.0).reshape(4, 5)[index].ravel()[:2] * 3
+    )
 
 
 def test_graphs_made_before_a_write_see_the_old_value():
@@ -185,7 +187,7 @@ def test_random_kinds():
     assert abs(big.std().item() - 1) < 0.03
     u = zincir.rand(20_000)
     assert abs(u.mean().item() - 0.5) < 0.02
-    assert 0 <= u.min().item()
+    assert u.min().item() >= 0
     assert u.max().item() < 1
     i = zincir.randint(-3, 4, (10_000,))
     assert i.unique().tolist() == list(range(-3, 4))
@@ -204,7 +206,7 @@ def test_random_kinds():
 def test_indices_out_of_range():
     x = zincir.ones(3, 4)
     for index in (3, (0, 4), (slice(None), -5), zincir.tensor([3]), ([0, 1], [4, 0])):
-        with pytest.raises(IndexOutOfRange, match="test_tensor_memory|out of range"):
+        with pytest.raises(IndexOutOfRange, match=r"test_tensor_memory"):
             x[index]
     lazy = zincir.tensor([1, 5]) + 0
     y = x[lazy]

@@ -110,9 +110,9 @@ from zincir.functional import (
     le as le,
     lerp as lerp,
     log as log,
-    log10 as log10,
     log1p as log1p,
     log2 as log2,
+    log10 as log10,
     log_softmax as log_softmax,
     logical_and as logical_and,
     logical_not as logical_not,
@@ -224,15 +224,17 @@ from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
 from zincir.types import (
     DType as DType,
-    DType as dtype,
-    bool_ as bool,
-    float32 as float,
+    bool_ as bool_,
     float32 as float32,
-    float64 as double,
     float64 as float64,
-    int32 as int,
     int32 as int32,
     int64 as int64,
-    int64 as long,
     uint8 as uint8,
 )
+
+dtype = DType
+bool = bool_
+int = int32
+long = int64
+float = float32
+double = float64

@@ -151,9 +151,7 @@ def full(
     return from_array(np.full(_shape(tuple(sizes)), value, kind.numpy), requires_grad)
 
 
-def zeros(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor filled with zeros."""
     kind = _FLOAT if dtype is None else as_dtype(dtype)
     return from_array(np.zeros(_shape(size), kind.numpy), requires_grad)
@@ -165,9 +163,7 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     return from_array(np.ones(_shape(size), kind.numpy), requires_grad)
 
 
-def empty(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor to be filled; its values are zeros, and nothing should rely on that."""
     return zeros(*size, dtype=dtype, requires_grad=requires_grad)
 
@@ -272,4 +268,3 @@ def eye(
     """A matrix with ones on its diagonal."""
     kind = _FLOAT if dtype is None else as_dtype(dtype)
     return from_array(np.eye(n, m, dtype=kind.numpy), requires_grad)
-

@@ -82,8 +82,11 @@ def _without_repeats(x: Node, letters: str) -> Term:
             b = letters.index(c, a + 1)
             if x.shape[a] != x.shape[b]:
                 raise ShapeError(
-                    explain("einsum: a repeated subscript has two sizes", where=place(),
-                            got=f"{c!r}: {x.shape[a]} and {x.shape[b]}")  # fmt: skip
+                    explain(
+                        "einsum: a repeated subscript has two sizes",
+                        where=place(),
+                        got=f"{c!r}: {x.shape[a]} and {x.shape[b]}",
+                    )
                 )
             x = diagonal(x, 0, a, b)
             letters = letters[:a] + letters[a + 1 : b] + letters[b + 1 :] + c

@@ -134,9 +134,9 @@ def _nodes(tensors: Sequence[Any], what: str) -> list[Node]:
             explain(
                 f"{what}: expects a list or tuple of tensors",
                 where=place(),
-                got=got if isinstance(tensors, Tensor) else ", ".join(
-                    sorted({type(x).__name__ for x in tensors})
-                ),
+                got=got
+                if isinstance(tensors, Tensor)
+                else ", ".join(sorted({type(x).__name__ for x in tensors})),
             )
         )
     return [x._node for x in tensors]

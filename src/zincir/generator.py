@@ -75,8 +75,12 @@ default_generator = Generator()
 def _floating(dtype: DType, what: str) -> None:
     if dtype.category != 2:
         raise DTypeError(
-            explain(f"{what}: needs a floating type", where=place(), got=dtype.name,
-                    try_="randint for whole numbers")  # fmt: skip
+            explain(
+                f"{what}: needs a floating type",
+                where=place(),
+                got=dtype.name,
+                try_="randint for whole numbers",
+            )
         )
 
 

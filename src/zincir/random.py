@@ -141,7 +141,7 @@ def multinomial(
 ) -> Tensor:
     """Indices drawn with the weights in the rows of `input`."""
     weights = input._node if input.ndim == 2 else input.unsqueeze(0)._node
-    rows, choices = weights.shape
+    choices = weights.shape[1]
     if not replacement and num_samples > choices:
         raise ArgumentError(
             explain(
@@ -166,4 +166,3 @@ def _without(weights: Tensor, count: int, generator: Generator | None) -> Tensor
     drawn = wrap(uniform(generator, weights.shape, float64))
     keys = (1.0 - drawn).log() / weights.detach().double()
     return keys.topk(count, 1).indices
-

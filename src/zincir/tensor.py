@@ -53,7 +53,7 @@ Operand: TypeAlias = Any
 """A tensor, a Python number or a NumPy array."""
 
 TOO_MANY = 50_000
-"""Operations without a look, after which values are computed so that graphs do not grow for ever."""
+"""Operations without a look after which values are computed: graphs must not grow for ever."""
 
 _pending: list[weakref.ref[Tensor]] = []
 
@@ -503,7 +503,11 @@ class Tensor:
                 )
             )
         new = _rebuilt(
-            type(self), self._value("deepcopy").copy(), self.requires_grad, self._grad, self.__dict__
+            type(self),
+            self._value("deepcopy").copy(),
+            self.requires_grad,
+            self._grad,
+            self.__dict__,
         )
         memo[id(self)] = new
         return new
@@ -785,7 +789,7 @@ class Tensor:
         return wrap(products.outer(self._node, vec2._node))
 
     def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: Float = 1, alpha: Float = 1) -> Tensor:
-        """beta * this + alpha * (mat1 @ mat2)."""
+        """Beta * this + alpha * (mat1 @ mat2)."""
         return wrap(products.addmm(self._node, mat1._node, mat2._node, beta, alpha))
 
     baddbmm = addmm
@@ -839,11 +843,11 @@ class Tensor:
         return wrap(co.amin(self._node, dim, keepdim))
 
     def max(self, dim: Any = None, keepdim: Bool = False) -> Any:
-        """The largest; with `dim`, a pair (values, indices); with a tensor, the larger of each."""
+        """The largest; with `dim`, a pair (values, indices); of two tensors, the larger ones."""
         return _extreme(self, dim, keepdim, smallest=False)
 
     def min(self, dim: Any = None, keepdim: Bool = False) -> Any:
-        """The smallest; with `dim`, a pair (values, indices); with a tensor, the smaller of each."""
+        """The smallest; with `dim`, a pair (values, indices); of two tensors, the smaller ones."""
         return _extreme(self, dim, keepdim, smallest=True)
 
     def argmax(self, dim: Int | None = None, keepdim: Bool = False) -> Tensor:
@@ -906,8 +910,12 @@ class Tensor:
         n = self.shape[one_axis(dim, self.ndim)] if self.ndim else 1
         if not 0 <= k <= n:
             raise IndexError(
-                explain("topk: selected index k out of range", where=place(),
-                        expected=f"0 <= k <= {n}", got=str(k))  # fmt: skip
+                explain(
+                    "topk: selected index k out of range",
+                    where=place(),
+                    expected=f"0 <= k <= {n}",
+                    got=str(k),
+                )
             )
         if not self.ndim:
             return self.sort()
@@ -922,7 +930,9 @@ class Tensor:
         dim: Int | None = None,
     ) -> Any:
         """The different values, in rising order (looks at them)."""
-        found = np.unique(self._value("unique()"), return_inverse=True, return_counts=True, axis=dim)
+        found = np.unique(
+            self._value("unique()"), return_inverse=True, return_counts=True, axis=dim
+        )
         values, inverse, counts = (from_array(np.ascontiguousarray(a)) for a in found)
         shape = self.shape if dim is None else (self.shape[dim],)
         extra = [inverse.reshape(shape)] * return_inverse + [counts] * return_counts
@@ -1018,8 +1028,12 @@ class Tensor:
         """The transpose of a matrix."""
         if self.ndim > 2:
             raise ShapeError(
-                explain("t: expects a tensor with at most 2 dimensions", where=place(),
-                        got=str(self.shape), try_="x.mT, or x.transpose(a, b)")  # fmt: skip
+                explain(
+                    "t: expects a tensor with at most 2 dimensions",
+                    where=place(),
+                    got=str(self.shape),
+                    try_="x.mT, or x.transpose(a, b)",
+                )
             )
         return self.transpose(0, 1) if self.ndim == 2 else self._view()
 
@@ -1369,9 +1383,7 @@ class Tensor:
     scatter_add_, scatter_reduce_ = map(_in_place, (scatter_add, scatter_reduce))
     tril_, triu_, floor_divide_ = map(_in_place, (tril, triu, floor_divide))
     logical_and_, logical_or_ = map(_in_place, (logical_and, logical_or))
-    bitwise_and_, bitwise_or_, bitwise_xor_ = map(
-        _in_place, (bitwise_and, bitwise_or, bitwise_xor)
-    )
+    bitwise_and_, bitwise_or_, bitwise_xor_ = map(_in_place, (bitwise_and, bitwise_or, bitwise_xor))
     clip_ = clamp_
 
     __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
@@ -1468,9 +1480,7 @@ def _lengths(n: int, parts: int | Sequence[int]) -> list[int]:
     return list(parts)
 
 
-def _spread(
-    dim: Any, unbiased: bool | None, correction: float | None
-) -> tuple[Dims, float]:
+def _spread(dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Dims, float]:
     if isinstance(dim, bool):  # var(unbiased)
         dim, unbiased = None, dim
     if correction is None:
@@ -1581,4 +1591,3 @@ def as_dtype(kind: Any) -> DType:
         raise
     except TypeError:
         raise DTypeError(explain(f"{kind!r} is not a data type", where=place())) from None
-

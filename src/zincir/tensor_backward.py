@@ -344,11 +344,11 @@ def register_after(tensor: Tensor, hook: Callable[[Tensor], None]) -> Removable:
     """Call `hook` once `.grad` has been added to."""
     if not tensor._node.needs_grad or not is_leaf(tensor):
         raise GradientError(
-            explain("post accumulate grad hooks cannot be registered on non-leaf tensors",
-                    where=place())  # fmt: skip
+            explain(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors", where=place()
+            )
         )
     if tensor._after is None:
         tensor._after = []
     tensor._after.append(hook)
     return Removable(tensor._after, hook)
-

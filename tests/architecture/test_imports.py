@@ -35,7 +35,7 @@ LEVELS = (
     Level("recording evaluate", sisters=True),
     Level(
         "tensor* autograd functional generator step gradcheck anomaly creation indexing dlpack"
-        " inplace views printing",
+        " inplace views printing einsum linalg random replay",
         sisters=True,
     ),
     Level("nn optim data"),

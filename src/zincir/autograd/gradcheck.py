@@ -107,8 +107,11 @@ class _Check:
         ]
         if not self._wanted:
             raise GradientError(
-                explain("gradcheck: no input requires grad", where=place(),
-                        try_="requires_grad=True on what is to be checked")  # fmt: skip
+                explain(
+                    "gradcheck: no input requires grad",
+                    where=place(),
+                    try_="requires_grad=True on what is to be checked",
+                )
             )
         if any(self._xs[k].dtype.itemsize < 8 for k in self._wanted):
             warnings.warn(
@@ -137,8 +140,13 @@ class _Check:
         ]
         if not pairs:
             return [np.zeros(x.shape) for x in wanted]
-        found = grad([y for y, _ in pairs], wanted, [w for _, w in pairs],
-                     retain_graph=True, allow_unused=True)  # fmt: skip
+        found = grad(
+            [y for y, _ in pairs],
+            wanted,
+            [w for _, w in pairs],
+            retain_graph=True,
+            allow_unused=True,
+        )
         return [
             np.zeros(x.shape) if g is None else np.array(g.detach()._value("gradcheck"))
             for x, g in zip(wanted, found, strict=True)

@@ -163,8 +163,11 @@ def _folded(
 ) -> Node:
     if reduce == "prod" and (x.needs_grad or src.needs_grad):
         raise GradientError(
-            explain("scatter_reduce: no gradient for reduce='prod'", where=place(),
-                    try_="a sum of logarithms")  # fmt: skip
+            explain(
+                "scatter_reduce: no gradient for reduce='prod'",
+                where=place(),
+                try_="a sum of logarithms",
+            )
         )
     start = detach(x)
     if not include_self:

@@ -72,27 +72,30 @@ def _item(item: Any, mask: Any) -> Any:
     if item is None or item is Ellipsis:
         return item
     if isinstance(item, slice):
-        return slice(*[None if v is None else operator.index(v) for v in
-                       (item.start, item.stop, item.step)])  # fmt: skip
-    if isinstance(item, bool | np.bool_):
-        return mask(np.asarray(item))
-    if isinstance(item, int | np.integer):
+        ends = (item.start, item.stop, item.step)
+        return slice(*[None if v is None else operator.index(v) for v in ends])
+    if isinstance(item, int | np.integer) and not isinstance(item, bool):
         return int(item)
     node = getattr(item, "_node", None)
-    if node is None:
-        array = np.asarray(item)
-        if array.size == 0 and array.dtype.kind == "f":
-            array = array.astype(np.int64)
-        if array.dtype.kind == "b":
-            return mask(array)
-        if array.dtype.kind not in "iu":
-            raise _bad_type(f"{type(item).__name__} of {array.dtype}")
-        return known(array)
+    return _array_item(np.asarray(item), mask) if node is None else _node_item(item, node, mask)
+
+
+def _node_item(item: Any, node: Node, mask: Any) -> Any:
     if node.dtype is bool_:
         return mask(item)
     if node.dtype.category != 1:
         raise _bad_type(f"a {node.dtype.name} tensor")
     return cast(node, int64)
+
+
+def _array_item(array: np.ndarray[Any, Any], mask: Any) -> Any:
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(np.int64)
+    if array.dtype.kind == "b":
+        return mask(array)
+    if array.dtype.kind not in "iu":
+        raise _bad_type(str(array.dtype))
+    return known(array)
 
 
 def _bad_type(got: str) -> DTypeError:
@@ -160,8 +163,9 @@ class Plan:
         start, stop, step = item.indices(n)
         if step <= 0:
             raise ArgumentError(
-                explain("slice step must be positive", where=place(), got=str(step),
-                        try_="x.flip(dim)")  # fmt: skip
+                explain(
+                    "slice step must be positive", where=place(), got=str(step), try_="x.flip(dim)"
+                )
             )
         length = max(0, -(-(stop - start) // step))
         self._along(start if length else 0, step, length, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import Node, apply
 from zincir.ops import (
@@ -18,13 +19,18 @@ from zincir.ops.dims import Dims, dropped, fold, many_axes, one_axis, place as p
 from zincir.ops.source import const, detach, iota
 from zincir.types import DType, bool_, int64, size, uint8
 
+
 def sum(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Node:
+    """The sum along `dim`; booleans and integers add up in int64."""
     if dtype is None:
         dtype = x.dtype if x.dtype.category == 2 else int64
     return fold(mv.sum_, cast(x, dtype), dim, keepdim)
 
 
-def prod(x: Node, dim: int | None = None, keepdim: bool = False, dtype: DType | None = None) -> Node:
+def prod(
+    x: Node, dim: int | None = None, keepdim: bool = False, dtype: DType | None = None
+) -> Node:
+    """The product along `dim`."""
     if dtype is None:
         dtype = x.dtype if x.dtype.category == 2 else int64
     return fold(reduction.prod, cast(x, dtype), dim, keepdim)
@@ -35,6 +41,7 @@ def _counted(x: Node, axes: tuple[int, ...]) -> int:
 
 
 def mean(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Node:
+    """The mean along `dim`."""
     if dtype is not None:
         x = cast(x, dtype)
     if x.dtype.category != 2:
@@ -52,8 +59,11 @@ def mean(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None =
 
 
 def var(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Node:
+    """The variance along `dim`: squares of distances from the mean, divided by n - correction."""
     if x.dtype.category != 2:
-        raise DTypeError(explain(f"var: needs a floating tensor, got {x.dtype.name}", where=place()))
+        raise DTypeError(
+            explain(f"var: needs a floating tensor, got {x.dtype.name}", where=place())
+        )
     axes = many_axes(dim, x.ndim)
     n = _counted(x, axes)
     centred = x - mv.sum_(x, axes) * (1.0 / n if n else math.nan)
@@ -64,6 +74,7 @@ def var(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False)
 
 
 def std(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Node:
+    """The square root of `var`."""
     return root(var(x, dim, correction, keepdim))
 
 
@@ -74,10 +85,12 @@ def root(x: Node) -> Node:
 
 
 def amax(x: Node, dim: Dims = (), keepdim: bool = False) -> Node:
+    """The largest along `dim`; equal ones share the gradient."""
     return fold(reduction.amax, x, dim, keepdim)
 
 
 def amin(x: Node, dim: Dims = (), keepdim: bool = False) -> Node:
+    """The smallest along `dim`; equal ones share the gradient."""
     return fold(reduction.amin, x, dim, keepdim)
 
 
@@ -94,10 +107,12 @@ def arg_extreme(x: Node, dim: int | None, keepdim: bool, smallest: bool) -> Node
 
 
 def all(x: Node, dim: Dims = None, keepdim: bool = False) -> Node:
+    """Whether no element along `dim` is 0."""
     return logical_not(any(logical_not(x), dim, keepdim))
 
 
 def any(x: Node, dim: Dims = None, keepdim: bool = False) -> Node:
+    """Whether an element along `dim` is not 0."""
     return fold(lambda v, axes: _true(mv.sum_(cast(_true(v), int64), axes)), x, dim, keepdim)
 
 
@@ -106,6 +121,7 @@ def _true(x: Node) -> Node:
 
 
 def logsumexp(x: Node, dim: Dims, keepdim: bool = False) -> Node:
+    """log(sum(exp(x))) along `dim`, without overflow."""
     x = ar.floating(x)
     axes = many_axes(dim, x.ndim)
     top = _finite(detach(reduction.amax(x, axes)))
@@ -122,6 +138,7 @@ def _line(x: Node, dim: int) -> tuple[int, ...]:
 
 
 def softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
+    """exp(x) / sum(exp(x)) along `dim`, without overflow."""
     x = ar.floating(x if dtype is None else cast(x, dtype))
     axes = _line(x, dim)
     e = el.exp(x - detach(reduction.amax(x, axes)))
@@ -129,6 +146,7 @@ def softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
 
 
 def log_softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
+    """The logarithm of softmax along `dim`, without overflow."""
     x = ar.floating(x if dtype is None else cast(x, dtype))
     axes = _line(x, dim)
     shifted = x - detach(reduction.amax(x, axes))
@@ -138,13 +156,15 @@ def log_softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
 def pick(x: Node, axis: int, index: Node) -> Node:
     """The element of each line along `axis` at `index` (kept, size 1), with its gradient."""
     here_ = compare("eq", iota(x.shape, axis, int64), index)
-    return mv.sum_(where(here_, x, 0), (axis,)) if x.dtype is not bool_ else cast(
-        mv.sum_(cast(where(here_, x, False), int64), (axis,)), bool_
+    return (
+        mv.sum_(where(here_, x, 0), (axis,))
+        if x.dtype is not bool_
+        else cast(mv.sum_(cast(where(here_, x, False), int64), (axis,)), bool_)
     )
 
 
 def extreme(x: Node, dim: int, keepdim: bool, smallest: bool) -> tuple[Node, Node]:
-    """Largest or smallest values along `dim`, and where they are; one of equals gets the gradient."""
+    """Largest or smallest along `dim`, and where; one of equals gets the gradient."""
     if not x.ndim:
         one_axis(dim, 0)
         return x, const(0, int64)
@@ -184,10 +204,12 @@ def _general_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
 
 
 def relu(x: Node) -> Node:
+    """X where it is positive, 0 elsewhere."""
     return where(compare("gt", x, 0), x, 0) if x.dtype.category == 2 else ar.maximum(x, 0)
 
 
 def clamp(x: Node, low: Node | float | None, high: Node | float | None) -> Node:
+    """x, but at least `low` and at most `high`."""
     if low is None and high is None:
         raise ArgumentError(explain("clamp: give at least one of min and max", where=place()))
     y = x
@@ -201,61 +223,75 @@ def clamp(x: Node, low: Node | float | None, high: Node | float | None) -> Node:
 
 
 def square(x: Node) -> Node:
+    """X * x."""
     return x * x
 
 
 def rsqrt(x: Node) -> Node:
+    """1 / sqrt(x)."""
     return 1.0 / el.sqrt(x)
 
 
 def reciprocal(x: Node) -> Node:
+    """1 / x."""
     return 1.0 / ar.floating(x)
 
 
 def log2(x: Node) -> Node:
+    """The logarithm to base 2."""
     return el.log(x) * (1.0 / math.log(2.0))
 
 
 def log10(x: Node) -> Node:
+    """The logarithm to base 10."""
     return el.log(x) * (1.0 / math.log(10.0))
 
 
 def exp2(x: Node) -> Node:
+    """2 to the power of x."""
     return el.exp(ar.floating(x) * math.log(2.0))
 
 
 def sinh(x: Node) -> Node:
+    """(exp(x) - exp(-x)) / 2."""
     return (el.expm1(x) - el.expm1(-x)) * 0.5
 
 
 def cosh(x: Node) -> Node:
+    """(exp(x) + exp(-x)) / 2."""
     return (el.exp(x) + el.exp(-x)) * 0.5
 
 
 def asin(x: Node) -> Node:
+    """The inverse sine."""
     x = ar.floating(x)
     return el.atan(x / el.sqrt((1.0 - x) * (1.0 + x)))
 
 
 def acos(x: Node) -> Node:
+    """The inverse cosine."""
     return math.pi / 2 - asin(x)
 
 
 def isnan(x: Node) -> Node:
+    """Where x is not a number."""
     return compare("ne", x, x)
 
 
 def isinf(x: Node) -> Node:
+    """Where x is infinite."""
     return compare("eq", ar.abs(x), math.inf) if x.dtype.category == 2 else compare("ne", x, x)
 
 
 def isfinite(x: Node) -> Node:
+    """Where x is neither NaN nor infinite."""
     if x.dtype.category < 2:
         return compare("eq", x, x)
     return compare("lt", ar.abs(x), math.inf)
 
 
 def isclose(x: Node, y: Node, rtol: float, atol: float, equal_nan: bool) -> Node:
+    """Where |x - y| <= atol + rtol * |y|."""
     x, y = detach(x), detach(y)
     same = compare("eq", x, y)
     if x.dtype.category == 2:
@@ -272,10 +308,12 @@ def logical(kind: str, x: Node, y: Node) -> Node:
 
 
 def logical_not(x: Node) -> Node:
+    """Where x is 0 or False."""
     return compare("eq", x, 0) if x.dtype is not bool_ else compare("eq", x, False)
 
 
 def bitwise_not(x: Node) -> Node:
+    """All bits of x turned round."""
     if x.dtype is bool_:
         return logical_not(x)
     if x.dtype.category == 2:
@@ -284,13 +322,15 @@ def bitwise_not(x: Node) -> Node:
 
 
 def lerp(x: Node, end: Node, weight: Node | float) -> Node:
+    """The way from x to `end`, `weight` of it."""
     return x + (end - x) * weight
 
 
 def rounded(x: Node, decimals: int) -> Node:
+    """X rounded to so many decimals."""
     if not decimals:
         return ar.round(x)
-    scale = 10.0**abs_(decimals)
+    scale = 10.0 ** abs_(decimals)
     return ar.round(x * scale) / scale if decimals > 0 else ar.round(x / scale) * scale
 
 
@@ -316,11 +356,13 @@ def divide(x: Number, y: Number, rounding_mode: str | None) -> Node:
 
 
 def fmod(x: Number, y: Number) -> Node:
+    """What is left of x after whole steps of y; it has the sign of x."""
     x, y = ar.common(x, y)
     return x - (ar.trunc(x / y) if x.dtype.category == 2 else apply(ar.div_p, x, y)) * y
 
 
 def cumsum(x: Node, dim: int, dtype: DType | None = None) -> Node:
+    """Running sums along `dim`."""
     x = cast(x, dtype or (x.dtype if x.dtype.category == 2 else int64))
     return host.cumsum(x, one_axis(dim, x.ndim)) if x.ndim else x
 
@@ -339,6 +381,7 @@ def cumprod(x: Node, dim: int, dtype: DType | None = None) -> Node:
 
 
 def argsort(x: Node, dim: int, descending: bool) -> Node:
+    """The indices that sort along `dim`."""
     if not x.ndim:
         return const(0, int64)
     return host.argsort(detach(x), one_axis(dim, x.ndim), descending)

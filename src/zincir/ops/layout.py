@@ -43,7 +43,9 @@ def diag(x: Node, offset: int = 0) -> Node:
     if x.ndim == 2:
         return diagonal(x, offset)
     if x.ndim != 1:
-        raise ShapeError(explain("diag: needs a vector or a matrix", where=place(), got=str(x.shape)))
+        raise ShapeError(
+            explain("diag: needs a vector or a matrix", where=place(), got=str(x.shape))
+        )
     n = x.shape[0] + abs(offset)
     row, column = max(0, -offset), max(0, offset)
     flat = mv.expand(const(0, x.dtype), (n * n,))
@@ -53,6 +55,7 @@ def diag(x: Node, offset: int = 0) -> Node:
 
 
 def roll(x: Node, shift: int, axis: int) -> Node:
+    """Elements moved along `axis`, those that fall off coming back at the other end."""
     n = x.shape[axis]
     shift = shift % n if n else 0
     if not shift:
@@ -92,6 +95,7 @@ def repeat_interleave(x: Node, repeats: int, axis: int) -> Node:
 
 
 def cat(xs: Sequence[Node], dim: int) -> Node:
+    """Tensors one after the other along `dim`, in their common type."""
     xs = [x for x in xs if x.shape != (0,)] or list(xs[:1])
     if not xs:
         raise ArgumentError(explain("cat: expected a non-empty list of tensors", where=place()))
@@ -114,6 +118,7 @@ def cat(xs: Sequence[Node], dim: int) -> Node:
 
 
 def stack(xs: Sequence[Node], dim: int) -> Node:
+    """Tensors of one shape along a new axis."""
     if not xs:
         raise ArgumentError(explain("stack: expected a non-empty list of tensors", where=place()))
     first = xs[0].shape

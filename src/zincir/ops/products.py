@@ -22,15 +22,24 @@ def matmul(a: Node, b: Node) -> Node:
             )
         )
     if not a.ndim or not b.ndim:
-        raise ShapeError(explain("matmul: both operands need at least one dimension", where=place(),
-                                 got=f"{a.shape} @ {b.shape}"))  # fmt: skip
+        raise ShapeError(
+            explain(
+                "matmul: both operands need at least one dimension",
+                where=place(),
+                got=f"{a.shape} @ {b.shape}",
+            )
+        )
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         _inner_differs(a, b)
     if a.ndim == 2 and b.ndim == 2:
         return contraction.matmul(a, b)
     if a.ndim == 1:
         y = matmul(mv.reshape(a, (1, *a.shape)), b)
-        return mv.reshape(y, (*y.shape[:-2], y.shape[-1])) if b.ndim > 1 else mv.reshape(y, y.shape[1:])
+        return (
+            mv.reshape(y, (*y.shape[:-2], y.shape[-1]))
+            if b.ndim > 1
+            else mv.reshape(y, y.shape[1:])
+        )
     if b.ndim == 1:
         y = matmul(a, mv.reshape(b, (*b.shape, 1)))
         return mv.reshape(y, y.shape[:-1])
@@ -41,8 +50,11 @@ def matmul(a: Node, b: Node) -> Node:
         batch = broadcast(a.shape[:-2], b.shape[:-2])
     except ShapeError:
         raise ShapeError(
-            explain("matmul: batch dimensions do not broadcast", where=place(),
-                    got=f"{a.shape} @ {b.shape}")  # fmt: skip
+            explain(
+                "matmul: batch dimensions do not broadcast",
+                where=place(),
+                got=f"{a.shape} @ {b.shape}",
+            )
         ) from None
     a, b = mv.expand(a, (*batch, *a.shape[-2:])), mv.expand(b, (*batch, *b.shape[-2:]))
     return contraction.matmul(a, b)
@@ -56,7 +68,7 @@ def _inner_differs(a: Node, b: Node) -> None:
             where=place(),
             expected=f"a.shape[-1] == b.shape[{inner}]",
             got=f"{a.shape} {a.dtype.name} @ {b.shape} {b.dtype.name}",
-            try_="check which of the two should be transposed (b.T), or the size of the layer before",
+            try_="transpose one of the two (b.T), or check the size of the layer before",
         )
     )
 
@@ -80,6 +92,7 @@ def exactly(a: Node, b: Node, what: str, ndim: int) -> Node:
 
 
 def dot(a: Node, b: Node) -> Node:
+    """The inner product of two vectors."""
     if a.ndim != 1 or b.ndim != 1:
         raise ShapeError(
             explain("dot: needs two vectors", where=place(), got=f"{a.shape} and {b.shape}")
@@ -88,7 +101,7 @@ def dot(a: Node, b: Node) -> Node:
 
 
 def addmm(x: Node, a: Node, b: Node, beta: float, alpha: float) -> Node:
-    """beta * x + alpha * (a @ b)."""
+    """Beta * x + alpha * (a @ b)."""
     y = matmul(a, b)
     if alpha != 1:
         y = y * alpha
@@ -98,9 +111,11 @@ def addmm(x: Node, a: Node, b: Node, beta: float, alpha: float) -> Node:
 
 
 def outer(a: Node, b: Node) -> Node:
+    """All products of an element of `a` and one of `b`."""
     if a.ndim != 1 or b.ndim != 1:
-        raise ShapeError(explain("outer: needs two vectors", where=place(),
-                                 got=f"{a.shape} and {b.shape}"))  # fmt: skip
+        raise ShapeError(
+            explain("outer: needs two vectors", where=place(), got=f"{a.shape} and {b.shape}")
+        )
     return mv.reshape(a, (a.shape[0], 1)) * b
 
 
