@@ -10,7 +10,6 @@ import pytest
 import zincir
 from zincir import nn, optim
 from zincir.errors import ArgumentError, DTypeError, GradientError, StateError, TraceError
-from zincir.graph.verify import verify
 from zincir.graph.walk import toposort
 from zincir.tensor import wrap
 
@@ -122,7 +121,8 @@ def test_a_graph_is_small() -> None:
     known = set(held)
     operations = [n for n in toposort(new) if n.inputs and n not in known]
     assert len(operations) <= 2 * 14 + 16
-    verify(new, "an update")
+    for n in operations:  # made without asking the shape rules: they agree
+        assert n.op.infer(*[(x.shape, x.dtype) for x in n.inputs], *n.attrs) == (n.shape, n.dtype)
 
 
 def test_state_dict_has_pytorchs_form() -> None:
