@@ -171,8 +171,8 @@ class _Check:
         for entry in range(points[number].size):
             step = [np.zeros_like(p) for p in points]
             step[number].reshape(-1)[entry] = self._eps
-            above = self._run([p + s for p, s in zip(points, step, strict=True)])[which]
-            below = self._run([p - s for p, s in zip(points, step, strict=True)])[which]
+            above = self._run(_moved(points, step, 1))[which]
+            below = self._run(_moved(points, step, -1))[which]
             numeric = ((above - below) / (2 * self._eps)).reshape(-1)
             analytic = np.array([row.reshape(-1)[entry] for row in rows])
             if not np.allclose(analytic, numeric, self._rtol, self._atol, equal_nan=False):
@@ -197,8 +197,8 @@ class _Check:
             direction = np.asarray(rng.standard_normal(points[number].shape))
             direction /= max(float(np.linalg.norm(direction)), 1e-30)
             step[number] = (direction * self._eps).astype(points[number].dtype)
-            above = self._run([p + s for p, s in zip(points, step, strict=True)])
-            below = self._run([p - s for p, s in zip(points, step, strict=True)])
+            above = self._run(_moved(points, step, 1))
+            below = self._run(_moved(points, step, -1))
             numeric = sum(
                 float((w * (a - b)).sum()) for w, a, b in zip(weights, above, below, strict=True)
             ) / (2 * self._eps)
@@ -215,3 +215,7 @@ class _Check:
                 got=f"{analytic:.8g} from backward",
             )
         )
+
+
+def _moved(points: list[Array], step: list[Array], sign: int) -> list[Array]:
+    return [np.asarray(p + sign * s) for p, s in zip(points, step, strict=True)]
