@@ -418,9 +418,9 @@ class Emitter:
                 first = b.intrinsic(f"llvm.cttz.i{lanes}", bits.type, bits, constant(0, vector("i1", 1)))
                 lane = b.emit(f"zext {first} to i64", I64) if lanes < 64 else first
                 value = b.emit(f"extractelement {chosen}, {lane}", I64)
-            position = self.row
-            if lanes > 1 or self.levels[x.index].wide:
-                position = b.add(b.mul(self.row, self.columns), b.add(self.column, lane))
+            position = self._address(x.place)
+            if position.type.lanes > 1:
+                position = b.emit(f"extractelement {position}, {lane}", I64)
             number = b.add(self._argument(NUMBER), index(x.number))
             report(b, self._argument(STATUS, pointer=True), number, value, position)
 
@@ -433,7 +433,7 @@ class _SlotArguments:
         at = slot_at(nest, number)
         self.step, self.in_rows, self.in_inner = slot.step, slot.in_rows, slot.in_inner
         self._b = e.b
-        if any(isinstance(x, Position) and x.slot == number for x in nest.body):
+        if _is_position(nest, number):
             self.start = e._argument(at)
         else:
             self.pointer = e._argument(at, pointer=True)
@@ -452,6 +452,13 @@ class _SlotArguments:
             term = self._b.mul(stride, i)
             total = term if total is None else self._b.add(total, term)
         return total
+
+
+def _is_position(nest: Nest, slot: int) -> bool:
+    return any(
+        (isinstance(x, Position) and x.slot == slot) or (isinstance(x, Take) and x.place == slot)
+        for x in nest.body
+    )
 
 
 def _reduce(nest: Nest, i: int) -> Reduce:

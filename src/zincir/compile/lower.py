@@ -168,7 +168,11 @@ class Expressions:
         entry = (node, view.strides[0], table.shape[0])
         if entry not in self.raw.takes:
             self.raw.takes.append(entry)
-        return self._add(Take(slot, chosen, self.raw.takes.index(entry)))
+        where = address(
+            map_[: len(index.shape)], 0, contiguous_strides(index.shape), self._loops
+        )
+        place = self._slot(Place(None, where, index.dtype))
+        return self._add(Take(slot, chosen, self.raw.takes.index(entry), place))
 
 
 def lower_nest(
@@ -291,7 +295,7 @@ def _dtype(nest: Nest, value: int) -> DType:
     match x:
         case Constant(_, dtype) | Reduce(_, _, dtype):
             return dtype
-        case Load(slot) | Position(slot) | Take(slot):
+        case Load(slot) | Position(slot) | Take(slot, _, _, _):
             return nest.slots[slot].dtype
         case Apply(_, args, attrs):
             return attrs[0] if attrs else _dtype(nest, args[-1])

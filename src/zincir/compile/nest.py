@@ -64,11 +64,15 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """The element of `slot` in the row that value `index` names; `number` counts the takes."""
+    """The element of `slot` in the row that value `index` names.
+
+    `place` is a slot whose position says which element of the index tensor it was.
+    """
 
     slot: int
     index: int
     number: int
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,8 @@ def _text(x: Instruction) -> str:
         case Apply(op, args, attrs):
             names = "".join(f" {a.name}" for a in attrs)
             return f"{op.name}{names} {' '.join(f'%{a}' for a in args)}"
-        case Take(slot, at, number):
-            return f"take @{slot} %{at} number {number}"
+        case Take(slot, at, number, place):
+            return f"take @{slot} %{at} number {number} at @{place}"
         case Reduce(op, operand, dtype):
             return f"reduce {op.name} {dtype.name} %{operand}"
 
@@ -139,7 +143,7 @@ def operands(x: Instruction) -> tuple[int, ...]:
     match x:
         case Apply(_, args, _):
             return args
-        case Take(_, at, _):
+        case Take(_, at, _, _):
             return (at,)
         case Reduce(_, operand, _):
             return (operand,)
