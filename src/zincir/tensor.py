@@ -1161,7 +1161,7 @@ class Tensor:
 
     def __getitem__(self, index: Any) -> Tensor:
         if type(index) is int and self._node.shape:
-            return self._view(*indexing.fast_number(self, index))
+            return self._view(indexing.fast_number(self, index))
         plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
         if not plan.gathers:
             return self._view(*plan.views())
@@ -1419,9 +1419,9 @@ def _rebuilt(
 def full_shape(of: Tensor | int, shape: tuple[Any, ...]) -> Shape:
     """The shape given as numbers or one sequence, with -1 filled in."""
     count = of if isinstance(of, int) else of.numel()
-    new = tuple(int(n) for n in _several(shape))
-    known = size(tuple(n for n in new if n != -1))
+    new = tuple(map(int, _several(shape)))
     free = new.count(-1)
+    known = size(new) if not free else -size(new) if free == 1 else 0
     if free > 1 or (free and (not known or count % known)) or (not free and known != count):
         raise ShapeError(
             explain(

@@ -37,7 +37,7 @@ class Step(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Detach:
     """The same values without a gradient."""
 
@@ -56,7 +56,7 @@ class Detach:
         return array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reshape:
     """The same elements under another shape."""
 
@@ -78,7 +78,7 @@ class Reshape:
         return array.reshape(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Permute:
     """Axes in another order."""
 
@@ -99,7 +99,7 @@ class Permute:
         return array.transpose(self.axes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slice:
     """Every step-th element from a start, along each axis."""
 
@@ -124,7 +124,7 @@ class Slice:
         return array[tuple(slice(at, at + step * n, step) for at, step, n in axes)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Expand:
     """Axes of size 1 repeated. Cannot be written through: several elements are one."""
 
@@ -153,6 +153,38 @@ class Expand:
 
     def look(self, array: Any) -> Any:
         return np.broadcast_to(array, self.shape)
+
+
+@dataclass(slots=True)
+class Chain:
+    """Several steps as one."""
+
+    steps: tuple[Step, ...]
+    cuts_gradient = False
+
+    def read(self, parent: Node) -> Node:
+        for step in self.steps:
+            parent = step.read(parent)
+        return parent
+
+    def write(self, parent: Node, value: Node) -> Node:
+        parents = [parent]
+        for step in self.steps[:-1]:
+            parents.append(step.read(parents[-1]))
+        for step, above in zip(reversed(self.steps), reversed(parents), strict=True):
+            value = step.write(above, value)
+        return value
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        for step in self.steps:
+            strides = step.strides(shape, strides)
+            shape = step.sizes if isinstance(step, Slice) else shape
+        return strides
+
+    def look(self, array: Any) -> Any:
+        for step in self.steps:
+            array = step.look(array)
+        return array
 
 
 def reshaped_strides(shape: Shape, strides: Strides, new: Shape) -> Strides | None:

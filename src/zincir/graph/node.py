@@ -105,6 +105,9 @@ def apply(op: Primitive, *inputs: Node, attrs: tuple[Attr, ...] = ()) -> Node:
     if len(inputs) == 2:
         x, y = inputs
         key: tuple[Any, ...] = (op, attrs, x.shape, x.dtype, y.shape, y.dtype)
+    elif len(inputs) == 1:
+        x = inputs[0]
+        key = (op, attrs, x.shape, x.dtype)
     else:
         key = (op, attrs, *[v for n in inputs for v in (n.shape, n.dtype)])
     spec = _specs.get(key)

@@ -18,7 +18,7 @@ from zincir.ops.dims import place
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import Shape, bool_, int64
-from zincir.views import Reshape, Slice, Step
+from zincir.views import Chain, Reshape, Slice, Step
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
@@ -46,7 +46,7 @@ def known(array: np.ndarray[Any, Any]) -> Node:
     return node
 
 
-def fast_number(tensor: Tensor, i: int) -> list[Step]:
+def fast_number(tensor: Tensor, i: int) -> Step:
     """The view x[i], the most common of all."""
     shape = tensor._node.shape
     n = shape[0]
@@ -55,7 +55,7 @@ def fast_number(tensor: Tensor, i: int) -> list[Step]:
         raise _out_of_range(i, 0, n)
     rest = shape[1:]
     zeros = (0,) * len(rest)
-    return [Slice((at, *zeros), (1,) * len(shape), (1, *rest)), Reshape(rest)]
+    return Chain((Slice((at, *zeros), (1,) * len(shape), (1, *rest)), Reshape(rest)))
 
 
 def items_of(index: Any, mask: Any) -> tuple[Any, ...]:
@@ -206,7 +206,7 @@ class Plan:
             out.append(Slice(tuple(self.starts), tuple(self.steps), sizes))
         if tuple(self.view_shape) != sizes:
             out.append(Reshape(tuple(self.view_shape)))
-        return out
+        return [Chain(tuple(out))] if len(out) > 1 else out
 
 
 def _filled(shape: Shape, items: Sequence[Any]) -> Sequence[Any]:
