@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.peak import build
-from zincir.compile.kernels import (
+from zincir.compiler.kernels import (
     Gemm,
     GemmPlan,
     Packer,

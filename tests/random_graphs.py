@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 
-from zincir.compile import compile_graph
-from zincir.compile.snapshot import snapshot
+from zincir.compiler import compile_graph
+from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
 from zincir.ops import arithmetic as ar, elementwise as el, movement as mv, reduction as rd

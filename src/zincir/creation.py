@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
-from zincir.ops.dims import place
+from zincir.ops.dims import is_several, place
 from zincir.tensor import Tensor, as_dtype, from_array
 from zincir.types import DType, Scalar, Shape, float32, float64, from_numpy_dtype, int64
 
@@ -37,8 +37,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing memory when it is one or an array already."""
     if isinstance(data, Tensor):
         return data.to(dtype)
-    if isinstance(data, np.ndarray):
-        return from_numpy(data).to(dtype)
+    if type(data) is np.ndarray:
+        return from_numpy(cast(Any, data)).to(dtype)
     return tensor(data, dtype=dtype)
 
 
@@ -86,7 +86,7 @@ def _default_type(array: np.ndarray[Any, Any]) -> DType | None:
 
 def _numbers(data: Any) -> Any:
     """Lists in which tensors have been replaced by their values."""
-    if isinstance(data, list | tuple):
+    if is_several(data):
         return [_numbers(x) for x in data]
     return data._value("tensor(...)") if isinstance(data, Tensor) else data
 
@@ -123,7 +123,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 
 
 def _shape(sizes: tuple[Any, ...]) -> Shape:
-    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
+    if len(sizes) == 1 and is_several(sizes[0]):
         sizes = tuple(sizes[0])
     shape = tuple(int(n) for n in sizes)
     if any(n < 0 for n in shape):
@@ -147,7 +147,7 @@ def full(
         kind = _default_type(np.asarray(value)) or from_numpy_dtype(np.asarray(value).dtype)
     else:
         kind = as_dtype(dtype)
-    sizes = size if isinstance(size, tuple | list) else (size,)
+    sizes = size if is_several(size) else (size,)
     return from_array(np.full(_shape(tuple(sizes)), value, kind.numpy), requires_grad)
 
 
@@ -202,7 +202,7 @@ def full_like(
 
 
 def _number(x: Any) -> Any:
-    return x.item() if isinstance(x, Tensor | np.generic) else x
+    return x.item() if isinstance(x, Tensor) or hasattr(x, "item") else x
 
 
 def arange(
@@ -257,7 +257,7 @@ def logspace(
 ) -> Tensor:
     """Powers of `base` with exponents at equal distances."""
     kind = _FLOAT if dtype is None else as_dtype(dtype)
-    exponents = np.linspace(_number(start), _number(end), steps)
+    exponents: Any = np.linspace(_number(start), _number(end), steps)
     return from_array((base**exponents).astype(kind.numpy))
 
 

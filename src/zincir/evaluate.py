@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from zincir.compile import Compilation, compile_graph
-from zincir.compile.snapshot import Snapshot, snapshot
+from zincir.compiler import Compilation, compile_graph
+from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.errors import IndexOutOfRange
 from zincir.graph.node import Node, describe
 from zincir.ops.indexing import out_of_range

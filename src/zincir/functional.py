@@ -9,7 +9,7 @@ from zincir.einsum import einsum as _einsum
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node
 from zincir.ops import arithmetic as ar, composed, layout, products
-from zincir.ops.dims import Dims, place
+from zincir.ops.dims import Dims, is_several, place
 from zincir.tensor import Tensor, operand, wrap
 from zincir.types import DType, Shape, broadcast, promote
 
@@ -185,7 +185,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Coordinates of a grid, from those of its axes."""
-    vectors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    vectors = tensors[0] if len(tensors) == 1 and is_several(tensors[0]) else tensors
     if indexing == "xy" and len(vectors) > 1:
         a, b, *rest = meshgrid(vectors[1], vectors[0], *vectors[2:])
         return (b, a, *rest)
@@ -203,7 +203,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> einsum("ik,kj->ij", ones(2, 3), ones(3, 4)).shape
     (2, 4)
     """
-    tensors = operands[0] if len(operands) == 1 and isinstance(operands[0], list) else operands
+    tensors = operands[0] if len(operands) == 1 and is_several(operands[0]) else operands
     return wrap(_einsum(equation, _nodes(tensors, "einsum")))
 
 

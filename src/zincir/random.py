@@ -9,7 +9,7 @@ from zincir.errors import ArgumentError, explain
 from zincir.generator import Generator, default_generator, normal as _normal, uniform
 from zincir.graph.node import Node
 from zincir.ops.arithmetic import cast, compare, floor
-from zincir.ops.dims import place
+from zincir.ops.dims import is_several, place
 from zincir.ops.host import argsort
 from zincir.tensor import Tensor, as_dtype, wrap
 from zincir.types import DType, float32, float64, int64
@@ -91,7 +91,7 @@ def randint(
     device: Any = None,
 ) -> Tensor:
     """Whole numbers from `low` (0 if left out) up to, and without, `high`."""
-    if size is None or isinstance(high, tuple | list):
+    if size is None or is_several(high):
         low, high, size = 0, low, high if size is None else size
     if high <= low:
         raise ArgumentError(

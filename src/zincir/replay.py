@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from zincir.compile import Compilation, compile_graph
-from zincir.compile.snapshot import snapshot
+from zincir.compiler import Compilation, compile_graph
+from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, raise_out_of_range
 from zincir.graph.node import Node, here
 from zincir.ops.source import leaf

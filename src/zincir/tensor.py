@@ -11,7 +11,7 @@ import math
 import operator
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from zincir.ops import (
     movement as mv,
     products,
 )
-from zincir.ops.dims import Dims, many_axes, one_axis, place
+from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
 from zincir.ops.source import const, detach, graft, leaf
 from zincir.recording import CURRENT, note_change, note_grad, refuse_to_look
 from zincir.runtime.buffer import Buffer
@@ -52,7 +52,7 @@ Bool: TypeAlias = builtins.bool
 Operand: TypeAlias = Any
 """A tensor, a Python number or a NumPy array."""
 
-TOO_MANY = 50_000
+TOO_MANY = 10_000
 """Operations without a look after which values are computed: graphs must not grow for ever."""
 
 _pending: list[weakref.ref[Tensor]] = []
@@ -83,12 +83,14 @@ def wrap(node: Node) -> Tensor:
     t = _new(Tensor)
     t._node = node
     _pending.append(_ref(t))
+    if len(_pending) > TOO_MANY:
+        _crowded()
     return t
 
 
 def _crowded() -> None:
     """Keep the list of waiting tensors, and the graphs behind them, from growing for ever."""
-    if len(_pending) > TOO_MANY and CURRENT.recording is None:
+    if CURRENT.recording is None:
         settle()
 
 
@@ -115,15 +117,17 @@ def from_buffer(buffer: Buffer) -> Tensor:
 
 def operand(x: Operand) -> Node | Scalar:
     """What stands beside a tensor in an operation: a node, or a Python number."""
-    kind = type(x)
+    kind: Any = type(x)
     if kind is float or kind is int or kind is bool:
         return x
     if isinstance(x, Tensor):
         return x._node
-    if isinstance(x, float | int | np.generic):
-        return x.item() if isinstance(x, np.generic) else x
+    if isinstance(x, np.generic):
+        return cast(Any, x).item()
+    if isinstance(x, float | int):
+        return x
     if isinstance(x, np.ndarray):
-        return from_array(x)._node
+        return from_array(cast(Any, x))._node
     raise TypeError(
         explain(
             f"cannot use a {kind.__name__} with a tensor",
@@ -383,6 +387,7 @@ class Tensor:
         refuse_to_look(what, node)
         if node.value is None:
             evaluate_with((node,))
+        assert node.value is not None
         return node.value.array
 
     def _rebind(self, node: Node) -> None:
@@ -1091,7 +1096,8 @@ class Tensor:
     def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Tensor, ...]:
         """Parts of one size (the last may be smaller), or of given sizes."""
         axis = one_axis(dim, self.ndim)
-        out, start = [], 0
+        out: list[Tensor] = []
+        start = 0
         for length in _lengths(self.shape[axis], split_size):
             out.append(self.narrow(axis, start, length))
             start += length
@@ -1436,7 +1442,7 @@ def full_shape(of: Tensor | int, shape: tuple[Any, ...]) -> Shape:
 
 def _several(values: tuple[Any, ...]) -> Sequence[Any]:
     """Arguments given one by one, or as one sequence."""
-    if len(values) == 1 and isinstance(values[0], tuple | list):
+    if len(values) == 1 and is_several(values[0]):
         return values[0]
     return values
 
@@ -1515,7 +1521,7 @@ def _in_front(mask: Tensor, x: Tensor) -> Tensor:
 
 def _assigned(value: Any, target: Tensor) -> Node:
     """What is assigned to (part of) `target`, in its type."""
-    if isinstance(value, list | tuple):
+    if is_several(value):
         value = np.array(value)
     node = operand(value)
     kind = target._node.dtype

@@ -12,7 +12,7 @@ from zincir.graph.node import MODE, Node, describe, grad_mode
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf
 from zincir.ops.arithmetic import cast, copy
-from zincir.ops.dims import place
+from zincir.ops.dims import is_several, place
 from zincir.ops.movement import expand
 from zincir.ops.source import const
 from zincir.recording import note_grad
@@ -95,7 +95,7 @@ def gradients_of(
 
 
 def _tensors(inputs: Any) -> list[Tensor]:
-    found = list(inputs) if isinstance(inputs, Sequence) else [inputs]
+    found: list[Any] = list(inputs) if is_several(inputs) else [inputs]
     if not found:
         raise GradientError(explain("backward: inputs is empty", where=place()))
     return found

@@ -31,7 +31,7 @@ LEVELS = (
     Level("ops"),
     Level("autodiff interpret"),
     Level("runtime", only="errors types settings"),
-    Level("compile"),
+    Level("compiler"),
     Level("recording evaluate", sisters=True),
     Level(
         "tensor* autograd functional generator step gradcheck anomaly creation indexing dlpack"
@@ -243,8 +243,8 @@ def test_reads_every_form_of_import() -> None:
         ("demo", "", None),
         ("nn.linear", "tensor.Tensor", None),
         ("tensor", "autograd", None),
-        ("tensor_index", "compile", None),
-        ("compile.emit", "compile.loop", None),
+        ("tensor_index", "compiler", None),
+        ("compiler.emit", "compiler.loop", None),
     ],
 )
 def test_directions(importer: str, target: str, says: str | None) -> None:
@@ -256,7 +256,7 @@ def test_directions(importer: str, target: str, says: str | None) -> None:
     ("importer", "source", "fine"),
     [
         ("runtime.native", "def f():\n    import llvmlite.binding", True),
-        ("compile.emit", "def f():\n    import llvmlite.binding", False),
+        ("compiler.emit", "def f():\n    import llvmlite.binding", False),
         ("demo", "def f():\n    from rich.table import Table", True),
         ("ops.composed", "def f():\n    from zincir.graph import node", False),
     ],

@@ -13,7 +13,7 @@ PACKAGES = sorted(
 )
 
 # Packages whose __init__ may hold code, with the reason.
-WITH_CODE = {"zincir.compile": "holds the visible list of passes"}
+WITH_CODE = {"zincir.compiler": "holds the visible list of passes"}
 
 # What a user coming from PyTorch types first.
 EXPECTED = {

@@ -13,7 +13,7 @@ from typing import Any
 from zincir.errors import GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, describe, grad_mode
 from zincir.ops.arithmetic import cast
-from zincir.ops.dims import place
+from zincir.ops.dims import is_several, place
 from zincir.ops.movement import cat, expand, reshape, slice_
 from zincir.ops.source import const, custom, detach
 from zincir.tensor import Tensor, wrap
@@ -75,7 +75,7 @@ class _Call:
             result = self._function.backward(ctx, *gradients)
         finally:
             ctx._saved = []
-        returned = list(result) if isinstance(result, tuple | list) else [result]
+        returned = list(result) if is_several(result) else [result]
         while len(returned) > self._count and returned[-1] is None:
             returned.pop()
         if len(returned) != self._count:
@@ -170,9 +170,9 @@ class Function:
                 cls.setup_context(ctx, args, result)
         if not (MODE.grad and any(needs)):
             return result
-        outputs = list(result) if isinstance(result, tuple | list) else [result]
+        outputs = list(result) if is_several(result) else [result]
         bound = _bind(cls, ctx, args, outputs)
-        return tuple(bound) if isinstance(result, tuple | list) else bound[0]
+        return tuple(bound) if is_several(result) else bound[0]
 
 
 def _bind(

@@ -194,7 +194,7 @@ class _Check:
         found = self._analytic(outputs, weights)
         for number, k in enumerate(self._wanted):
             step = [np.zeros_like(p) for p in points]
-            direction = np.asarray(rng.standard_normal(points[number].shape))
+            direction: Array = np.asarray(rng.standard_normal(points[number].shape))
             direction /= max(float(np.linalg.norm(direction)), 1e-30)
             step[number] = (direction * self._eps).astype(points[number].dtype)
             above = self._run(_moved(points, step, 1))

@@ -64,20 +64,25 @@ def items_of(index: Any, mask: Any) -> tuple[Any, ...]:
     Args:
         mask: makes a Mask of a tensor.
     """
-    items = index if isinstance(index, tuple) else (index,)
+    items: tuple[Any, ...] = index if type(index) is tuple else (index,)
     return tuple(_item(item, mask) for item in items)
 
 
 def _item(item: Any, mask: Any) -> Any:
     if item is None or item is Ellipsis:
         return item
-    if isinstance(item, slice):
-        ends = (item.start, item.stop, item.step)
+    if type(item) is slice:
+        whole: Any = item
+        ends = (whole.start, whole.stop, whole.step)
         return slice(*[None if v is None else operator.index(v) for v in ends])
-    if isinstance(item, int | np.integer) and not isinstance(item, bool):
+    if type(item) is int or _is_numpy_integer(item):
         return int(item)
     node = getattr(item, "_node", None)
     return _array_item(np.asarray(item), mask) if node is None else _node_item(item, node, mask)
+
+
+def _is_numpy_integer(item: Any) -> bool:
+    return isinstance(item, np.integer)
 
 
 def _node_item(item: Any, node: Node, mask: Any) -> Any:
@@ -143,7 +148,7 @@ class Plan:
         if item is None:
             self.view_shape.append(1)
             self.arrays.append(None)
-        elif isinstance(item, slice):
+        elif type(item) is slice:
             self._slice(self.shape[axis], item)
         elif isinstance(item, int):
             self._number(self.shape[axis], item, axis)

@@ -11,7 +11,7 @@ from zincir.errors import IndexOutOfRange, ShapeError, explain
 from zincir.graph.node import Node
 from zincir.ops.arithmetic import bitwise, cast, compare, where
 from zincir.ops.dims import place
-from zincir.ops.indexing import check_range, scatter, take
+from zincir.ops.indexing import out_of_range, scatter, take
 from zincir.ops.movement import expand, permute, reshape
 from zincir.ops.source import iota
 from zincir.types import Shape, broadcast, contiguous_strides, int64, size
@@ -98,8 +98,10 @@ def check_now(index: Node, n: int, *, negative: bool = True) -> None:
         return
     array = index.value.array
     if array.size and (array.max() >= n or array.min() < (-n if negative else 0)):
-        low = array + n if negative else array
-        check_range(np.where(low < 0, array, np.where(array < 0, low, array)), n, "index")
+        wrong = np.flatnonzero((array >= n) | (array < (-n if negative else 0)))
+        position = int(wrong[0])
+        value = int(array.reshape(-1)[position])
+        raise IndexOutOfRange(out_of_range("index", n, position, value, place()))
 
 
 def elements(shape: Shape, index: Node, axis: int) -> Node:

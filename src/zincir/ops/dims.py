@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from zincir.errors import ArgumentError, IndexOutOfRange, explain
 from zincir.graph.node import MODE, Node, describe, here
 from zincir.ops import movement as mv
 
 Dims = int | Sequence[int] | None
+
+
+def is_several(values: Any) -> bool:
+    """Whether an argument is a list or a tuple, and not one value."""
+    return isinstance(values, tuple | list)
 
 
 def place() -> str:

@@ -375,7 +375,7 @@ def _sources() -> str:
     """State of zincir's own sources: a change of the compiler outdates all it has made."""
     state = hashlib.sha256()
     root = Path(__file__).parent.parent
-    for folder in ("compile", "graph", "ops", "runtime"):
+    for folder in ("compiler", "graph", "ops", "runtime"):
         for path in sorted((root / folder).rglob("*.py")):
             status = path.stat()
             state.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zincir.compile.access import Strided, is_affine_reshape, strided, through
-from zincir.compile.snapshot import Graph
+from zincir.compiler.access import Strided, is_affine_reshape, strided, through
+from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import rebuild, toposort

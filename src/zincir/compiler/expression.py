@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from zincir.compile import vecmath
-from zincir.compile.builder import Builder, Value, constant
+from zincir.compiler import vecmath
+from zincir.compiler.builder import Builder, Value, constant
 from zincir.types import DType, bool_, float32, float64, int32, int64, uint8
 
 KINDS = {

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from zincir.compile.builder import I64, PTR, Builder, Value, index, module
-from zincir.compile.kernels.micro import TILES_ARGUMENTS, argument, multiples, tiles_function
-from zincir.compile.kernels.pack import panel_padding
-from zincir.compile.kernels.tiles import Variant
+from zincir.compiler.builder import I64, PTR, Builder, Value, index, module
+from zincir.compiler.kernels.micro import TILES_ARGUMENTS, argument, multiples, tiles_function
+from zincir.compiler.kernels.pack import panel_padding
+from zincir.compiler.kernels.tiles import Variant
 
 _Range = tuple[Value, Value]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import gcd
 
-from zincir.compile.builder import I64, PTR, Builder, Value, index, module, vector
+from zincir.compiler.builder import I64, PTR, Builder, Value, index, module, vector
 
 _TRUE = Value("true", vector("i1", 1))
 

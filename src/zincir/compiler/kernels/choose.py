@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 from math import gcd
 from typing import Protocol
 
-from zincir.compile.kernels.pack import Packer, panel_padding
-from zincir.compile.kernels.tiles import Gemm, GemmCall, GemmPlan, Variant
+from zincir.compiler.kernels.pack import Packer, panel_padding
+from zincir.compiler.kernels.tiles import Gemm, GemmCall, GemmPlan, Variant
 
 L1, L2 = 32 << 10, 1 << 20
 """Caches that any machine has; a wrong guess costs little."""

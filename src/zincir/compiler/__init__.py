@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zincir import settings
-from zincir.compile.assemble import Assembler
-from zincir.compile.fuse import Group, fuse
-from zincir.compile.legalise import Legal, legalise
-from zincir.compile.lower import NestCall
-from zincir.compile.plan import Plan, plan
-from zincir.compile.simplify import simplify
-from zincir.compile.snapshot import Graph
-from zincir.compile.steps import Nests, Product, Step, lower
+from zincir.compiler.assemble import Assembler
+from zincir.compiler.fuse import Group, fuse
+from zincir.compiler.legalise import Legal, legalise
+from zincir.compiler.lower import NestCall
+from zincir.compiler.plan import Plan, plan
+from zincir.compiler.simplify import simplify
+from zincir.compiler.snapshot import Graph
+from zincir.compiler.steps import Nests, Product, Step, lower
 from zincir.errors import CompileError, ZincirError, explain
 from zincir.graph.node import Node
 from zincir.graph.show import show

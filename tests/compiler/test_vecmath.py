@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zincir.compile import vecmath
-from zincir.compile.builder import I64, PTR, Builder, index, module, vector
+from zincir.compiler import vecmath
+from zincir.compiler.builder import I64, PTR, Builder, index, module, vector
 from zincir.random_bits import philox_numpy
 from zincir.runtime import native
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zincir.compile.legalise import Legal
-from zincir.compile.lower import NestCall
-from zincir.compile.nest import Load, Take
-from zincir.compile.steps import HostCall, Nests, Product, Step
+from zincir.compiler.legalise import Legal
+from zincir.compiler.lower import NestCall
+from zincir.compiler.nest import Load, Take
+from zincir.compiler.steps import HostCall, Nests, Product, Step
 from zincir.graph.node import Node
 from zincir.types import size
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from zincir.compile.access import strided
-from zincir.compile.fuse import Group
-from zincir.compile.kernels.scatter import Scatter
-from zincir.compile.kernels.tiles import Gemm
-from zincir.compile.legalise import Legal, batch_stride
-from zincir.compile.lower import NestCall, lower_nest, lower_region
+from zincir.compiler.access import strided
+from zincir.compiler.fuse import Group
+from zincir.compiler.kernels.scatter import Scatter
+from zincir.compiler.kernels.tiles import Gemm
+from zincir.compiler.legalise import Legal, batch_stride
+from zincir.compiler.lower import NestCall, lower_nest, lower_region
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.contraction import matmul_p

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from zincir.compile.nest import Apply, Load, Nest, Position, Reduce, Slot, Take, operands
+from zincir.compiler.nest import Apply, Load, Nest, Position, Reduce, Slot, Take, operands
 
 
 @dataclass(slots=True)

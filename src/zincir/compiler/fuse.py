@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from zincir.compile.access import Map, identity, strided
-from zincir.compile.legalise import INLINE, Legal
-from zincir.compile.read import own_address, reads
+from zincir.compiler.access import Map, identity, strided
+from zincir.compiler.legalise import INLINE, Legal
+from zincir.compiler.read import own_address, reads
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zincir.compile.builder import I64, PTR, Value, constant, index, module, vector
-from zincir.compile.expression import KINDS, ExpressionBuilder
-from zincir.compile.kernels.scatter import report
-from zincir.compile.nest import (
+from zincir.compiler.builder import I64, PTR, Value, constant, index, module, vector
+from zincir.compiler.expression import KINDS, ExpressionBuilder
+from zincir.compiler.kernels.scatter import report
+from zincir.compiler.nest import (
     Apply,
     Constant,
     Instruction,
@@ -24,7 +24,7 @@ from zincir.compile.nest import (
     Reduce,
     Take,
 )
-from zincir.compile.staging import Stage, levels, stages, stored_inside
+from zincir.compiler.staging import Stage, levels, stages, stored_inside
 from zincir.types import DType, bool_
 
 Body = Callable[[Sequence[Value]], Sequence[Value]]

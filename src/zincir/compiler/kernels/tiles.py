@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
-from zincir.compile.kernels.pack import Packer
+from zincir.compiler.kernels.pack import Packer
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ a buffer, from which only what belongs to it is stored: the inner loop knows no 
 
 from __future__ import annotations
 
-from zincir.compile.builder import I64, PTR, Builder, Type, Value, constant, index, vector
-from zincir.compile.kernels.pack import panel_padding
-from zincir.compile.kernels.tiles import GEMM_ARGUMENTS, Variant
+from zincir.compiler.builder import I64, PTR, Builder, Type, Value, constant, index, vector
+from zincir.compiler.kernels.pack import panel_padding
+from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _POINTERS = {"a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"}
 _TRUE = Value("true", vector("i1", 1))

@@ -7,14 +7,14 @@ or not the CPU flushes them.
 Polynomials are minimax fits for the relative error of the function, by the exchange algorithm
 of Remez in 45-digit arithmetic (mpmath); coefficients were rounded from the lowest on and the
 rest fitted again each time. The comment beside each gives the error of the rounded fit. A
-docstring ends with the worst errors that tests/compile/test_vecmath.py allows, in units in the
+docstring ends with the worst errors that tests/compiler/test_vecmath.py allows, in units in the
 last place, for float32 (all inputs) and float64 (sampled).
 """
 
 from __future__ import annotations
 
-from zincir.compile.builder import Builder, Value
-from zincir.compile.vecmath_double import (
+from zincir.compiler.builder import Builder, Value
+from zincir.compiler.vecmath_double import (
     FORMATS,
     INF,
     NAN,

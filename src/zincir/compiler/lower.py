@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zincir.compile.access import Affine, Map, identity, strided
-from zincir.compile.fuse import Group
-from zincir.compile.legalise import Legal
-from zincir.compile.nest import (
+from zincir.compiler.access import Affine, Map, identity, strided
+from zincir.compiler.fuse import Group
+from zincir.compiler.legalise import Legal
+from zincir.compiler.nest import (
     Apply,
     Constant,
     Instruction,
@@ -20,8 +20,8 @@ from zincir.compile.nest import (
     Take,
     verify,
 )
-from zincir.compile.read import address, buffer_read, operands, own_address
-from zincir.compile.staging import worth_keeping
+from zincir.compiler.read import address, buffer_read, operands, own_address
+from zincir.compiler.staging import worth_keeping
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.source import const_p, position_strides

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from zincir.compile.kernels import (
+from zincir.compiler.kernels import (
     Gemm,
     GemmPlan,
     Packer,

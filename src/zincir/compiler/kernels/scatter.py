@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zincir.compile.builder import I64, PTR, Builder, Value, index, module, vector
-from zincir.compile.expression import KINDS
+from zincir.compiler.builder import I64, PTR, Builder, Value, index, module, vector
+from zincir.compiler.expression import KINDS
 from zincir.types import DType, bool_
 
 ARGUMENTS = ("status", "number", "index", "source", "target", "count", "width", "rows")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zincir.compile.access import Affine, Map, broadcast_map, identity, view_map
-from zincir.compile.legalise import Legal
+from zincir.compiler.access import Affine, Map, broadcast_map, identity, view_map
+from zincir.compiler.legalise import Legal
 from zincir.errors import CompileError
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind

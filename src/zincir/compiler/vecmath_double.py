@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from zincir.compile.builder import I1, Builder, Value, constant
+from zincir.compiler.builder import I1, Builder, Value, constant
 
 Pair: TypeAlias = tuple[Value, Value]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from zincir.compile.emit import STATUS, emit, slot_at, take_at
-from zincir.compile.kernels import Packer, gemm_module, plan as plan_product
-from zincir.compile.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
-from zincir.compile.kernels.tiles import GEMM_ARGUMENTS
-from zincir.compile.legalise import Legal
-from zincir.compile.lower import NestCall
-from zincir.compile.plan import Plan
-from zincir.compile.steps import HostCall, Nests, Product, ScatterRows, Step
+from zincir.compiler.emit import STATUS, emit, slot_at, take_at
+from zincir.compiler.kernels import Packer, gemm_module, plan as plan_product
+from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
+from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS
+from zincir.compiler.legalise import Legal
+from zincir.compiler.lower import NestCall
+from zincir.compiler.plan import Plan
+from zincir.compiler.steps import HostCall, Nests, Product, ScatterRows, Step
 from zincir.graph.node import Node
 from zincir.runtime import native
 from zincir.runtime.program import Argument, Code, HostFunction, Kernel, View
