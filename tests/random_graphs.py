@@ -143,7 +143,11 @@ def graphs(draw: st.DrawFn, dtype: DType = float32, most: int = 10) -> list[Node
     pool = [random_leaf(draw, draw(shapes()), dtype) for _ in range(draw(st.integers(1, 3)))]
     for _ in range(draw(st.integers(1, most))):
         x = draw(st.sampled_from(pool))
-        kind = draw(st.sampled_from("unary binary binary reduce move assemble indirect product iota".split()))
+        kind = draw(
+            st.sampled_from(
+                "unary binary binary reduce move assemble indirect product iota".split()
+            )
+        )
         if kind == "binary":
             y = draw(st.sampled_from([p for p in pool if _fits(x, p)]))
             x = draw(st.sampled_from(BINARY))(x, y)

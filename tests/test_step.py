@@ -33,7 +33,9 @@ def trainer(model: nn.Module, optimizer: zincir.optim.Optimizer):
     return step
 
 
-def train(wrap, *, dropout: float = 0.0, rates: tuple[float, ...] = (1e-2,) * 6) -> list[np.ndarray]:
+def train(
+    wrap, *, dropout: float = 0.0, rates: tuple[float, ...] = (1e-2,) * 6
+) -> list[np.ndarray]:
     model = network(dropout=dropout)
     optimizer = zincir.optim.Adam(model.parameters(), lr=0.0)
     step = wrap(trainer(model, optimizer))
@@ -50,9 +52,7 @@ def same_bits(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_wrapped_and_plain_training_agree_to_the_bit(dropout: float):
-    assert same_bits(
-        train(zincir.compile, dropout=dropout), train(lambda f: f, dropout=dropout)
-    )
+    assert same_bits(train(zincir.compile, dropout=dropout), train(lambda f: f, dropout=dropout))
 
 
 def test_learning_rates_stay_live():
@@ -64,7 +64,9 @@ def test_a_new_batch_size_is_recorded_and_both_keep_working():
     model = network()
     optimizer = zincir.optim.SGD(model.parameters(), lr=0.1)
     step = zincir.compile(trainer(model, optimizer))
-    losses = [step(x[:n], y[:n]).item() for (x, y), n in zip(batches(6), (8, 3, 8, 3, 1, 8), strict=True)]
+    losses = [
+        step(x[:n], y[:n]).item() for (x, y), n in zip(batches(6), (8, 3, 8, 3, 1, 8), strict=True)
+    ]
     assert all(np.isfinite(losses))
     reference = network()
     plain = trainer(reference, zincir.optim.SGD(reference.parameters(), lr=0.1))

@@ -56,8 +56,10 @@ def grad(
                     found[node] = g
             elif node in wanted:
                 found[node] = g
-            if node.inputs and node.op.vjp is not None and not (
-                node.op is variable_p and not node.inputs[0].needs_grad
+            if (
+                node.inputs
+                and node.op.vjp is not None
+                and not (node.op is variable_p and not node.inputs[0].needs_grad)
             ):
                 _through(node, g, pending)
             if not retain and node.op.saves and node.inputs:

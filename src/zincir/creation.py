@@ -257,8 +257,8 @@ def logspace(
 ) -> Tensor:
     """Powers of `base` with exponents at equal distances."""
     kind = _FLOAT if dtype is None else as_dtype(dtype)
-    exponents: Any = np.linspace(_number(start), _number(end), steps)
-    return from_array((base**exponents).astype(kind.numpy))
+    exponents = linspace(start, end, steps, dtype=float64)
+    return (base**exponents).to(kind)
 
 
 def eye(

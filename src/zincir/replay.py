@@ -115,7 +115,9 @@ class Replay:
                 t = c.tensor if c.tensor is not None else inputs[c.argument]
                 target = t._node.value.array if isinstance(t, Tensor) else t
                 target[...] = c.copied.array
-        return _built(self.form, [self._result(r, b) for r, b in zip(self.results, made, strict=True)])
+        return _built(
+            self.form, [self._result(r, b) for r, b in zip(self.results, made, strict=True)]
+        )
 
     def _point_to_arguments(self, inputs: Sequence[Any], pointers: list[int]) -> list[Any]:
         keep: list[Any] = []
@@ -212,84 +214,91 @@ def record_replay(
     undo: Callable[[], None],
 ) -> Replay:
     """Compile what was recorded; tensors are left as they were before the recording."""
-    replay = Replay()
-    replay.form = form
-    argument_of = {id(t): i for i, t in enumerate(stand_ins)}
-    changed = list(recording.changed.values())
-    grads = [(t, *before, t._grad) for t, *before in recording.grads.values()]
-    wanted: list[Node] = []
+    return _Recorder(recording, stand_ins).replay(outputs, form, undo)
 
-    def want(node: Node) -> int:
-        wanted.append(node)
-        return len(wanted) - 1
 
-    for t in outputs:
-        if id(t) in recording.changed and id(t) not in argument_of:
-            replay.results.append(t)
-        else:
-            replay.results.append((want(t._node), t.shape, t.dtype))
-    changed_at = [want(t._node) for t, _ in changed]
-    grad_at = [want(g._node) if g is not None else -1 for *_, g in grads]
-    taken = snapshot(wanted)
-    place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
-    donations = {
-        at: place_of[id(before.value)]
-        for at, (_, before) in zip(changed_at, changed, strict=True)
-        if id(before.value) in place_of and before.value.array.flags.c_contiguous
-    }
-    undo()
-    replay.compilation = compile_graph(taken.graph(), replay.threads, donations)
-    plan = replay.compilation.plan
-    assert plan is not None
-    replay.cells = numbers(taken.numbers)
-    known: set[int] = set()
-    for (t, before), at in zip(changed, changed_at, strict=True):
-        known.add(id(before.value))
-        in_place = at in plan.donated or id(before.value) not in place_of
-        in_place = in_place and before.value.array.flags.c_contiguous
-        replay.changed.append(
-            Changed(
-                None if id(t) in argument_of else t,
-                argument_of.get(id(t), -1),
-                place_of.get(id(before.value), -1),
-                at,
-                None if in_place else allocate(t.shape, t.dtype),
-            )
-        )
-    for (t, before, added, _), at in zip(grads, grad_at, strict=True):
+class _Recorder:
+    """Turns a recording into a replay."""
+
+    def __init__(self, recording: Recording, stand_ins: Sequence[Tensor]) -> None:
+        self.recording = recording
+        self.stand_ins = stand_ins
+        self.argument_of = {id(t): i for i, t in enumerate(stand_ins)}
+        self.wanted: list[Node] = []
+        self.known: set[int] = set()
+        self.made = Replay()
+
+    def want(self, node: Node) -> int:
+        """The number that `node` has among the outputs."""
+        self.wanted.append(node)
+        return len(self.wanted) - 1
+
+    def replay(self, outputs: Sequence[Tensor], form: Any, undo: Callable[[], None]) -> Replay:
+        made, recording = self.made, self.recording
+        made.form = form
+        for t in outputs:
+            if id(t) in recording.changed and id(t) not in self.argument_of:
+                made.results.append(t)
+            else:
+                made.results.append((self.want(t._node), t.shape, t.dtype))
+        changed = [(t, before, self.want(t._node)) for t, before in recording.changed.values()]
+        grads = [
+            (t, before, added, -1 if t._grad is None else self.want(t._grad._node))
+            for t, before, added in recording.grads.values()
+        ]
+        taken = snapshot(self.wanted)
+        place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
+        donations = {
+            at: place_of[id(before.value)]
+            for _, before, at in changed
+            if id(before.value) in place_of and before.value.array.flags.c_contiguous
+        }
+        undo()
+        made.compilation = compile_graph(taken.graph(), made.threads, donations)
+        made.cells = numbers(taken.numbers)
+        for t, before, at in changed:
+            self._add_changed(t, before, at, place_of)
+        for t, before, added, at in grads:
+            self._add_gradient(t, before, added, at, place_of)
+        self._add_inputs(taken.leaves, place_of)
+        first = made.cells.ctypes.data
+        count = len(made.compilation.graph.inputs) - len(taken.leaves)
+        made.pointers = [n.value.pointer for n in taken.leaves]
+        made.pointers += [*range(first, first + 8 * count, 8), *[0] * len(self.wanted)]
+        made.modules = [(m, m.training) for m in recording.modules.values()]
+        return made
+
+    def _add_changed(self, t: Tensor, before: Node, at: int, place_of: dict[int, int]) -> None:
+        self.known.add(id(before.value))
+        place = place_of.get(id(before.value), -1)
+        plan = self.made.compilation.plan
+        assert plan is not None
+        in_place = (at in plan.donated or place < 0) and before.value.array.flags.c_contiguous
+        argument = self.argument_of.get(id(t), -1)
+        copied = None if in_place else allocate(t.shape, t.dtype)
+        self.made.changed.append(Changed(t if argument < 0 else None, argument, place, at, copied))
+
+    def _add_gradient(
+        self, t: Tensor, before: Tensor | None, added: bool, at: int, place_of: dict[int, int]
+    ) -> None:
         place = -1
         if before is not None:
             place = place_of.get(id(before._node.value), -1)
-            known.add(id(before._node.value))
-        argument = argument_of.get(id(t), -1)
+            self.known.add(id(before._node.value))
+        argument = self.argument_of.get(id(t), -1)
         had = before is not None if added else None
-        replay.gradients.append(
+        self.made.gradients.append(
             Gradient(t if argument < 0 else None, argument, place, had, at, None)
         )
-    _classify_rest(replay, recording, stand_ins, taken.leaves, known)
-    first = replay.cells.ctypes.data
-    count = len(replay.compilation.graph.inputs) - len(taken.leaves)
-    replay.pointers = [0 if n.value is None else n.value.pointer for n in taken.leaves]
-    replay.pointers += [*range(first, first + 8 * count, 8), *[0] * len(wanted)]
-    replay.modules = [(m, m.training) for m in recording.modules.values()]
-    return replay
 
-
-def _classify_rest(
-    replay: Replay,
-    recording: Recording,
-    stand_ins: Sequence[Tensor],
-    leaves: Sequence[Node],
-    known: set[int],
-) -> None:
-    """Where the values of all other inputs come from at each call."""
-    place_of = {id(node.value): i for i, node in enumerate(leaves)}
-    for i, t in enumerate(stand_ins):
-        place = place_of.get(id(t._node.value))
-        if place is not None:
-            replay.arguments.append((i, place))
-            known.add(id(t._node.value))
-    for node, getter in recording.live:
-        replay.live.append((place_of.get(id(node.value), -1), node.value, getter))
-        known.add(id(node.value))
-    replay.constants = [node for node in leaves if id(node.value) not in known]
+    def _add_inputs(self, leaves: Sequence[Node], place_of: dict[int, int]) -> None:
+        """Where the values of all other inputs come from at each call."""
+        for i, t in enumerate(self.stand_ins):
+            place = place_of.get(id(t._node.value))
+            if place is not None:
+                self.made.arguments.append((i, place))
+                self.known.add(id(t._node.value))
+        for node, getter in self.recording.live:
+            self.made.live.append((place_of.get(id(node.value), -1), node.value, getter))
+            self.known.add(id(node.value))
+        self.made.constants = [node for node in leaves if id(node.value) not in self.known]

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import functools
 import gc
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
 from zincir.errors import TraceError, explain
-from zincir.graph.node import MODE, Node, describe, here
+from zincir.graph.node import MODE, describe, here
 from zincir.graph.walk import toposort
 from zincir.recording import CURRENT, Recording
 from zincir.replay import Replay, record_replay
@@ -101,14 +100,22 @@ class Compiled(Generic[P, R]):
         if _stays_differentiable(outputs) or _leaves_behind(recording, outputs):
             return self._as_it_was(key, recording, outputs, result, args, kwargs)
         del result, new_args, new_kwargs
-        replay = record_replay(recording, stand_ins, outputs, form, functools.partial(undo, recording))
+        replay = record_replay(
+            recording, stand_ins, outputs, form, functools.partial(undo, recording)
+        )
         kept = self._recordings.setdefault(key, [])
         kept.insert(0, replay)
         del kept[_MOST_RECORDINGS:]
         return replay.run(inputs, first=True)
 
     def _as_it_was(
-        self, key: Any, recording: Recording, outputs: list[Tensor], result: Any, args: Any, kwargs: Any
+        self,
+        key: Any,
+        recording: Recording,
+        outputs: list[Tensor],
+        result: Any,
+        args: Any,
+        kwargs: Any,
     ) -> Any:
         """What cannot be replayed has still been computed, lazily: leave it at that."""
         if _stays_differentiable(outputs):
@@ -206,14 +213,9 @@ def _leaves_behind(recording: Recording, outputs: Sequence[Tensor]) -> bool:
 
     def others() -> bool:
         alive = (reference() for reference in _pending)
-        return any(
-            t is not None and t._node.value is None and id(t) not in expected for t in alive
-        )
+        return any(t is not None and t._node.value is None and id(t) not in expected for t in alive)
 
     if others():
         gc.collect()
         return others()
     return False
-
-
-__all__ = ["Compiled", "Node", "compile", "undo", "weakref"]

@@ -117,8 +117,7 @@ def from_buffer(buffer: Buffer) -> Tensor:
 
 def operand(x: Operand) -> Node | Scalar:
     """What stands beside a tensor in an operation: a node, or a Python number."""
-    kind: Any = type(x)
-    if kind is float or kind is int or kind is bool:
+    if type(x) in _PYTHON:
         return x
     if isinstance(x, Tensor):
         return x._node
@@ -130,7 +129,7 @@ def operand(x: Operand) -> Node | Scalar:
         return from_array(cast(Any, x))._node
     raise TypeError(
         explain(
-            f"cannot use a {kind.__name__} with a tensor",
+            f"cannot use a {type(x).__name__} with a tensor",
             where=place(),
             expected="a Tensor, a number or a NumPy array",
             try_="zincir.tensor(...)",
@@ -1399,6 +1398,7 @@ class Tensor:
 
 add, sub, mul, div = ar.add, ar.sub, ar.mul, ar.div
 _new = object.__new__
+_PYTHON = (float, int, bool)
 _ref = weakref.ref
 _COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)
 _OWN = frozenset(Tensor.__annotations__)

@@ -25,20 +25,32 @@ def check(outputs: list[Node], dtype: DType) -> None:
             assert got.tobytes() == again.tobytes(), f"{threads} threads change the bits"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(graphs(float32))
 def test_float32_graphs_equal_the_interpreter_on_any_number_of_threads(outputs: list[Node]):
     check(outputs, float32)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(graphs(float64))
 def test_float64_graphs_equal_the_interpreter_on_any_number_of_threads(outputs: list[Node]):
     check(outputs, float64)
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=3000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(graphs(float32, most=25))
 def test_large_graphs_equal_the_interpreter(outputs: list[Node]):
     check(outputs, float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -194,7 +194,7 @@ class _Check:
         found = self._analytic(outputs, weights)
         for number, k in enumerate(self._wanted):
             step = [np.zeros_like(p) for p in points]
-            direction: Array = np.asarray(rng.standard_normal(points[number].shape))
+            direction: Array = np.asarray(cast(Any, rng.standard_normal(points[number].shape)))
             direction /= max(float(np.linalg.norm(direction)), 1e-30)
             step[number] = (direction * self._eps).astype(points[number].dtype)
             above = self._run(_moved(points, step, 1))

@@ -1,6 +1,6 @@
 """How a graph becomes native code: a list of passes, each of which can be printed.
 
-    graph -> simplify -> legalise -> fuse -> lower -> plan -> assemble -> program
+graph -> simplify -> legalise -> fuse -> lower -> plan -> assemble -> program
 """
 
 from __future__ import annotations

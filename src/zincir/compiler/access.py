@@ -145,8 +145,7 @@ def through(view: Node, inner: Strided) -> Strided | None:
     if view.op is expand_p:
         extra = len(view.shape) - len(shape)
         kept = [
-            0 if n != m else s
-            for n, m, s in zip(shape, view.shape[extra:], strides, strict=True)
+            0 if n != m else s for n, m, s in zip(shape, view.shape[extra:], strides, strict=True)
         ]
         return Strided(inner.base, inner.offset, (*[0] * extra, *kept))
     if view.op is slice_p:

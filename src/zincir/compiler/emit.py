@@ -349,7 +349,11 @@ class Emitter:
             raw = b.load(pointer, vector(kind, 1))
         elif s.step == "next":
             type = vector(kind, self.nest.lanes)
-            raw = b.load(pointer, type) if self.mask is None else b.masked_load(pointer, self.mask, type)
+            raw = (
+                b.load(pointer, type)
+                if self.mask is None
+                else b.masked_load(pointer, self.mask, type)
+            )
         else:
             raw = self._gather(b.offset(pointer, self._lane_offsets(slot), kind), kind)
         return b.convert(raw, "i1") if s.dtype is bool_ else raw
@@ -410,12 +414,16 @@ class Emitter:
             wrong = b.bit_and(wrong, self.mask)
         any_wrong = wrong
         if lanes > 1:
-            any_wrong = b.intrinsic(f"llvm.vector.reduce.or.{wrong.type.suffix}", vector("i1", 1), wrong)
+            any_wrong = b.intrinsic(
+                f"llvm.vector.reduce.or.{wrong.type.suffix}", vector("i1", 1), wrong
+            )
         with b.when(any_wrong):
             lane, value = index(0), chosen
             if lanes > 1:
                 bits = b.emit(f"bitcast {wrong} to i{lanes}", vector(f"i{lanes}", 1))
-                first = b.intrinsic(f"llvm.cttz.i{lanes}", bits.type, bits, constant(0, vector("i1", 1)))
+                first = b.intrinsic(
+                    f"llvm.cttz.i{lanes}", bits.type, bits, constant(0, vector("i1", 1))
+                )
                 lane = b.emit(f"zext {first} to i64", I64) if lanes < 64 else first
                 value = b.emit(f"extractelement {chosen}, {lane}", I64)
             position = self._address(x.place)

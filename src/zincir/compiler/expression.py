@@ -76,9 +76,7 @@ class ExpressionBuilder(Builder):
         counter = self.add(position, self.splat(start, position.type.lanes))
         if dtype is float32:
             bits = self._random_bits(counter, key, 8)
-            return self.mul(
-                self.convert(bits, "float"), constant(2.0**-24, bits.type.of("float"))
-            )
+            return self.mul(self.convert(bits, "float"), constant(2.0**-24, bits.type.of("float")))
         two = constant(2, counter.type)
         even = self.mul(counter, two)
         high = self.convert(self._random_bits(even, key, 5), "double")

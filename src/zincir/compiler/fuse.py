@@ -67,9 +67,7 @@ class Group:
 
     def __str__(self) -> str:
         names = " ".join(f"{n.op.name}{list(n.shape)}" for n in self.members)
-        loops = " ".join(
-            f"{n}{'*' if k in self.inner else ''}" for k, n in enumerate(self.dims)
-        )
+        loops = " ".join(f"{n}{'*' if k in self.inner else ''}" for k, n in enumerate(self.dims))
         return f"{self.kind} [{loops}] {names}"
 
 
@@ -183,7 +181,9 @@ class _Fuser:
             found += [
                 g
                 for g in self.groups
-                if g.kind == "nest" and g.dims == own.dims and g.inner == own.inner
+                if g.kind == "nest"
+                and g.dims == own.dims
+                and g.inner == own.inner
                 and g.reads & large
             ]
         position = {g: i for i, g in enumerate(self.groups)}

@@ -168,9 +168,7 @@ class Expressions:
         entry = (node, view.strides[0], table.shape[0])
         if entry not in self.raw.takes:
             self.raw.takes.append(entry)
-        where = address(
-            map_[: len(index.shape)], 0, contiguous_strides(index.shape), self._loops
-        )
+        where = address(map_[: len(index.shape)], 0, contiguous_strides(index.shape), self._loops)
         place = self._slot(Place(None, where, index.dtype))
         return self._add(Take(slot, chosen, self.raw.takes.index(entry), place))
 
@@ -232,9 +230,7 @@ def _merged(loops: list[int], dims: Shape, raw: Raw) -> list[tuple[int, int]]:
     for k in loops:
         if runs:
             n, before = runs[-1]
-            if all(
-                p.at.coefficients[before] == p.at.coefficients[k] * dims[k] for p in raw.places
-            ):
+            if all(p.at.coefficients[before] == p.at.coefficients[k] * dims[k] for p in raw.places):
                 runs[-1] = (n * dims[k], k)
                 continue
         runs.append((dims[k], k))
@@ -261,7 +257,14 @@ def _call(
         slots.append(Slot(place.dtype, step, any(in_rows), any(in_inner), place.per_thread > 0))
         strides.append((in_rows, in_inner, along))
     nest = Nest(
-        len(rows), len(inner), inside, lanes, tuple(slots), tuple(raw.body), tuple(raw.stores), folds
+        len(rows),
+        len(inner),
+        inside,
+        lanes,
+        tuple(slots),
+        tuple(raw.body),
+        tuple(raw.stores),
+        folds,
     )
     nest, kept = _with_kept(nest, vector[0] if vector else 1)
     verify(nest)

@@ -34,9 +34,7 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The same operation on other inputs (of the same shapes and types)."""
     if inputs == node.inputs:
         return node
-    return Node(
-        node.op, inputs, node.attrs, (node.shape, node.dtype), node.needs_grad, node.origin
-    )
+    return Node(node.op, inputs, node.attrs, (node.shape, node.dtype), node.needs_grad, node.origin)
 
 
 def substitute(roots: Iterable[Node], replacement: Mapping[Node, Node]) -> list[Node]:

@@ -64,7 +64,7 @@ def items_of(index: Any, mask: Any) -> tuple[Any, ...]:
     Args:
         mask: makes a Mask of a tensor.
     """
-    items: tuple[Any, ...] = index if type(index) is tuple else (index,)
+    items = index if _is_tuple(index) else (index,)
     return tuple(_item(item, mask) for item in items)
 
 
@@ -79,6 +79,10 @@ def _item(item: Any, mask: Any) -> Any:
         return int(item)
     node = getattr(item, "_node", None)
     return _array_item(np.asarray(item), mask) if node is None else _node_item(item, node, mask)
+
+
+def _is_tuple(index: Any) -> bool:
+    return isinstance(index, tuple)
 
 
 def _is_numpy_integer(item: Any) -> bool:

@@ -77,11 +77,17 @@ def _int_div(x: Any, y: Any) -> Any:
     if x.dtype.kind == "f":
         return x / y
     safe = np.where(y == 0, 1, y)
-    return np.where(y == 0, 0, np.sign(x) * np.sign(safe) * (np.abs(x) // np.abs(safe))).astype(x.dtype)
+    return np.where(y == 0, 0, np.sign(x) * np.sign(safe) * (np.abs(x) // np.abs(safe))).astype(
+        x.dtype
+    )
 
 
 add_p = pointwise(
-    "add", numpy=np.add, lower=lambda b, x, y: b.add(x, y), vjp=lambda g, z, x, y: (g, g), saves=False
+    "add",
+    numpy=np.add,
+    lower=lambda b, x, y: b.add(x, y),
+    vjp=lambda g, z, x, y: (g, g),
+    saves=False,
 )
 sub_p = pointwise(
     "sub",
@@ -296,8 +302,10 @@ def common(*xs: Number) -> list[Node]:
         if isinstance(x, Node):
             if x.dtype is not dtype:
                 break
-        elif dtype is None or (type(x) is float and dtype.category < 2) or (
-            type(x) is int and dtype.category < 1
+        elif (
+            dtype is None
+            or (type(x) is float and dtype.category < 2)
+            or (type(x) is int and dtype.category < 1)
         ):
             break
     else:
@@ -401,7 +409,9 @@ def compare(relation: str, x: Number, y: Number) -> Node:
 
 def where(condition: Node, x: Number, y: Number, dtype: DType | None = None) -> Node:
     if dtype is not None:
-        x, y = [cast(v, dtype) if isinstance(v, Node) else const(_to(dtype, v), dtype) for v in (x, y)]
+        x, y = [
+            cast(v, dtype) if isinstance(v, Node) else const(_to(dtype, v), dtype) for v in (x, y)
+        ]
     elif not isinstance(x, Node) and not isinstance(y, Node):
         kind = result_type(_standing(x), _standing(y))
         x, y = const(_to(kind, x), kind), const(_to(kind, y), kind)

@@ -44,7 +44,11 @@ exp_p = _function("exp", np.exp, lambda g, y, x: g * y)
 expm1_p = _function("expm1", np.expm1, lambda g, y, x: g * (y + 1.0), doc="exp(x) - 1, near 0 too.")
 log_p = _function("log", np.log, lambda g, y, x: g / x, domain=(0.5, 3.0))
 log1p_p = _function(
-    "log1p", np.log1p, lambda g, y, x: g / (x + 1.0), domain=(-0.5, 2.0), doc="log(1 + x), near 0 too."
+    "log1p",
+    np.log1p,
+    lambda g, y, x: g / (x + 1.0),
+    domain=(-0.5, 2.0),
+    doc="log(1 + x), near 0 too.",
 )
 sin_p = _function("sin", np.sin, lambda g, y, x: g * cos(x))
 cos_p = _function("cos", np.cos, lambda g, y, x: -g * sin(x))
@@ -53,7 +57,9 @@ atan_p = _function("atan", np.arctan, lambda g, y, x: g / (1.0 + x * x))
 tanh_p = _function("tanh", np.tanh, lambda g, y, x: g * (1.0 - y * y))
 sigmoid_p = _function(
     "sigmoid",
-    lambda x: np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))),
+    lambda x: np.where(
+        x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))
+    ),
     lambda g, y, x: g * y * (1.0 - y),
     doc="1 / (1 + exp(-x)).",
 )
@@ -63,9 +69,7 @@ erf_p = _function(
     lambda g, y, x: g * (2.0 / math.sqrt(math.pi)) * exp(-x * x),
     doc="The error function.",
 )
-sqrt_p = _function(
-    "sqrt", np.sqrt, lambda g, y, x: g * 0.5 / y, domain=(0.5, 3.0), expensive=False
-)
+sqrt_p = _function("sqrt", np.sqrt, lambda g, y, x: g * 0.5 / y, domain=(0.5, 3.0), expensive=False)
 
 
 def _make(primitive: Primitive) -> Callable[[Node], Node]:

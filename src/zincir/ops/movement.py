@@ -59,7 +59,9 @@ permute_p = register(
 
 def _expand_spec(x: Spec, shape: Shape) -> Spec:
     padded = (1,) * (len(shape) - len(x[0])) + x[0]
-    if len(padded) != len(shape) or any(a not in (1, b) for a, b in zip(padded, shape, strict=True)):
+    if len(padded) != len(shape) or any(
+        a not in (1, b) for a, b in zip(padded, shape, strict=True)
+    ):
         raise ShapeError(f"{x[0]} cannot be expanded to {shape}")
     return shape, x[1]
 

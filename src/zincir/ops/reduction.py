@@ -61,7 +61,9 @@ def _prod_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
     zeros = sum_(cast(zero, g.dtype), axes)
     others = prod(where(zero, 1.0, x), axes)
     only_zero = where(compare("eq", zeros, 1.0), others, 0.0)
-    return g * where(zero, only_zero, where(compare("eq", zeros, 0.0), others / where(zero, 1.0, x), 0.0))
+    return g * where(
+        zero, only_zero, where(compare("eq", zeros, 0.0), others / where(zero, 1.0, x), 0.0)
+    )
 
 
 prod_p = register(
@@ -99,4 +101,3 @@ def argmax(x: Node, axis: int, *, smallest: bool = False) -> Node:
     if x.dtype.category == 2:
         hit = bitwise("or", hit, compare("ne", x, x))
     return amin(where(hit, iota(x.shape, axis, int64), x.shape[axis]), (axis,))
-
