@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -73,7 +73,7 @@ def of_scalar(value: Scalar) -> DType:
     return _BY_PYTHON[type(value)] if type(value) in _BY_PYTHON else of_scalar(value.item())
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(a: DType, b: DType) -> DType:
     """The common type of two tensors of equal standing, as PyTorch has it.
 

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Type:
         return name if self.lanes == 1 else f"v{self.lanes}{name}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def vector(kind: str, lanes: int) -> Type:
     """The (interned) type of `lanes` elements of `kind`."""
     return Type(kind, lanes)

@@ -134,7 +134,7 @@ def _in_pieces(build: _Rebuilder, node: Node, x: Node, axes: tuple[int, ...]) ->
         return None
     n = x.shape[axis]
     pieces = max(p for p in range(1, _PIECES + 1) if n % p == 0)
-    if pieces == 1 or len(axes) == 1 and pieces == n:
+    if pieces == 1 or (len(axes) == 1 and pieces == n):
         return None
     if pieces == n:
         partial = build.make(node, node.op, (x,), (axes[1:],))

@@ -158,7 +158,7 @@ class _Taker:
             if slot == len(self.numbers):
                 self.numbers.append((value, dtype))
             return self._add(("number", slot, dtype), node)
-        if node.op.kind is Kind.SOURCE or not node.op.kind is Kind.INDEXED:
+        if node.op.kind is Kind.SOURCE or node.op.kind is not Kind.INDEXED:
             raise GradientError(
                 explain(
                     f"the value of {node!r} is needed and is gone",

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 from zincir.errors import ShapeError, ZincirError, explain
 from zincir.graph.primitive import Attr, Operand, Primitive, Spec
-from zincir.types import DType, Shape
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 

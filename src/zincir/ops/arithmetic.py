@@ -370,7 +370,7 @@ def floor_divide(x: Number, y: Number) -> Node:
 
 
 def power(x: Number, y: Number) -> Node:
-    """x ** y. Small constant exponents become products and roots."""
+    """X ** y. Small constant exponents become products and roots."""
     if isinstance(y, Node) and y.op is const_p:
         y = y.attrs[0]
     if isinstance(x, Node) and not isinstance(y, Node):

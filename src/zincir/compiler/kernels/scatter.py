@@ -76,7 +76,8 @@ class Scatter:
 
 def report(b: Builder, status: Value, number: Value, value: Value, position: Value) -> None:
     """Note an index that is out of range. Status is (set, number, value, position, ticket); the
-    first to draw the ticket writes."""
+    first to draw the ticket writes.
+    """
     places = [b.offset(status, index(i), "i64") for i in range(5)]
     ticket = b.emit(f"atomicrmw xchg {places[4]}, i64 1 acq_rel", I64)
     with b.when(b.compare("eq", ticket, index(0))):
