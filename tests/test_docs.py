@@ -1,7 +1,8 @@
 """`docs/how_it_works.md` runs from top to bottom and prints what it says it prints; the recipe of
 `docs/adding.md` works.
 
-What a block of the first prints stands in the ```text block behind it, or in comments behind its `print` calls.
+What a block of the first prints stands in the ```text block behind it, or in comments behind its
+`print` calls.
 """
 
 import contextlib
