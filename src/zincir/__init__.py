@@ -1,5 +1,7 @@
 """Neural networks by back-propagation: PyTorch's names, whole training steps in native code."""
 
+from math import inf as inf, nan as nan, pi as pi
+
 from zincir import (
     autograd as autograd,
     data as data,
@@ -232,6 +234,7 @@ from zincir.types import (
     uint8 as uint8,
 )
 
+Size = tuple
 dtype = DType
 bool = bool_
 int = int32

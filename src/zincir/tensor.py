@@ -232,7 +232,6 @@ class Tensor:
     _memory: Any = None
     _version: Int = 0
     __array_priority__ = 1000
-    __array_ufunc__ = None
 
     def __init__(self, data: Any = (), dtype: DType = float32) -> None:
         if isinstance(data, Tensor):
