@@ -68,37 +68,6 @@ class ExpressionBuilder(Builder):
         wrong = self.bit_and(self.compare("ne", left, zero), differ)
         return self.select(wrong, self.add(left, y), left)
 
-    def damped_ratio(self, m: Value, v: Value, scale: Value, eps: Value) -> Value:
-        """m / (sqrt(v) * scale + eps) for v >= 0: see `ops.optimizing`."""
-        if v.type.kind != "float":
-            return self.div(m, self.add(self.mul(self.sqrt(v), scale), eps))
-
-        def number(x: float) -> Value:
-            return constant(x, v.type)
-
-        # An infinite v would turn Newton's iteration into NaN; its root is far above all else.
-        v = self.minimum(v, number(3.4e38))
-        half = self.mul(v, number(0.5))
-        y = self._guess(v, 0x5F375A86, 1)
-        for _ in range(3):
-            y = self.mul(y, self.fma(self.mul(self.neg(half), y), y, number(1.5)))
-        root = self.mul(v, y)
-        left = self.fma(self.neg(root), root, v)
-        root = self.fma(self.mul(left, number(0.5)), y, root)
-        size = self.fma(root, scale, eps)
-        inverse = self._guess(size, 0x7EF311C3, 0)
-        for _ in range(3):
-            inverse = self.fma(inverse, self.fma(self.neg(size), inverse, number(1.0)), inverse)
-        ratio = self.mul(m, inverse)
-        return self.fma(self.fma(self.neg(ratio), size, m), inverse, ratio)
-
-    def _guess(self, x: Value, magic: int, shift: int) -> Value:
-        """A power of x to a few bits: a linear function of its exponent and leading digits."""
-        bits = self.bitcast(x, "i32")
-        if shift:
-            bits = self.shift_right(bits, constant(shift, bits.type))
-        return self.bitcast(self.sub(constant(magic, bits.type), bits), "float")
-
     def convert_to(self, x: Value, dtype: DType) -> Value:
         return self.convert(x, KINDS[dtype])
 

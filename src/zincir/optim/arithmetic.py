@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from zincir.graph.node import MODE, Node, here
 from zincir.graph.primitive import Primitive
-from zincir.ops.arithmetic import add_p, maximum_p, mul_p, neg_p, sub_p
-from zincir.ops.optimizing import adam_ratio_p
+from zincir.ops.arithmetic import add_p, div_p, maximum_p, mul_p, neg_p, sub_p
+from zincir.ops.elementwise import sqrt_p
 
 
 def _quick(op: Primitive) -> Callable[..., Node]:
@@ -23,5 +23,5 @@ def _quick(op: Primitive) -> Callable[..., Node]:
     return function
 
 
-add, sub, mul = map(_quick, (add_p, sub_p, mul_p))
-maximum, neg, adam_ratio = map(_quick, (maximum_p, neg_p, adam_ratio_p))
+add, sub, mul, div = map(_quick, (add_p, sub_p, mul_p, div_p))
+maximum, neg, sqrt = map(_quick, (maximum_p, neg_p, sqrt_p))
