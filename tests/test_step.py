@@ -264,3 +264,41 @@ def test_random_numbers_go_on_and_a_seed_repeats_them():
     zincir.manual_seed(1)
     assert [zincir.rand(5).tolist() for _ in range(3)] == first
     assert first[0] != first[1]
+
+
+def test_views_made_before_and_after_recording_see_every_replay():
+    w = zincir.tensor([1.0, 2.0, 3.0])
+    early = w[1:]
+
+    @zincir.compile
+    def double():
+        w.mul_(2.0)
+
+    double()
+    late = w.detach()
+    assert early.tolist() == [4.0, 6.0]
+    assert late.tolist() == [2.0, 4.0, 6.0]
+    double()
+    assert early.tolist() == [8.0, 12.0]
+    assert late.tolist() == [4.0, 8.0, 12.0]
+    late[0] = 10.0
+    double()
+    assert w.tolist() == [20.0, 16.0, 24.0]
+
+
+def test_an_old_graph_cannot_be_differentiated_after_its_parameter_has_moved():
+    w = zincir.tensor([3.0], requires_grad=True)
+    optimizer = zincir.optim.SGD([w], lr=0.1)
+
+    @zincir.compile
+    def step():
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+
+    step()
+    old = (w * w).sum()
+    step()
+    with pytest.raises(zincir.errors.GradientError):
+        old.backward()
+        w.grad.item()

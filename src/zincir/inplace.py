@@ -125,6 +125,11 @@ def _bind(tensor: Tensor, value: Node, quiet: bool, origin: Origin) -> None:
         tensor._await()
 
 
+def refresh_views(tensor: Tensor) -> None:
+    """Let the views of a tensor see that its memory has changed."""
+    _refresh_children(tensor, {id(tensor)}, here())
+
+
 def _refresh_children(tensor: Tensor, done: set[int], origin: Origin) -> None:
     if tensor._children is None:
         return

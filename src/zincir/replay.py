@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from zincir.compiler import Compilation, compile_graph
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, raise_out_of_range
 from zincir.graph.node import Node, here
+from zincir.inplace import refresh_views
 from zincir.ops.source import leaf
 from zincir.recording import Recording
 from zincir.runtime import team
@@ -33,6 +34,8 @@ class Changed:
     output: int
     copied: Buffer | None
     """Where the new value is computed, if that cannot be in place."""
+    node: Node | None = None
+    """What the tensor held at the last replay."""
 
 
 @dataclass(slots=True)
@@ -95,7 +98,8 @@ class Replay:
             if place >= 0:
                 pointers[place] = buffer.pointer
         first_output = len(self.compilation.graph.inputs)
-        self._point_to_state(inputs, pointers, first_output)
+        self._point_to_changed(inputs, pointers, first_output)
+        self._point_to_gradients(inputs, pointers, first_output)
         made: list[Buffer | None] = []
         for result in self.results:
             if isinstance(result, Tensor):
@@ -108,13 +112,9 @@ class Replay:
         assert program is not None
         problem = program.run(pointers)
         del keep
+        self._finish(inputs, done=problem is None)
         if problem is not None:
             raise_out_of_range(self.compilation, *problem)
-        for c in self.changed:
-            if c.copied is not None:
-                t = c.tensor if c.tensor is not None else inputs[c.argument]
-                target = t._node.value.array if isinstance(t, Tensor) else t
-                target[...] = c.copied.array
         return _built(
             self.form, [self._result(r, b) for r, b in zip(self.results, made, strict=True)]
         )
@@ -137,7 +137,7 @@ class Replay:
             pointers[place] = array.ctypes.data
         return keep
 
-    def _point_to_state(self, inputs: Sequence[Any], pointers: list[int], outputs: int) -> None:
+    def _point_to_changed(self, inputs: Sequence[Any], pointers: list[int], outputs: int) -> None:
         for c in self.changed:
             t = c.tensor
             if t is None:
@@ -147,30 +147,54 @@ class Replay:
                         pointers[outputs + c.output] = pointers[c.input]
                     continue
             node = t._node
-            # References: the tensor's slot, the name here and getrefcount's argument. Any other
-            # is a graph that needs the old value: it gets to know that it is gone.
-            if sys.getrefcount(node) > 3:
+            # References: the tensor's, the one here, the name, the argument. Any other is a graph
+            # that needs the old value: it gets to know that it is gone.
+            if node is c.node and getrefcount(node) <= 4:
+                continue
+            c.node = None
+            if getrefcount(node) > 3:
                 node = _renewed(t, node)
+            c.node = node
             pointer = node.value.pointer
             if c.input >= 0:
                 pointers[c.input] = pointer
             pointers[outputs + c.output] = pointer if c.copied is None else c.copied.pointer
-            t._version += 1
+
+    def _point_to_gradients(self, inputs: Sequence[Any], pointers: list[int], outputs: int) -> None:
         for g in self.gradients:
             t = g.tensor if g.tensor is not None else inputs[g.argument]
+            held = g.held
             if g.before >= 0:
                 pointers[g.before] = t._grad._node.value.pointer
+                held = None
             if g.output < 0:
-                t._grad = None
                 continue
-            held = g.held
-            # References: the record here, the tensor's slot, the name here, the argument.
-            if held is None or sys.getrefcount(held) > 3 + (t._grad is held) or g.before >= 0:
-                held = g.held = _new_gradient(t)
-            elif sys.getrefcount(held._node) > 2:
+            # References: the record's, the name, the argument, and perhaps the tensor's.
+            if held is None or getrefcount(held) > 3 + (t._grad is held):
+                held = g.held = from_buffer(allocate(t._node.shape, t._node.dtype))
+                pointers[outputs + g.output] = held._node.value.pointer
+            elif getrefcount(held._node) > 2:
                 _renewed(held, held._node)
-            t._grad = held
-            pointers[outputs + g.output] = held._node.value.pointer
+
+    def _finish(self, inputs: Sequence[Any], *, done: bool) -> None:
+        """Let tensors show what the program has computed, or that it has stopped."""
+        for g in self.gradients:
+            t = g.tensor if g.tensor is not None else inputs[g.argument]
+            if done:
+                t._grad = g.held
+            elif g.had is None:
+                t._grad = None
+        if not done:
+            return
+        for c in self.changed:
+            t = c.tensor if c.tensor is not None else inputs[c.argument]
+            if c.copied is not None:
+                target = t._node.value.array if isinstance(t, Tensor) else t
+                target[...] = c.copied.array
+            if isinstance(t, Tensor):
+                t._version += 1
+                if t._children is not None:
+                    refresh_views(t)
 
     def _result(self, result: tuple[int, Shape, DType] | Tensor, buffer: Buffer | None) -> Tensor:
         if isinstance(result, Tensor):
@@ -189,10 +213,6 @@ def _renewed(t: Tensor, node: Node) -> Node:
     node.value = None
     t._node = new
     return new
-
-
-def _new_gradient(t: Tensor) -> Tensor:
-    return from_buffer(allocate(t._node.shape, t._node.dtype))
 
 
 def _built(form: Any, results: list[Tensor]) -> Any:

@@ -20,7 +20,9 @@ from zincir.runtime import native
 from zincir.runtime.program import Argument, Code, HostFunction, Kernel, View
 
 _GRAIN = 3000.0
-"""Nanoseconds of work that are worth another thread."""
+"""Nanoseconds of work in a kernel that are worth another thread."""
+_PROGRAM_GRAIN = 25_000.0
+"""The same for a whole program: waking the others has to be worth it."""
 
 
 class Assembler:
@@ -41,7 +43,7 @@ class Assembler:
         """The program of the plan."""
         code = self.code
         total = sum(step.cost for phase in self._plan.phases for step in phase)
-        code.threads = max(1, min(self._threads, int(total / _GRAIN)))
+        code.threads = max(1, min(self._threads, int(total / _PROGRAM_GRAIN)))
         for phase in self._plan.phases:
             work = phase[0].work
             if isinstance(work, HostCall):
