@@ -27,7 +27,7 @@ from zincir.ops import (
     products,
 )
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
-from zincir.ops.source import const, detach, graft, leaf
+from zincir.ops.source import const, detach, leaf, stand_in
 from zincir.recording import CURRENT, note_change, note_grad, refuse_to_look
 from zincir.runtime.buffer import Buffer
 from zincir.types import (
@@ -201,8 +201,7 @@ def _in_place(method: Method) -> Method:
 
     def changed(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         inplace.refuse_leaf(self, name)
-        node = self._node
-        before = wrap(graft(node, node)) if node.needs_grad and MODE.grad else self
+        before = wrap(stand_in(self._node)) if MODE.grad else self
         inplace.write(self, method(before, *args, **kwargs)._node, name)
         return self
 

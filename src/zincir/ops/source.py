@@ -134,6 +134,11 @@ def graft(value: Node, stem: Node) -> Node:
     return node
 
 
+def stand_in(x: Node) -> Node:
+    """The same value and gradient under another name, which no change in place supersedes."""
+    return graft(x, x) if x.needs_grad else apply(detach_p, x)
+
+
 def custom(result: Node, inputs: tuple[Node, ...], call: object) -> Node:
     """`result`, whose gradients with respect to `inputs` are `call.backward(g, y, inputs)`."""
     spec = (result.shape, result.dtype)
