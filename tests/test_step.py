@@ -302,3 +302,22 @@ def test_an_old_graph_cannot_be_differentiated_after_its_parameter_has_moved():
     with pytest.raises(zincir.errors.GradientError):
         old.backward()
         w.grad.item()
+
+
+def test_a_parameter_may_be_an_argument():
+    w = zincir.tensor([3.0], requires_grad=True)
+    other = zincir.tensor([5.0], requires_grad=True)
+    optimizer = zincir.optim.SGD([w, other], lr=0.25)
+
+    @zincir.compile
+    def step(p):
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step(w)
+    assert w.tolist() == [0.375]
+    assert other.tolist() == [5.0]
+    step(other)
+    assert other.tolist() == [2.5]

@@ -136,9 +136,36 @@ def undo(recording: Recording) -> None:
         tensor._grad = grad
 
 
+class _Itself:
+    """A tensor as a key: the very same one."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.tensor is self.tensor
+
+    def __hash__(self) -> int:
+        return id(self.tensor)
+
+
+def _is_input(x: Any) -> bool:
+    """Whether an argument is data, which may differ from call to call.
+
+    A leaf that collects gradients is not: an optimizer may hold it too, so it has to stay itself.
+    """
+    if isinstance(x, Tensor):
+        return not (x._node.needs_grad and x.is_leaf)
+    return isinstance(x, np.ndarray)
+
+
 def _flatten(x: Any, inputs: list[Any]) -> Any:
     """A hashable description of arguments; tensors and arrays are put into `inputs`."""
     if isinstance(x, Tensor):
+        if not _is_input(x):
+            return _Itself(x)
         inputs.append(x)
         node = x._node
         return (Tensor, node.shape, node.dtype, node.needs_grad)
@@ -163,7 +190,7 @@ def _flatten(x: Any, inputs: list[Any]) -> Any:
 
 
 def _rebuild(x: Any, stand_ins: Any) -> Any:
-    if isinstance(x, Tensor | np.ndarray):
+    if _is_input(x):
         return next(stand_ins)
     if isinstance(x, tuple | list):
         return type(x)([_rebuild(item, stand_ins) for item in x])

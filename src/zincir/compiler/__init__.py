@@ -149,7 +149,8 @@ def _calls(step: Step) -> list[NestCall]:
 
 
 def _head(step: Step) -> str:
-    names = ", ".join(f"{n.op.name}{list(n.shape)}" for n in step.writes)
+    written = sorted(step.writes, key=lambda n: n.serial)
+    names = ", ".join(f"{n.op.name}{list(n.shape)}" for n in written)
     return f"{type(step.work).__name__.lower()} -> {names}"
 
 

@@ -269,7 +269,7 @@ class _Fuser:
                 order.append(group)
                 continue
             stack.append((group, True))
-            for x in group.reads:
+            for x in sorted(group.reads, key=lambda n: n.serial):
                 below = self.group_of.get(x)
                 if below is not None and below is not group and below not in done:
                     stack.append((below, False))

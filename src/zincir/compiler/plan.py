@@ -144,6 +144,7 @@ def _same_element(call: NestCall, base: Node, source: Node) -> bool:
 def _sorted(steps: list[Step], after: dict[Step, set[Step]]) -> list[Step]:
     done: set[Step] = set()
     order: list[Step] = []
+    position = {step: i for i, step in enumerate(steps)}
     stack = [(s, False) for s in reversed(steps)]
     while stack:
         step, ready = stack.pop()
@@ -154,7 +155,8 @@ def _sorted(steps: list[Step], after: dict[Step, set[Step]]) -> list[Step]:
             order.append(step)
             continue
         stack.append((step, True))
-        stack.extend((s, False) for s in after[step] if s not in done)
+        waiting = [s for s in after[step] if s not in done]
+        stack.extend((s, False) for s in sorted(waiting, key=position.__getitem__))
     return order
 
 

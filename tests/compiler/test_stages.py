@@ -1,0 +1,113 @@
+"""Every stage of the compiler as text."""
+
+import numpy as np
+import pytest
+
+from random_graphs import data
+from zincir import settings
+from zincir.compiler import PIPELINE, stages
+from zincir.compiler.snapshot import snapshot
+from zincir.errors import CompileError
+from zincir.graph.node import Node
+from zincir.graph.verify import verify
+from zincir.ops import arithmetic as ar, elementwise as el, movement as mv, reduction as rd
+from zincir.ops.contraction import matmul
+from zincir.types import float32
+
+
+def zeros(*shape: int):
+    return data(np.zeros(shape, np.float32))
+
+
+def softmax(x):
+    e = el.exp(x - rd.amax(x, (1,)))
+    return e / mv.sum_(e, (1,))
+
+
+def text(outputs, stage: str) -> str:
+    with settings.using(target="avx2"):
+        return stages(snapshot(outputs).graph())[stage]
+
+
+def test_every_pass_has_a_reason():
+    assert [name for name, _, _ in PIPELINE] == [
+        "simplify", "legalise", "fuse", "lower", "plan", "assemble",
+    ]  # fmt: skip
+    assert all(len(why) > 20 for _, _, why in PIPELINE)
+
+
+def test_graph_of_a_softmax():
+    assert text([softmax(zeros(4, 10))], "graph") == """\
+%0 = leaf float32[4, 10] shape=(4, 10) dtype=zincir.float32
+%1 = amax float32[4, 1] %0 axes=(1,)
+%2 = sub float32[4, 10] %0 %1
+%3 = exp float32[4, 10] %2
+%4 = sum float32[4, 1] %3 axes=(1,)
+%5 = div float32[4, 10] %3 %4
+return %5"""
+
+
+def test_a_softmax_is_one_nest():
+    assert text([softmax(zeros(4, 10))], "fuse") == (
+        "nest [4 10*] amax[4, 1] exp[4, 10] sum[4, 1] div[4, 10]"
+    )
+
+
+def test_loops_of_a_softmax_keep_the_exponentials():
+    assert text([softmax(zeros(4, 10))], "lower") == """\
+nests -> div[4, 10]
+  rows (4,) inner () vector 10
+  nest rows=1 inner=0 lanes=8 vector=inside folds=True
+    @0 float32[r]next
+    @1 float32[r]next
+    @2 float32[]next per thread
+    %0 = load @0
+    %1 = reduce amax float32 %0
+    %2 = sub %0 %1
+    %3 = exp %2
+    %4 = reduce sum float32 %3
+    %5 = div %3 %4
+    @1 <- %5
+    @2 <- %3 (kept)"""
+
+
+def test_a_layer_is_a_product_with_its_activation_behind_it():
+    x, w, bias = zeros(8, 5), zeros(6, 5), zeros(6)
+    out = el.tanh(matmul(x, mv.swap_last(w)) + bias)
+    assert text([out], "fuse") == "matmul [8 6] matmul[8, 6] tanh[8, 6]"
+    assert text([out], "plan") == """\
+arena 192 bytes
+phase 0
+  product -> matmul[8, 6], tanh[8, 6]"""
+
+
+def test_simplify_removes_what_does_nothing():
+    x = zeros(3, 4)
+    same = mv.reshape(mv.reshape(ar.mul(x, 1.0), (12,)), (3, 4))
+    assert text([ar.neg(mv.permute(mv.permute(same, (1, 0)), (1, 0)))], "simplify") == """\
+%0 = leaf float32[3, 4] shape=(3, 4) dtype=zincir.float32
+%1 = neg float32[3, 4] %0
+return %1"""
+
+
+def test_a_gradient_of_a_transposed_weight_is_computed_where_it_is_stored():
+    x, g = zeros(8, 5), zeros(8, 6)
+    weight_gradient = mv.permute(matmul(mv.swap_last(x), g), (1, 0))
+    assert "matmul float32[6, 5]" in text([weight_gradient * 2.0], "simplify")
+
+
+def test_long_sums_are_cut_by_their_shape_alone():
+    assert "sum float32[50" in text([mv.sum_(zeros(100_000), (0,))], "simplify")
+
+
+def test_a_column_sum_takes_the_update_behind_it_along():
+    g, p = zeros(32, 16), zeros(16)
+    new = p - mv.reshape(mv.sum_(g, (0,)), (16,)) * 0.1
+    assert text([new], "fuse") == "nest [32* 16] sum[1, 16] sub[16]"
+
+
+def test_verification_catches_a_wrong_node():
+    good = ar.neg(zeros(2))
+    bad = Node(good.op, good.inputs, (), ((3,), float32), False, good.origin)
+    with pytest.raises(CompileError, match=r"fuse left an invalid node[\s\S]*expected[\s\S]*got"):
+        verify([bad], "fuse")
