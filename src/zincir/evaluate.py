@@ -96,5 +96,8 @@ def raise_out_of_range(compilation: Compilation, number: int, value: int, positi
 
 def release(node: Node) -> None:
     """Let go of the graph behind a known value that no backward pass will want."""
-    if not node.needs_grad or node.freed or not any(n.needs_grad for n in node.inputs):
-        node.inputs = ()
+    if node.needs_grad and not node.freed:
+        for x in node.inputs:
+            if x.needs_grad:
+                return
+    node.inputs = ()

@@ -1,7 +1,7 @@
 """The structure of a computation, apart from its data: what programs are found by.
 
-Equal expressions over the same inputs become one here (hash-consing). It happens now, and not when
-nodes are made, because two tensors with equal values are still two tensors to a gradient.
+Equal expressions over the same inputs become one when a program is built (in `simplify`), and not
+when nodes are made, because two tensors with equal values are still two tensors to a gradient.
 """
 
 from __future__ import annotations
@@ -45,24 +45,23 @@ class Snapshot:
     def graph(self) -> Graph:
         """Build the graph that the key describes."""
         entries, outputs = self.key
-        leaves: list[Node] = []
-        numbers: list[Node] = []
+        inputs: dict[tuple[str, int], Node] = {}
         layouts: dict[Node, tuple[int, ...]] = {}
         built: list[Node] = []
         for entry, source in zip(entries, self._sources, strict=True):
             spec = (source.shape, source.dtype)
-            if entry[0] == "leaf":
-                node = Node(leaf_p, (), spec, spec, False, source.origin)
-                leaves.append(node)
-                if entry[3] is not None:
-                    layouts[node] = entry[3]
-            elif entry[0] == "number":
-                node = Node(leaf_p, (), spec, spec, False, source.origin)
-                numbers.append(node)
+            if entry[0] == "leaf" or entry[0] == "number":
+                node = inputs.setdefault(
+                    entry[:2], Node(leaf_p, (), spec, spec, False, source.origin)
+                )
+                if entry[-1] is not None and entry[0] == "leaf":
+                    layouts[node] = entry[-1]
             else:
-                op, attrs, *inputs = entry
-                node = Node(op, tuple(built[i] for i in inputs), attrs, spec, False, source.origin)
+                op, attrs, *numbers = entry
+                node = Node(op, tuple([built[i] for i in numbers]), attrs, spec, False, source.origin)
             built.append(node)
+        leaves = [inputs["leaf", i] for i in range(len(self.leaves))]
+        numbers = [inputs["number", i] for i in range(len(self.numbers))]
         return Graph([built[i] for i in outputs], leaves + numbers, layouts)
 
 
@@ -98,67 +97,51 @@ _serial = attrgetter("serial")
 class _Taker:
     def __init__(self) -> None:
         self.number: dict[Node, int] = {}
-        self.by_entry: dict[tuple[Any, ...], int] = {}
         self.entries: list[tuple[Any, ...]] = []
         self.sources: list[Node] = []
         self.leaves: list[Node] = []
         self.numbers: list[tuple[Scalar, DType]] = []
-        self._slots: dict[tuple[Any, ...], int] = {}
+        self._slots: dict[Any, int] = {}
 
     def take(self, order: Sequence[Node]) -> None:
         """Number nodes, given with inputs first."""
         number, alias = self.number, Kind.ALIAS
-        by_entry, entries, sources = self.by_entry, self.entries, self.sources
+        entries, sources = self.entries, self.sources
         for node in order:
             inputs = node.inputs
             if node.value is not None:
-                number[node] = self._leaf(node)
+                entry = self._leaf(node)
+            elif len(inputs) == 2:
+                x, y = inputs
+                entry = (node.op, node.attrs, number[x], number[y])
             elif not inputs:
-                number[node] = self._source(node)
+                entry = self._source(node)
             elif node.op.kind is alias:
                 number[node] = number[inputs[0]]
+                continue
             else:
                 entry = (node.op, node.attrs, *[number[x] for x in inputs])
-                found = by_entry.get(entry)
-                if found is None:
-                    found = by_entry[entry] = len(entries)
-                    entries.append(entry)
-                    sources.append(node)
-                number[node] = found
+            number[node] = len(entries)
+            entries.append(entry)
+            sources.append(node)
 
-    def _add(self, entry: tuple[Any, ...], node: Node) -> int:
-        found = self.by_entry.get(entry)
-        if found is None:
-            found = self.by_entry[entry] = len(self.entries)
-            self.entries.append(entry)
-            self.sources.append(node)
-        return found
-
-    def _leaf(self, node: Node) -> int:
+    def _leaf(self, node: Node) -> tuple[Any, ...]:
         buffer = node.value
-        array = buffer.array
-        layout = None
-        if not array.flags.c_contiguous:
-            size = array.itemsize
-            layout = tuple(s // size for s in array.strides)
-        slot = self._slots.get((id(buffer), array.shape, node.dtype, layout))
-        if slot is None:
-            slot = len(self.leaves)
-            self._slots[id(buffer), array.shape, node.dtype, layout] = slot
+        slot = self._slots.setdefault((id(buffer), node.shape), len(self.leaves))
+        if slot == len(self.leaves):
             self.leaves.append(node)
-        return self._add(("leaf", slot, (node.shape, node.dtype), layout), node)
+        return ("leaf", slot, node.shape, node.dtype, buffer.layout)
 
-    def _source(self, node: Node) -> int:
+    def _source(self, node: Node) -> tuple[Any, ...]:
         if node.op is const_p:
             value, dtype = node.attrs
             if value in _PLAIN and not (value == 0 and math.copysign(1, value) < 0):
-                return self._add((const_p, node.attrs), node)
-            # By text, since NaN is not equal to itself and 0.0 is equal to -0.0.
-            slot = self._slots.setdefault(("number", repr(value), dtype), len(self.numbers))
+                return (const_p, node.attrs)
+            slot = self._slots.setdefault((value, dtype), len(self.numbers))
             if slot == len(self.numbers):
                 self.numbers.append((value, dtype))
-            return self._add(("number", slot, dtype), node)
-        if node.op.kind is Kind.SOURCE or node.op.kind is not Kind.INDEXED:
+            return ("number", slot, dtype)
+        if node.op.kind is not Kind.INDEXED:
             raise GradientError(
                 explain(
                     f"the value of {node!r} is needed and is gone",
@@ -167,4 +150,4 @@ class _Taker:
                     try_="compute it again, or keep a copy with clone()",
                 )
             )
-        return self._add((node.op, node.attrs), node)
+        return (node.op, node.attrs)

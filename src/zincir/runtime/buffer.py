@@ -19,13 +19,17 @@ _PER_SIZE = 64
 class Buffer:
     """One value in memory. `array` is a NumPy view of it, possibly strided."""
 
-    __slots__ = ("__weakref__", "_memory", "array", "pointer")
+    __slots__ = ("__weakref__", "_memory", "array", "layout", "pointer")
 
     def __init__(
         self, array: np.ndarray[Any, Any], memory: Memory | None = None, pointer: int = 0
     ) -> None:
         self.array = array
         self.pointer = pointer or array.ctypes.data
+        self.layout: tuple[int, ...] | None = None
+        """Strides in elements, if the array is not contiguous row by row."""
+        if memory is None and not array.flags.c_contiguous:
+            self.layout = tuple(stride // array.itemsize for stride in array.strides)
         self._memory = memory
 
     def __del__(self) -> None:
