@@ -142,7 +142,7 @@ def softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
     x = ar.floating(x if dtype is None else cast(x, dtype))
     axes = _line(x, dim)
     e = el.exp(x - detach(reduction.amax(x, axes)))
-    return e / mv.sum_(e, axes)
+    return e * (1.0 / mv.sum_(e, axes))  # one division for each line, not for each element
 
 
 def log_softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
