@@ -9,7 +9,8 @@ rectangle, for use behind a matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from zincir.compiler.builder import I64, PTR, Value, constant, index, module, vector
 from zincir.compiler.expression import KINDS, ExpressionBuilder
@@ -32,6 +33,9 @@ Body = Callable[[Sequence[Value]], Sequence[Value]]
 
 _FREE_MASKS = 16
 """Lanes from which on vectors have mask registers."""
+
+_TOGETHER, _SMALL = 4, 16
+"""Vectors of rows computed side by side, in nests of so few values."""
 
 STATUS, NUMBER, ROWS, COLUMNS, FIRST = range(5)
 """Positions in `args`; row sizes, inner sizes, slots and takes follow, from FIRST on."""
@@ -95,6 +99,14 @@ def _task(nest: Nest) -> tuple[ExpressionBuilder, str]:
     return b, b.finish()
 
 
+class _Column:
+    """Where the vector loop of a nest stands when it lies outside, and what is known there."""
+
+    def __init__(self, start: Value, mask: Value | None) -> None:
+        self.start, self.mask = start, mask
+        self.known: dict[int, Value] = {}
+
+
 class Emitter:
     """Writes one rectangle of a nest."""
 
@@ -103,9 +115,9 @@ class Emitter:
         self.args, self.row_from, self.row_to, self.col_from, self.col_to, self.tid = b.arguments
         self.levels = levels(nest)
         self.stages = stages(nest)
-        self.row_sizes = [self._argument(FIRST + i) for i in range(nest.rows)]
-        self.inner_sizes = [self._argument(FIRST + nest.rows + i) for i in range(nest.inner)]
-        self.columns = self._argument(COLUMNS)
+        self.row_sizes = [self.argument(FIRST + i) for i in range(nest.rows)]
+        self.inner_sizes = [self.argument(FIRST + nest.rows + i) for i in range(nest.inner)]
+        self.columns = self.argument(COLUMNS)
         self.slots = [_SlotArguments(self, i) for i in range(len(nest.slots))]
         self.known: list[dict[int, Value]] = [{}]
         # Where the loops stand: set as they are entered.
@@ -115,7 +127,8 @@ class Emitter:
         self.column = index(0)
         self.mask: Value | None = None
 
-    def _argument(self, at: int, *, pointer: bool = False) -> Value:
+    def argument(self, at: int, *, pointer: bool = False) -> Value:
+        """The run-time argument at a position in `args`."""
         place = self.b.offset(self.args, index(at), "i64")
         return self.b.load(place, PTR if pointer else I64)
 
@@ -129,15 +142,47 @@ class Emitter:
             self._enter_row()
             self.known.append({})
             if nest.vector_inside:
-                self._stages()
+                self._stages([None])
             else:
-                self._vector_loop([], lambda sums: (self._stages(), sums)[1])
+                self._column_loops()
             self.known.pop()
+
+    def _column_loops(self) -> None:
+        """Several vectors of rows side by side, then what is left one by one.
+
+        Side by side they read whole stretches of memory, and their sums do not wait for one
+        another.
+        """
+        b, lanes = self.b, self.nest.lanes
+        end, together = self.col_from, _TOGETHER if len(self.nest.body) <= _SMALL else 1
+        if lanes > 1 and (together > 1 or lanes < _FREE_MASKS):
+            width = index(lanes * together)
+            whole = b.mul(b.div(b.sub(self.col_to, self.col_from), width), width)
+            end = b.add(self.col_from, whole)
+            with b.loop(self.col_from, end, lanes * together) as loop:
+                at = [b.add(loop.counter, index(i * lanes)) for i in range(together)]
+                self._stages([_Column(column, None) for column in at])
+        with b.loop(end, self.col_to, lanes) as rest:
+            mask = self._mask(b.sub(self.col_to, rest.counter)) if lanes > 1 else None
+            self._stages([_Column(rest.counter, mask)])
+
+    @contextmanager
+    def _at(self, column: _Column | None) -> Iterator[None]:
+        """Compute in a column of a nest whose vector loop lies outside."""
+        if column is None:
+            yield
+            return
+        self.column, self.mask = column.start, column.mask
+        self.known.append(column.known)
+        yield
+        self.known.pop()
+        self.mask = None
 
     def _enter_row(self) -> None:
         """The row's index along each of the row loops, and where each slot's row begins."""
         b = self.b
-        left, indices = self.row, []
+        left = self.row
+        indices: list[Value] = []
         for i, n in reversed(list(enumerate(self.row_sizes))):
             if i == 0:
                 indices.append(left)
@@ -149,33 +194,43 @@ class Emitter:
         for i, slot in enumerate(self.slots):
             self.row_base[i] = slot.weighted(slot.row_strides, indices) if slot.in_rows else None
 
-    def _stages(self) -> None:
-        """The stages of one row, or of one vector of rows."""
+    def _stages(self, columns: Sequence[_Column | None]) -> None:
+        """The stages of one row, or of some vectors of rows."""
         nest = self.nest
         for stage in self.stages:
-            self._values(stage.before)
+            for column in columns:
+                with self._at(column):
+                    self._values(stage.before)
             if stage.reductions or stage.stores:
-                self._stage(stage)
-        for slot, value in nest.stores:
-            if not stored_inside(nest, slot):
-                self._store(slot, value)
+                self._stage(stage, columns)
+        for column in columns:
+            with self._at(column):
+                for slot, value in nest.stores:
+                    if not stored_inside(nest, slot):
+                        self._store(slot, value)
 
-    def _stage(self, stage: Stage) -> None:
+    def _stage(self, stage: Stage, columns: Sequence[_Column | None]) -> None:
         reductions = stage.reductions
-        starts = [self._identity(i) for i in reductions]
+        starts = [self._identity(i) for _ in columns for i in reductions]
 
         def body(sums: Sequence[Value]) -> list[Value]:
-            self.known.append({v: self._load(slot) for slot, v in stage.reloads})
-            self._values(stage.values)
-            for slot, value in stage.stores:
-                self._store(slot, value)
-            new = [self._combine(i, total) for i, total in zip(reductions, sums, strict=True)]
-            self.known.pop()
+            new: list[Value] = []
+            left = iter(sums)
+            for column in columns:
+                with self._at(column):
+                    self.known.append({v: self._load(slot) for slot, v in stage.reloads})
+                    self._values(stage.values)
+                    for slot, value in stage.stores:
+                        self._store(slot, value)
+                    new += [self._combine(i, next(left)) for i in reductions]
+                    self.known.pop()
             return new
 
-        totals = self._inner_loops(0, starts, body)
-        for i, total in zip(reductions, totals, strict=True):
-            self.known[-1][i] = self._folded(i, total)
+        totals = iter(self._inner_loops(0, starts, body))
+        for column in columns:
+            with self._at(column):
+                for i in reductions:
+                    self.known[-1][i] = self._folded(i, next(totals))
 
     def _inner_loops(self, depth: int, sums: Sequence[Value], body: Body) -> Sequence[Value]:
         if depth == self.nest.inner:
@@ -358,11 +413,9 @@ class Emitter:
             raw = self._gather(b.offset(pointer, self._lane_offsets(slot), kind), kind)
         return b.convert(raw, "i1") if s.dtype is bool_ else raw
 
-    def _gather(self, pointers: Value, kind: str, valid: Value | None = None) -> Value:
+    def _gather(self, pointers: Value, kind: str) -> Value:
         b, lanes = self.b, self.nest.lanes
         mask = self.mask or constant(1, vector("i1", lanes))
-        if valid is not None:
-            mask = b.bit_and(mask, valid)
         return b.gather(pointers, mask, vector(kind, lanes))
 
     def _store(self, slot: int, value_number: int) -> None:
@@ -389,7 +442,7 @@ class Emitter:
     def _take(self, x: Take) -> Value:
         b, nest = self.b, self.nest
         at = take_at(nest, x.number)
-        stride, rows = self._argument(at), self._argument(at + 1)
+        stride, rows = self.argument(at), self.argument(at + 1)
         chosen = b.convert(self._get(x.index), "i64")
         lanes = chosen.type.lanes
         # As unsigned numbers, negative ones are too large as well.
@@ -429,8 +482,8 @@ class Emitter:
             position = self._address(x.place)
             if position.type.lanes > 1:
                 position = b.emit(f"extractelement {position}, {lane}", I64)
-            number = b.add(self._argument(NUMBER), index(x.number))
-            report(b, self._argument(STATUS, pointer=True), number, value, position)
+            number = b.add(self.argument(NUMBER), index(x.number))
+            report(b, self.argument(STATUS, pointer=True), number, value, position)
 
 
 class _SlotArguments:
@@ -442,17 +495,17 @@ class _SlotArguments:
         self.step, self.in_rows, self.in_inner = slot.step, slot.in_rows, slot.in_inner
         self._b = e.b
         if _is_position(nest, number):
-            self.start = e._argument(at)
+            self.start = e.argument(at)
         else:
-            self.pointer = e._argument(at, pointer=True)
+            self.pointer = e.argument(at, pointer=True)
             if slot.per_thread:
-                share = e.b.mul(e.tid, e._argument(at + 1 + nest.rows + nest.inner))
+                share = e.b.mul(e.tid, e.argument(at + 1 + nest.rows + nest.inner))
                 self.pointer = e.b.offset(self.pointer, share, _memory_kind(slot.dtype))
-        self.row_strides = [e._argument(at + 1 + i) for i in range(nest.rows)]
+        self.row_strides = [e.argument(at + 1 + i) for i in range(nest.rows)]
         first = at + 1 + nest.rows
-        self.inner_strides = [e._argument(first + i) for i in range(nest.inner)]
+        self.inner_strides = [e.argument(first + i) for i in range(nest.inner)]
         if slot.step == "far":
-            self.vector_stride = e._argument(first + nest.inner)
+            self.vector_stride = e.argument(first + nest.inner)
 
     def weighted(self, strides: Sequence[Value], indices: Sequence[Value]) -> Value | None:
         total: Value | None = None
