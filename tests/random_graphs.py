@@ -145,7 +145,17 @@ def graphs(draw: st.DrawFn, dtype: DType = float32, most: int = 10) -> list[Node
         x = draw(st.sampled_from(pool))
         kind = draw(
             st.sampled_from(
-                ["unary", "binary", "binary", "reduce", "move", "assemble", "indirect", "product", "iota"]
+                [
+                    "unary",
+                    "binary",
+                    "binary",
+                    "reduce",
+                    "move",
+                    "assemble",
+                    "indirect",
+                    "product",
+                    "iota",
+                ]
             )
         )
         if kind == "binary":

@@ -74,6 +74,7 @@ def _through(node: Node, g: Node, pending: dict[Node, Node]) -> None:
         _refuse_freed([node])
     rule = node.op.vjp
     assert rule is not None
+    gradients: Node | tuple[Node | None, ...] | None
     gradients = rule(g, node, *node.inputs, *node.attrs)
     if not isinstance(gradients, tuple):
         gradients = (gradients,)

@@ -165,6 +165,7 @@ class Replay:
             t = g.tensor if g.tensor is not None else inputs[g.argument]
             held = g.held
             if g.before >= 0:
+                assert t._grad is not None
                 pointers[g.before] = t._grad._node.value.pointer
                 held = None
             if g.output < 0:
@@ -218,7 +219,8 @@ def _renewed(t: Tensor, node: Node) -> Node:
 def _built(form: Any, results: list[Tensor]) -> Any:
     kind, what = form
     if kind is Tensor:
-        return results[what]
+        number: int = what
+        return results[number]
     if kind is None:
         return what
     if kind is dict:

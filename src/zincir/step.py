@@ -27,6 +27,11 @@ R = TypeVar("R")
 
 _MOST_RECORDINGS = 32
 
+# Arguments are of any type, and so is what they hold: these names check without narrowing them.
+_ARRAY: type[Any] = np.ndarray
+_SEQUENCES: tuple[type[Any], ...] = (tuple, list)
+_MAPPING: type[Any] = dict
+
 
 def compile(function: Callable[P, R]) -> Compiled[P, R]:
     """Record `function` once for each kind of arguments, and replay it as native code.
@@ -83,13 +88,14 @@ class Compiled(Generic[P, R]):
 
     def _record(self, key: Any, args: Any, kwargs: Any, inputs: list[Any]) -> R:
         settle()
+        function: Callable[..., R] = self._function
         stand_ins = [_stand_in(x) for x in inputs]
         left = iter(stand_ins)
         new_args, new_kwargs = _rebuild((args, kwargs), left)
         recording = Recording()
         CURRENT.recording = recording
         try:
-            result = self._function(*new_args, **new_kwargs)
+            result = function(*new_args, **new_kwargs)
         except BaseException:
             CURRENT.recording = None
             undo(recording)
@@ -122,7 +128,8 @@ class Compiled(Generic[P, R]):
             # The caller differentiates the result, so it has to see the whole graph each time.
             self._plain.add(key)
             undo(recording)
-            return self._function(*args, **kwargs)
+            function: Callable[..., R] = self._function
+            return function(*args, **kwargs)
         settle()
         return result
 
@@ -158,7 +165,7 @@ def _is_input(x: Any) -> bool:
     """
     if isinstance(x, Tensor):
         return not (x._node.needs_grad and x.is_leaf)
-    return isinstance(x, np.ndarray)
+    return isinstance(x, _ARRAY)
 
 
 def _flatten(x: Any, inputs: list[Any]) -> Any:
@@ -169,12 +176,12 @@ def _flatten(x: Any, inputs: list[Any]) -> Any:
         inputs.append(x)
         node = x._node
         return (Tensor, node.shape, node.dtype, node.needs_grad)
-    if isinstance(x, np.ndarray):
+    if isinstance(x, _ARRAY):
         inputs.append(x)
         return (np.ndarray, x.shape, x.dtype)
-    if isinstance(x, tuple | list):
+    if isinstance(x, _SEQUENCES):
         return (type(x), *[_flatten(item, inputs) for item in x])
-    if isinstance(x, dict):
+    if isinstance(x, _MAPPING):
         return (dict, *[(k, _flatten(v, inputs)) for k, v in x.items()])
     try:
         hash(x)
@@ -192,9 +199,9 @@ def _flatten(x: Any, inputs: list[Any]) -> Any:
 def _rebuild(x: Any, stand_ins: Any) -> Any:
     if _is_input(x):
         return next(stand_ins)
-    if isinstance(x, tuple | list):
+    if isinstance(x, _SEQUENCES):
         return type(x)([_rebuild(item, stand_ins) for item in x])
-    if isinstance(x, dict):
+    if isinstance(x, _MAPPING):
         return {k: _rebuild(v, stand_ins) for k, v in x.items()}
     return x
 
@@ -213,9 +220,9 @@ def _outputs(x: Any, found: list[Tensor]) -> Any:
     if isinstance(x, Tensor):
         found.append(x)
         return (Tensor, len(found) - 1)
-    if isinstance(x, tuple | list):
+    if isinstance(x, _SEQUENCES):
         return (type(x), [_outputs(item, found) for item in x])
-    if isinstance(x, dict):
+    if isinstance(x, _MAPPING):
         return (dict, {k: _outputs(v, found) for k, v in x.items()})
     return (None, x)
 

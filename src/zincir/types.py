@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,9 @@ def from_numpy_dtype(dtype: npt.DTypeLike) -> DType:
 
 def of_scalar(value: Scalar) -> DType:
     """The default type of a Python number: bool, int64 or float32."""
-    return _BY_PYTHON[type(value)] if type(value) in _BY_PYTHON else of_scalar(value.item())
+    found = _BY_PYTHON.get(type(value))
+    # What is no Python number is a scalar of NumPy, and knows which one it stands for.
+    return found if found is not None else of_scalar(cast("np.generic", value).item())
 
 
 @cache

@@ -37,7 +37,9 @@ def test_every_pass_has_a_reason():
 
 
 def test_graph_of_a_softmax():
-    assert text([softmax(zeros(4, 10))], "graph") == """\
+    assert (
+        text([softmax(zeros(4, 10))], "graph")
+        == """\
 %0 = leaf float32[4, 10] shape=(4, 10) dtype=zincir.float32
 %1 = amax float32[4, 1] %0 axes=(1,)
 %2 = sub float32[4, 10] %0 %1
@@ -45,6 +47,7 @@ def test_graph_of_a_softmax():
 %4 = sum float32[4, 1] %3 axes=(1,)
 %5 = div float32[4, 10] %3 %4
 return %5"""
+    )
 
 
 def test_a_softmax_is_one_nest():
@@ -54,7 +57,9 @@ def test_a_softmax_is_one_nest():
 
 
 def test_loops_of_a_softmax_keep_the_exponentials():
-    assert text([softmax(zeros(4, 10))], "lower") == """\
+    assert (
+        text([softmax(zeros(4, 10))], "lower")
+        == """\
 nests -> div[4, 10]
   rows (4,) inner () vector 10
   nest rows=1 inner=0 lanes=8 vector=inside folds=True
@@ -69,25 +74,32 @@ nests -> div[4, 10]
     %5 = div %3 %4
     @1 <- %5
     @2 <- %3 (kept)"""
+    )
 
 
 def test_a_layer_is_a_product_with_its_activation_behind_it():
     x, w, bias = zeros(8, 5), zeros(6, 5), zeros(6)
     out = el.tanh(matmul(x, mv.swap_last(w)) + bias)
     assert text([out], "fuse") == "matmul [8 6] matmul[8, 6] tanh[8, 6]"
-    assert text([out], "plan") == """\
+    assert (
+        text([out], "plan")
+        == """\
 arena 192 bytes
 phase 0
   product -> matmul[8, 6], tanh[8, 6]"""
+    )
 
 
 def test_simplify_removes_what_does_nothing():
     x = zeros(3, 4)
     same = mv.reshape(mv.reshape(ar.mul(x, 1.0), (12,)), (3, 4))
-    assert text([ar.neg(mv.permute(mv.permute(same, (1, 0)), (1, 0)))], "simplify") == """\
+    assert (
+        text([ar.neg(mv.permute(mv.permute(same, (1, 0)), (1, 0)))], "simplify")
+        == """\
 %0 = leaf float32[3, 4] shape=(3, 4) dtype=zincir.float32
 %1 = neg float32[3, 4] %0
 return %1"""
+    )
 
 
 def test_a_gradient_of_a_transposed_weight_is_computed_where_it_is_stored():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from zincir import settings
 from zincir.compiler.assemble import Assembler
@@ -35,11 +34,11 @@ class Compilation:
     threads: int
     lanes: int
     legal: Legal | None = None
-    groups: list[Group] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list[Group])
+    steps: list[Step] = field(default_factory=list[Step])
     plan: Plan | None = None
     program: Program | None = None
-    takes: list[Node] = field(default_factory=list)
+    takes: list[Node] = field(default_factory=list[Node])
 
 
 def _simplify(c: Compilation) -> None:
@@ -67,7 +66,8 @@ def _plan(c: Compilation) -> None:
 
 
 def _assemble(c: Compilation) -> None:
-    assert c.legal is not None and c.plan is not None
+    assert c.legal is not None
+    assert c.plan is not None
     assembler = Assembler(c.legal, c.plan, c.threads)
     c.program = Program(assembler.assemble())
     c.takes = assembler.takes
@@ -155,7 +155,7 @@ def _head(step: Step) -> str:
 
 
 def _show_step(step: Step) -> str:
-    lines: list[Any] = [_head(step)]
+    lines = [_head(step)]
     for call in _calls(step):
         sizes = f"rows {call.row_sizes} inner {call.inner_sizes} vector {call.vector_size}"
         lines += [f"  {sizes}", *(f"  {line}" for line in str(call.nest).splitlines())]

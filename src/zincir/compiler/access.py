@@ -10,6 +10,7 @@ Views cost nothing because they are arithmetic on indices. There are two forms o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from zincir.graph.node import Node
 from zincir.ops.movement import expand_p, permute_p, reshape_p, slice_p
@@ -141,7 +142,8 @@ def through(view: Node, inner: Strided) -> Strided | None:
     """`view` of a strided input, or None if it cannot be had without a copy."""
     shape, strides = view.inputs[0].shape, inner.strides
     if view.op is permute_p:
-        return Strided(inner.base, inner.offset, tuple(strides[a] for a in view.attrs[0]))
+        axes: tuple[int, ...] = view.attrs[0]
+        return Strided(inner.base, inner.offset, tuple(strides[a] for a in axes))
     if view.op is expand_p:
         extra = len(view.shape) - len(shape)
         kept = [
@@ -164,7 +166,7 @@ def _reshape_strides(old: Shape, new: Shape, strides: tuple[int, ...]) -> tuple[
         return contiguous_strides(new)
     out = [0] * len(new)
     for a, b in _blocks(old, new):
-        for i, j in zip(a, a[1:], strict=False):
+        for i, j in pairwise(a):
             if strides[i] != strides[j] * old[j]:
                 return None
         step = strides[a[-1]]

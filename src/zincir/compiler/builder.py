@@ -7,7 +7,7 @@ so that results do not depend on what the optimiser finds.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -108,7 +108,6 @@ class Builder:
         self._lines: list[str] = []
         self._count = 0
         self._block = "entry"
-        self._cache: dict[tuple[str, str], Value] = {}
         self.name = name
         self.linkage = linkage
         self.arguments = tuple(Value(f"%a{i}", t) for i, t in enumerate(arguments))
@@ -171,7 +170,7 @@ class Builder:
     @contextmanager
     def loop(
         self, start: Value, stop: Value, step: Value | int = 1, carried: Sequence[Value] = ()
-    ) -> Iterator[Loop]:
+    ) -> Generator[Loop]:
         """`for counter in range(start, stop, step)`, with values carried from round to round."""
         step = index(step) if isinstance(step, int) else step
         before, head, body, latch, done = self._block, *(self.label() for _ in range(4))
@@ -202,7 +201,7 @@ class Builder:
         self.start_block(done)
 
     @contextmanager
-    def when(self, condition: Value) -> Iterator[None]:
+    def when(self, condition: Value) -> Generator[None]:
         """Run the body only if `condition` (i1) holds."""
         then, done = self.label(), self.label()
         self.branch_if(condition, then, done)
@@ -410,5 +409,5 @@ def _bytes(kind: str) -> int:
 
 def module(builders: Sequence[tuple[Builder, str]], head: str = "") -> str:
     """Join finished functions, given as (builder, text), into one module."""
-    lines = sorted(set().union(*(b.declarations for b, _ in builders)))
+    lines = sorted({line for b, _ in builders for line in b.declarations})
     return "\n".join([head, *lines, *(text for _, text in builders)])

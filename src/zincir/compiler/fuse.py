@@ -33,8 +33,8 @@ class Group:
     kind: str
     dims: Shape
     inner: frozenset[int]
-    members: list[Node] = field(default_factory=list)
-    reads: set[Node] = field(default_factory=set)
+    members: list[Node] = field(default_factory=list[Node])
+    reads: set[Node] = field(default_factory=set[Node])
 
     @property
     def all_loops(self) -> tuple[int, ...]:
@@ -193,7 +193,7 @@ class _Fuser:
         """`other` with `node` (and the rest of `own`) in it, if that is sound."""
         if other.kind not in ("nest", "matmul") or len(other.members) >= _MOST_MEMBERS:
             return None
-        merged = _merged(own, other, node)
+        merged = _merged(own, other)
         if merged is None:
             return None
         newcomers = [*own.members, node] if node not in own.members else own.members
@@ -276,7 +276,7 @@ class _Fuser:
         return order
 
 
-def _merged(own: Group, other: Group, node: Node) -> Group | None:
+def _merged(own: Group, other: Group) -> Group | None:
     """The two groups as one, if their loops agree."""
     members = [*other.members, *own.members]
     if "matmul" in (own.kind, other.kind):

@@ -6,6 +6,7 @@ reshape(permute(x)) --> reshape(copy(permute(x)));  output(view) --> output(copy
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from zincir.compiler.access import Strided, is_affine_reshape, strided, through
 from zincir.compiler.snapshot import Graph
@@ -26,9 +27,9 @@ class Legal:
     """A graph whose every view is either strided or affine."""
 
     graph: Graph
-    whole: set[Node] = field(default_factory=set)
+    whole: set[Node] = field(default_factory=set[Node])
     """Inline nodes that somebody needs as a buffer."""
-    views: dict[Node, Strided] = field(default_factory=dict)
+    views: dict[Node, Strided] = field(default_factory=dict[Node, Strided])
     """Every buffer, and every view of one, as offset and strides."""
 
     def is_buffer(self, node: Node) -> bool:
@@ -59,7 +60,7 @@ def copy_of(node: Node) -> Node:
 def batch_stride(view: Strided, shape: Shape) -> int | None:
     """The one stride along all axes but the last two, if there is one."""
     axes = [(n, s) for n, s in zip(shape[:-2], view.strides, strict=False) if n != 1]
-    for (_, outer), (n, inner) in zip(axes, axes[1:], strict=False):
+    for (_, outer), (n, inner) in pairwise(axes):
         if outer != n * inner:
             return None
     return axes[-1][1] if axes else 0

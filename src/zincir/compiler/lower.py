@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zincir.compiler.access import Affine, Map, identity, strided
+from zincir.compiler.access import Affine, Map, identity
 from zincir.compiler.fuse import Group
 from zincir.compiler.legalise import Legal
 from zincir.compiler.nest import (
@@ -51,7 +51,7 @@ class NestCall:
     places: list[Place]
     strides: list[tuple[tuple[int, ...], tuple[int, ...], int]]
     """For each slot: along the rows, the inner loops and the vector."""
-    takes: list[tuple[Node, int, int]] = field(default_factory=list)
+    takes: list[tuple[Node, int, int]] = field(default_factory=list[tuple[Node, int, int]])
     """For each take: its node, the stride of a row, and the number of rows."""
 
     @property
@@ -63,10 +63,10 @@ class NestCall:
 class Raw:
     """Values of a nest before loops are merged."""
 
-    body: list[Instruction] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
-    stores: list[tuple[int, int]] = field(default_factory=list)
-    takes: list[tuple[Node, int, int]] = field(default_factory=list)
+    body: list[Instruction] = field(default_factory=list[Instruction])
+    places: list[Place] = field(default_factory=list[Place])
+    stores: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    takes: list[tuple[Node, int, int]] = field(default_factory=list[tuple[Node, int, int]])
 
 
 class Expressions:
@@ -87,7 +87,8 @@ class Expressions:
             self.raw.body.append(x)
         return found
 
-    def _slot(self, place: Place) -> int:
+    def slot(self, place: Place) -> int:
+        """The number of a place among those that the nest reads or writes."""
         if place not in self.raw.places:
             self.raw.places.append(place)
         return self.raw.places.index(place)
@@ -98,7 +99,7 @@ class Expressions:
             at = own_address(node, self._group.place_of(node), self._group.dims)
             assert at is not None
         value = self.member(node)
-        slot = self._slot(Place(into or node, at, node.dtype))
+        slot = self.slot(Place(into or node, at, node.dtype))
         self.raw.stores.append((slot, value))
 
     def member(self, node: Node) -> int:
@@ -132,7 +133,7 @@ class Expressions:
         if read.buffer in self._inside:
             return self.member(read.buffer)
         assert read.address is not None
-        return self._add(Load(self._slot(Place(read.buffer, read.address, node.dtype))))
+        return self._add(Load(self.slot(Place(read.buffer, read.address, node.dtype))))
 
     def _computed(self, node: Node, map_: Map) -> int:
         kind = node.op.kind
@@ -148,13 +149,13 @@ class Expressions:
 
     def _indexed(self, node: Node, map_: Map) -> int:
         at = address(map_, 0, position_strides(node), self._loops)
-        args = [self._add(Position(self._slot(Place(None, at, node.dtype))))]
+        args = [self._add(Position(self.slot(Place(None, at, node.dtype))))]
         none = (0,) * self._loops
         for x in node.inputs:
             view = self._legal.views[x]
             for i in range(size(x.shape)):
                 where = Affine(view.offset + i * (view.strides or (1,))[0], none)
-                args.append(self._add(Load(self._slot(Place(view.base, where, x.dtype)))))
+                args.append(self._add(Load(self.slot(Place(view.base, where, x.dtype)))))
         attrs = tuple(a for a in node.attrs if isinstance(a, DType))
         return self._add(Apply(node.op, tuple(args), attrs))
 
@@ -164,12 +165,12 @@ class Expressions:
         chosen = self.value(index, map_[: len(index.shape)])
         rest = map_[len(index.shape) :]
         at = address(rest, view.offset, view.strides[1:], self._loops)
-        slot = self._slot(Place(view.base, at, node.dtype))
+        slot = self.slot(Place(view.base, at, node.dtype))
         entry = (node, view.strides[0], table.shape[0])
         if entry not in self.raw.takes:
             self.raw.takes.append(entry)
         where = address(map_[: len(index.shape)], 0, contiguous_strides(index.shape), self._loops)
-        place = self._slot(Place(None, where, index.dtype))
+        place = self.slot(Place(None, where, index.dtype))
         return self._add(Take(slot, chosen, self.raw.takes.index(entry), place))
 
 
@@ -200,7 +201,7 @@ def lower_region(
     scaled = tuple(a * s for a, s in zip(steps, out, strict=True))
     at = address(map_, offset, scaled, len(group.dims))
     value = expressions.value(source, map_)
-    slot = expressions._slot(Place(target, at, target.dtype))
+    slot = expressions.slot(Place(target, at, target.dtype))
     expressions.raw.stores.append((slot, value))
     return finish(expressions.raw, group, lanes)
 
@@ -282,7 +283,9 @@ def _call(
 
 def _with_kept(nest: Nest, width: int) -> tuple[Nest, list[Place]]:
     """The nest with slots for what its stages hand on to one another."""
-    slots, keeps, places = list(nest.slots), [], []
+    slots = list(nest.slots)
+    keeps: list[tuple[int, int]] = []
+    places: list[Place] = []
     width = -(-width // 16) * 16
     for value in worth_keeping(nest):
         dtype = _dtype(nest, value)
@@ -302,6 +305,3 @@ def _dtype(nest: Nest, value: int) -> DType:
             return nest.slots[slot].dtype
         case Apply(_, args, attrs):
             return attrs[0] if attrs else _dtype(nest, args[-1])
-
-
-__all__ = ["Expressions", "NestCall", "Place", "lower_nest", "lower_region", "strided"]

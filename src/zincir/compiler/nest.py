@@ -37,6 +37,8 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Load:
+    """The element of `slot` that belongs to this round of the loops."""
+
     slot: int
 
 
@@ -49,6 +51,8 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
+    """A number that the code knows."""
+
     value: float
     dtype: DType
 

@@ -132,9 +132,10 @@ def _same_element(call: NestCall, base: Node, source: Node) -> bool:
     nest, places = call.nest, call.places
     (out,) = (i for i, _ in nest.stores if places[i].buffer is base)
     for x in nest.body:
-        if isinstance(x, Load | Take) and places[x.slot].buffer is source:
-            if isinstance(x, Take) or places[x.slot].at != places[out].at:
-                return False
+        if not isinstance(x, Load | Take) or places[x.slot].buffer is not source:
+            continue
+        if isinstance(x, Take) or places[x.slot].at != places[out].at:
+            return False
     # A later stage would read what an earlier one has written, unless stages are behind it.
     slot = nest.slots[out]
     behind = not slot.in_inner and (slot.step == "same" or not nest.vector_inside)
@@ -160,10 +161,16 @@ def _sorted(steps: list[Step], after: dict[Step, set[Step]]) -> list[Step]:
     return order
 
 
+Memory = Node | tuple[str, int]
+"""A temporary, or the name of an input or output."""
+
+
 @dataclass(slots=True)
 class _Touched:
-    read: set[object] = field(default_factory=set)
-    written: set[object] = field(default_factory=set)
+    """The memory that the steps of a phase read and write."""
+
+    read: set[Memory] = field(default_factory=set[Memory])
+    written: set[Memory] = field(default_factory=set[Memory])
 
 
 def _phases(steps: list[Step], memory: dict[Node, tuple[str, int]]) -> list[list[Step]]:
@@ -174,8 +181,8 @@ def _phases(steps: list[Step], memory: dict[Node, tuple[str, int]]) -> list[list
     phases: list[list[Step]] = []
     touched: list[_Touched] = []
     for step in steps:
-        read = {memory.get(x, x) for x in step.reads}
-        written = {memory.get(x, x) for x in step.writes}
+        read: set[Memory] = {memory.get(x, x) for x in step.reads}
+        written: set[Memory] = {memory.get(x, x) for x in step.writes}
         lone = isinstance(step.work, HostCall)
         at = len(phases)
         while at > 0:

@@ -23,7 +23,9 @@ _PIECES = 64
 def simplify(graph: Graph) -> Graph:
     """Rewrite from the inputs down.
 
-    mul(x, 1) --> x;  reshape(reshape(x)) --> reshape(x);  permute(matmul(a, b)) --> matmul(b.T, a.T)
+    mul(x, 1) --> x
+    reshape(reshape(x)) --> reshape(x)
+    permute(matmul(a, b)) --> matmul(b.T, a.T)
     """
     uses = Counter(n for node in toposort(graph.outputs) for n in node.inputs)
     builder = _Rebuilder(uses)

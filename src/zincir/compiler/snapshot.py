@@ -57,8 +57,10 @@ class Snapshot:
                 if entry[-1] is not None and entry[0] == "leaf":
                     layouts[node] = entry[-1]
             else:
-                op, attrs, *numbers = entry
-                node = Node(op, tuple([built[i] for i in numbers]), attrs, spec, False, source.origin)
+                op, attrs = entry[:2]
+                places: tuple[int, ...] = entry[2:]
+                xs = tuple([built[i] for i in places])
+                node = Node(op, xs, attrs, spec, False, source.origin)
             built.append(node)
         leaves = [inputs["leaf", i] for i in range(len(self.leaves))]
         numbers = [inputs["number", i] for i in range(len(self.numbers))]

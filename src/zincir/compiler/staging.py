@@ -34,14 +34,14 @@ class Level:
 class Stage:
     """One round of the inner loops, and what is computed before it."""
 
-    before: list[int] = field(default_factory=list)
+    before: list[int] = field(default_factory=list[int])
     """Values that change from row to row only."""
-    reloads: list[tuple[int, int]] = field(default_factory=list)
+    reloads: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """Values read back, as (slot, value)."""
-    values: list[int] = field(default_factory=list)
-    stores: list[tuple[int, int]] = field(default_factory=list)
+    values: list[int] = field(default_factory=list[int])
+    stores: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """What is written, as (slot, value): results, and what later stages read back."""
-    reductions: list[int] = field(default_factory=list)
+    reductions: list[int] = field(default_factory=list[int])
 
 
 def levels(nest: Nest) -> list[Level]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from zincir.compiler.access import strided
 from zincir.compiler.fuse import Group
 from zincir.compiler.kernels.scatter import Scatter
 from zincir.compiler.kernels.tiles import Gemm
 from zincir.compiler.legalise import Legal, batch_stride
 from zincir.compiler.lower import NestCall, lower_nest, lower_region
+from zincir.compiler.nest import Apply, Reduce
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.contraction import matmul_p
 from zincir.types import float32, size
 
 
@@ -42,6 +41,8 @@ class Product:
 
 @dataclass(eq=False, slots=True)
 class ScatterRows:
+    """Rows of `source` written into the buffer of `node`, or added to it."""
+
     node: Node
     kernel: Scatter
     index: Node
@@ -53,6 +54,8 @@ class ScatterRows:
 
 @dataclass(eq=False, slots=True)
 class HostCall:
+    """The NumPy twin of a node, run between two stretches of native code."""
+
     node: Node
 
 
@@ -60,7 +63,7 @@ class HostCall:
 class Nests:
     """Loop nests that write disjoint parts of one buffer, or just one nest."""
 
-    calls: list[NestCall] = field(default_factory=list)
+    calls: list[NestCall] = field(default_factory=list[NestCall])
 
 
 Work = Nests | Product | ScatterRows | HostCall
@@ -104,7 +107,9 @@ def _nest_step(*calls: NestCall) -> Step:
             if place.buffer is not None:
                 (writes if i in out else reads).add(place.buffer)
         elements = call.row_count * size(call.inner_sizes) * call.vector_size
-        work = sum(12 if getattr(x, "op", None) and x.op.expensive else 1 for x in call.nest.body)
+        work = sum(
+            12 if isinstance(x, Apply | Reduce) and x.op.expensive else 1 for x in call.nest.body
+        )
         cost += 20 + elements * work / max(1, call.nest.lanes) * 0.5 + call.row_count * 5
     return Step(Nests(list(calls)), reads, writes, cost)
 
@@ -173,6 +178,3 @@ def _scatter(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:
         base.shape[0],
     )
     yield Step(work, {work.index, work.source}, {node}, 50 + count * (3 + width / lanes))
-
-
-__all__ = ["HostCall", "Nests", "Product", "ScatterRows", "Step", "lower", "matmul_p", "strided"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -11,6 +11,8 @@ from zincir.types import DType, Shape
 
 Attr: TypeAlias = Any
 Spec: TypeAlias = tuple[Shape, DType]
+Region: TypeAlias = tuple[int, Shape, Shape, Shape]
+"""An input by its number, and the starts, steps and sizes of where it is written."""
 
 
 class Kind(Enum):
@@ -101,8 +103,8 @@ class Primitive:
     """The input types a conformance test tries."""
     identity: float = 0.0
     """REDUCTION only: what changes nothing; `lower(builder, x, y)` combines two elements."""
-    writes: Callable[..., Any] | None = None
-    """ASSEMBLY only: the regions, as (input number, starts, steps, sizes) in order of writing."""
+    writes: Callable[..., Sequence[Region]] | None = None
+    """ASSEMBLY only: the regions, in order of writing."""
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from zincir.graph.node import Node
 
@@ -35,15 +35,3 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     if inputs == node.inputs:
         return node
     return Node(node.op, inputs, node.attrs, (node.shape, node.dtype), node.needs_grad, node.origin)
-
-
-def substitute(roots: Iterable[Node], replacement: Mapping[Node, Node]) -> list[Node]:
-    """`roots` with some nodes replaced; what does not depend on them is shared."""
-    roots = list(roots)
-    new: dict[Node, Node] = {}
-    for node in toposort(roots):
-        if node in replacement:
-            new[node] = replacement[node]
-        else:
-            new[node] = rebuild(node, tuple(new[n] for n in node.inputs))
-    return [new[root] for root in roots]

@@ -294,9 +294,13 @@ def _to(dtype: DType, value: Scalar) -> Scalar:
 def common(*xs: Number) -> list[Node]:
     """Operands as nodes of one type, under PyTorch's promotion rules."""
     first = xs[0]
-    if type(xs[-1]) is float and len(xs) == 2 and isinstance(first, Node):
-        if first.dtype.category == 2:
-            return [first, const(xs[-1], first.dtype)]
+    if (
+        type(xs[-1]) is float
+        and len(xs) == 2
+        and isinstance(first, Node)
+        and first.dtype.category == 2
+    ):
+        return [first, const(xs[-1], first.dtype)]
     dtype = first.dtype if isinstance(first, Node) else None
     for x in xs:
         if isinstance(x, Node):

@@ -79,9 +79,6 @@ expand_p = register(
     )
 )
 
-Range = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-"""starts, steps and sizes along each axis."""
-
 
 def _indices(starts: Any, steps: Any, sizes: Any) -> tuple[Any, ...]:
     axes = zip(starts, steps, sizes, strict=True)

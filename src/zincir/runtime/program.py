@@ -70,13 +70,15 @@ class Kernel:
 class Code:
     """Everything a program consists of, before it is bound to memory."""
 
-    words: list[int] = field(default_factory=list)
-    addresses: list[Argument] = field(default_factory=list)
-    inside: list[tuple[int, int]] = field(default_factory=list)
+    words: list[int] = field(default_factory=list[int])
+    addresses: list[Argument] = field(default_factory=list[Argument])
+    inside: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """Words that hold the address of another word of the block: (position, word)."""
-    status: list[int] = field(default_factory=list)
+    status: list[int] = field(default_factory=list[int])
     """Words that hold the address of the status."""
-    segments: list[list[Kernel] | HostFunction] = field(default_factory=list)
+    segments: list[list[Kernel] | HostFunction] = field(
+        default_factory=list[list[Kernel] | HostFunction]
+    )
     arena_bytes: int = 0
     spaces: int = 0
     threads: int = 1
@@ -96,7 +98,7 @@ class Program:
         for position, word in code.inside:
             self._block[position] = base + 8 * word
         self._block[code.status] = self._status.ctypes.data
-        self._words = memoryview(self._block)
+        self._words = self._block.data
         self._places: list[list[tuple[int, int]]] = [[] for _ in range(code.spaces)]
         for a in code.addresses:
             self._places[a.space].append((a.position, a.offset))
@@ -164,4 +166,4 @@ def _array(view: View, spaces: Sequence[int]) -> np.ndarray[Any, Any]:
         spaces[view.space] + view.offset - back * size
     )
     strides = tuple(s * size for s in view.strides)
-    return np.ndarray(view.shape, view.dtype, memory, back * size, strides)
+    return np.ndarray(view.shape, view.dtype, memoryview(memory), back * size, strides)
