@@ -18,7 +18,9 @@ from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.types import Shape, size
 
-_CHEAP = 5
+_CHEAP, _CHEAP_SPREAD = 5, 2
+"""Operations that are computed again rather than stored; fewer if each is used many times over."""
+_BROADCAST = 4
 _LONGEST = 60
 _MOST_MEMBERS = 24
 
@@ -99,22 +101,29 @@ def _keep_shared(legal: Legal, order: list[Node]) -> set[Node]:
                 while x.op.kind is Kind.VIEW:
                     x = x.inputs[0]
                 users.setdefault(x, set()).add(node)
+    length: dict[Node, int] = {}
     cost: dict[Node, int] = {}
     for node in order:
+        length[node] = cost[node] = 0
         if legal.is_buffer(node):
-            cost[node] = 0
-        elif node.op.kind in INLINE:
-            own = 10 if node.op.expensive else 2 if node.op.kind is Kind.TAKE else 1
-            cost[node] = own + sum(cost[x] for x in node.inputs)
-            shared = cost[node] > _CHEAP and len(users.get(node, ())) > 1
-            if cost[node] > _LONGEST:
-                cuts.add(node)
-            if shared or node in cuts:
-                legal.whole.add(node)
-                legal.views[node] = strided(node)
-                cost[node] = 0
-        else:
-            cost[node] = sum(cost[x] for x in node.inputs)
+            continue
+        for x in node.inputs:
+            length[node] += length[x]
+            if size(x.shape) * _BROADCAST > size(node.shape):
+                cost[node] += cost[x]
+        if node.op.kind not in INLINE:
+            continue
+        own = 10 if node.op.expensive else 2 if node.op.kind is Kind.TAKE else 1
+        length[node] += own
+        cost[node] += own
+        uses = users.get(node, ())
+        spread = any(size(u.shape) >= size(node.shape) * _BROADCAST for u in uses)
+        if length[node] > _LONGEST:
+            cuts.add(node)
+        if node in cuts or (len(uses) > 1 and cost[node] > (_CHEAP_SPREAD if spread else _CHEAP)):
+            legal.whole.add(node)
+            legal.views[node] = strided(node)
+            length[node] = cost[node] = 0
     return cuts
 
 
