@@ -26,7 +26,7 @@ demo: $(VENV)/.demo
 	$(PY) -m zincir.demo
 
 test: lint types $(if $(TORCH),$(VENV)/.torch)
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n auto -q $(PYTEST_ARGS)
 
 bench: $(VENV)/.bench $(VENV)/.torch
 	$(PY) -m benchmarks $(BENCH_ARGS)
