@@ -113,7 +113,7 @@ class _Taker:
             inputs = node.inputs
             if node.value is not None:
                 entry = self._leaf(node)
-            elif len(inputs) == 2:
+            elif len(inputs) == 2 and node.op.kind is not alias:
                 x, y = inputs
                 entry = (node.op, node.attrs, number[x], number[y])
             elif not inputs:
