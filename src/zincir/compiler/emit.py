@@ -9,7 +9,7 @@ rectangle, for use behind a matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from zincir.compiler.builder import I64, PTR, Value, constant, index, module, vector
@@ -167,7 +167,7 @@ class Emitter:
             self._stages([_Column(rest.counter, mask)])
 
     @contextmanager
-    def _at(self, column: _Column | None) -> Iterator[None]:
+    def _at(self, column: _Column | None) -> Generator[None]:
         """Compute in a column of a nest whose vector loop lies outside."""
         if column is None:
             yield

@@ -127,7 +127,7 @@ class Sequential(_Listed):
     def forward(self, x: Any) -> Any:
         """Run `x` through all modules in order."""
         for module in self._modules.values():
-            x = module(x)  # type: ignore[misc]  # None is never held here
+            x = module(x)  # pyright: ignore[reportOptionalCall]  # None is never held here
         return x
 
 

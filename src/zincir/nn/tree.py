@@ -96,7 +96,7 @@ class Tree:
         """Call `fn` on every module, children before their parents. Returns self."""
         for child in self.children():
             child.apply(fn)
-        fn(self)  # type: ignore[arg-type]  # every Tree is a Module
+        fn(self)  # pyright: ignore[reportArgumentType]  # every Tree is a Module
         return self
 
 

@@ -29,7 +29,8 @@ def groups_of(owner: str, params: Any) -> list[Group]:
                 try_=remedy,
             )
         )
-    entries: list[Any] = list(params)  # type: ignore[reportUnknownArgumentType]
+    # What it holds is checked below, entry by entry.
+    entries: list[Any] = list(params)  # pyright: ignore[reportUnknownArgumentType]
     if not entries:
         raise ArgumentError(
             explain(

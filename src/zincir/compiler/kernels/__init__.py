@@ -1,7 +1,6 @@
 """Kernels laid out by hand."""
 
 from zincir.compiler.kernels.choose import (
-    choose as choose,
     family as family,
     plan as plan,
     plan_variant as plan_variant,

@@ -56,11 +56,6 @@ def plan(problem: Gemm, threads: int, machine: Machine) -> GemmPlan:
     return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))))
 
 
-def choose(problem: Gemm, machine: Machine) -> Variant:
-    """The structure of the kernel that `plan` would take."""
-    return _choose(_folded(problem), machine).variant
-
-
 def plan_variant(
     problem: Gemm, threads: int, variant: Variant, *, pack_a: bool = False, pack_b: bool = False
 ) -> GemmPlan:
