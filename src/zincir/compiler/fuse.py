@@ -88,12 +88,8 @@ def fuse(legal: Legal) -> list[Group]:
     return fuser.ordered()
 
 
-def _keep_shared(legal: Legal, order: list[Node]) -> set[Node]:
-    """Give a buffer to inline values that are used more than once and cost too much to repeat.
-
-    Returns those that end an expression which would become too long otherwise.
-    """
-    cuts: set[Node] = set()
+def _users(order: list[Node]) -> dict[Node, set[Node]]:
+    """For each node, those that compute with it, perhaps through views."""
     users: dict[Node, set[Node]] = {}
     for node in order:
         if node.op.kind is not Kind.VIEW:
@@ -101,6 +97,16 @@ def _keep_shared(legal: Legal, order: list[Node]) -> set[Node]:
                 while x.op.kind is Kind.VIEW:
                     x = x.inputs[0]
                 users.setdefault(x, set()).add(node)
+    return users
+
+
+def _keep_shared(legal: Legal, order: list[Node]) -> set[Node]:
+    """Give a buffer to inline values that are used more than once and cost too much to repeat.
+
+    Returns those that end an expression which would become too long otherwise.
+    """
+    cuts: set[Node] = set()
+    users = _users(order)
     length: dict[Node, int] = {}
     cost: dict[Node, int] = {}
     for node in order:
