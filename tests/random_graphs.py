@@ -183,9 +183,7 @@ def graphs(draw: st.DrawFn, dtype: DType = float32, most: int = 10) -> list[Node
 def compiled(outputs: list[Node], threads: int) -> list[np.ndarray]:
     """Values by the compiler, on so many threads however small the work."""
     taken = snapshot(outputs)
-    compilation = compile_graph(taken.graph(), threads)
-    assert compilation.program is not None
-    compilation.program.threads = threads
+    compilation = compile_graph(taken.graph(), threads, spread=True)
     buffers = [allocate(node.shape, node.dtype) for node in outputs]
     run(compilation, taken.leaves, numbers(taken.numbers), buffers)
     return [np.array(buffer.array) for buffer in buffers]

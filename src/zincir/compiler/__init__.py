@@ -33,6 +33,7 @@ class Compilation:
     donations: dict[int, int]
     threads: int
     lanes: int
+    spread: bool = False
     legal: Legal | None = None
     groups: list[Group] = field(default_factory=list[Group])
     steps: list[Step] = field(default_factory=list[Step])
@@ -68,7 +69,7 @@ def _plan(c: Compilation) -> None:
 def _assemble(c: Compilation) -> None:
     assert c.legal is not None
     assert c.plan is not None
-    assembler = Assembler(c.legal, c.plan, c.threads)
+    assembler = Assembler(c.legal, c.plan, c.threads, spread=c.spread)
     c.program = Program(assembler.assemble())
     c.takes = assembler.takes
 
@@ -87,15 +88,23 @@ PIPELINE: tuple[tuple[str, Pass, str], ...] = (
 
 
 def compile_graph(
-    graph: Graph, threads: int, donations: dict[int, int] | None = None
+    graph: Graph,
+    threads: int,
+    donations: dict[int, int] | None = None,
+    *,
+    spread: bool = False,
 ) -> Compilation:
     """Run all passes.
+
+    Args:
+        donations: for outputs (by number) the inputs (by number) whose memory they may take.
+        spread: use all threads even where fewer would be faster; for tests.
 
     Raises:
         CompileError: names the pass that failed.
     """
     lanes = native.target().vector_bytes // 4
-    c = Compilation(graph, donations or {}, threads, lanes)
+    c = Compilation(graph, donations or {}, threads, lanes, spread)
     checking = settings.current().verify
     for number, (name, run, _) in enumerate(PIPELINE, 1):
         try:

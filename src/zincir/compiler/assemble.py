@@ -28,22 +28,29 @@ _PROGRAM_GRAIN = 25_000.0
 class Assembler:
     """Builds the code of one program."""
 
-    def __init__(self, legal: Legal, plan: Plan, threads: int) -> None:
+    def __init__(
+        self, legal: Legal, plan: Plan, threads: int, *, spread: bool = False
+    ) -> None:
         self._legal = legal
         self._plan = plan
         self._threads = threads
+        self._spread = spread
+        """Give every kernel all threads, however little there is to do."""
         self._spaces = {"input": 0, "output": len(legal.graph.inputs)}
         self._spaces["arena"] = len(legal.graph.inputs) + len(legal.graph.outputs)
         self.code = Code(spaces=self._spaces["arena"] + 1)
         self.takes: list[Node] = []
         """Nodes whose indices are checked, by the number that the status reports."""
         self._scratch = 0
+        """Bytes of scratch that the most demanding kernel needs for each thread."""
+        self._strides: list[tuple[int, int]] = []
+        """Words that hold the distance between threads' scratch, in units of so many bytes."""
 
     def assemble(self) -> Code:
         """The program of the plan."""
         code = self.code
         total = sum(step.cost for phase in self._plan.phases for step in phase)
-        code.threads = max(1, min(self._threads, int(total / _PROGRAM_GRAIN)))
+        code.threads = self._worth(total / _PROGRAM_GRAIN, self._threads)
         for phase in self._plan.phases:
             work = phase[0].work
             if isinstance(work, HostCall):
@@ -57,8 +64,16 @@ class Assembler:
             segment = code.segments[-1]
             assert isinstance(segment, list)
             segment.extend(kernels)
-        code.arena_bytes = self._plan.arena_bytes + self._scratch
+        # Threads are in different kernels of a phase at the same time, so that each needs a
+        # place for scratch that is its own in all of them.
+        stride = -(-self._scratch // 64) * 64
+        for word, unit in self._strides:
+            code.words[word] = stride // unit
+        code.arena_bytes = self._plan.arena_bytes + stride * code.threads
         return code
+
+    def _worth(self, shares: float, threads: int) -> int:
+        return threads if self._spread else max(1, min(threads, int(shares)))
 
     # -- words ------------------------------------------------------------------------------
 
@@ -83,13 +98,13 @@ class Assembler:
     # -- kernels ----------------------------------------------------------------------------
 
     def _kernels(self, step: Step) -> list[Kernel]:
-        threads = max(1, min(self.code.threads, int(step.cost / _GRAIN) + 1))
+        threads = self._worth(step.cost / _GRAIN + 1, self.code.threads)
         match step.work:
             case Nests(calls):
                 made: list[Kernel] = []
                 for call in calls:
                     task, _ = _nest_code(call)
-                    made.append(Kernel(task, self._nest(call, threads), False, threads))
+                    made.append(Kernel(task, self._nest(call), False, threads))
                 return made
             case Product() as product:
                 return [self._product(product, threads)]
@@ -98,7 +113,7 @@ class Assembler:
             case HostCall():
                 raise AssertionError("host calls have phases of their own")
 
-    def _nest(self, call: NestCall, threads: int) -> int:
+    def _nest(self, call: NestCall) -> int:
         """Write the arguments of a nest (see `emit`); returns where they begin."""
         nest, scratch = call.nest, 0
         start = self._word(0)
@@ -112,7 +127,7 @@ class Assembler:
             assert len(self.code.words) - start == slot_at(nest, i)
             if place.per_thread:
                 self._arena_address(self._word(0), self._plan.arena_bytes + scratch)
-                scratch += place.per_thread * place.dtype.itemsize * threads
+                scratch += place.per_thread * place.dtype.itemsize
             elif place.buffer is None:
                 self._word(place.at.offset)
             else:
@@ -120,6 +135,8 @@ class Assembler:
             rows, inner, along = call.strides[i]
             for stride in (*rows, *inner, along):
                 self._word(stride)
+            if place.per_thread:
+                self._strides.append((len(self.code.words) - 1, place.dtype.itemsize))
         for number, (_, stride, rows_) in enumerate(call.takes):
             assert len(self.code.words) - start == take_at(nest, number)
             self._word(stride)
@@ -136,7 +153,7 @@ class Assembler:
         epilogue = None
         block = 0
         if product.epilogue is not None:
-            epilogue = self._nest(product.epilogue, threads)
+            epilogue = self._nest(product.epilogue)
             _, block = _nest_code(product.epilogue)
         call = chosen.bind(0, 0, 0, scratch=0, address=_packer)
         operands = {"a": product.a, "b": product.b, "c": (product.node, 0)}
@@ -148,14 +165,15 @@ class Assembler:
         for name, value in words.items():
             if name in operands:
                 self._address(*operands[name])
+            elif name == "scratch_stride":
+                self._strides.append((self._word(0), 1))
             elif name == "scratch":
                 self._arena_address(self._word(0), self._plan.arena_bytes)
             elif name == "epilogue_args" and epilogue is not None:
                 self.code.inside.append((self._word(0), epilogue))
             else:
                 self._word(value)
-        needed = chosen.scratch_bytes_per_thread * threads
-        self._scratch = max(self._scratch, needed)
+        self._scratch = max(self._scratch, chosen.scratch_bytes_per_thread)
         return Kernel(gemm, start, False, min(threads, max(1, chosen.threads)))
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
