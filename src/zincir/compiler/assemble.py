@@ -28,9 +28,7 @@ _PROGRAM_GRAIN = 25_000.0
 class Assembler:
     """Builds the code of one program."""
 
-    def __init__(
-        self, legal: Legal, plan: Plan, threads: int, *, spread: bool = False
-    ) -> None:
+    def __init__(self, legal: Legal, plan: Plan, threads: int, *, spread: bool = False) -> None:
         self._legal = legal
         self._plan = plan
         self._threads = threads

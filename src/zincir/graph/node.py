@@ -6,7 +6,7 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -100,7 +100,7 @@ _specs: dict[tuple[Any, ...], Spec] = {}
 
 
 def apply(op: Primitive, *inputs: Node, attrs: tuple[Attr, ...] = ()) -> Node:
-    """A new node for `op`; its shape rule runs now, so that errors are raised at the user's line."""
+    """A new node for `op`. Its shape rule runs now: errors are raised at the user's line."""
     if len(inputs) == 2:
         x, y = inputs
         key: tuple[Any, ...] = (op, attrs, x.shape, x.dtype, y.shape, y.dtype)
@@ -154,7 +154,7 @@ def describe(origin: Origin) -> str:
 
 
 @contextmanager
-def grad_mode(enabled: bool) -> Iterator[None]:
+def grad_mode(enabled: bool) -> Generator[None]:
     """Turn the recording of gradients on or off for the nodes made inside."""
     before = MODE.grad
     MODE.grad = enabled
