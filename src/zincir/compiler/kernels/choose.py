@@ -18,6 +18,8 @@ from zincir.compiler.kernels.tiles import Gemm, GemmCall, GemmPlan, Variant
 L1, L2 = 32 << 10, 1 << 20
 """Caches that any machine has; a wrong guess costs little."""
 PANEL, BLOCK_A, BLOCK_B, BLOCK_C = 96 << 10, 512 << 10, 2 << 20, 512 << 10
+FETCH = 0.4
+"""Cycles for an element from a cache that cores share."""
 SHARE = 3000.0
 """Cycles that are worth waking another thread for."""
 
@@ -212,8 +214,9 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
     p, v = c.problem, c.variant
     row_tiles, column_tiles = _ceil(p.m, v.rows), _ceil(p.n, v.columns)
     tile = v.rows * v.vectors / 2
-    pack_a = v.rows * _packing(p.a_row, p.a_k, v) if c.pack_a else 0.0
-    pack_b = v.columns * _packing(p.b_col, p.b_k, v) if c.pack_b else 0.0
+    # What every part of a row (or column) of the grid reads again costs each of them.
+    pack_a = v.rows * (_packing(p.a_row, p.a_k, v) if c.pack_a else FETCH)
+    pack_b = v.columns * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
     best, grid = 0.0, (1, 1, 1)
     for batch in range(1, min(threads, p.batch) + 1):
         for rows in range(1, min(threads // batch, row_tiles) + 1):
