@@ -10,7 +10,7 @@ from __future__ import annotations
 # Spins (some 40 ns each) until a waiting thread sleeps, and until it takes over parts of others
 # (and one more for each thread of the team).
 # It never yields: current Linux takes a whole time slice away from a thread that does.
-_SPINS = 1000
+_SPINS = 2500
 _GRACE = 20
 
 # Layout of the shared memory in bytes; what different threads write is 128 bytes apart, because
