@@ -320,3 +320,19 @@ def test_a_parameter_may_be_an_argument():
     assert other.tolist() == [5.0]
     step(other)
     assert other.tolist() == [2.5]
+
+
+def test_a_value_put_together_from_a_parameter_that_moves_on_keeps_its_order():
+    w, border = zincir.tensor([1.0, 2.0]), zincir.zeros(4)
+
+    @zincir.compile
+    def step():
+        padded = zincir.zeros(4)
+        padded[1:3] = w
+        w.mul_(2.0)
+        border.copy_(padded)
+
+    for n in range(1, 5):
+        step()
+        assert border.tolist() == [0.0, 2.0 ** (n - 1), 2.0**n, 0.0]
+        assert w.tolist() == [2.0**n, 2.0 ** (n + 1)]

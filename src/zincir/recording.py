@@ -34,6 +34,13 @@ class Recording:
         self.modules: dict[int, Any] = {}
         """Modules that ran (by id): what they record depends on whether they are training."""
 
+    def forget_temporaries(self) -> None:
+        """Let go of tensors that the function made itself and then changed.
+
+        Whatever was there before has a value; such tensors began without one.
+        """
+        self.changed = {k: v for k, v in self.changed.items() if v[1].value is not None}
+
 
 class _Current(threading.local):
     recording: Recording | None = None

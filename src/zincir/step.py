@@ -101,6 +101,7 @@ class Compiled(Generic[P, R]):
             undo(recording)
             raise
         CURRENT.recording = None
+        recording.forget_temporaries()
         outputs: list[Tensor] = []
         form = _outputs(result, outputs)
         if _stays_differentiable(outputs) or _leaves_behind(recording, outputs):

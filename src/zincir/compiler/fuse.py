@@ -15,7 +15,7 @@ from zincir.compiler.legalise import INLINE, Legal
 from zincir.compiler.read import own_address, reads
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.graph.walk import toposort
+from zincir.graph.walk import in_order, toposort
 from zincir.types import Shape, size
 
 _CHEAP, _CHEAP_SPREAD = 5, 2
@@ -272,23 +272,13 @@ class _Fuser:
 
     def ordered(self) -> list[Group]:
         """Groups, each after those it reads from."""
-        done: set[Group] = set()
-        order: list[Group] = []
-        stack = [(g, False) for g in reversed(self.groups)]
-        while stack:
-            group, ready = stack.pop()
-            if group in done:
-                continue
-            if ready:
-                done.add(group)
-                order.append(group)
-                continue
-            stack.append((group, True))
-            for x in sorted(group.reads, key=lambda n: n.serial):
-                below = self.group_of.get(x)
-                if below is not None and below is not group and below not in done:
-                    stack.append((below, False))
-        return order
+
+        def before(group: Group) -> list[Group]:
+            read = sorted(group.reads, key=lambda n: n.serial)
+            below = [self.group_of[x] for x in read if x in self.group_of]
+            return [g for g in below if g is not group]
+
+        return in_order(self.groups, before)
 
 
 def _merged(own: Group, other: Group) -> Group | None:

@@ -13,6 +13,7 @@ from zincir.compiler.lower import NestCall
 from zincir.compiler.nest import Load, Take
 from zincir.compiler.steps import HostCall, Nests, Product, Step
 from zincir.graph.node import Node
+from zincir.graph.walk import in_order
 from zincir.types import size
 
 _ALIGN = 64
@@ -27,8 +28,6 @@ class Plan:
     """input i, output i, or arena and an offset in bytes."""
     donated: dict[int, int]
     """Outputs (by number) written into the memory of inputs (by number)."""
-    copied_back: dict[int, int]
-    """Outputs that were to be donated and could not: copy them into the input afterwards."""
     arena_bytes: int
 
 
@@ -38,12 +37,12 @@ def plan(legal: Legal, steps: list[Step], donations: dict[int, int]) -> Plan:
     Args:
         donations: for outputs (by number) the inputs (by number) whose memory they should take.
     """
-    donated, copied = _Donor(legal, steps).accept(donations)
+    donated = _Donor(legal, steps).accept(donations)
     memory = _memory_names(legal, donated)
     phases = _phases(steps, memory)
     home = dict(memory)
     arena = _place_temporaries(phases, home)
-    return Plan(phases, home, donated, copied, arena)
+    return Plan(phases, home, donated, arena)
 
 
 def _memory_names(legal: Legal, donated: dict[int, int]) -> dict[Node, tuple[str, int]]:
@@ -66,25 +65,28 @@ class _Donor:
     def __init__(self, legal: Legal, steps: list[Step]) -> None:
         self.legal = legal
         self.steps = steps
-        self.writer = {node: step for step in steps for node in step.writes}
-        self.after: dict[Step, set[Step]] = {
-            step: {self.writer[x] for x in step.reads if x in self.writer} - {step}
-            for step in steps
-        }
+        self.writer: dict[Node, Step] = {}
+        """The last step that writes a buffer; those before it are chained in `after`."""
+        self.after: dict[Step, set[Step]] = {}
+        for step in steps:
+            touched = (*step.reads, *step.writes)
+            self.after[step] = {self.writer[x] for x in touched if x in self.writer}
+            self.writer |= dict.fromkeys(step.writes, step)
 
-    def accept(self, donations: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
+    def accept(self, donations: dict[int, int]) -> dict[int, int]:
+        """Those donations that can be had; the steps are brought into an order that allows them."""
         donated: dict[int, int] = {}
-        refused: dict[int, int] = {}
         for o, i in donations.items():
             base = self.legal.views[self.legal.graph.outputs[o]].base
             source = self.legal.graph.inputs[i]
             if self._can(base, source):
                 donated[o] = i
-            else:
-                refused[o] = i
         if donated:
-            self.steps[:] = _sorted(self.steps, self.after)
-        return donated, refused
+            position = {step: i for i, step in enumerate(self.steps)}
+            self.steps[:] = in_order(
+                self.steps, lambda step: sorted(self.after[step], key=position.__getitem__)
+            )
+        return donated
 
     def _can(self, base: Node, source: Node) -> bool:
         step = self.writer.get(base)
@@ -140,25 +142,6 @@ def _same_element(call: NestCall, base: Node, source: Node) -> bool:
     slot = nest.slots[out]
     behind = not slot.in_inner and (slot.step == "same" or not nest.vector_inside)
     return behind or not nest.folds
-
-
-def _sorted(steps: list[Step], after: dict[Step, set[Step]]) -> list[Step]:
-    done: set[Step] = set()
-    order: list[Step] = []
-    position = {step: i for i, step in enumerate(steps)}
-    stack = [(s, False) for s in reversed(steps)]
-    while stack:
-        step, ready = stack.pop()
-        if step in done:
-            continue
-        if ready:
-            done.add(step)
-            order.append(step)
-            continue
-        stack.append((step, True))
-        waiting = [s for s in after[step] if s not in done]
-        stack.extend((s, False) for s in sorted(waiting, key=position.__getitem__))
-    return order
 
 
 Memory = Node | tuple[str, int]

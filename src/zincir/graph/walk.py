@@ -1,10 +1,13 @@
-"""The only traversals of a graph."""
+"""The only traversals of a graph, and of whatever else has an order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from zincir.graph.node import Node
+
+T = TypeVar("T")
 
 
 def toposort(
@@ -35,3 +38,21 @@ def rebuild(node: Node, inputs: tuple[Node, ...]) -> Node:
     if inputs == node.inputs:
         return node
     return Node(node.op, inputs, node.attrs, (node.shape, node.dtype), node.needs_grad, node.origin)
+
+
+def in_order(items: Iterable[T], before: Callable[[T], Iterable[T]]) -> list[T]:
+    """`items`, each after those that `before` names, and otherwise as they come."""
+    done: set[T] = set()
+    order: list[T] = []
+    stack = [(item, False) for item in reversed(list(items))]
+    while stack:
+        item, ready = stack.pop()
+        if item in done:
+            continue
+        if ready:
+            done.add(item)
+            order.append(item)
+            continue
+        stack.append((item, True))
+        stack.extend((x, False) for x in before(item) if x not in done)
+    return order
