@@ -13,12 +13,14 @@ machine slows a program down, but does not bring it to a halt as a barrier of th
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import ctypes
 import operator
 import os
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 
@@ -76,7 +78,7 @@ class Team:
         # Reentrant: a finalizer may run a program while its thread is about to run one.
         self.lock = threading.RLock()
         self.busy = False
-        self._threads: list[threading.Thread] = []
+        self._workers: set[int] = set()
         self._size = 0
         self._run = self._work = self._stop = _not_compiled
 
@@ -99,18 +101,18 @@ class Team:
 
     def is_worker(self) -> bool:
         """Whether the calling thread belongs to the team."""
-        me = threading.get_ident()
-        return any(thread.ident == me for thread in self._threads)
+        return threading.get_ident() in self._workers
 
     def stop(self) -> None:
         """Send the workers home."""
         if not self.lock.acquire(timeout=1.0):
             return
         try:
-            if self._threads and not self.busy:
+            if self._workers and not self.busy:
                 self._stop(self.address, self._size)
-                for thread in self._threads:
-                    thread.join(timeout=1.0)
+                end = time.monotonic() + 1.0
+                while self._workers and time.monotonic() < end:
+                    time.sleep(0.001)
         finally:
             self.lock.release()
 
@@ -134,16 +136,17 @@ class Team:
 
     def _start_worker(self, number: int) -> None:
         # Ctrl-C may come before the caller counts this worker. Then the same number is started
-        # again, and the second thread finds its place taken and leaves.
-        args = (self.address, number)
-        name = f"zincir-{number}"
-        thread = threading.Thread(target=self._work, args=args, name=name, daemon=True)
-        self._threads.append(thread)
+        # again, and the second thread finds its place taken and leaves. `threading.Thread` would
+        # break here: its caller and the new thread share a lock that Ctrl-C can release twice.
+        _thread.start_new_thread(self._be_worker, (number,))
+
+    def _be_worker(self, number: int) -> None:
+        me = threading.get_ident()
+        self._workers.add(me)
         try:
-            thread.start()
-        except RuntimeError:
-            self._threads.remove(thread)
-            raise
+            self._work(self.address, number)
+        finally:
+            self._workers.discard(me)
 
 
 def _not_compiled(*_: int) -> None:
