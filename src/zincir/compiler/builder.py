@@ -246,6 +246,12 @@ class Builder:
         self.declare(f"declare void @{name}({value.type}, {pointers.type}, {mask.type})")
         self.statement(f"call void @{name}({value}, {pointers}, {mask})")
 
+    def prefetch(self, pointer: Value, elements: Value, kind: str, *, write: bool = False) -> None:
+        """Ask for the cache line `elements` beyond `pointer`, which need not be there at all."""
+        place = self.emit(f"getelementptr {kind}, {pointer}, {elements}", PTR)
+        self.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.statement(f"call void @llvm.prefetch.p0({place}, i32 {int(write)}, i32 3, i32 1)")
+
     # -- lanes ------------------------------------------------------------------------------
 
     def splat(self, x: Value, lanes: int) -> Value:

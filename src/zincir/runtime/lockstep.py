@@ -9,10 +9,11 @@ from __future__ import annotations
 
 # Spins (some 40 ns each) until a waiting thread sleeps, and until it takes over parts of others
 # (and one more for each thread of the team).
-# A thread that sleeps between steps is woken on the core of the one that wakes it, and the other
-# core stays idle: waiting 0.4 ms instead of 0.1 made steps of 0.2 to 8 ms up to twice as fast.
+# A core that falls idle is slow to come back, above all in a virtual machine, and a sleeper may be
+# woken on the core of the one that wakes it: waiting 4 ms instead of 0.4 made steps of 0.1 to 3 ms
+# up to 1.5 times as fast, and no slower beside a process that burns a core.
 # It never yields: current Linux takes a whole time slice away from a thread that does.
-_SPINS = 10_000
+_SPINS = 100_000
 _GRACE = 20
 
 # Layout of the shared memory in bytes; what different threads write is 128 bytes apart, because

@@ -17,7 +17,9 @@ from zincir.compiler.kernels.tiles import Gemm, GemmCall, GemmPlan, Variant
 
 L1, L2 = 32 << 10, 1 << 20
 """Caches that any machine has; a wrong guess costs little."""
-PANEL, BLOCK_A, BLOCK_B, BLOCK_C = 96 << 10, 512 << 10, 2 << 20, 512 << 10
+BLOCK_A, BLOCK_B, BLOCK_C = 512 << 10, 1 << 20, 512 << 10
+PANEL, PANEL_PACKED = 192 << 10, 64 << 10
+"""A panel of B is longest if A is read in place: then C is seldom added to."""
 FETCH = 0.4
 """Cycles for an element from a cache that cores share."""
 SHARE = 3000.0
@@ -47,7 +49,7 @@ class _Choice:
 def family(machine: Machine) -> tuple[tuple[int, int], ...]:
     """The tiles (rows, vectors) in use on a machine, the preferred ones first."""
     if machine.vector_registers >= 32:
-        return ((6, 4), (8, 2), (16, 1), (4, 4), (1, 8))
+        return ((6, 4), (8, 3), (8, 2), (16, 1), (4, 4), (1, 8))
     return ((6, 2), (4, 2), (12, 1), (1, 6))
 
 
@@ -82,7 +84,7 @@ def _choose(problem: Gemm, machine: Machine) -> _Choice:
     best: tuple[float, _Choice] | None = None
     for place, choice in _choices(problem, machine):
         # A preferred tile is probably compiled already.
-        cost = _cycles(choice) * (1.0, 1.05, 1.1, 1.1, 1.1)[place]
+        cost = _cycles(choice) * (1.0, 1.05, 1.05, 1.1, 1.1, 1.1)[place]
         if best is None or cost < best[0]:
             best = cost, choice
     assert best is not None
@@ -203,7 +205,7 @@ def _depth(c: _Choice) -> tuple[int, int]:
     k = max(1, p.k)
     if not c.pack_a and not c.pack_b:
         return k, max(1, p.reduced)
-    most = max(64, PANEL // (v.columns * v.itemsize))
+    most = max(64, (PANEL_PACKED if c.pack_a else PANEL) // (v.columns * v.itemsize))
     if 2 * k > 3 * most:
         return _ceil(k, _ceil(k, most)), 1
     return k, max(1, min(p.reduced, most // k))

@@ -11,6 +11,8 @@ from zincir.compiler.kernels.pack import panel_padding
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _POINTERS = {"a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"}
+_AHEAD = 16
+"""So many rows of B before they are needed, they are fetched into the nearest cache."""
 _TRUE = Value("true", vector("i1", 1))
 
 
@@ -104,6 +106,7 @@ class _Tiles:
         partial = b.bit_xor(full, _TRUE)
         with b.when(b.mul(partial, b.bit_xor(self.first, _TRUE))):
             self._move(place, rows, columns, load=True)
+        self._fetch_next(top, place)
         sums = self._sum(self._row_of_a(i, top), panel, self._start(out, step))
         for r in range(v.rows):
             line = b.offset(out, b.mul(step, index(r)), v.kind)
@@ -114,6 +117,21 @@ class _Tiles:
             self._store_rows(place, rows, columns)
         with b.when(b.mul(partial, b.bit_xor(beside, _TRUE))):
             self._move(place, rows, columns, load=False)
+
+    def _fetch_next(self, top: Value, place: Value) -> None:
+        """Fetch what the tile below begins with, while this one is summed."""
+        b, v, below = self.b, self.v, index(self.v.rows)
+        line = 64 // v.itemsize
+        rows = [(place, self.arg("c_row"), v.columns, True)]
+        if not v.unit_rows:
+            step = self.arg("a_row")
+            first = b.offset(self.given["a"], b.mul(top, step), v.kind)
+            rows.append((first, step, 2 * line, False))
+        for start, step, width, write in rows:
+            for r in range(v.rows):
+                ahead = b.mul(step, b.add(below, index(r)))
+                for at in range(0, width, line):
+                    b.prefetch(start, b.add(ahead, index(at)), v.kind, write=write)
 
     def _row_of_a(self, i: Value, top: Value) -> Value:
         b, v = self.b, self.v
@@ -186,22 +204,25 @@ class _Tiles:
         b, v = self.b, self.v
         a_k, a_reduce = self._strides("a", v.rows)
         b_k, b_reduce = self._strides("b", v.columns)
+        ahead = b.mul(b_k, index(_AHEAD))
         with b.loop(index(0), self.given["reduced"], carried=[a, p, *sums]) as r:
             a, p, *sums = r.carried
             with b.loop(index(0), self.given["k"], carried=r.carried) as k:
                 x, y, *now = k.carried
-                now = self._multiply(x, y, now)
+                now = self._multiply(x, y, now, ahead)
                 x, y = b.offset(x, a_k, v.kind), b.offset(y, b_k, v.kind)
                 k.carry([x, y, *now])
             a, p = b.offset(a, a_reduce, v.kind), b.offset(p, b_reduce, v.kind)
             r.carry([a, p, *k.carried[2:]])
         return list(r.carried[2:])
 
-    def _multiply(self, a: Value, p: Value, sums: list[Value]) -> list[Value]:
+    def _multiply(self, a: Value, p: Value, sums: list[Value], ahead: Value) -> list[Value]:
         """One k: a column of A times a row of B, added to the tile."""
         b, v = self.b, self.v
         places = [b.offset(p, index(c * v.lanes), v.kind) for c in range(v.vectors)]
         row, result = [b.load(place, self.type) for place in places], list[Value]()
+        for place in places:
+            b.prefetch(place, ahead, v.kind)
         for r in range(v.rows):
             x = b.splat(b.load(self._row(a, r), vector(v.kind, 1)), v.lanes)
             for c in range(v.vectors):
