@@ -22,6 +22,8 @@ PANEL, PANEL_PACKED = 192 << 10, 64 << 10
 """A panel of B is longest if A is read in place: then C is seldom added to."""
 FETCH = 0.4
 """Cycles for an element from a cache that cores share."""
+CROSS = 1.5
+"""Cycles for an element of C whose row is cut, as other steps give whole rows to a thread."""
 SHARE = 3000.0
 """Cycles that are worth waking another thread for."""
 
@@ -111,18 +113,19 @@ def _cycles(c: _Choice) -> float:
     """What the choice takes on one thread."""
     p, v = c.problem, c.variant
     depth, row_tiles, column_tiles = p.k * p.reduced, _ceil(p.m, v.rows), _ceil(p.n, v.columns)
-    step = max(v.rows * v.vectors / 2, (v.rows + v.vectors) / 2, 4.0)
+    loads = v.rows + v.vectors
+    step = max(v.rows * v.vectors / 2 + loads / 10, loads / 2, 4.0)
     far = 0.0
     if depth > _near(p.b_k * v.itemsize, v.columns * v.itemsize):
         far = v.vectors * _farness(p.b_k * v.itemsize)
     if not c.pack_b:
         step += far
     if not c.pack_a and p.a_k != 1 and depth > _near(p.a_k * v.itemsize, v.rows * v.itemsize):
-        step += 1.5 * _farness(p.a_k * v.itemsize)
+        step += 6 * _farness(p.a_k * v.itemsize)
     tile = depth * step + 30 + 1.5 * v.rows * v.vectors
     if p.c_col != 1:
         # Each block of k goes through the buffer.
-        tile += 3.0 * v.rows * v.columns * (2 * _ceil(depth, _depth(c)[0]) - 1)
+        tile += 6.0 * v.rows * v.columns * (2 * _ceil(depth, _depth(c)[0]) - 1)
     total = row_tiles * column_tiles * tile
     if c.pack_b:
         total += p.n * depth * _packing(p.b_col, p.b_k, v) + 100
@@ -145,13 +148,13 @@ def _near(stride: int, size: int) -> int:
 
 def _farness(stride: int) -> float:
     """Cycles lost for each vector that is read from further away, and through the TLB."""
-    return 0.8 if stride < 2048 else 1.8 if stride < 4096 else 5.0
+    return 0.3 if stride < 4096 else 5.0
 
 
 def _packing(line: int, step: int, v: Variant) -> float:
     """Cycles an element takes."""
     scale = v.itemsize / 4
-    return scale * (0.2 if line == 1 else 0.4 if step == 1 else 1.2)
+    return scale * (0.5 if line == 1 else 0.4 if step == 1 else 1.2)
 
 
 # -- blocks and threads ----------------------------------------------------------------------
@@ -225,6 +228,8 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
             columns = min(threads // batch // rows, column_tiles)
             mine = _ceil(row_tiles, rows), _ceil(column_tiles, columns)
             load = mine[0] * mine[1] * tile + mine[0] * pack_a + mine[1] * pack_b
+            if columns > 1:
+                load += mine[0] * v.rows * mine[1] * v.columns * CROSS / max(1, p.k * p.reduced)
             load *= _ceil(p.batch, batch)
             if not best or load < best:
                 best, grid = load, (batch, rows, columns)
