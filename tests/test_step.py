@@ -336,3 +336,35 @@ def test_a_value_put_together_from_a_parameter_that_moves_on_keeps_its_order():
         step()
         assert border.tolist() == [0.0, 2.0 ** (n - 1), 2.0**n, 0.0]
         assert w.tolist() == [2.0**n, 2.0 ** (n + 1)]
+
+
+def test_a_gradient_that_is_read_is_the_present_one():
+    w = zincir.tensor([1.0, 2.0], requires_grad=True)
+
+    @zincir.compile
+    def double():
+        return w.detach() if w.grad is None else w.grad * 2
+
+    assert double().tolist() == [1.0, 2.0]
+    for k in range(3):
+        w.grad = zincir.tensor([float(k), 1.0])
+        assert double().tolist() == [2.0 * k, 2.0]
+    w.grad = zincir.arange(4.0).reshape(2, 2)[:, 1]  # not contiguous
+    assert double().tolist() == [2.0, 6.0]
+    w.grad = None
+    assert double().tolist() == [1.0, 2.0]
+
+
+def test_a_gradient_that_is_changed_in_place_is_the_present_one():
+    w = zincir.tensor([1.0, 2.0], requires_grad=True)
+
+    @zincir.compile
+    def halve():
+        w.grad.mul_(0.5)
+
+    for k in range(4):
+        mine = w.grad = zincir.tensor([float(k), 1.0])
+        halve()
+        halve()
+        assert mine.tolist() == [k / 4, 0.25]
+        assert w.grad.tolist() == [k / 4, 0.25]

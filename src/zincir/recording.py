@@ -1,8 +1,9 @@
 """What a function does to the world around it, noted while it is recorded.
 
 `zincir.compile` runs a function once with recording on. Whatever must happen again at each replay
-passes through here: numbers that change from call to call (`live`), and tensors that are changed
-in place (`note_change`). Looking at a value while recording is an error (`refuse_to_look`).
+passes through here: numbers that change from call to call (`live`), tensors that are changed in
+place (`note_change`), gradients that are read or assigned, and what decides which operations there
+are (`note_condition`). Looking at a value while recording is an error (`refuse_to_look`).
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ class Recording:
         self.grads: dict[int, tuple[Any, Any, bool]] = {}
         """Tensors whose `.grad` was assigned (by id), with the gradients they had before, and
         whether what was assigned depends on them."""
-        self.modules: dict[int, Any] = {}
-        """Modules that ran (by id): what they record depends on whether they are training."""
+        self.grads_read: dict[int, tuple[Any, Any]] = {}
+        """Tensors whose `.grad` was looked at (by id), with the gradients they had before."""
+        self.conditions: dict[int, tuple[Any, Callable[[], Any], Any]] = {}
+        """By id of its owner: what decided which operations were recorded, and what it was."""
 
     def forget_temporaries(self) -> None:
         """Let go of tensors that the function made itself and then changed.
@@ -75,11 +78,18 @@ def note_grad(tensor: Any, before: Any, *, added: bool) -> None:
         recording.grads.setdefault(id(tensor), (tensor, before, added))
 
 
-def note_module(module: Any) -> None:
-    """Note that `module` runs, in training or not."""
+def note_grad_read(tensor: Any) -> None:
+    """Note that the gradient of `tensor` is being looked at."""
     recording = CURRENT.recording
-    if recording is not None:
-        recording.modules.setdefault(id(module), module)
+    if recording is not None and id(tensor) not in recording.grads:
+        recording.grads_read.setdefault(id(tensor), (tensor, tensor._grad))
+
+
+def note_condition(owner: Any, getter: Callable[[], Any]) -> None:
+    """Note that what is recorded depends on `getter()`, one condition for each owner."""
+    recording = CURRENT.recording
+    if recording is not None and id(owner) not in recording.conditions:
+        recording.conditions[id(owner)] = owner, getter, getter()
 
 
 def refuse_to_look(what: str, node: Node) -> None:

@@ -53,6 +53,27 @@ class Gradient:
     held: Tensor | None
 
 
+@dataclass(slots=True)
+class GradientRead:
+    """A tensor whose `.grad` the function looks at."""
+
+    tensor: Tensor
+    form: tuple[Shape, DType] | None
+    """Its shape and type; None if there was no gradient."""
+    place: int
+    """Its place among the program's inputs, or -1."""
+    itself: Tensor | None
+    """The gradient, if the function also changes it in place: then it must be this one."""
+
+    def holds(self) -> bool:
+        """Whether there is such a gradient."""
+        grad = self.tensor._grad
+        if grad is None or self.form is None:
+            return grad is None and self.form is None
+        same = self.itself is None or self.itself is grad
+        return same and self.form == (grad.shape, grad.dtype)
+
+
 class Replay:
     """A program with everything needed to run it in place of the function."""
 
@@ -66,15 +87,19 @@ class Replay:
         self.constants: list[Node] = []
         self.changed: list[Changed] = []
         self.gradients: list[Gradient] = []
-        self.modules: list[tuple[Any, bool]] = []
+        self.read: list[GradientRead] = []
+        self.conditions: list[tuple[Callable[[], Any], Any]] = []
         self.results: list[tuple[int, Shape, DType] | Tensor] = []
         self.pointers: list[int] = []
         self.cells: np.ndarray[Any, Any]
 
     def holds(self, inputs: Sequence[Any]) -> bool:
         """Whether what was recorded is still what the function would do."""
-        for module, training in self.modules:
-            if module.training is not training:
+        for getter, recorded in self.conditions:
+            if getter() != recorded:
+                return False
+        for r in self.read:
+            if not r.holds():
                 return False
         for g in self.gradients:
             if g.had is not None:
@@ -92,6 +117,9 @@ class Replay:
             settle()
         pointers = self.pointers
         keep = self._point_to_arguments(inputs, pointers)
+        for r in self.read:
+            if r.place >= 0 and r.tensor._grad is not None:
+                pointers[r.place] = _address(r.tensor._grad._node.value.array, keep)
         for place, buffer, getter in self.live:
             if not first:
                 buffer.array[...] = getter()
@@ -123,18 +151,7 @@ class Replay:
         keep: list[Any] = []
         for number, place in self.arguments:
             x = inputs[number]
-            if isinstance(x, Tensor):
-                buffer = x._node.value
-                array = buffer.array
-                if array.flags.c_contiguous:
-                    pointers[place] = buffer.pointer
-                    continue
-            else:
-                array = x
-            if not array.flags.c_contiguous:
-                array = np.ascontiguousarray(array)
-                keep.append(array)
-            pointers[place] = array.ctypes.data
+            pointers[place] = _address(x._node.value.array if isinstance(x, Tensor) else x, keep)
         return keep
 
     def _point_to_changed(self, inputs: Sequence[Any], pointers: list[int], outputs: int) -> None:
@@ -216,6 +233,14 @@ def _renewed(t: Tensor, node: Node) -> Node:
     return new
 
 
+def _address(array: np.ndarray[Any, Any], keep: list[Any]) -> int:
+    """Where the values of `array` lie, row by row; a copy that this needs is put into `keep`."""
+    if not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array)
+        keep.append(array)
+    return array.ctypes.data
+
+
 def _built(form: Any, results: list[Tensor]) -> Any:
     kind, what = form
     if kind is Tensor:
@@ -282,12 +307,14 @@ class _Recorder:
             self._add_changed(t, before, at, place_of)
         for t, before, added, at in grads:
             self._add_gradient(t, before, added, at, place_of)
+        for t, grad in recording.grads_read.values():
+            self._add_read(t, grad, place_of)
         self._add_inputs(taken.leaves, place_of)
         first = made.cells.ctypes.data
         count = len(made.compilation.graph.inputs) - len(taken.leaves)
         made.pointers = [n.value.pointer for n in taken.leaves]
         made.pointers += [*range(first, first + 8 * count, 8), *[0] * len(self.wanted)]
-        made.modules = [(m, m.training) for m in recording.modules.values()]
+        made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]
         return made
 
     def _add_changed(self, t: Tensor, before: Node, at: int, place_of: dict[int, int]) -> None:
@@ -312,6 +339,16 @@ class _Recorder:
         self.made.gradients.append(
             Gradient(t if argument < 0 else None, argument, place, had, at, None)
         )
+
+    def _add_read(self, t: Tensor, grad: Tensor | None, place_of: dict[int, int]) -> None:
+        if grad is None:
+            self.made.read.append(GradientRead(t, None, -1, None))
+            return
+        value = id(grad._node.value)
+        self.known.add(value)
+        itself = grad if id(grad) in self.recording.changed else None
+        form = grad.shape, grad.dtype
+        self.made.read.append(GradientRead(t, form, place_of.get(value, -1), itself))
 
     def _add_inputs(self, leaves: Sequence[Node], place_of: dict[int, int]) -> None:
         """Where the values of all other inputs come from at each call."""

@@ -74,6 +74,10 @@ class Compiled(Generic[P, R]):
         self._plain: set[Any] = set()
         functools.update_wrapper(self, function)
 
+    def __reduce__(self) -> Any:
+        """A copy records anew: what a recording changes is the original's."""
+        return type(self), (self._function,)
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if CURRENT.recording is not None:
             return self._function(*args, **kwargs)

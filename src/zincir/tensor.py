@@ -28,7 +28,7 @@ from zincir.ops import (
 )
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
 from zincir.ops.source import const, detach, leaf, stand_in
-from zincir.recording import CURRENT, note_change, note_grad, refuse_to_look
+from zincir.recording import CURRENT, note_change, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer
 from zincir.types import (
     DType,
@@ -293,6 +293,7 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward passes have collected here."""
+        note_grad_read(self)
         return self._grad
 
     @grad.setter

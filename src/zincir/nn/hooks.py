@@ -9,7 +9,7 @@ from typing import Any, cast
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, describe, here
 from zincir.ops.arithmetic import copy
-from zincir.recording import note_module
+from zincir.recording import note_condition
 from zincir.tensor import Tensor, wrap
 
 Hook = Callable[..., Any]
@@ -86,7 +86,7 @@ class Hooked:
         return _hang(self._backward_hooks, hook, prepend)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        note_module(self)
+        note_condition(self, lambda: self.training)
         mode = MODE
         before = mode.layer
         mode.layer = f"{before}.{self._place}" if before else self._place or type(self).__name__

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from zincir import recording
-from zincir.errors import TraceError, explain
-from zincir.graph.node import Node, describe, here
+from zincir.graph.node import Node
 from zincir.ops.arithmetic import cast
 from zincir.ops.movement import reshape, slice_
-from zincir.ops.source import const
 from zincir.optim.groups import Group
 from zincir.tensor import Tensor
 from zincir.types import float64
@@ -18,60 +16,24 @@ from zincir.types import float64
 Numbers = Callable[[Group], dict[str, float]]
 
 
-def number_nodes(owner: str, group: Group, numbers: Numbers) -> dict[str, Node]:
-    """Each number of `numbers(group)` as a 0-dimensional float64 node.
-
-    While a function is recorded, all of them are read again at each replay. Otherwise only the
-    learning rate is an input of the program, and the others are constants.
-    """
+def number_nodes(group: Group, numbers: Numbers) -> dict[str, Node]:
+    """Each number of `numbers(group)` as a 0-dimensional float64 node, read at each replay."""
     rate = group["lr"]
-    given = numbers({**group, "lr": 0.0} if isinstance(rate, Tensor) else group)
-    if recording.CURRENT.recording is not None:
-        nodes = _read_at_replay(owner, group, numbers, list(given))
-    else:
-        nodes = {name: const(value, float64) for name, value in given.items()}
-        nodes["lr"] = recording.live(lambda: rate, (), float64) if _plain(rate) else nodes["lr"]
+
+    def read() -> dict[str, float]:
+        rate = group["lr"]
+        return numbers({**group, "lr": 0.0} if isinstance(rate, Tensor) else group)
+
+    names = list(read())
+    row = recording.live(lambda: list(read().values()), (len(names),), float64)
+    nodes = {k: reshape(slice_(row, (i,), (1,), (1,)), ()) for i, k in enumerate(names)}
     if isinstance(rate, Tensor):
         nodes["lr"] = reshape(cast(rate._node, float64), ())
     return nodes
 
 
-def _plain(rate: object) -> bool:
-    return not isinstance(rate, Tensor)
-
-
-def _read_at_replay(
-    owner: str, group: Group, numbers: Numbers, names: list[str]
-) -> dict[str, Node]:
-    recorded = _switches(group)
-
-    def read() -> list[float]:
-        if _switches(group) != recorded:
-            raise _switched(owner, recorded, _switches(group))
-        rate = group["lr"]
-        return list(numbers({**group, "lr": 0.0} if isinstance(rate, Tensor) else group).values())
-
-    row = recording.live(read, (len(names),), float64)
-    return {name: reshape(slice_(row, (k,), (1,), (1,)), ()) for k, name in enumerate(names)}
-
-
-def _switches(group: Group) -> dict[str, Any]:
-    """What decides which operations an update has: whether each setting is zero or not."""
+def switches(group: Group) -> dict[str, Any]:
+    """What decides which operations an update has: which settings are zero, which tensor is lr."""
     found: dict[str, Any] = {k: bool(v) for k, v in group.items() if k not in ("lr", "params")}
-    found["lr"] = isinstance(group["lr"], Tensor)
+    found["lr"] = id(group["lr"]) if isinstance(group["lr"], Tensor) else None
     return found
-
-
-def _switched(owner: str, before: dict[str, Any], now: dict[str, Any]) -> TraceError:
-    name = next(k for k in now if now[k] != before.get(k))
-    kinds = ("a number", "a tensor") if name == "lr" else ("zero or off", "non-zero or on")
-    return TraceError(
-        explain(
-            f"{owner}: {name!r} was switched after the step was recorded",
-            where=describe(here()),
-            expected=f"{kinds[before[name]]}, as it was then",
-            got=f"{kinds[now[name]]}",
-            try_="set it before the first call of the compiled function, or compile it again; "
-            "other values may change at any time",
-        )
-    )

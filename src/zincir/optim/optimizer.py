@@ -14,9 +14,10 @@ from zincir.graph.node import MODE, Node, here
 from zincir.ops.arithmetic import cast
 from zincir.optim.arithmetic import neg
 from zincir.optim.groups import Group, check_settings, checked_group, groups_of
-from zincir.optim.numbers import number_nodes
+from zincir.optim.numbers import number_nodes, switches
 from zincir.optim.state import loaded_settings, loaded_state
-from zincir.tensor import Tensor, from_array, settle
+from zincir.step import Compiled, compile
+from zincir.tensor import Tensor, from_array
 from zincir.types import DType, Shape, float64
 
 State: TypeAlias = dict[str, Tensor]
@@ -44,6 +45,7 @@ class Optimizer(ABC):
         self.defaults = defaults
         self.param_groups = []
         self.state = {}
+        self._compiled: Compiled[[], None] = compile(self._step)
         for group in groups_of(type(self).__name__, params):
             self.add_param_group(group)
 
@@ -97,19 +99,26 @@ class Optimizer(ABC):
         before = mode.grad, mode.origin
         mode.grad, mode.origin = False, mode.origin or here()
         try:
-            for group in self.param_groups:
-                self._step_group(group)
+            self._compiled()
         finally:
             mode.grad, mode.origin = before
-        if recording.CURRENT.recording is None:
-            settle()
         return loss
 
+    def _step(self) -> None:
+        for group in self.param_groups:
+            self._step_group(group)
+        recording.note_condition(self, self._form)
+
+    def _form(self) -> Any:
+        """What decides which operations a step has, apart from gradients."""
+        groups = [(switches(group), list(map(id, group["params"]))) for group in self.param_groups]
+        return groups, [id(t) for state in self.state.values() for t in state.values()]
+
     def _step_group(self, group: Group) -> None:
-        active = [p for p in group["params"] if p._grad is not None]
+        active = [p for p in group["params"] if p.grad is not None]
         if not active:
             return
-        numbers = number_nodes(type(self).__name__, group, self.numbers)
+        numbers = number_nodes(group, self.numbers)
         self._begin([p for p in active if p not in self.state], group, new=True)
         self._begin(active, group)
         for step, params in self._in_step(active):
