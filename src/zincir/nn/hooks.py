@@ -56,6 +56,7 @@ class Hooked:
     _place: str
     """The name under which the parent runs this one, such as `fc1` or `layers.0`."""
     forward: Callable[..., Any]
+    training: bool
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
