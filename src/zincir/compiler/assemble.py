@@ -146,7 +146,7 @@ class Assembler:
     def _product(self, product: Product, threads: int) -> Kernel:
         chosen = plan_product(product.problem, threads, native.target())
         (gemm,) = native.load(
-            chosen.variant.key, lambda: gemm_module(chosen.variant), ("gemm",), passes=False
+            chosen.variant.key, lambda: gemm_module(chosen.variant), ("gemm",), effort=1
         )
         epilogue = None
         block = 0
@@ -175,7 +175,7 @@ class Assembler:
         return Kernel(gemm, start, False, min(threads, max(1, chosen.threads)))
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
-        (task,) = native.load(work.kernel.key, work.kernel.build, ("task",), passes=False)
+        (task,) = native.load(work.kernel.key, work.kernel.build, ("task",), effort=1)
         start = self._word(0)
         self.code.status.append(start)
         self._word(len(self.takes))
@@ -204,8 +204,8 @@ class Assembler:
 
 def _nest_code(call: NestCall) -> tuple[int, ...]:
     nest = call.nest
-    return native.load(nest.key, lambda: emit(nest), ("task", "block"), passes=False)
+    return native.load(nest.key, lambda: emit(nest), ("task", "block"), effort=1)
 
 
 def _packer(packer: Packer) -> int:
-    return native.load(packer.key, packer.build, (packer.symbol,), passes=False)[0]
+    return native.load(packer.key, packer.build, (packer.symbol,), effort=1)[0]

@@ -52,7 +52,7 @@ def target() -> Target:
 
 
 def load(
-    key: str, build: Callable[[], str], symbols: Sequence[str], *, passes: bool = True
+    key: str, build: Callable[[], str], symbols: Sequence[str], *, effort: int = 2
 ) -> tuple[int, ...]:
     """Addresses of functions of a module of native code; they stay valid for ever.
 
@@ -61,8 +61,9 @@ def load(
             the target need not be part of it.
         build: gives the LLVM IR; called only when neither memory nor disk know the key.
         symbols: names of the functions wanted.
-        passes: whether LLVM should look for improvements before it generates code; kernels laid
-            out by hand have nothing to gain, and compile in half the time.
+        effort: 2: LLVM looks for improvements, then generates good code. 1: no looking first;
+            kernels laid out by hand have nothing to gain, and compile in half the time. 0: as
+            quickly as possible, for code that takes no time.
 
     Raises:
         CompileError: when LLVM refuses the module or a symbol it needs does not exist.
@@ -74,7 +75,7 @@ def load(
         with _lock:
             found = _linked.get(entry)
             if found is None:
-                found = _linked[entry] = _find(machine, key, build, entry[2], passes)
+                found = _linked[entry] = _find(machine, key, build, entry[2], effort)
     return found
 
 
@@ -126,10 +127,15 @@ def vector_shape(arch: str, features: set[str]) -> tuple[int, int]:
     return (32, 16) if {"avx2", "fma"} <= features else (16, 16)
 
 
-def _machine(machine: Target) -> Any:
+def _machine(machine: Target, effort: int = 2) -> Any:
     llvm = _llvm()
     return llvm.Target.from_triple(machine.triple).create_target_machine(
-        cpu=machine.cpu, features=machine.features, opt=3, reloc="pic", codemodel="small", jit=True
+        cpu=machine.cpu,
+        features=machine.features,
+        opt=3 if effort else 0,
+        reloc="pic",
+        codemodel="small",
+        jit=True,
     )
 
 
@@ -143,7 +149,7 @@ def assembly(text: str) -> str:
 
 
 def _find(
-    machine: Target, key: str, build: Callable[[], str], symbols: tuple[str, ...], passes: bool
+    machine: Target, key: str, build: Callable[[], str], symbols: tuple[str, ...], effort: int
 ) -> tuple[int, ...]:
     """Link the module of `key`, from disk or freshly compiled."""
     digest = _digest(machine, key)
@@ -153,21 +159,21 @@ def _find(
         with contextlib.suppress(CompileError):
             return _link(machine, key, code, symbols)
         cache.remove(digest)
-    code = _compiled(machine, key, build(), passes)
+    code = _compiled(machine, key, build(), effort)
     addresses = _link(machine, key, code, symbols)
     cache.write(digest, code)
     return addresses
 
 
-def _compiled(machine: Target, key: str, text: str, passes: bool) -> bytes:
-    module = _optimised(machine, key, text, passes)
+def _compiled(machine: Target, key: str, text: str, effort: int) -> bytes:
+    module = _optimised(machine, key, text, effort)
     try:
-        return bytes(_machine(machine).emit_object(module))
+        return bytes(_machine(machine, effort).emit_object(module))
     except RuntimeError as error:
         raise _refused("LLVM cannot generate code", key, error) from None
 
 
-def _optimised(machine: Target, key: str, text: str, passes: bool = True) -> Any:
+def _optimised(machine: Target, key: str, text: str, effort: int = 2) -> Any:
     """Parse, verify and run the cheapest pipeline that hoists loop invariants.
 
     Kernels come with their vectors and loops as they should be, so that the passes which look
@@ -180,7 +186,7 @@ def _optimised(machine: Target, key: str, text: str, passes: bool = True) -> Any
         module.verify()
     except RuntimeError as error:
         raise _refused("LLVM refuses the module", key, error) from None
-    if not passes:
+    if effort < 2:
         return module
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = options.slp_vectorization = False

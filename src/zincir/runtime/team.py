@@ -157,7 +157,7 @@ def _code() -> tuple[Callable[..., None], Callable[..., None], Callable[..., Non
     """The native functions of the team: run, work, stop."""
     text = lockstep.team_ir(native.target().arch, sys.platform)
     symbols = ("zincir_run", "zincir_work", "zincir_stop")
-    run_at, work_at, stop_at = native.load(text, lambda: text, symbols)
+    run_at, work_at, stop_at = native.load(text, lambda: text, symbols, effort=0)
     word, address = ctypes.c_int64, ctypes.c_void_p
     return (
         ctypes.CFUNCTYPE(None, address, address, word, address, word)(run_at),
