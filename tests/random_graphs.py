@@ -87,7 +87,7 @@ def _without(shape: Shape, axes: tuple[int, ...]) -> Shape:
 
 
 def _move(draw: st.DrawFn, x: Node) -> Node:
-    kind = draw(st.sampled_from(["permute", "flat", "split", "slice", "expand", "flip"]))
+    kind = draw(st.sampled_from(["permute", "flat", "split", "slice", "expand", "flip", "windows"]))
     if kind == "permute":
         return mv.permute(x, tuple(draw(st.permutations(range(x.ndim)))))
     if kind == "flat":
@@ -98,6 +98,12 @@ def _move(draw: st.DrawFn, x: Node) -> Node:
         return mv.expand(x, (draw(SIZES), *x.shape))
     if kind == "flip":
         return mv.flip(x, (draw(st.integers(0, x.ndim - 1)),))
+    if kind == "windows" and x.ndim < 3:
+        spread = tuple(draw(st.integers(1, 2)) for _ in x.shape)
+        sizes = tuple(
+            draw(st.integers(1, (n - 1) // d + 1)) for n, d in zip(x.shape, spread, strict=True)
+        )
+        return mv.windows(x, sizes, tuple(draw(st.integers(1, 2)) for _ in x.shape), spread)
     starts, steps, sizes = [], [], []
     for n in x.shape:
         step = draw(st.sampled_from([1, 2, -1]))

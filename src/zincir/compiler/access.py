@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from zincir.graph.node import Node
-from zincir.ops.movement import expand_p, permute_p, reshape_p, slice_p
+from zincir.ops.movement import expand_p, permute_p, reshape_p, slice_p, windows_p
 from zincir.types import Shape, contiguous_strides
 
 
@@ -79,6 +79,12 @@ def view_map(view: Node, outer: Map, loops: int) -> Map | None:
         return tuple(
             Affine(start + a.offset * step, a.scaled(step).coefficients)
             for a, start, step in zip(outer, starts, steps, strict=True)
+        )
+    if view.op is windows_p:
+        _, steps, spread = view.attrs
+        rank = len(shape)
+        return tuple(
+            outer[i].scaled(steps[i]) + outer[rank + i].scaled(spread[i]) for i in range(rank)
         )
     return _reshape_map(view.shape, shape, outer, loops)
 
@@ -156,6 +162,10 @@ def through(view: Node, inner: Strided) -> Strided | None:
         return Strided(
             inner.base, offset, tuple(a * s for a, s in zip(steps, strides, strict=True))
         )
+    if view.op is windows_p:
+        _, *factors = view.attrs
+        both = [f * s for by in factors for f, s in zip(by, strides, strict=True)]
+        return Strided(inner.base, inner.offset, tuple(both))
     assert view.op is reshape_p
     new = _reshape_strides(shape, view.shape, strides)
     return None if new is None else Strided(inner.base, inner.offset, new)

@@ -101,6 +101,37 @@ slice_p = register(
 )
 
 
+def _windows_spec(x: Spec, sizes: Shape, steps: Shape, spread: Shape) -> Spec:
+    reach = [d * (k - 1) + 1 for k, d in zip(sizes, spread, strict=True)]
+    if any(n < r for n, r in zip(x[0], reach, strict=True)):
+        raise ShapeError(f"windows that reach over {tuple(reach)} do not fit into {x[0]}")
+    places = [(n - r) // s + 1 for n, r, s in zip(x[0], reach, steps, strict=True)]
+    return (*places, *sizes), x[1]
+
+
+def _windows_numpy(x: Any, sizes: Any, steps: Any, spread: Any) -> Any:
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(sizes, spread, strict=True))
+    every = np.lib.stride_tricks.sliding_window_view(x, reach)
+    return every[(*[slice(None, None, s) for s in steps], *[slice(None, None, d) for d in spread])]
+
+
+windows_p = register(
+    Primitive(
+        "windows",
+        Kind.VIEW,
+        doc="""Windows that may overlap: for each axis their place, then for each the place inside.
+
+        y[o..., k...] = x[o * steps + k * spread]
+        """,
+        infer=_windows_spec,
+        numpy=_windows_numpy,
+        vjp=lambda g, y, x, sizes, steps, spread: fold(g, x.shape, sizes, steps, spread),
+        attrs=("sizes", "steps", "spread"),
+        saves=False,
+    )
+)
+
+
 def _update_numpy(base: Any, x: Any, starts: Any, steps: Any) -> Any:
     out = np.array(base)
     if x.ndim:
@@ -194,6 +225,53 @@ def slice_(x: Node, starts: Shape, steps: Shape, sizes: Shape) -> Node:
     if sizes == x.shape and not any(starts) and all(s == 1 for s in steps):
         return x
     return apply(slice_p, x, attrs=(starts, steps, sizes))
+
+
+def windows(x: Node, sizes: Shape, steps: Shape, spread: Shape) -> Node:
+    """Windows of `sizes`, every `steps`-th, their elements `spread` apart: a view.
+
+    Shape: (n, ...) -> (places, ..., size, ...), places = (n - spread * (size - 1) - 1) // step + 1.
+    """
+    return apply(windows_p, x, attrs=(sizes, steps, spread))
+
+
+def fold(g: Node, shape: Shape, sizes: Shape, steps: Shape, spread: Shape) -> Node:
+    """The gradient of `windows`: what lies in several windows is added up. One axis at a time."""
+    rank = len(shape)
+    for axis in range(rank):
+        n, k, s, d = shape[axis], sizes[axis], steps[axis], spread[axis]
+        places = g.shape[axis]
+        if k == 1:
+            g = _placed(g, axis, n, s, 0)
+        elif d == 1 and k == s:
+            order = (*range(axis + 1), rank + axis, *range(axis + 1, rank + axis))
+            order = (*order, *range(rank + axis + 1, 2 * rank))
+            joined = permute(g, order)
+            flat = (*g.shape[:axis], places * k, *g.shape[axis + 1 : rank + axis], 1)
+            g = reshape(joined, (*flat, *g.shape[rank + axis + 1 :]))
+            g = _placed(g, axis, n, 1, 0)
+        else:
+            reach = d * (k - 1)
+            room, parts = _placed(g, axis, n + reach, s, reach), list[Node]()
+            for tap in range(k):
+                starts, counts = [0] * 2 * rank, list(room.shape)
+                starts[axis], counts[axis] = reach - tap * d, n
+                starts[rank + axis], counts[rank + axis] = tap, 1
+                parts.append(slice_(room, tuple(starts), (1,) * 2 * rank, tuple(counts)))
+            g = parts[0]
+            for part in parts[1:]:
+                g = g + part
+    return reshape(g, shape)
+
+
+def _placed(x: Node, axis: int, n: int, step: int, start: int) -> Node:
+    """`x` with its elements along `axis` at start, start + step, ... of `n` zeros."""
+    if x.shape[axis] == n:
+        return x
+    shape = (*x.shape[:axis], n, *x.shape[axis + 1 :])
+    starts = tuple(start if i == axis else 0 for i in range(x.ndim))
+    steps = tuple(step if i == axis else 1 for i in range(x.ndim))
+    return update(expand(const(0, x.dtype), shape), x, starts, steps)
 
 
 def update(base: Node, x: Node, starts: Shape, steps: Shape) -> Node:
