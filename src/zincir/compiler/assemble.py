@@ -159,6 +159,7 @@ class Assembler:
             operands["a"], operands["b"] = product.b, product.a
         words = dict(zip(GEMM_ARGUMENTS, call.pack(), strict=True))
         words["epilogue"] = block
+        self.code.tables.extend(chosen.tables.values())
         start = len(self.code.words)
         for name, value in words.items():
             if name in operands:

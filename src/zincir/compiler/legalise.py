@@ -6,7 +6,6 @@ reshape(permute(x)) --> reshape(copy(permute(x)));  output(view) --> output(copy
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from zincir.compiler.access import Strided, is_affine_reshape, strided, through
 from zincir.compiler.snapshot import Graph
@@ -16,7 +15,6 @@ from zincir.graph.walk import rebuild, toposort
 from zincir.ops.arithmetic import copy_p
 from zincir.ops.movement import reshape_p
 from zincir.ops.source import const_p
-from zincir.types import Shape
 
 INLINE = frozenset({Kind.POINTWISE, Kind.INDEXED, Kind.TAKE})
 """Kinds that can be computed where they are used."""
@@ -57,15 +55,6 @@ def copy_of(node: Node) -> Node:
     return Node(copy_p, (node,), (), (node.shape, node.dtype), False, node.origin)
 
 
-def batch_stride(view: Strided, shape: Shape) -> int | None:
-    """The one stride along all axes but the last two, if there is one."""
-    axes = [(n, s) for n, s in zip(shape[:-2], view.strides, strict=False) if n != 1]
-    for (_, outer), (n, inner) in pairwise(axes):
-        if outer != n * inner:
-            return None
-    return axes[-1][1] if axes else 0
-
-
 class _Legaliser:
     def __init__(self, legal: Legal) -> None:
         self.legal = legal
@@ -73,9 +62,7 @@ class _Legaliser:
 
     def legal_node(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         kind = node.op.kind
-        if kind is Kind.CONTRACTION:
-            inputs = tuple(self._as_batched(x) for x in inputs)
-        elif kind is Kind.HOST:
+        if kind in (Kind.CONTRACTION, Kind.HOST):
             inputs = tuple(self._as_view(x) for x in inputs)
         elif kind is Kind.SCATTER:
             inputs = (inputs[0], *(self._as_contiguous(x) for x in inputs[1:]))
@@ -126,11 +113,6 @@ class _Legaliser:
             if view not in self.legal.views:
                 self._note(view)
         return x if x in self.legal.views else self._whole(x)
-
-    def _as_batched(self, x: Node) -> Node:
-        """`x` as a view whose axes before the last two run on from one another."""
-        x = self._as_view(x)
-        return x if batch_stride(self.legal.views[x], x.shape) is not None else self._whole(x)
 
     def _as_contiguous(self, x: Node) -> Node:
         view = self.legal.views.get(x)

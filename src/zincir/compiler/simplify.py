@@ -110,10 +110,11 @@ def _permute(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bool) 
         again = build.make(node, permute_p, x.inputs, attrs)
         return build.rebuilt(again, x.inputs)
     last = len(axes)
-    if x.op is matmul_p and single and axes == (*range(last - 2), last - 1, last - 2):
+    plain = x.op is matmul_p and x.attrs == (0,)
+    if plain and single and axes == (*range(last - 2), last - 1, last - 2):
         a, b = (build.make(node, permute_p, (n,), (axes,)) for n in x.inputs)
         a, b = build.rebuilt(a, a.inputs), build.rebuilt(b, b.inputs)
-        return build.make(x, matmul_p, (b, a), ())
+        return build.make(x, matmul_p, (b, a), (0,))
     return None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from zincir.compiler.fuse import Group
 from zincir.compiler.kernels.scatter import Scatter
 from zincir.compiler.kernels.tiles import Gemm
-from zincir.compiler.legalise import Legal, batch_stride
+from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall, lower_nest, lower_region
 from zincir.compiler.nest import Apply, Reduce
 from zincir.graph.node import Node
@@ -117,28 +117,31 @@ def _nest_step(*calls: NestCall) -> Step:
 def _product(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Step:
     node = next(n for n in group.members if n.op.kind is Kind.CONTRACTION)
     a, b = (legal.views[x] for x in node.inputs)
-    m, k = node.inputs[0].shape[-2:]
-    n = node.shape[-1]
-    outers = [batch_stride(v, x.shape) or 0 for v, x in zip((a, b), node.inputs, strict=True)]
+    (reduced,) = node.attrs
+    shape, m, n = node.inputs[0].shape, node.shape[-2], node.shape[-1]
+    outer, k = node.ndim - 2, shape[-1]
+    rows = list(zip(shape, a.strides, strict=True))
+    del rows[outer]
+    columns = list(zip(node.inputs[1].shape, b.strides, strict=True))
+    levels = [(count, x, y) for (count, x), (_, y) in zip(rows, columns, strict=False)]
     problem = Gemm(
         kind="float" if node.dtype is float32 else "double",
         m=m,
         n=n,
         k=k,
-        a_row=a.strides[-2],
+        a_row=a.strides[outer],
         a_k=a.strides[-1],
         b_k=b.strides[-2],
         b_col=b.strides[-1],
         c_row=n,
-        batch=size(node.shape[:-2]),
-        a_outer=outers[0],
-        b_outer=outers[1],
         c_outer=m * n,
+        outer=tuple(levels[:outer]),
+        reduced=tuple(levels[outer : outer + reduced]),
     )
     stored = [x for x in group.members if x is not node and x in wanted]
     epilogue = lower_nest(legal, group, stored, lanes, frozenset([node])) if stored else None
     reads, writes = {a.base, b.base}, {node}
-    cost = 200 + 2.0 * m * n * k * problem.batch / 80
+    cost = 200 + 2.0 * m * n * k * problem.batch * problem.blocks / 80
     if epilogue is not None:
         behind = _nest_step(epilogue)
         reads |= behind.reads - {node}

@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from zincir.errors import DTypeError, ShapeError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
-from zincir.ops.movement import swap_last
+from zincir.ops.movement import reshape, swap_last
+from zincir.types import Shape, size
 
 
-def _matmul_spec(a: Spec, b: Spec) -> Spec:
+def _matmul_spec(a: Spec, b: Spec, reduced: int) -> Spec:
     (x, dtype), (y, other) = a, b
     if dtype is not other:
         raise DTypeError(f"operands of types {dtype.name} and {other.name}; cast one of them")
-    if len(x) != len(y) or len(x) < 2 or x[:-2] != y[:-2]:
+    outer = len(x) - 2 - reduced
+    if len(x) != len(y) or outer < 0 or x[:outer] != y[:outer]:
         raise ShapeError(f"batch axes of {x} and {y} differ")
-    if x[-1] != y[-2]:
-        raise ShapeError(f"inner dimensions differ: {x} @ {y} needs {x[-1]} == {y[-2]}")
-    return (*x[:-1], y[-1]), dtype
+    if x[outer + 1 :] != y[outer:-1]:
+        raise ShapeError(f"inner dimensions differ: {x} @ {y} needs {x[outer + 1 :]}")
+    return (*x[: outer + 1], y[-1]), dtype
+
+
+def _flat_shapes(x: Shape, y: Shape, reduced: int) -> tuple[Shape, Shape]:
+    """The shapes of both operands with the axes that are summed over as one."""
+    outer = len(x) - 2 - reduced
+    inner = size(x[outer + 1 :])
+    return (*x[: outer + 1], inner), (*y[:outer], inner, y[-1])
+
+
+def _matmul_numpy(a: Any, b: Any, reduced: int) -> Any:
+    x, y = _flat_shapes(a.shape, b.shape, reduced)
+    return np.matmul(a.reshape(x), b.reshape(y))
+
+
+def _matmul_vjp(g: Node, y: Node, a: Node, b: Node, reduced: int) -> tuple[Node | None, ...]:
+    x_shape, y_shape = _flat_shapes(a.shape, b.shape, reduced)
+    da = db = None
+    if a.needs_grad:
+        da = reshape(matmul(g, swap_last(reshape(b, y_shape))), a.shape)
+    if b.needs_grad:
+        db = reshape(matmul(swap_last(reshape(a, x_shape)), g), b.shape)
+    return da, db
 
 
 matmul_p = register(
     Primitive(
         "matmul",
         Kind.CONTRACTION,
-        doc="Matrix products of the last two axes, for each of the batch axes before them.",
+        doc="""Matrix products, one for each of the leading axes, summed over blocks.
+
+        y[o..., m, n] = sum of a[o..., m, r..., k] * b[o..., r..., k, n], with `reduced` axes r
+        """,
         infer=_matmul_spec,
-        numpy=np.matmul,
-        vjp=lambda g, y, a, b: (
-            matmul(g, swap_last(b)) if a.needs_grad else None,
-            matmul(swap_last(a), g) if b.needs_grad else None,
-        ),
+        numpy=_matmul_numpy,
+        vjp=_matmul_vjp,
+        attrs=("reduced",),
     )
 )
 
 
-def matmul(a: Node, b: Node) -> Node:
-    """(..., M, K) @ (..., K, N) with equal batch axes."""
-    return apply(matmul_p, a, b)
+def matmul(a: Node, b: Node, reduced: int = 0) -> Node:
+    """(..., M, R..., K) @ (..., R..., K, N) with equal leading axes -> (..., M, N)."""
+    return apply(matmul_p, a, b, attrs=(reduced,))

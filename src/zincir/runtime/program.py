@@ -79,6 +79,8 @@ class Code:
     segments: list[list[Kernel] | HostFunction] = field(
         default_factory=list[list[Kernel] | HostFunction]
     )
+    tables: list[np.ndarray[Any, Any]] = field(default_factory=list[np.ndarray[Any, Any]])
+    """Arrays that words point to."""
     arena_bytes: int = 0
     spaces: int = 0
     threads: int = 1
@@ -103,6 +105,7 @@ class Program:
         for a in code.addresses:
             self._places[a.space].append((a.position, a.offset))
             self._block[a.position] = a.offset
+        self._tables = code.tables
         self._arena_bytes = code.arena_bytes
         self.threads = code.threads
         self._segments = [self._segment(s, base) for s in code.segments]

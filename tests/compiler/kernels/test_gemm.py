@@ -65,18 +65,14 @@ def describe(a: Array, b: Array, c: Array) -> Gemm:
         m=c.shape[1],
         n=c.shape[2],
         k=a.shape[3],
-        reduced=a.shape[1],
-        batch=c.shape[0],
         a_row=a_row,
         a_k=a_k,
         b_k=b_k,
         b_col=b_col,
         c_row=c_row,
-        a_reduce=a_reduce,
-        b_reduce=b_reduce,
-        a_outer=a_outer,
-        b_outer=b_outer,
         c_outer=c_outer,
+        outer=((c.shape[0], a_outer, b_outer),),
+        reduced=((a.shape[1], a_reduce, b_reduce),),
     )
 
 

@@ -7,13 +7,13 @@ measured with `benchmarks/gemm_tiles.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from math import gcd
 from typing import Protocol
 
 from zincir.compiler.kernels.pack import Packer, panel_padding
-from zincir.compiler.kernels.tiles import Gemm, GemmCall, GemmPlan, Variant
+from zincir.compiler.kernels.tiles import Gemm, GemmCall, GemmPlan, Variant, offsets
 
 L1, L2 = 32 << 10, 1 << 20
 """Caches that any machine has; a wrong guess costs little."""
@@ -72,10 +72,17 @@ def plan_variant(
 
 
 def _folded(p: Gemm) -> Gemm:
-    """Products with the same B, one below the other, are one."""
-    below = p.a_outer == p.m * p.a_row and p.c_outer == p.m * p.c_row
-    if p.batch > 1 and p.b_outer == 0 and below:
-        return replace(p, m=p.m * p.batch, batch=1, a_outer=0, c_outer=0)
+    """Axes that run on from one another are one: those of m (with the same B), and those of k."""
+    while p.outer and p.c_col == 1 and p.c_outer == p.m * p.c_row:
+        n, a, b = p.outer[-1]
+        if b != 0 or (a != p.m * p.a_row and n != 1):
+            break
+        p = replace(p, m=p.m * n, outer=p.outer[:-1], c_outer=p.m * n * p.c_row)
+    while p.reduced:
+        n, a, b = p.reduced[-1]
+        if (a, b) != (p.k * p.a_k, p.k * p.b_k) and n != 1:
+            break
+        p = replace(p, k=p.k * n, reduced=p.reduced[:-1])
     return p
 
 
@@ -112,7 +119,7 @@ def _choices(problem: Gemm, machine: Machine) -> Iterator[tuple[int, _Choice]]:
 def _cycles(c: _Choice) -> float:
     """What the choice takes on one thread."""
     p, v = c.problem, c.variant
-    depth, row_tiles, column_tiles = p.k * p.reduced, _ceil(p.m, v.rows), _ceil(p.n, v.columns)
+    depth, row_tiles, column_tiles = p.k * p.blocks, _ceil(p.m, v.rows), _ceil(p.n, v.columns)
     loads = v.rows + v.vectors
     step = max(v.rows * v.vectors / 2 + loads / 10, loads / 2, 4.0)
     far = 0.0
@@ -127,12 +134,13 @@ def _cycles(c: _Choice) -> float:
         # Each block of k goes through the buffer.
         tile += 6.0 * v.rows * v.columns * (2 * _ceil(depth, _depth(c)[0]) - 1)
     total = row_tiles * column_tiles * tile
+    once = 0.0
     if c.pack_b:
-        total += p.n * depth * _packing(p.b_col, p.b_k, v) + 100
-        total += column_tiles * depth * far if p.b_col == 1 else 0.0
+        once += p.n * depth * _packing(p.b_col, p.b_k, v) + 100
+        once += column_tiles * depth * far if p.b_col == 1 else 0.0
     if c.pack_a:
         total += p.m * depth * _packing(p.a_row, p.a_k, v) + 100
-    return total * p.batch
+    return (total + 60) * p.batch + once * (1 if p.shares_b else p.batch)
 
 
 def _near(stride: int, size: int) -> int:
@@ -185,9 +193,11 @@ def _planned(c: _Choice, threads: int) -> GemmPlan:
     scratch_a = _panel_bytes(v, rows, v.rows, depth) if c.pack_a else 0
     scratch_b = _panel_bytes(v, columns, v.columns, depth) if c.pack_b else 0
     start_b = v.buffer_bytes + scratch_a
-    strides = {name: value for name, value in asdict(p).items() if name != "kind"}
+    kept = ("m", "n", "k", "a_row", "a_k", "b_k", "b_col", "c_row", "c_col", "c_outer", "batch")
     call = GemmCall(
-        **strides,
+        **{name: getattr(p, name) for name in kept},
+        reduced=p.blocks,
+        shares_b=int(p.shares_b),
         batch_parts=parts[0],
         row_parts=parts[1],
         column_parts=parts[2],
@@ -199,7 +209,16 @@ def _planned(c: _Choice, threads: int) -> GemmPlan:
         scratch_stride=start_b + scratch_b,
         swapped=int(c.swapped),
     )
-    return GemmPlan(v, call, parts[0] * parts[1] * parts[2], *packers)
+    tables = {
+        name: offsets(tuple((axis[0], axis[side]) for axis in axes))
+        for name, axes, side in (
+            ("a_places", p.outer, 1),
+            ("b_places", p.outer, 2),
+            ("a_blocks", p.reduced, 1),
+            ("b_blocks", p.reduced, 2),
+        )
+    }
+    return GemmPlan(v, call, parts[0] * parts[1] * parts[2], *packers, tables)
 
 
 def _depth(c: _Choice) -> tuple[int, int]:
@@ -207,11 +226,12 @@ def _depth(c: _Choice) -> tuple[int, int]:
     p, v = c.problem, c.variant
     k = max(1, p.k)
     if not c.pack_a and not c.pack_b:
-        return k, max(1, p.reduced)
+        near = BLOCK_A // (max(1, p.m + p.n) * k * v.itemsize)
+        return k, max(1, min(p.blocks, near))
     most = max(64, (PANEL_PACKED if c.pack_a else PANEL) // (v.columns * v.itemsize))
     if 2 * k > 3 * most:
         return _ceil(k, _ceil(k, most)), 1
-    return k, max(1, min(p.reduced, most // k))
+    return k, max(1, min(p.blocks, most // k))
 
 
 def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
@@ -227,10 +247,12 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
         for rows in range(1, min(threads // batch, row_tiles) + 1):
             columns = min(threads // batch // rows, column_tiles)
             mine = _ceil(row_tiles, rows), _ceil(column_tiles, columns)
-            load = mine[0] * mine[1] * tile + mine[0] * pack_a + mine[1] * pack_b
+            turns = _ceil(p.batch, batch)
+            load = turns * (mine[0] * mine[1] * tile + mine[0] * pack_a)
+            load += mine[1] * pack_b * (1 if p.shares_b else turns)
             if columns > 1:
-                load += mine[0] * v.rows * mine[1] * v.columns * CROSS / max(1, p.k * p.reduced)
-            load *= _ceil(p.batch, batch)
+                crossing = turns * mine[0] * v.rows * mine[1] * v.columns
+                load += crossing * CROSS / max(1, p.k * p.blocks)
             if not best or load < best:
                 best, grid = load, (batch, rows, columns)
     return grid

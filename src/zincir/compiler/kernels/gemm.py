@@ -6,8 +6,9 @@ Every element of C is one chain of fused multiply-adds over (r, k) in order, sta
 its bits do not depend on tiles, packing, vector width or threads. All extents and strides are
 run-time arguments (`tiles.GemmCall`).
 
-Loops, from the outside: part (one per thread) > o > block of columns > block of (r, k) > block
-of rows; then, in `micro`, panel of columns > tile of rows > r > k.
+Loops, from the outside: part (one per thread) > block of columns > block of (r, k) > o > block
+of rows; then, in `micro`, panel of columns > tile of rows > r > k. Where each o and r begins is
+read from tables, so that they may stand for any number of axes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from zincir.compiler.builder import I64, PTR, Builder, Value, index, module
+from zincir.compiler.builder import I64, PTR, Builder, Value, index, module, vector
 from zincir.compiler.kernels.micro import TILES_ARGUMENTS, argument, multiples, tiles_function
 from zincir.compiler.kernels.pack import panel_padding
 from zincir.compiler.kernels.tiles import Variant
 
 _Range = tuple[Value, Value]
+_TRUE = Value("true", vector("i1", 1))
 
 
 def gemm_module(variant: Variant) -> str:
@@ -60,16 +62,15 @@ class _Blocks:
             rows = self._share("m", row, "row_parts", self.v.rows)
             columns = self._share("n", column, "column_parts", self.v.columns)
             low, high = self._share("batch", outer, "batch_parts", 1)
-            with b.loop(low, high) as o, self._cut(*columns, "block_columns") as block:
-                self._column_block(o.counter, rows, block)
+            with self._cut(*columns, "block_columns") as block:
+                self._column_block((low, high), rows, block)
         return b.finish()
 
-    def _at(self, name: str, o: Value, *terms: tuple[Value, str]) -> Value:
-        """Matrix `name` of product `o`, from each index times the stride named with it."""
+    def _operand(self, name: str, o: Value, k: Value) -> Value:
+        """Matrix `name` of product `o`, from `k` on."""
         b = self.b
-        at = b.mul(o, self.arg(name + "_outer"))
-        for count, stride in terms:
-            at = b.add(at, b.mul(count, self.arg(stride)))
+        place = b.load(b.offset(self.arg(name + "_places"), o, "i64"), I64)
+        at = b.add(place, b.mul(k, self.arg(name + "_k")))
         return b.offset(self.arg(name), at, self.v.kind)
 
     def _share(self, extent: str, part: Value, parts: str, unit: int) -> _Range:
@@ -87,7 +88,7 @@ class _Blocks:
             end = self.b.add(loop.counter, self.arg(step))
             yield loop.counter, self.b.minimum(end, high)
 
-    def _column_block(self, o: Value, rows: _Range, columns: _Range) -> None:
+    def _column_block(self, products: _Range, rows: _Range, columns: _Range) -> None:
         b, arg, s = self.b, self.arg, self.block
         # One round even if there is nothing to sum: then C is 0.
         depth = b.maximum(arg("k"), index(1))
@@ -100,18 +101,25 @@ class _Blocks:
             s["k"] = b.sub(b.minimum(k_end, arg("k")), k)
             first = b.compare("eq", b.add(r, k), index(0))
             s["first"] = b.convert(first, "i64")
-            s["a"] = self._at("a", o, (r, "a_reduce"), (k, "a_k"))
-            s["b"] = self._at("b", o, (r, "b_reduce"), (k, "b_k"))
-            s["c"] = self._at("c", o)
+            for name in ("a", "b"):
+                s["blocks_" + name] = b.offset(arg(name + "_blocks"), r, "i64")
             last = b.mul(b.compare("ge", r_end, reduced), b.compare("ge", k_end, depth))
-            self._pack("b", ("b_col", "b_k", "b_reduce"), columns)
-            with self._cut(*rows, "block_rows") as block:
-                self._row_block(o, block, columns, last)
+            shared = b.compare("ne", arg("shares_b"), index(0))
+            filled = b.compare("lt", *products)
+            s["b"] = self._operand("b", b.select(filled, products[0], index(0)), k)
+            self._pack("b", columns, b.mul(shared, filled))
+            with b.loop(*products) as o:
+                s["a"] = self._operand("a", o.counter, k)
+                s["b"] = self._operand("b", o.counter, k)
+                s["c"] = b.offset(arg("c"), b.mul(o.counter, arg("c_outer")), self.v.kind)
+                self._pack("b", columns, b.bit_xor(shared, _TRUE))
+                with self._cut(*rows, "block_rows") as block:
+                    self._row_block(o.counter, block, columns, last)
 
     def _row_block(self, o: Value, rows: _Range, columns: _Range, last: Value) -> None:
         b, s = self.b, self.block
         if self.v.may_pack_a:
-            self._pack("a", ("a_row", "a_k", "a_reduce"), rows)
+            self._pack("a", rows, _TRUE)
         s["row"], s["row_end"] = rows
         s["column"], s["column_end"] = columns
         step = b.mul(self.arg("a_row"), index(self.v.itemsize))
@@ -126,13 +134,14 @@ class _Blocks:
             mine = [b.add(first, x) for x in mine]
             self._call(epilogue.text, [self.arg("epilogue_args"), *mine, *others])
 
-    def _pack(self, operand: str, strides: tuple[str, str, str], lines: _Range) -> None:
+    def _pack(self, operand: str, lines: _Range, wanted: Value) -> None:
         b, s = self.b, self.block
         function = self.arg("pack_" + operand)
-        with b.when(self._given(function)):
+        with b.when(b.mul(self._given(function), wanted)):
             low, high = lines
-            start = b.offset(s[operand], b.mul(low, self.arg(strides[0])), self.v.kind)
-            values = [self.arg(name) for name in strides]
+            line = self.arg({"a": "a_row", "b": "b_col"}[operand])
+            start = b.offset(s[operand], b.mul(low, line), self.v.kind)
+            values = [line, self.arg(operand + "_k"), s["blocks_" + operand]]
             width = self.v.rows if operand == "a" else self.v.columns
             size = b.mul(s["k"], s["reduced"])
             size = b.add(size, index(panel_padding(self.v.kind, width)))

@@ -6,11 +6,15 @@ a buffer, from which only what belongs to it is stored: the inner loop knows no 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zincir.compiler.builder import I64, PTR, Builder, Type, Value, constant, index, vector
 from zincir.compiler.kernels.pack import panel_padding
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
-_POINTERS = {"a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"}
+_POINTERS = frozenset(
+    "a b c scratch pack_a pack_b epilogue epilogue_args a_places b_places a_blocks b_blocks".split()
+)
 _AHEAD = 16
 """So many rows of B before they are needed, they are fetched into the nearest cache."""
 _TRUE = Value("true", vector("i1", 1))
@@ -30,6 +34,8 @@ TILES_ARGUMENTS: dict[str, Type] = {
     "buffer": PTR,
     "panels_a": PTR,
     "panels_b": PTR,
+    "blocks_a": PTR,
+    "blocks_b": PTR,
     "row": I64,
     "row_end": I64,
     "column": I64,
@@ -38,7 +44,8 @@ TILES_ARGUMENTS: dict[str, Type] = {
     "k": I64,
     "first": I64,
 }
-"""`a`, `b`: the matrices from the block's (r, k) on; `first`: nothing was summed yet."""
+"""`a`, `b`: the matrices from the block's k on; `blocks_a`, `blocks_b`: tables from its r on;
+`first`: nothing was summed yet."""
 
 
 def multiples(variant: Variant) -> list[int]:
@@ -191,30 +198,37 @@ class _Tiles:
                 x = b.load(b.offset(kept, index(part * v.lanes), v.kind), self.type)
                 b.masked_store(x, b.offset(line, index(part * v.lanes), v.kind), mask)
 
-    def _strides(self, operand: str, width: int) -> tuple[Value, Value]:
-        """From k to k + 1 and from r to r + 1, in the matrix or its panels."""
-        b = self.b
-        k, reduce = self.arg(operand + "_k"), self.arg(operand + "_reduce")
+    def _strides(self, operand: str, width: int) -> tuple[Value, Callable[[Value], Value]]:
+        """From k to k + 1, and where block r begins, in the matrix or its panels."""
+        b, table = self.b, self.given["blocks_" + operand]
+        k = self.arg(operand + "_k")
+
+        def listed(r: Value) -> Value:
+            return b.load(b.offset(table, r, "i64"), I64)
+
         if operand == "a" and not self.v.may_pack_a:
-            return k, reduce
+            return k, listed
         packs, size = self._packs(operand), b.mul(self.given["k"], index(width))
-        return b.select(packs, index(width), k), b.select(packs, size, reduce)
+        step = b.select(packs, index(width), k)
+        return step, lambda r: b.select(packs, b.mul(r, size), listed(r))
 
     def _sum(self, a: Value, p: Value, sums: list[Value]) -> list[Value]:
         b, v = self.b, self.v
-        a_k, a_reduce = self._strides("a", v.rows)
-        b_k, b_reduce = self._strides("b", v.columns)
+        a_k, a_block = self._strides("a", v.rows)
+        b_k, b_block = self._strides("b", v.columns)
         ahead = b.mul(b_k, index(_AHEAD))
-        with b.loop(index(0), self.given["reduced"], carried=[a, p, *sums]) as r:
-            a, p, *sums = r.carried
-            with b.loop(index(0), self.given["k"], carried=r.carried) as k:
+        with b.loop(index(0), self.given["reduced"], carried=sums) as r:
+            starts = (
+                b.offset(a, a_block(r.counter), v.kind),
+                b.offset(p, b_block(r.counter), v.kind),
+            )
+            with b.loop(index(0), self.given["k"], carried=[*starts, *r.carried]) as k:
                 x, y, *now = k.carried
                 now = self._multiply(x, y, now, ahead)
                 x, y = b.offset(x, a_k, v.kind), b.offset(y, b_k, v.kind)
                 k.carry([x, y, *now])
-            a, p = b.offset(a, a_reduce, v.kind), b.offset(p, b_reduce, v.kind)
-            r.carry([a, p, *k.carried[2:]])
-        return list(r.carried[2:])
+            r.carry(k.carried[2:])
+        return list(r.carried)
 
     def _multiply(self, a: Value, p: Value, sums: list[Value], ahead: Value) -> list[Value]:
         """One k: a column of A times a row of B, added to the tile."""

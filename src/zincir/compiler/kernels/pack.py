@@ -34,10 +34,10 @@ class Packer:
         return f"pack {self.kind} {self.lanes} {self.tail} {'wide' if self.wide else 'tail'}"
 
     def build(self) -> str:
-        """LLVM IR of `void pack(panels, source, line_stride, k_stride, r_stride, lines, k, r,
-        width, panel_size)`, with the size from `panel_size`.
+        """LLVM IR of `void pack(panels, source, line_stride, k_stride, blocks, lines, k, r,
+        width, panel_size)`; `blocks` is the table of where each r begins.
         """
-        b = Builder(self.symbol, (PTR, PTR, *[I64] * 8))
+        b = Builder(self.symbol, (PTR, PTR, I64, I64, PTR, *[I64] * 5))
         return module([(b, _Pack(b, self).build())])
 
 
@@ -56,7 +56,7 @@ class _Pack:
         self.tail, self.wide = form.tail, form.wide
         itemsize = 4 if form.kind == "float" else 8
         self.piece, self.cache_line = 16 // itemsize, 64 // itemsize
-        self.panels, self.source, self.line, self.step, self.r_step, *rest = b.arguments
+        self.panels, self.source, self.line, self.step, self.blocks, *rest = b.arguments
         self.lines, self.k, self.reduced, self.width, self.panel_size = rest
 
     def build(self) -> str:
@@ -77,7 +77,7 @@ class _Pack:
             lines = self._to(self.source, panel.counter, self.line)
             with b.loop(index(0), self.reduced) as r:
                 target = self._to(start, b.mul(r.counter, self.k), self.width)
-                source = self._to(lines, r.counter, self.r_step)
+                source = b.offset(lines, self._block(r.counter), self.kind)
                 with b.when(along):
                     self._units(partial(self._transpose, target, source, left))
                 with b.when(b.bit_xor(along, _TRUE)):
@@ -86,6 +86,9 @@ class _Pack:
 
     def _to(self, pointer: Value, count: Value, stride: Value) -> Value:
         return self.b.offset(pointer, self.b.mul(count, stride), self.kind)
+
+    def _block(self, r: Value) -> Value:
+        return self.b.load(self.b.offset(self.blocks, r, "i64"), I64)
 
     def _at(self, pointer: Value, elements: int) -> Value:
         return self.b.offset(pointer, index(elements), self.kind)
@@ -128,7 +131,8 @@ class _Pack:
             self._store(value, b.offset(target, at, self.kind), used)
 
         with b.loop(index(0), self.reduced) as r, b.loop(index(0), self.k) as k:
-            row = self._to(self._to(self.source, r.counter, self.r_step), k.counter, self.step)
+            block = b.offset(self.source, self._block(r.counter), self.kind)
+            row = self._to(block, k.counter, self.step)
             number = b.add(b.mul(r.counter, self.k), k.counter)
             out = self._to(self.panels, number, self.width)
             with b.loop(low, high, self.width) as panel:

@@ -6,7 +6,12 @@ Everything here is a run-time argument of the kernel except `Variant`, its struc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
 
 from zincir.compiler.kernels.pack import Packer
 
@@ -48,11 +53,15 @@ class Variant:
         return f"gemm {self.kind} {self.lanes} {self.rows}x{self.vectors} {rows}"
 
 
+Level = tuple[int, int, int]
+"""One axis: how long it is, and its strides in A and in B."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gemm:
     """C[o,m,n] = sum over r, k of A[o,r,m,k] * B[o,r,k,n]; strides count elements.
 
-    Other strides between columns of C than 1 are slower. An outer stride of 0 repeats an operand.
+    Both o and r may stand for several axes. Other strides between columns of C than 1 are slower.
     """
 
     kind: str
@@ -64,15 +73,28 @@ class Gemm:
     b_k: int
     b_col: int
     c_row: int
-    reduced: int = 1
-    """Number of blocks `r` that are summed besides k."""
-    a_reduce: int = 0
-    b_reduce: int = 0
-    batch: int = 1
-    a_outer: int = 0
-    b_outer: int = 0
-    c_outer: int = 0
+    outer: tuple[Level, ...] = ()
+    """The axes of o. A stride of 0 repeats an operand."""
+    reduced: tuple[Level, ...] = ()
+    """The axes of r, which are summed over besides k."""
     c_col: int = 1
+    c_outer: int = 0
+    """From one product to the next in C."""
+
+    @property
+    def batch(self) -> int:
+        """Number of products o."""
+        return prod(n for n, _, _ in self.outer)
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks r that are summed."""
+        return prod(n for n, _, _ in self.reduced)
+
+    @property
+    def shares_b(self) -> bool:
+        """Whether all products have the same B."""
+        return not any(b for _, _, b in self.outer)
 
     def swapped(self) -> Gemm:
         """The product of the transposed operands, whose result is the transposed C."""
@@ -86,11 +108,18 @@ class Gemm:
             b_col=self.a_row,
             c_row=self.c_col,
             c_col=self.c_row,
-            a_reduce=self.b_reduce,
-            b_reduce=self.a_reduce,
-            a_outer=self.b_outer,
-            b_outer=self.a_outer,
+            outer=tuple((n, b, a) for n, a, b in self.outer),
+            reduced=tuple((n, b, a) for n, a, b in self.reduced),
         )
+
+
+@lru_cache(maxsize=1024)
+def offsets(axes: tuple[tuple[int, int], ...]) -> np.ndarray[Any, Any]:
+    """Where elements are that are numbered along axes of (size, stride), the last one fastest."""
+    found = np.zeros(1, np.int64)
+    for n, stride in axes:
+        found = (found[:, None] + np.arange(n) * stride).reshape(-1)
+    return np.ascontiguousarray(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +134,21 @@ class GemmCall:
     k: int = 0
     reduced: int = 1
     batch: int = 1
-    a_reduce: int = 0
     a_row: int = 0
     a_k: int = 0
-    b_reduce: int = 0
     b_k: int = 0
     b_col: int = 0
     c_row: int = 0
     c_col: int = 1
-    a_outer: int = 0
-    b_outer: int = 0
+    a_places: int = 0
+    """Address of the elements at which A begins for each o; as the other three tables."""
+    b_places: int = 0
+    a_blocks: int = 0
+    """Address of how many elements further A begins for each r."""
+    b_blocks: int = 0
     c_outer: int = 0
+    shares_b: int = 0
+    """B is the same for every o."""
     batch_parts: int = 1
     """The work is cut into batch_parts * row_parts * column_parts parts, dealt to threads."""
     row_parts: int = 1
@@ -145,7 +178,7 @@ class GemmCall:
         return [getattr(self, name) for name in GEMM_ARGUMENTS]
 
 
-GEMM_ARGUMENTS = tuple(field.name for field in fields(GemmCall))
+GEMM_ARGUMENTS = tuple(f.name for f in fields(GemmCall))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +193,8 @@ class GemmPlan:
     threads: int
     pack_a: Packer | None
     pack_b: Packer | None
+    tables: dict[str, np.ndarray[Any, Any]] = field(compare=False)
+    """What the call's tables hold; they have to live as long as the call."""
 
     @property
     def scratch_bytes_per_thread(self) -> int:
@@ -182,6 +217,7 @@ class GemmPlan:
             b=b,
             c=c,
             scratch=scratch,
+            **{name: table.ctypes.data for name, table in self.tables.items()},
             pack_a=address(self.pack_a) if self.pack_a else 0,
             pack_b=address(self.pack_b) if self.pack_b else 0,
         )
