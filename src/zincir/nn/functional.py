@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from zincir.errors import DTypeError, ShapeError, explain
-from zincir.generator import default_generator
 from zincir.graph.node import Node
-from zincir.nn.checks import (
-    check_probability as _check_probability,
-    row_number as _row_number,
-)
+from zincir.nn.checks import row_number as _row_number
 from zincir.nn.criteria import (
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -21,6 +15,15 @@ from zincir.nn.criteria import (
     smooth_l1_loss as smooth_l1_loss,
 )
 from zincir.nn.cross_entropy import cross_entropy as cross_entropy, nll_loss as nll_loss
+from zincir.nn.drop import (
+    alpha_dropout as alpha_dropout,
+    dropout as dropout,
+    dropout1d as dropout1d,
+    dropout2d as dropout2d,
+    dropout3d as dropout3d,
+    feature_alpha_dropout as feature_alpha_dropout,
+    stochastic_depth as stochastic_depth,
+)
 from zincir.nn.labels import checked_labels as _checked_labels
 from zincir.nn.nonlinear import (
     elu as elu,
@@ -44,6 +47,14 @@ from zincir.nn.nonlinear import (
     softsign as softsign,
     tanh as tanh,
 )
+from zincir.nn.normalize import (
+    batch_norm as batch_norm,
+    group_norm as group_norm,
+    instance_norm as instance_norm,
+    layer_norm as layer_norm,
+    local_response_norm as local_response_norm,
+    rms_norm as rms_norm,
+)
 from zincir.nn.place import (
     at_user_line as _at_user_line,
     floats as _floats,
@@ -61,7 +72,6 @@ from zincir.ops.contraction import matmul as _matmul
 from zincir.ops.elementwise import sqrt as _sqrt
 from zincir.ops.indexing import take as _take
 from zincir.ops.movement import reshape as _reshape, sum_ as _sum, swap_last as _swap_last
-from zincir.ops.random import uniform as _uniform
 from zincir.ops.source import detach as _detach, iota as _iota
 from zincir.tensor import Tensor, wrap as _wrap
 from zincir.types import int32, int64, size as _size
@@ -121,68 +131,6 @@ def _linear_types(x: Node, w: Node) -> DTypeError:
             try_="x.double()" if w.dtype.name == "float64" else "x.float(), or model.double()",
         )
     )
-
-
-@_at_user_line
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Each element zero with probability p, else 1 / (1 - p) times larger.
-
-    >>> import zincir
-    >>> dropout(zincir.ones(3), 0.5, training=False).tolist()
-    [1.0, 1.0, 1.0]
-    """
-    _check_probability("dropout", p)
-    if not training or p == 0.0:
-        return input
-    x = _floats(input, "dropout: input")
-    if p == 1.0:
-        y = x * 0.0
-    else:
-        random = _uniform(default_generator.draw(_size(x.shape)), x.shape, x.dtype)
-        y = _where(_compare("ge", random, p), x * (1.0 / (1.0 - p)), 0.0)
-    return input.copy_(_wrap(y)) if inplace else _wrap(y)
-
-
-@_at_user_line
-def layer_norm(
-    input: Tensor,
-    normalized_shape: Sequence[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias over the last axes.
-
-    >>> import zincir
-    >>> layer_norm(zincir.tensor([[-1.0, 1.0]]), (2,), eps=0.0).tolist()
-    [[-1.0, 1.0]]
-    """
-    x = _floats(input, "layer_norm: input")
-    shape = tuple(normalized_shape)
-    nodes = {"weight": weight, "bias": bias}
-    given = {k: _floats(v, f"layer_norm: {k}") for k, v in nodes.items() if v is not None}
-    if (
-        not shape
-        or x.shape[-len(shape) :] != shape
-        or any(v.shape != shape for v in given.values())
-    ):
-        got = "".join(f", {k} {v.shape}" for k, v in given.items())
-        raise ShapeError(
-            explain(
-                "layer_norm: the last axes are not those to normalise",
-                where=_where_am_i(),
-                expected=f"input (..., {', '.join(map(str, shape))}), weight and bias {shape}",
-                got=f"input {x.shape}{got}",
-                try_=f"LayerNorm({x.shape[-1] if x.ndim else 1}) for this input",
-            )
-        )
-    axes = tuple(range(x.ndim - len(shape), x.ndim))
-    share = 1.0 / max(_size(shape), 1)
-    centred = x - _sum(x, axes) * share
-    spread = _sqrt(_sum(centred * centred, axes) * share + eps)
-    y = centred * (1.0 / spread)
-    y = y * given["weight"] if "weight" in given else y
-    return _wrap(y + given["bias"] if "bias" in given else y)
 
 
 @_at_user_line
