@@ -23,12 +23,28 @@ from zincir.nn.activation import (
     Softsign as Softsign,
     Tanh as Tanh,
 )
+from zincir.nn.batch_normalization import (
+    BatchNorm1d as BatchNorm1d,
+    BatchNorm2d as BatchNorm2d,
+    BatchNorm3d as BatchNorm3d,
+    InstanceNorm1d as InstanceNorm1d,
+    InstanceNorm2d as InstanceNorm2d,
+    InstanceNorm3d as InstanceNorm3d,
+)
 from zincir.nn.container import (
     ModuleDict as ModuleDict,
     ModuleList as ModuleList,
     Sequential as Sequential,
 )
-from zincir.nn.dropout import Dropout as Dropout
+from zincir.nn.dropout import (
+    AlphaDropout as AlphaDropout,
+    Dropout as Dropout,
+    Dropout1d as Dropout1d,
+    Dropout2d as Dropout2d,
+    Dropout3d as Dropout3d,
+    FeatureAlphaDropout as FeatureAlphaDropout,
+    StochasticDepth as StochasticDepth,
+)
 from zincir.nn.embedding import Embedding as Embedding
 from zincir.nn.linear import Flatten as Flatten, Identity as Identity, Linear as Linear
 from zincir.nn.losses import (
@@ -43,5 +59,10 @@ from zincir.nn.losses import (
     SmoothL1Loss as SmoothL1Loss,
 )
 from zincir.nn.module import Module as Module
-from zincir.nn.normalization import LayerNorm as LayerNorm
+from zincir.nn.normalization import (
+    GroupNorm as GroupNorm,
+    LayerNorm as LayerNorm,
+    LocalResponseNorm as LocalResponseNorm,
+    RMSNorm as RMSNorm,
+)
 from zincir.nn.parameter import Parameter as Parameter

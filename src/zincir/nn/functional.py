@@ -55,11 +55,19 @@ from zincir.nn.normalize import (
     local_response_norm as local_response_norm,
     rms_norm as rms_norm,
 )
+from zincir.nn.padding import pad as pad
 from zincir.nn.place import (
     at_user_line as _at_user_line,
     floats as _floats,
     node_of as _node_of,
     where_am_i as _where_am_i,
+)
+from zincir.nn.resize import interpolate as interpolate
+from zincir.nn.sampling import affine_grid as affine_grid, grid_sample as grid_sample
+from zincir.nn.shuffle import (
+    channel_shuffle as channel_shuffle,
+    pixel_shuffle as pixel_shuffle,
+    pixel_unshuffle as pixel_unshuffle,
 )
 from zincir.ops.arithmetic import (
     cast as _cast,
