@@ -6,11 +6,13 @@ reshape(permute(x)) --> reshape(copy(permute(x)));  output(view) --> output(copy
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from zincir.compiler.access import Strided, is_affine_reshape, strided, through
+from zincir.compiler.convolve import as_product
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
-from zincir.graph.primitive import Kind
+from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import rebuild, toposort
 from zincir.ops.arithmetic import copy_p
 from zincir.ops.movement import reshape_p
@@ -62,6 +64,8 @@ class _Legaliser:
 
     def legal_node(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         kind = node.op.kind
+        if kind is Kind.CONVOLUTION:
+            return as_product(self._make, node, *self._conv_operands(*inputs))
         if kind in (Kind.CONTRACTION, Kind.HOST):
             inputs = tuple(self._as_view(x) for x in inputs)
         elif kind is Kind.SCATTER:
@@ -73,6 +77,24 @@ class _Legaliser:
         made = rebuild(node, inputs)
         self._note(made)
         return made
+
+    def _make(self, op: Primitive, inputs: tuple[Node, ...], *attrs: Any) -> Node:
+        spec = op.infer(*[(x.shape, x.dtype) for x in inputs], *attrs)
+        made = Node(op, inputs, attrs, spec, False, inputs[0].origin)
+        self._note(made)
+        return made
+
+    def _conv_operands(self, x: Node, w: Node) -> tuple[Node, Node, bool]:
+        """Both as views that products read well, and whether x has its channels last."""
+        x, w = self._as_view(x), self._as_view(w)
+        if w.shape[-1] != 1 and self.legal.views[w].strides[-1] != 1:
+            w = self._whole(w)
+        strides = self.legal.views[x].strides
+        if x.shape[-1] == 1 or strides[-1] == 1:
+            return x, w, True
+        if x.shape[0] == 1 or strides[0] == 1:
+            return x, w, False
+        return self._whole(x), w, True
 
     def _note(self, node: Node) -> None:
         views = self.legal.views

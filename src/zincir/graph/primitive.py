@@ -25,6 +25,7 @@ class Kind(Enum):
     VIEW = "a rearrangement of indices: no arithmetic, no copy"
     REDUCTION = "axes folded into one element; they stay, with size 1"
     CONTRACTION = "a sum of products: matmul"
+    CONVOLUTION = "a sum of products over windows"
     TAKE = "rows picked by an integer tensor"
     SCATTER = "rows written or added by an integer tensor"
     ASSEMBLY = "an output put together from regions"

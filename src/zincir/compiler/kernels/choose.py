@@ -73,14 +73,19 @@ def plan_variant(
 
 def _folded(p: Gemm) -> Gemm:
     """Axes that run on from one another are one: those of m (with the same B), and those of k."""
+    if not p.blocks:
+        p = replace(p, k=0, reduced=())
     while p.outer and p.c_col == 1 and p.c_outer == p.m * p.c_row:
         n, a, b = p.outer[-1]
-        if b != 0 or (a != p.m * p.a_row and n != 1):
+        if b != 0 or (a != p.m * p.a_row and n != 1 and p.m != 1):
             break
-        p = replace(p, m=p.m * n, outer=p.outer[:-1], c_outer=p.m * n * p.c_row)
+        row = a if p.m == 1 and n != 1 else p.a_row
+        p = replace(p, m=p.m * n, a_row=row, outer=p.outer[:-1], c_outer=p.m * n * p.c_row)
     while p.reduced:
         n, a, b = p.reduced[-1]
-        if (a, b) != (p.k * p.a_k, p.k * p.b_k) and n != 1:
+        if p.k == 1 and n != 1:
+            p = replace(p, a_k=a, b_k=b)
+        elif (a, b) != (p.k * p.a_k, p.k * p.b_k) and n != 1:
             break
         p = replace(p, k=p.k * n, reduced=p.reduced[:-1])
     return p

@@ -12,9 +12,10 @@ from zincir.compiler.builder import I64, PTR, Builder, Type, Value, constant, in
 from zincir.compiler.kernels.pack import panel_padding
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
-_POINTERS = frozenset(
-    "a b c scratch pack_a pack_b epilogue epilogue_args a_places b_places a_blocks b_blocks".split()
-)
+_POINTERS = {
+    *("a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"),
+    *("a_places", "b_places", "a_blocks", "b_blocks"),
+}
 _AHEAD = 16
 """So many rows of B before they are needed, they are fetched into the nearest cache."""
 _TRUE = Value("true", vector("i1", 1))
