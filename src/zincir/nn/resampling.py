@@ -14,6 +14,9 @@ import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
+KEYS_A = -0.75
+"""The slope of PyTorch's bicubic kernel at distance 1; Pillow's, used with antialias, is -0.5."""
+
 _KEPT = 256
 """Matrices that are kept for the next call."""
 
@@ -63,20 +66,28 @@ def linear(n: int, m: int, scale: float | None, align_corners: bool) -> Array:
 
 @lru_cache(_KEPT)
 def cubic(n: int, m: int, scale: float | None, align_corners: bool) -> Array:
-    """(m, n): four neighbours, by Keys' cubic convolution with a = -0.75."""
+    """(m, n): four neighbours, by Keys' cubic convolution."""
     at = _places(n, m, scale, align_corners)
     first = np.minimum(np.floor(at), n - 1.0)
     beyond = np.clip(at - first, 0.0, 1.0)
     taps = first.astype(np.int64)[:, None] + np.arange(-1, 3)
     distances = np.abs(beyond[:, None] - np.arange(-1, 3))
-    return _matrix(n, taps, keys(distances, -0.75))
+    return _matrix(n, taps, keys(distances, KEYS_A))
 
 
 def keys(x: Array, a: float) -> Array:
     """The cubic kernel at distances x >= 0 (Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711)."""
-    near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
-    far = ((x - 5.0) * x + 8.0) * x * a - 4.0 * a
-    return np.where(x <= 1.0, near, np.where(x < 2.0, far, 0.0))
+    return np.where(x <= 1.0, keys_near(x, a), np.where(x < 2.0, keys_far(x, a), 0.0))
+
+
+def keys_near(x: Any, a: float) -> Any:
+    """The kernel at distances from 0 to 1, of arrays or nodes."""
+    return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+
+
+def keys_far(x: Any, a: float) -> Any:
+    """The kernel at distances from 1 to 2, of arrays or nodes."""
+    return ((x - 5.0) * x + 8.0) * x * a - 4.0 * a
 
 
 def _triangle(x: Array) -> Array:

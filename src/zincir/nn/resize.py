@@ -77,12 +77,11 @@ def interpolate(
     """
     x = node_of(input, "interpolate: input")
     _check_mode(x, mode, align_corners, antialias)
+    if size is not None and recompute_scale_factor:
+        raise _argument("no scale_factor to recompute", "scale_factor", f"size={size}")
     sizes = _sizes(x, size, scale_factor, bool(recompute_scale_factor) or mode == "area")
     if mode.startswith("nearest"):
-        for k, (m, scale) in enumerate(zip(sizes.output, sizes.scales, strict=True)):
-            n = x.shape[2 + k]
-            x = _picked(x, 2 + k, resampling.nearest(n, m, scale, mode == "nearest-exact"))
-        return wrap(x)
+        return wrap(_nearest(x, sizes, mode == "nearest-exact"))
     x = floats(input, "interpolate: input")
     build = _matrix_of(mode, bool(align_corners), antialias)
     # Axes that shrink go first: what follows has less to do.
@@ -203,19 +202,31 @@ def _mixed(x: Node, axis: int, matrix: resampling.Array) -> Node:
     return reshape(matmul(by, reshape(x, (rows, n, inner))), shape)
 
 
+def _nearest(x: Node, sizes: _Sizes, centred: bool) -> Node:
+    """Each element of the output copied from one of x."""
+    repeats: list[int] = []
+    for k, (n, m, scale) in enumerate(zip(x.shape[2:], sizes.output, sizes.scales, strict=True)):
+        places = resampling.nearest(n, m, scale, centred)
+        repeated = m % n == 0 and np.array_equal(places, np.arange(m) // (m // n))
+        repeats.append(m // n if repeated else 1)
+        x = x if repeated else _picked(x, 2 + k, places)
+    if all(r == 1 for r in repeats):
+        return x
+    # All axes at once: one copy forwards, one sum backwards
+    lead, pairs = x.shape[:2], list(zip(x.shape[2:], repeats, strict=True))
+    split = reshape(x, (*lead, *(v for n, _ in pairs for v in (n, 1))))
+    spread = expand(split, (*lead, *(v for pair in pairs for v in pair)))
+    return reshape(spread, (*lead, *(n * r for n, r in pairs)))
+
+
 def _picked(x: Node, axis: int, places: resampling.Array) -> Node:
-    """The elements of `x` at `places` along `axis`: a view, if repeated or evenly apart."""
-    n, m = x.shape[axis], len(places)
-    before, after = x.shape[:axis], x.shape[axis + 1 :]
-    if m % n == 0 and np.array_equal(places, np.arange(m) // (m // n)):
-        x = reshape(x, (*before, n, 1, *after))
-        return reshape(expand(x, (*before, n, m // n, *after)), (*before, m, *after))
-    steps = np.diff(places)
-    step = int(steps[0]) if m > 1 else 1
-    if np.all(steps == step) and step:
+    """The elements of `x` at `places` along `axis`: a view, if they are evenly apart."""
+    m = len(places)
+    step = int(places[1] - places[0]) if m > 1 else 1
+    if step and np.all(np.diff(places) == step):
         starts = tuple(int(places[0]) if i == axis else 0 for i in range(x.ndim))
         jumps = tuple(step if i == axis else 1 for i in range(x.ndim))
-        return slice_(x, starts, jumps, (*before, m, *after))
+        return slice_(x, starts, jumps, (*x.shape[:axis], m, *x.shape[axis + 1 :]))
     order = (axis, *(i for i in range(x.ndim) if i != axis))
     rows = take(permute(x, order), from_array(places)._node)
     return permute(rows, (*range(1, axis + 1), 0, *range(axis + 1, x.ndim)))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node
 from zincir.nn.place import at_user_line, floats, where_am_i
+from zincir.nn.resampling import KEYS_A, keys_far, keys_near
 from zincir.ops.arithmetic import abs, bitwise, cast, compare, floor, remainder, round, where
 from zincir.ops.contraction import matmul
 from zincir.ops.indexing import take
@@ -17,6 +20,17 @@ from zincir.ops.movement import expand, permute, reshape, slice_, swap_last
 from zincir.ops.source import detach, iota
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import Shape, int64, size as size_of
+
+Neighbour: TypeAlias = tuple[Node, Node | None]
+"""Which element along an axis, as a whole floating number, and its weight."""
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """What is read outside, and what counts as the edge."""
+
+    mode: str
+    corners: bool
 
 
 @at_user_line
@@ -34,7 +48,7 @@ def grid_sample(
     From https://arxiv.org/abs/1506.02025.
 
     Args:
-        mode: "bilinear" (of 4 neighbours, or 8), or "nearest".
+        mode: "bilinear" (of 4 neighbours, or 8), "nearest", or "bicubic" (of 16; not for D, H, W).
         padding_mode: what is read outside. "zeros", "border": the outermost elements, or
             "reflection": the input mirrored, again and again.
         align_corners: with True, -1 and 1 are the middles of the outermost elements; with False
@@ -47,21 +61,19 @@ def grid_sample(
     """
     x, places = floats(input, "grid_sample: input"), floats(grid, "grid_sample: grid")
     _check_sampling(x, places, mode, padding_mode)
+    edges = _Edges(padding_mode, bool(align_corners))
     n, c, *sizes = x.shape
     output = places.shape[1:-1]
-    at = [
-        _inside(
-            _coordinate(places, k, size, bool(align_corners)), size, padding_mode, align_corners
-        )
-        for k, size in enumerate(reversed(sizes))
-    ]
     # Rows of all channels, so that one look-up serves them all
     rows = permute(x, (0, *range(2, x.ndim), 1))
     rows = reshape(rows, (n * size_of(tuple(sizes)), c))
-    neighbours = [_neighbours(a, size, mode) for a, size in zip(at, reversed(sizes), strict=True)]
+    neighbours = [
+        _neighbours(_coordinate(places, k, size, edges.corners), size, mode, edges)
+        for k, size in enumerate(reversed(sizes))
+    ]
     total: Node | None = None
     for corner in product(*reversed(neighbours)):
-        term = _corner(rows, corner, (n, *output), tuple(sizes), padding_mode == "zeros")
+        term = _corner(rows, corner, (n, *output), tuple(sizes), edges.mode == "zeros")
         total = term if total is None else total + term
     assert total is not None
     return wrap(permute(total, (0, total.ndim - 1, *range(1, total.ndim - 1))))
@@ -69,7 +81,7 @@ def grid_sample(
 
 def _check_sampling(x: Node, grid: Node, mode: str, padding_mode: str) -> None:
     for name, value, known in (
-        ("mode", mode, ("bilinear", "nearest")),
+        ("mode", mode, ("bilinear", "nearest", *(("bicubic",) if x.ndim == 4 else ()))),
         ("padding_mode", padding_mode, ("zeros", "border", "reflection")),
     ):
         if value not in known:
@@ -113,12 +125,12 @@ def _coordinate(grid: Node, k: int, size: int, align_corners: bool) -> Node:
     return (at + 1.0) * (size / 2) - 0.5
 
 
-def _inside(at: Node, size: int, padding_mode: str, align_corners: bool | None) -> Node:
+def _inside(at: Node, size: int, edges: _Edges) -> Node:
     """Places outside brought to where their value comes from."""
-    if padding_mode == "zeros":
+    if edges.mode == "zeros":
         return at
-    if padding_mode == "reflection":
-        low, span = (0.0, size - 1.0) if align_corners else (-0.5, float(size))
+    if edges.mode == "reflection":
+        low, span = (0.0, size - 1.0) if edges.corners else (-0.5, float(size))
         if span == 0.0:
             return at * 0.0
         # A wave of triangles: up from low to low + span, and down again
@@ -133,19 +145,34 @@ def _clamped(at: Node, low: float, high: float) -> Node:
     return where(compare("lt", at, high), at, high)
 
 
-def _neighbours(at: Node, size: int, mode: str) -> list[tuple[Node, Node | None]]:
+def _neighbours(at: Node, size: int, mode: str, edges: _Edges) -> list[Neighbour]:
     """The elements around each place, and how much they count (None: alone)."""
     if mode == "nearest":
-        return [(round(detach(at)), None)]
-    # Far outside, nothing is read: the whole part stays where it is an exact integer
-    first = _clamped(floor(detach(at)), -2.0, size + 1.0)
+        return [(round(_inside(detach(at), size, edges)), None)]
+    if mode == "bilinear":
+        at = _inside(at, size, edges)
+        first = _far(at, size)
+        beyond = at - first
+        return [(first, 1.0 - beyond), (first + 1.0, beyond)]
+    first = _far(at, size) if edges.mode == "zeros" else floor(detach(at))
     beyond = at - first
-    return [(first, 1.0 - beyond), (first + 1.0, beyond)]
+    weights = (
+        keys_far(beyond + 1.0, KEYS_A),
+        keys_near(beyond, KEYS_A),
+        keys_near(1.0 - beyond, KEYS_A),
+        keys_far(2.0 - beyond, KEYS_A),
+    )
+    return [(_inside(first + (k - 1.0), size, edges), weights[k]) for k in range(4)]
+
+
+def _far(at: Node, size: int) -> Node:
+    """The whole part, but not far outside, where nothing is read."""
+    return _clamped(floor(detach(at)), -3.0, size + 2.0)
 
 
 def _corner(
     rows: Node,
-    corner: Sequence[tuple[Node, Node | None]],
+    corner: Sequence[Neighbour],
     output: Shape,
     sizes: Shape,
     zeros: bool,
