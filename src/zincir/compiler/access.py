@@ -91,7 +91,7 @@ def view_map(view: Node, outer: Map, loops: int) -> Map | None:
 
 def _reshape_map(new: Shape, old: Shape, outer: Map, loops: int) -> Map | None:
     out: list[Affine] = []
-    for old_axes, new_axes in _blocks(old, new):
+    for old_axes, new_axes in blocks_of(old, new):
         if len(old_axes) == 1:
             strides = contiguous_strides(tuple(new[j] for j in new_axes))
             total = zero(loops)
@@ -106,7 +106,7 @@ def _reshape_map(new: Shape, old: Shape, outer: Map, loops: int) -> Map | None:
     return tuple(zero(loops) if n == 1 else next(longer) for n in old)
 
 
-def _blocks(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
+def blocks_of(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
     """Smallest runs of axes (longer than 1) of both shapes that hold the same elements."""
     i_axes = [i for i, n in enumerate(old) if n != 1]
     j_axes = [j for j, n in enumerate(new) if n != 1]
@@ -127,7 +127,7 @@ def _blocks(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
 
 def is_affine_reshape(view: Node) -> bool:
     """Whether a reshape only splits axes (or adds and drops those of size 1)."""
-    return all(len(a) == 1 for a, _ in _blocks(view.inputs[0].shape, view.shape))
+    return all(len(a) == 1 for a, _ in blocks_of(view.inputs[0].shape, view.shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _reshape_strides(old: Shape, new: Shape, strides: tuple[int, ...]) -> tuple[
     if 0 in old:
         return contiguous_strides(new)
     out = [0] * len(new)
-    for a, b in _blocks(old, new):
+    for a, b in blocks_of(old, new):
         for i, j in pairwise(a):
             if strides[i] != strides[j] * old[j]:
                 return None

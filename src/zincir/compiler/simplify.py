@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from zincir.compiler.layout import sunk
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind, Primitive
@@ -26,9 +28,10 @@ def simplify(graph: Graph) -> Graph:
     mul(x, 1) --> x
     reshape(reshape(x)) --> reshape(x)
     permute(matmul(a, b)) --> matmul(b.T, a.T)
+    relu(permute(x)) --> permute(relu(x))            see `layout`
     """
     uses = Counter(n for node in toposort(graph.outputs) for n in node.inputs)
-    builder = _Rebuilder(uses)
+    builder = _Rebuilder(uses, set(graph.outputs))
     new: dict[Node, Node] = {}
     for node in toposort(graph.outputs):
         new[node] = builder.rebuilt(node, tuple(new[n] for n in node.inputs))
@@ -36,17 +39,25 @@ def simplify(graph: Graph) -> Graph:
 
 
 class _Rebuilder:
-    def __init__(self, uses: Counter[Node]) -> None:
+    def __init__(self, uses: Counter[Node], roots: set[Node]) -> None:
         self._uses = uses
+        self._roots = roots
         self._known: dict[tuple[Any, ...], Node] = {}
 
     def rebuilt(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         if not inputs and node.op.kind is Kind.SOURCE and node.op is not const_p:
             return node
+        if node not in self._roots:
+            moved = sunk(partial(self._build, node), node, inputs)
+            if moved is not None:
+                return moved
         rule = _reduction if node.op.kind is Kind.REDUCTION else _RULES.get(node.op)
         single = bool(node.inputs) and self._uses[node.inputs[0]] == 1
         better = rule(self, node, inputs, single) if rule else None
         return better if better is not None else self.make(node, node.op, inputs, node.attrs)
+
+    def _build(self, source: Node, op: Primitive, xs: tuple[Node, ...], *attrs: Any) -> Node:
+        return self.rebuilt(self.make(source, op, xs, attrs), xs)
 
     def make(
         self, source: Node, op: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...]

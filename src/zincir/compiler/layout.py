@@ -1,0 +1,131 @@
+"""Which order values have in memory: permutations move down the graph, past what they feed.
+
+    relu(permute(y)) --> permute(relu(y))
+
+Convolutions compute with channels last and show their result with channels first, by a permute at
+each end. A permute that moves down meets the one of the next convolution and both are gone: all
+that lies between is computed in the order in which it lies in memory. Permutes of what comes from
+outside stay where they are, and results of the program have the order that users see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from zincir.compiler.access import blocks_of
+from zincir.graph.node import Node
+from zincir.graph.primitive import Kind, Primitive
+from zincir.ops.movement import (
+    cat_p,
+    expand_p,
+    permute_p,
+    reshape_p,
+    slice_p,
+    update_p,
+    windows_p,
+)
+from zincir.ops.source import const_p
+from zincir.types import Shape
+
+Build = Callable[..., Node]
+"""`build(op, inputs, *attrs)`: a simplified node."""
+Axes = tuple[int, ...]
+
+
+def sunk(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
+    """The node with the permutation of an input moved behind it, if there is one."""
+    axes = next((a for x in xs if (a := _moved(x, node)) is not None), None)
+    if axes is None:
+        return None
+    if node.op.kind is Kind.POINTWISE:
+        inner = tuple(_undone(build, x, axes) for x in xs)
+        return build(permute_p, (build(node.op, inner, *node.attrs),), axes)
+    if node.op.kind is Kind.REDUCTION:
+        folded = tuple(sorted(axes[a] for a in node.attrs[0]))
+        return build(permute_p, (build(node.op, xs[0].inputs, folded),), axes)
+    rule = _RULES.get(node.op)
+    return rule(build, node, xs, axes) if rule else None
+
+
+def _moved(x: Node, node: Node) -> Axes | None:
+    """The permutation that makes `x` of something computed, if `x` is as large as the node."""
+    if x.op is not permute_p or x.inputs[0].op.kind is Kind.SOURCE:
+        return None
+    if node.op.kind is Kind.POINTWISE and x.shape != node.shape:
+        return None
+    return x.attrs[0]
+
+
+def _undone(build: Build, x: Node, axes: Axes) -> Node:
+    """What has to be permuted by `axes` to give `x`."""
+    if not x.ndim:
+        return x
+    if x.ndim < len(axes):
+        x = build(reshape_p, (x,), (1,) * (len(axes) - x.ndim) + x.shape)
+    if x.op is expand_p and x.inputs[0].op is const_p:
+        return build(expand_p, x.inputs, _placed(x.shape, axes))
+    return build(permute_p, (x,), tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+
+
+def _placed(values: Sequence[int], axes: Axes) -> Shape:
+    """What belongs to each axis of the permuted value, by axes of the value itself."""
+    found = [0] * len(axes)
+    for value, axis in zip(values, axes, strict=True):
+        found[axis] = value
+    return tuple(found)
+
+
+def _expand(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
+    if node.ndim != len(axes):
+        return None
+    y = build(expand_p, xs[0].inputs, _placed(node.shape, axes))
+    return build(permute_p, (y,), axes)
+
+
+def _slice(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
+    y = build(slice_p, xs[0].inputs, *[_placed(values, axes) for values in node.attrs])
+    return build(permute_p, (y,), axes)
+
+
+def _windows(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
+    y = build(windows_p, xs[0].inputs, *[_placed(values, axes) for values in node.attrs])
+    return build(permute_p, (y,), (*axes, *[len(axes) + a for a in axes]))
+
+
+def _update(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
+    inner = tuple(_undone(build, x, axes) for x in xs)
+    y = build(update_p, inner, *[_placed(values, axes) for values in node.attrs])
+    return build(permute_p, (y,), axes)
+
+
+def _cat(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
+    y = build(cat_p, tuple(_undone(build, x, axes) for x in xs), axes[node.attrs[0]])
+    return build(permute_p, (y,), axes)
+
+
+def _reshape(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
+    """Axes that are cut or joined stay together; such groups of axes keep the order of memory."""
+    old, new = xs[0].shape, node.shape
+    if 0 in old:
+        return None
+    groups = blocks_of(old, new)
+    ordered = sorted(groups, key=lambda group: max(axes[i] for i in group[0]))
+    if ordered == groups:
+        return None
+    kept = [axes[i] for group in ordered for i in group[0]]
+    ones = [axis for axis in range(len(axes)) if axis not in kept]
+    inner = build(permute_p, xs[0].inputs, (*kept, *ones))
+    places = [j for group in ordered for j in group[1]]
+    places += [j for j in range(len(new)) if j not in places]
+    y = build(reshape_p, (inner,), tuple(new[j] for j in places))
+    return build(permute_p, (y,), tuple(places.index(j) for j in range(len(new))))
+
+
+_RULES: dict[Primitive, Callable[[Build, Node, tuple[Node, ...], Axes], Node | None]] = {
+    expand_p: _expand,
+    slice_p: _slice,
+    windows_p: _windows,
+    update_p: _update,
+    cat_p: _cat,
+    reshape_p: _reshape,
+}
