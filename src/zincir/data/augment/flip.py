@@ -1,0 +1,69 @@
+"""Mirrored images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zincir.data.augment import arrays as ar
+from zincir.data.augment.arrays import Array
+from zincir.data.augment.checks import probability
+from zincir.data.augment.draws import Draws
+from zincir.data.augment.transform import Numbers, Size, Transform
+
+
+@dataclass(frozen=True)
+class RandomHorizontalFlip(Transform):
+    """Left and right exchanged, with probability p.
+
+    >>> from zincir.data.augment import Compose
+    >>> Compose([RandomHorizontalFlip(p=1)])(
+    ...     np.array([[[[1, 2]]]], np.uint8), epoch=0, index=[0]).tolist()
+    [[[[2, 1]]]]
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        probability("RandomHorizontalFlip", self.p)
+
+    def draw(self, draws: Draws, size: Size) -> Numbers:
+        """(N, 1): 1 where the image is flipped."""
+        return draws.chance("flip", self.p)[:, None].astype(np.float32)
+
+    def apply(self, images: Array, numbers: Array) -> Array:
+        """The shape of `images`."""
+        return ar.only(numbers[:, 0] > 0, _left_right, images)
+
+
+@dataclass(frozen=True)
+class RandomVerticalFlip(Transform):
+    """Up and down exchanged, with probability p.
+
+    >>> from zincir.data.augment import Compose
+    >>> Compose([RandomVerticalFlip(p=1)])(
+    ...     np.array([[[[1], [2]]]], np.uint8), epoch=0, index=[0]).tolist()
+    [[[[2], [1]]]]
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        probability("RandomVerticalFlip", self.p)
+
+    def draw(self, draws: Draws, size: Size) -> Numbers:
+        """(N, 1): 1 where the image is flipped."""
+        return draws.chance("flip", self.p)[:, None].astype(np.float32)
+
+    def apply(self, images: Array, numbers: Array) -> Array:
+        """The shape of `images`."""
+        return ar.only(numbers[:, 0] > 0, _up_down, images)
+
+
+def _left_right(x: Array) -> Array:
+    return ar.flip(x, -1)
+
+
+def _up_down(x: Array) -> Array:
+    return ar.flip(x, -2)
