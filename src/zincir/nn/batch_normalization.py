@@ -12,6 +12,7 @@ from zincir.nn.checks import check_size
 from zincir.nn.module import Module
 from zincir.nn.parameter import Parameter
 from zincir.nn.place import where_am_i
+from zincir.recording import note_condition
 from zincir.tensor import Tensor
 from zincir.types import DType, int64
 
@@ -78,6 +79,10 @@ class _ChannelNorm(Module):
             f"track_running_stats={self.track_running_stats}"
         )
 
+    def _watch(self) -> None:
+        """Let a compiled step be recorded anew when a number that it took for constant changes."""
+        note_condition(self._buffers, lambda: (self.momentum, self.eps))
+
     def _check(self, x: Tensor, channels_at: int) -> None:
         """Raise unless x has as many axes and channels as the layer takes."""
         name = type(self).__name__
@@ -118,6 +123,7 @@ class _BatchNorm(_ChannelNorm):
     def forward(self, x: Tensor) -> Tensor:
         """The shape of x."""
         self._check(x, 1)
+        self._watch()
         mean, var, seen = self.running_mean, self.running_var, self.num_batches_tracked
         momentum: float | Tensor = self.momentum or 0.0
         if self.training and self.track_running_stats and seen is not None:
@@ -202,6 +208,7 @@ class _InstanceNorm(_ChannelNorm):
         """The shape of x."""
         batched = x.ndim == max(self._axes)
         self._check(x, 1 if batched else 0)
+        self._watch()
         y = F.instance_norm(
             x if batched else x.unsqueeze(0),
             self.running_mean,

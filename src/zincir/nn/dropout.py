@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 from zincir.nn import functional as F
 from zincir.nn.checks import check_probability
 from zincir.nn.drop import check_mode
 from zincir.nn.module import Module
+from zincir.recording import note_condition
 from zincir.tensor import Tensor
 
 
@@ -20,12 +22,25 @@ def _check(layer: str, p: float) -> None:
         )
 
 
+def _watch(layer: _Dropping | StochasticDepth) -> None:
+    """Let a compiled step be recorded anew when p, which it took for constant, has changed."""
+    note_condition(layer._buffers, lambda: layer.p)
+
+
 class _Dropping(Module):
+    _drop: Callable[..., Tensor]
+    """The function that the layer is."""
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         _check(type(self).__name__, p)
         self.p = p
         self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The shape of x."""
+        _watch(self)
+        return self._drop(x, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
@@ -46,9 +61,7 @@ class Dropout(_Dropping):
         ([0.0, 2.0], [1.0, 1.0])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.dropout(x, self.p, self.training, self.inplace)
+    _drop = staticmethod(F.dropout)
 
 
 class Dropout1d(_Dropping):
@@ -65,9 +78,7 @@ class Dropout1d(_Dropping):
         True
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.dropout1d(x, self.p, self.training, self.inplace)
+    _drop = staticmethod(F.dropout1d)
 
 
 class Dropout2d(_Dropping):
@@ -83,9 +94,7 @@ class Dropout2d(_Dropping):
         True
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.dropout2d(x, self.p, self.training, self.inplace)
+    _drop = staticmethod(F.dropout2d)
 
 
 class Dropout3d(_Dropping):
@@ -100,9 +109,7 @@ class Dropout3d(_Dropping):
         (1, 2, 3, 3, 3)
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.dropout3d(x, self.p, self.training, self.inplace)
+    _drop = staticmethod(F.dropout3d)
 
 
 class AlphaDropout(_Dropping):
@@ -116,9 +123,7 @@ class AlphaDropout(_Dropping):
         [-0.7792, 0.7792]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.alpha_dropout(x, self.p, self.training, self.inplace)
+    _drop = staticmethod(F.alpha_dropout)
 
 
 class FeatureAlphaDropout(_Dropping):
@@ -133,9 +138,7 @@ class FeatureAlphaDropout(_Dropping):
         True
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.feature_alpha_dropout(x, self.p, self.training, self.inplace)
+    _drop = staticmethod(F.feature_alpha_dropout)
 
 
 class StochasticDepth(Module):
@@ -163,6 +166,7 @@ class StochasticDepth(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The shape of x."""
+        _watch(self)
         return F.stochastic_depth(x, self.p, self.mode, self.training)
 
     def extra_repr(self) -> str:
