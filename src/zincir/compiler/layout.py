@@ -10,6 +10,7 @@ outside stay where they are, and results of the program have the order that user
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from zincir.compiler.access import blocks_of
@@ -28,18 +29,19 @@ from zincir.ops.source import const_p
 from zincir.types import Shape
 
 Build = Callable[..., Node]
-"""`build(op, inputs, *attrs)`: a simplified node."""
+"""`build(op, inputs, *attrs)`: a simplified node. With `stay=True` no permutation moves past it."""
 Axes = tuple[int, ...]
 
 
 def sunk(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
     """The node with the permutation of an input moved behind it, if there is one."""
-    axes = next((a for x in xs if (a := _moved(x, node)) is not None), None)
-    if axes is None:
+    found = Counter(a for x in xs if (a := _moved(x, node)) is not None)
+    if not found:
         return None
+    axes = found.most_common(1)[0][0]
     if node.op.kind is Kind.POINTWISE:
         inner = tuple(_undone(build, x, axes) for x in xs)
-        return build(permute_p, (build(node.op, inner, *node.attrs),), axes)
+        return build(permute_p, (build(node.op, inner, *node.attrs, stay=True),), axes)
     if node.op.kind is Kind.REDUCTION:
         folded = tuple(sorted(axes[a] for a in node.attrs[0]))
         return build(permute_p, (build(node.op, xs[0].inputs, folded),), axes)
@@ -94,12 +96,13 @@ def _windows(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node
 
 def _update(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
     inner = tuple(_undone(build, x, axes) for x in xs)
-    y = build(update_p, inner, *[_placed(values, axes) for values in node.attrs])
+    y = build(update_p, inner, *[_placed(values, axes) for values in node.attrs], stay=True)
     return build(permute_p, (y,), axes)
 
 
 def _cat(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
-    y = build(cat_p, tuple(_undone(build, x, axes) for x in xs), axes[node.attrs[0]])
+    inner = tuple(_undone(build, x, axes) for x in xs)
+    y = build(cat_p, inner, axes[node.attrs[0]], stay=True)
     return build(permute_p, (y,), axes)
 
 

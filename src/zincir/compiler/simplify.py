@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from zincir.compiler.depthwise import shifted
 from zincir.compiler.layout import sunk
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
@@ -14,6 +15,7 @@ from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import cast_p, div_p, mul_p
 from zincir.ops.contraction import matmul_p
+from zincir.ops.convolution import convolution_p
 from zincir.ops.movement import expand_p, permute_p, reshape_p
 from zincir.ops.source import const_p
 from zincir.types import size
@@ -48,16 +50,23 @@ class _Rebuilder:
         if not inputs and node.op.kind is Kind.SOURCE and node.op is not const_p:
             return node
         if node not in self._roots:
-            moved = sunk(partial(self._build, node), node, inputs)
+            moved = sunk(partial(self.build, node), node, inputs)
             if moved is not None:
                 return moved
+        return self._better(node, inputs)
+
+    def _better(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         rule = _reduction if node.op.kind is Kind.REDUCTION else _RULES.get(node.op)
         single = bool(node.inputs) and self._uses[node.inputs[0]] == 1
         better = rule(self, node, inputs, single) if rule else None
         return better if better is not None else self.make(node, node.op, inputs, node.attrs)
 
-    def _build(self, source: Node, op: Primitive, xs: tuple[Node, ...], *attrs: Any) -> Node:
-        return self.rebuilt(self.make(source, op, xs, attrs), xs)
+    def build(
+        self, source: Node, op: Primitive, xs: tuple[Node, ...], *attrs: Any, stay: bool = False
+    ) -> Node:
+        """A node, simplified in its turn."""
+        node = self.make(source, op, xs, attrs)
+        return self._better(node, xs) if stay else self.rebuilt(node, xs)
 
     def make(
         self, source: Node, op: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...]
@@ -129,6 +138,10 @@ def _permute(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bool) 
     return None
 
 
+def _convolution(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bool) -> Node | None:
+    return shifted(partial(build.build, node), node, xs)
+
+
 def _reduction(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bool) -> Node | None:
     (x,), (axes,) = xs, node.attrs
     axes = tuple(a for a in axes if x.shape[a] != 1)
@@ -169,4 +182,5 @@ _RULES: dict[Primitive, Rule] = {
     reshape_p: _reshape,
     expand_p: _expand,
     permute_p: _permute,
+    convolution_p: _convolution,
 }
