@@ -23,6 +23,14 @@ from zincir.nn.activation import (
     Softsign as Softsign,
     Tanh as Tanh,
 )
+from zincir.nn.adaptive_pooling import (
+    AdaptiveAvgPool1d as AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d as AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d as AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d as AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d as AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d as AdaptiveMaxPool3d,
+)
 from zincir.nn.batch_normalization import (
     BatchNorm1d as BatchNorm1d,
     BatchNorm2d as BatchNorm2d,
@@ -48,10 +56,19 @@ from zincir.nn.borders import (
     ZeroPad2d as ZeroPad2d,
     ZeroPad3d as ZeroPad3d,
 )
+from zincir.nn.columns import Fold as Fold, Unfold as Unfold
 from zincir.nn.container import (
     ModuleDict as ModuleDict,
     ModuleList as ModuleList,
     Sequential as Sequential,
+)
+from zincir.nn.convolution import (
+    Conv1d as Conv1d,
+    Conv2d as Conv2d,
+    Conv3d as Conv3d,
+    ConvTranspose1d as ConvTranspose1d,
+    ConvTranspose2d as ConvTranspose2d,
+    ConvTranspose3d as ConvTranspose3d,
 )
 from zincir.nn.dropout import (
     AlphaDropout as AlphaDropout,
@@ -83,6 +100,20 @@ from zincir.nn.normalization import (
     RMSNorm as RMSNorm,
 )
 from zincir.nn.parameter import Parameter as Parameter
+from zincir.nn.pooling import (
+    AvgPool1d as AvgPool1d,
+    AvgPool2d as AvgPool2d,
+    AvgPool3d as AvgPool3d,
+    LPPool1d as LPPool1d,
+    LPPool2d as LPPool2d,
+    LPPool3d as LPPool3d,
+    MaxPool1d as MaxPool1d,
+    MaxPool2d as MaxPool2d,
+    MaxPool3d as MaxPool3d,
+    MaxUnpool1d as MaxUnpool1d,
+    MaxUnpool2d as MaxUnpool2d,
+    MaxUnpool3d as MaxUnpool3d,
+)
 from zincir.nn.shuffle import (
     ChannelShuffle as ChannelShuffle,
     PixelShuffle as PixelShuffle,

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node
+from zincir.nn.adaptive_pool import (
+    adaptive_avg_pool1d as adaptive_avg_pool1d,
+    adaptive_avg_pool2d as adaptive_avg_pool2d,
+    adaptive_avg_pool3d as adaptive_avg_pool3d,
+    adaptive_max_pool1d as adaptive_max_pool1d,
+    adaptive_max_pool2d as adaptive_max_pool2d,
+    adaptive_max_pool3d as adaptive_max_pool3d,
+)
 from zincir.nn.checks import row_number as _row_number
+from zincir.nn.columns import fold as fold, unfold as unfold
+from zincir.nn.convolve import (
+    conv1d as conv1d,
+    conv2d as conv2d,
+    conv3d as conv3d,
+    conv_transpose1d as conv_transpose1d,
+    conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d,
+)
 from zincir.nn.criteria import (
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -62,12 +79,28 @@ from zincir.nn.place import (
     node_of as _node_of,
     where_am_i as _where_am_i,
 )
+from zincir.nn.pool import (
+    avg_pool1d as avg_pool1d,
+    avg_pool2d as avg_pool2d,
+    avg_pool3d as avg_pool3d,
+    lp_pool1d as lp_pool1d,
+    lp_pool2d as lp_pool2d,
+    lp_pool3d as lp_pool3d,
+    max_pool1d as max_pool1d,
+    max_pool2d as max_pool2d,
+    max_pool3d as max_pool3d,
+)
 from zincir.nn.resize import interpolate as interpolate
 from zincir.nn.sampling import affine_grid as affine_grid, grid_sample as grid_sample
 from zincir.nn.shuffle import (
     channel_shuffle as channel_shuffle,
     pixel_shuffle as pixel_shuffle,
     pixel_unshuffle as pixel_unshuffle,
+)
+from zincir.nn.unpool import (
+    max_unpool1d as max_unpool1d,
+    max_unpool2d as max_unpool2d,
+    max_unpool3d as max_unpool3d,
 )
 from zincir.ops.arithmetic import (
     cast as _cast,
