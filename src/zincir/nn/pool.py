@@ -1,0 +1,446 @@
+"""Pooling: one number for each window, the largest, the mean or a norm.
+
+The gradient of a maximum goes to one element of each window: the first of equals, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+from zincir.errors import ArgumentError, DTypeError, explain
+from zincir.graph.node import MODE, Node, apply
+from zincir.nn.place import at_user_line, floats, node_of, where_am_i
+from zincir.nn.sliding import (
+    FEW,
+    Sizes,
+    Sliding,
+    along,
+    from_windows,
+    inside_axes,
+    padded,
+    planes,
+    sliding,
+    taps,
+    windows,
+    with_gradient,
+)
+from zincir.ops import movement as mv, reduction
+from zincir.ops.arithmetic import cast, compare, div_p, maximum, minimum, power, where
+from zincir.ops.indexing import scatter
+from zincir.ops.source import const, detach
+from zincir.tensor import Tensor, wrap
+from zincir.types import Scalar, contiguous_strides, int32, int64, size, uint8
+
+
+@at_user_line
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest of each window along the last axis, as in `max_pool2d`.
+
+    Shape: (batch, channels, n) or (channels, n) -> the same with n as `MaxPool1d` has it.
+
+    >>> import zincir
+    >>> max_pool1d(zincir.tensor([[1.0, 4.0, 2.0, 3.0]]), 2).tolist()
+    [[4.0, 3.0]]
+    """
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool("max_pool1d", input, 1, options, return_indices)
+
+
+@at_user_line
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest of each window over the last two axes.
+
+    A NaN counts as largest. The gradient goes to one element of each window, the first of equals.
+
+    Shape: (batch, channels, height, width) or (channels, height, width), sizes as in `MaxPool2d`.
+
+    Args:
+        input: of floating or integer type.
+        stride: from one window to the next; None stands for `kernel_size`.
+        padding: a border of minus infinity, at most half a window.
+        dilation: from one element of a window to the next.
+        ceil_mode: also windows that reach beyond the border, if they begin inside.
+        return_indices: return a tuple, the second being where in its plane each maximum stood
+            (row * width + column; int64), as `max_unpool2d` wants it.
+
+    >>> import zincir
+    >>> x = zincir.arange(9.0).reshape(1, 3, 3)
+    >>> y, where = max_pool2d(x, 2, stride=1, return_indices=True)
+    >>> y.tolist(), where.tolist()
+    ([[[4.0, 5.0], [7.0, 8.0]]], [[[4, 5], [7, 8]]])
+    """
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool("max_pool2d", input, 2, options, return_indices)
+
+
+@at_user_line
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest of each window over the last three axes, as in `max_pool2d`.
+
+    >>> import zincir
+    >>> max_pool3d(zincir.arange(8.0).reshape(1, 2, 2, 2), 2).tolist()
+    [[[[7.0]]]]
+    """
+    options = (kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool("max_pool3d", input, 3, options, return_indices)
+
+
+def _max_pool(what: str, input: Tensor, rank: int, options: tuple[Any, ...], indices: bool) -> Any:
+    x = numbers(input, what)
+    y, chosen = largest(x, sliding(what, planes(what, x, rank), *options), indices)
+    return with_indices(y, chosen, input) if indices else wrap(cast(y, input.dtype))
+
+
+def numbers(input: Tensor, what: str) -> Node:
+    """The node of a floating or integer tensor.
+
+    Raises:
+        DTypeError: it is something else.
+    """
+    x = node_of(input, f"{what}: input")
+    if x.dtype.category == 0:
+        raise DTypeError(
+            explain(
+                f"{what}: the input has no numbers",
+                where=where_am_i(),
+                expected="a floating or an integer tensor",
+                got=f"{x.dtype.name} {x.shape}",
+                try_="x.float()",
+            )
+        )
+    return cast(x, int32) if x.dtype is uint8 else x
+
+
+def with_indices(y: Node, chosen: Node | None, input: Tensor) -> tuple[Tensor, Tensor]:
+    """A result in the type of the input, and the places of its elements."""
+    assert chosen is not None
+    return wrap(cast(y, input.dtype)), wrap(cast(chosen, int64))
+
+
+def lowest(x: Node) -> Scalar:
+    """What no element is below."""
+    return -math.inf if x.dtype.category == 2 else -(2 ** (8 * x.dtype.itemsize - 1))
+
+
+def largest(x: Node, s: Sliding, indices: bool) -> tuple[Node, Node | None]:
+    """The largest of each window; and its number in the plane, if asked for or needed."""
+    value = detach(x)
+    inner = padded(value, s, lowest(x))
+    if math.prod(s.kernel) <= FEW:
+        y = functools.reduce(maximum, [part for _, part in taps(inner, s)])
+    else:
+        y = _flat(reduction.amax(windows(inner, s), inside_axes(inner, s)), inner, s)
+    trained = x.needs_grad and MODE.grad
+    if not trained and not indices:
+        return y, None
+    chosen = _chosen(inner, y, s)
+    return with_gradient(y, x, lambda g: to_chosen(g, chosen, s)), chosen
+
+
+def _flat(y: Node, x: Node, s: Sliding) -> Node:
+    """A reduction of `windows(x, s)` without the axes it folded."""
+    return mv.reshape(y, (*x.shape[: x.ndim - len(s.shape)], *s.places))
+
+
+def _chosen(x: Node, y: Node, s: Sliding) -> Node:
+    """For each window, the number in the plane of its first element equal to `y`, or last NaN.
+
+    `x` has its padding, `y` is the largest of each window.
+    """
+    rank, kind = len(s.shape), s.index_type
+    units = contiguous_strides(s.shape)
+    corner = [along(s.places[a], a, rank, kind) * s.stride[a] - s.padding[a] for a in range(rank)]
+    corners = _numbered(corner, units)
+    if math.prod(s.kernel) <= FEW:
+        at = _first_tap(x, y, s, units) + corners
+    else:
+        steps = [along(k, a, 2 * rank, kind) * s.dilation[a] for a, k in enumerate(s.kernel)]
+        number = _numbered(steps, units) + mv.reshape(corners, (1,) * rank + s.places)
+        w, axes = windows(x, s), inside_axes(x, s)
+        nan = where(compare("ne", w, w), -1 - number, math.prod(s.shape))
+        hit = compare("eq", w, mv.reshape(y, (*x.shape[: axes[0]], *(1,) * rank, *s.places)))
+        first = _flat(reduction.amin(where(hit, number, nan), axes), x, s)
+        at = where(compare("lt", first, 0), -1 - first, first)
+    if not any(s.padding):
+        return at
+    # Where all is minus infinity, the border was it, too: the first element inside is meant
+    inside: list[Node] = []
+    for begin, d in zip(corner, s.dilation, strict=True):
+        outside = maximum(-begin, 0)
+        steps_in = outside if d == 1 else apply(div_p, outside + (d - 1), const(d, kind)) * d
+        inside.append(begin + steps_in)
+    return where(compare("eq", y, lowest(x)), _numbered(inside, units), at)
+
+
+def _numbered(place: list[Node], units: tuple[int, ...]) -> Node:
+    """Coordinates as numbers in the plane."""
+    return functools.reduce(lambda a, b: a + b, [p * u for p, u in zip(place, units, strict=True)])
+
+
+def _first_tap(x: Node, y: Node, s: Sliding, units: tuple[int, ...]) -> Node:
+    """What has to be added to the number of a window's first element to get to the chosen one."""
+    kind = s.index_type
+    parts = [
+        (const(sum(a * u for a, u in zip(start, units, strict=True)), kind), part)
+        for start, part in taps(x, s)
+    ]
+    found = mv.expand(parts[0][0], y.shape)
+    if x.dtype.category == 2:
+        for number, part in parts[1:]:
+            found = where(compare("ne", part, part), number, found)
+    for number, part in reversed(parts):
+        found = where(compare("eq", part, y), number, found)
+    return found
+
+
+def to_chosen(g: Node, chosen: Node, s: Sliding) -> Node:
+    """The gradient of `largest`: each window's goes to the element that it chose."""
+    if math.prod(s.overlap) <= FEW and all(d == 1 for d in s.dilation):
+        return from_windows(g, s, chosen)
+    return to_places(g, chosen, s.shape)
+
+
+def to_places(g: Node, chosen: Node, shape: tuple[int, ...], mode: str = "add") -> Node:
+    """Planes of zeros, with the elements of `g` added or set at the numbers `chosen`."""
+    rank, kind = len(shape), int64
+    lead = g.shape[: g.ndim - rank]
+    if 0 in lead:
+        return mv.expand(const(0, g.dtype), lead + shape)
+    rows, plane, count = size(lead), size(shape), size(g.shape[len(lead) :])
+    index = mv.reshape(cast(chosen, kind), (rows, count)) + along(rows, 0, 2, kind) * plane
+    empty = mv.expand(const(0, g.dtype), (rows * plane, 1))
+    flat = mv.reshape(g, (rows * count, 1))
+    filled = scatter(empty, mv.reshape(index, (rows * count,)), flat, mode, "indices")
+    return mv.reshape(filled, (*lead, *shape))
+
+
+@at_user_line
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of each window along the last axis, as in `avg_pool2d`.
+
+    >>> import zincir
+    >>> avg_pool1d(zincir.tensor([[1.0, 4.0, 2.0, 3.0]]), 2).tolist()
+    [[2.5, 2.5]]
+    """
+    options = (kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool("avg_pool1d", input, 1, options, count_include_pad, None)
+
+
+@at_user_line
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window over the last two axes.
+
+    Shape: (batch, channels, height, width) or (channels, height, width), sizes as in `MaxPool2d`.
+
+    Args:
+        input: floating, or int64 (quotients are cut towards zero).
+        stride: from one window to the next; None stands for `kernel_size`.
+        padding: a border of zeros, at most half a window.
+        ceil_mode: also windows that reach beyond the border, if they begin inside; what lies beyond
+            it is never counted.
+        count_include_pad: whether the border counts as elements.
+        divisor_override: divide sums by this, not by the number of elements.
+
+    >>> import zincir
+    >>> x = zincir.arange(4.0).reshape(1, 2, 2)
+    >>> avg_pool2d(x, 2).tolist(), avg_pool2d(x, 2, divisor_override=1).tolist()
+    ([[[1.5]]], [[[6.0]]])
+    """
+    options = (kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool("avg_pool2d", input, 2, options, count_include_pad, divisor_override)
+
+
+@at_user_line
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window over the last three axes, as in `avg_pool2d`.
+
+    >>> import zincir
+    >>> avg_pool3d(zincir.arange(8.0).reshape(1, 2, 2, 2), 2).tolist()
+    [[[[3.5]]]]
+    """
+    options = (kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool("avg_pool3d", input, 3, options, count_include_pad, divisor_override)
+
+
+def _avg_pool(
+    what: str,
+    input: Tensor,
+    rank: int,
+    options: tuple[Any, ...],
+    with_border: bool,
+    divisor: int | None,
+) -> Tensor:
+    x = node_of(input, f"{what}: input")
+    if x.dtype is not int64:
+        x = floats(input, f"{what}: input")
+    if divisor == 0:
+        raise ArgumentError(
+            explain(
+                f"{what}: divisor_override is 0",
+                where=where_am_i(),
+                expected="None, or a number other than 0",
+            )
+        )
+    s = sliding(what, planes(what, x, rank), *options)
+    y = sums(x, s)
+    count = divisor or _counts(s, with_border)
+    if x.dtype is int64:
+        below = const(count, int64) if isinstance(count, int) else cast(count, int64)
+        return wrap(apply(div_p, y, below))
+    return wrap(y * (1.0 / count) if isinstance(count, int) else y / cast(count, y.dtype))
+
+
+def sums(x: Node, s: Sliding) -> Node:
+    """The sum of each window."""
+    rank = len(s.shape)
+    if s.covers_all:
+        return mv.sum_(x, tuple(range(x.ndim - rank, x.ndim)))
+    if math.prod(s.overlap) > FEW and sum(k > 1 for k in s.kernel) > 1:
+        for axis in range(rank):
+            x = sums(x, s.only(axis, x.shape[x.ndim - rank :]))
+        return x
+    inner = padded(detach(x), s, 0)
+    if math.prod(s.kernel) <= FEW:
+        y = functools.reduce(lambda a, b: a + b, [part for _, part in taps(inner, s)])
+    else:
+        y = _flat(mv.sum_(windows(inner, s), inside_axes(inner, s)), inner, s)
+    return with_gradient(y, x, lambda g: from_windows(g, s))
+
+
+def _counts(s: Sliding, with_border: bool) -> int | Node:
+    """How many elements each window has: a number, or (*places) integers where they differ."""
+    rank, total, differ = len(s.shape), 1, list[Node]()
+    for axis, (n, k, step, p, places) in enumerate(
+        zip(s.shape, s.kernel, s.stride, s.padding, s.places, strict=True)
+    ):
+        low, high = (-p, n + p) if with_border else (0, n)
+        if -p >= low and (places - 1) * step - p + k <= high:
+            total *= k
+        else:
+            begin = along(places, axis, rank, int64) * step - p
+            differ.append(minimum(begin + k, high) - maximum(begin, low))
+    return functools.reduce(lambda a, b: a * b, differ) * total if differ else total
+
+
+@at_user_line
+def lp_pool1d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(sum of x ** norm_type) ** (1 / norm_type) of each window along the last axis.
+
+    >>> import zincir
+    >>> lp_pool1d(zincir.tensor([[3.0, 4.0, 0.0, 1.0]]), 2, 2).tolist()
+    [[5.0, 1.0]]
+    """
+    return _lp_pool("lp_pool1d", input, 1, norm_type, (kernel_size, stride, 0, 1, ceil_mode))
+
+
+@at_user_line
+def lp_pool2d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(sum of x ** norm_type) ** (1 / norm_type) of each window over the last two axes.
+
+    With `ceil_mode`, windows that are cut off count as if they were whole: their sum is scaled up,
+    as PyTorch does. The gradient at 0 is 0.
+
+    >>> import zincir
+    >>> lp_pool2d(zincir.tensor([[[3.0, 0.0], [0.0, 4.0]]]), 2, 2).tolist()
+    [[[5.0]]]
+    """
+    return _lp_pool("lp_pool2d", input, 2, norm_type, (kernel_size, stride, 0, 1, ceil_mode))
+
+
+@at_user_line
+def lp_pool3d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(sum of x ** norm_type) ** (1 / norm_type) of each window over the last three axes.
+
+    >>> import zincir
+    >>> lp_pool3d(zincir.tensor([[[[3.0, 0.0]], [[0.0, 4.0]]]]), 2, (2, 1, 2)).tolist()
+    [[[[5.0]]]]
+    """
+    return _lp_pool("lp_pool3d", input, 3, norm_type, (kernel_size, stride, 0, 1, ceil_mode))
+
+
+def _lp_pool(
+    what: str, input: Tensor, rank: int, norm_type: float, options: tuple[Any, ...]
+) -> Tensor:
+    x = floats(input, f"{what}: input")
+    if not norm_type:
+        raise ArgumentError(
+            explain(
+                f"{what}: there is no norm of type 0",
+                where=where_am_i(),
+                expected="norm_type, a number other than 0",
+            )
+        )
+    s = sliding(what, planes(what, x, rank), *options)
+    total = sums(power(x, norm_type), s)
+    count, whole = _counts(s, True), math.prod(s.kernel)
+    if not isinstance(count, int):
+        total = total * (float(whole) / cast(count, x.dtype))
+    zero = compare("eq", total, 0.0)
+    return wrap(where(zero, 0.0, power(where(zero, 1.0, total), 1.0 / norm_type)))
