@@ -90,26 +90,26 @@ def test_batch_norm_standardises(seed: int, n: int, c: int, length: int, offset:
     np.testing.assert_allclose(var.numpy(), 0.75 + 0.25 * x.var((0, 2), ddof=1), 1e-9)
 
 
-@pytest.mark.parametrize("value", [1.0, 0.1, 1e5, 1e9, -3e12])
-def test_a_constant_channel_has_no_variance(value: float) -> None:
+def test_a_constant_channel_has_no_variance() -> None:
     """Rounding leaves nothing below 0 that the root would turn into NaN."""
-    x = zincir.full((37, 1, 5), value, requires_grad=True)
-    var = zincir.ones(1)
-    y = F.batch_norm(x, zincir.zeros(1), var, training=True)
+    values = zincir.tensor([1.0, 0.1, -1e5, 7.990813e7, 2.014197e10, 9.506051e9])
+    x = values.expand(20011, 6).clone().requires_grad_()
+    var = zincir.ones(6)
+    y = F.batch_norm(x, zincir.zeros(6), var, training=True)
     y.sum().backward()
     assert np.isfinite(y.detach().numpy()).all()
     assert np.isfinite(x.grad.numpy()).all()
-    assert var.item() >= 0.0
+    assert (var.numpy() >= 0.0).all()
 
 
 def test_one_example_that_is_far_from_the_others() -> None:
     """It begins the batch, from whose first part the number near the mean is taken."""
-    x = np.random.default_rng(0).normal(size=(64, 1, 7)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(20000, 1)).astype(np.float32)
     x[0] += 1e4
     y = F.batch_norm(zincir.from_numpy(x), None, None, training=True, eps=0.0).numpy()
     exact = x.astype(np.float64)
     exact = (exact - exact.mean()) / exact.std()
-    np.testing.assert_allclose(y, exact, 1e-4, 3e-6)
+    np.testing.assert_allclose(y, exact, 1e-5, 1e-6)
 
 
 def test_nan_and_infinity_are_not_hidden() -> None:
