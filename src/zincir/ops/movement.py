@@ -103,7 +103,8 @@ slice_p = register(
 
 def _windows_spec(x: Spec, sizes: Shape, steps: Shape, spread: Shape) -> Spec:
     reach = [d * (k - 1) + 1 for k, d in zip(sizes, spread, strict=True)]
-    if any(n < r for n, r in zip(x[0], reach, strict=True)):
+    # Of an empty axis, there are no windows of one element: the batch may be empty.
+    if any(n < r for n, r in zip(x[0], reach, strict=True) if (n, r) != (0, 1)):
         raise ShapeError(f"windows that reach over {tuple(reach)} do not fit into {x[0]}")
     places = [(n - r) // s + 1 for n, r, s in zip(x[0], reach, steps, strict=True)]
     return (*places, *sizes), x[1]
@@ -111,6 +112,8 @@ def _windows_spec(x: Spec, sizes: Shape, steps: Shape, spread: Shape) -> Spec:
 
 def _windows_numpy(x: Any, sizes: Any, steps: Any, spread: Any) -> Any:
     reach = tuple(d * (k - 1) + 1 for k, d in zip(sizes, spread, strict=True))
+    if not x.size:
+        return np.zeros(_windows_spec((x.shape, x.dtype), sizes, steps, spread)[0], x.dtype)
     every = np.lib.stride_tricks.sliding_window_view(x, reach)
     return every[(*[slice(None, None, s) for s in steps], *[slice(None, None, d) for d in spread])]
 
