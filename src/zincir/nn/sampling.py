@@ -44,8 +44,8 @@ def grid_sample(
     """`input` read at the places that `grid` names, from -1 (left, top) to 1 (right, bottom).
 
     Shape: input (N, C, H, W), grid (N, h, w, 2) with (x, y) -> (N, C, h, w); or input
-    (N, C, D, H, W), grid (N, d, h, w, 3) with (x, y, z) -> (N, C, d, h, w). Both get gradients.
-    From https://arxiv.org/abs/1506.02025.
+    (N, C, D, H, W), grid (N, d, h, w, 3) with (x, y, z) -> (N, C, d, h, w). Both get gradients;
+    with "nearest", whose steps are flat, the input only. From https://arxiv.org/abs/1506.02025.
 
     Args:
         mode: "bilinear" (of 4 neighbours, or 8), "nearest", or "bicubic" (of 16; not for D, H, W).
