@@ -139,6 +139,18 @@ def test_the_same_bits_for_any_number_of_threads() -> None:
         zincir.set_num_threads(before)
 
 
+def test_what_needs_no_gradient_gets_none() -> None:
+    x = zincir.ones(2, 3, 4)
+    for y in (
+        F.local_response_norm(x, 3),
+        F.batch_norm(x, None, None, training=True),
+        F.instance_norm(x),
+    ):
+        assert not y.requires_grad
+    with zincir.no_grad():
+        assert not F.local_response_norm(leaf(2, 3, 4), 3).requires_grad
+
+
 # Errors ------------------------------------------------------------------------------------------
 
 

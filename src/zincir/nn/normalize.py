@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
-from zincir.graph.node import Node, grad_mode
+from zincir.graph.node import MODE, Node, grad_mode
 from zincir.nn.place import at_user_line, floats, where_am_i
 from zincir.ops.arithmetic import cast, compare, power, where
 from zincir.ops.elementwise import sqrt
 from zincir.ops.movement import pad, reshape, slice_, sum_, windows
-from zincir.ops.source import detach
+from zincir.ops.source import custom, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, float64, size
 
@@ -264,12 +264,35 @@ def local_response_norm(
         )
     if not all(x.shape):
         return input
+    around = _sum_around(x * x, size // 2, (size - 1) // 2)
+    return wrap(x * power(around * (alpha / size) + k, -beta))
+
+
+class _SumAround:
+    """The gradient of `_sum_around`: the same sum, with before and after changed round.
+
+    The gradient of a view of windows would be laid out whole: `size` times as large as x.
+    """
+
+    def __init__(self, before: int, after: int) -> None:
+        self._ends = before, after
+
+    def backward(self, g: Node, y: Node, inputs: Sequence[Node]) -> list[Node]:
+        before, after = self._ends
+        return [_sum_around(g, after, before)]
+
+
+def _sum_around(x: Node, before: int, after: int) -> Node:
+    """For each channel the sum of it, so many before it, and so many after it."""
     others = (0,) * (x.ndim - 2)
-    padded = pad(x * x, (0, size // 2, *others), (0, (size - 1) // 2, *others))
-    ones = (1,) * x.ndim
-    around = windows(padded, (1, size, *ones[2:]), ones, ones)
-    squares = reshape(sum_(around, (x.ndim + 1,)), x.shape)
-    return wrap(x * power(squares * (alpha / size) + k, -beta))
+    with grad_mode(False):
+        padded = pad(x, (0, before, *others), (0, after, *others))
+        ones = (1,) * x.ndim
+        parts = windows(padded, (1, before + 1 + after, *ones[2:]), ones, ones)
+        total = reshape(sum_(parts, (x.ndim + 1,)), x.shape)
+    if not (MODE.grad and x.needs_grad):
+        return total
+    return custom(total, (x,), _SumAround(before, after))
 
 
 def _standardised(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, Node]:
