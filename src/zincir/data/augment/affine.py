@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from zincir.data.augment.draws import Draws
 from zincir.data.augment.transform import Numbers, Size, Transform
 
 
-@dataclass(frozen=True)
 class RandomRotation(Transform):
     """Each image turned by a random angle, counter-clockwise.
 
@@ -32,12 +30,17 @@ class RandomRotation(Transform):
         [[[[2, 4], [1, 3]]]]
     """
 
-    degrees: float | Sequence[float]
-    interpolation: str = "nearest"
-    center: Sequence[float] | None = None
-    fill: float | Sequence[float] = 0
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        degrees: float | Sequence[float],
+        interpolation: str = "nearest",
+        center: Sequence[float] | None = None,
+        fill: float | Sequence[float] = 0,
+    ) -> None:
+        self.degrees = degrees
+        self.interpolation = interpolation
+        self.center = center
+        self.fill = fill
         around("RandomRotation: degrees", self.degrees, 0.0)
         one_of("RandomRotation: interpolation", self.interpolation, sampling.INTERPOLATIONS)
 
@@ -51,7 +54,6 @@ class RandomRotation(Transform):
         return sampling.affine(images, numbers, self.interpolation, self.fill)
 
 
-@dataclass(frozen=True)
 class RandomAffine(Transform):
     """Each image turned, moved, scaled and sheared at random; what is straight stays straight.
 
@@ -72,15 +74,23 @@ class RandomAffine(Transform):
         (2, 3, 32, 32)
     """
 
-    degrees: float | Sequence[float]
-    translate: Sequence[float] | None = None
-    scale: Sequence[float] | None = None
-    shear: float | Sequence[float] | None = None
-    interpolation: str = "nearest"
-    fill: float | Sequence[float] = 0
-    center: Sequence[float] | None = None
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        degrees: float | Sequence[float],
+        translate: Sequence[float] | None = None,
+        scale: Sequence[float] | None = None,
+        shear: float | Sequence[float] | None = None,
+        interpolation: str = "nearest",
+        fill: float | Sequence[float] = 0,
+        center: Sequence[float] | None = None,
+    ) -> None:
+        self.degrees = degrees
+        self.translate = translate
+        self.scale = scale
+        self.shear = shear
+        self.interpolation = interpolation
+        self.fill = fill
+        self.center = center
         around("RandomAffine: degrees", self.degrees, 0.0)
         shares = self.translate
         if shares is not None and (len(shares) != 2 or not all(0 <= t <= 1 for t in shares)):

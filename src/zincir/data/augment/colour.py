@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ LUMA = (0.2989, 0.587, 0.114)
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 
 
-@dataclass(frozen=True)
 class ColorJitter(Transform):
     """Brightness, contrast, saturation and hue changed at random, in random order.
 
@@ -42,15 +40,21 @@ class ColorJitter(Transform):
         [0.5, 0.5, 0.5]
     """
 
-    brightness: float | Sequence[float] = 0
-    contrast: float | Sequence[float] = 0
-    saturation: float | Sequence[float] = 0
-    hue: float | Sequence[float] = 0
-
     needs_colours = True
 
-    def __post_init__(self) -> None:
-        if not (intervals := self._intervals())[HUE, 0] >= -0.5 or not intervals[HUE, 1] <= 0.5:
+    def __init__(
+        self,
+        brightness: float | Sequence[float] = 0,
+        contrast: float | Sequence[float] = 0,
+        saturation: float | Sequence[float] = 0,
+        hue: float | Sequence[float] = 0,
+    ) -> None:
+        self.brightness = brightness
+        self.contrast = contrast
+        self.saturation = saturation
+        self.hue = hue
+        low, high = self._intervals()[HUE]
+        if low < -0.5 or high > 0.5:
             raise bad("ColorJitter: hue turns too far", "-0.5 <= hue <= 0.5", self.hue)
 
     def size_after(self, size: Size) -> Size:
@@ -88,7 +92,6 @@ class ColorJitter(Transform):
         return np.array([*around_one, around("ColorJitter: hue", self.hue, 0.0)])
 
 
-@dataclass(frozen=True)
 class RandomGrayscale(Transform):
     """Colours taken away with probability p: all channels are the same grey.
 
@@ -99,11 +102,10 @@ class RandomGrayscale(Transform):
         [76, 76, 76]
     """
 
-    p: float = 0.1
-
     needs_colours = True
 
-    def __post_init__(self) -> None:
+    def __init__(self, p: float = 0.1) -> None:
+        self.p = p
         probability("RandomGrayscale", self.p)
 
     def size_after(self, size: Size) -> Size:
@@ -121,7 +123,6 @@ class RandomGrayscale(Transform):
         return ar.only(numbers[:, 0] > 0, _without_colour, images)
 
 
-@dataclass(frozen=True)
 class Normalize(Transform):
     """(x - mean) / std, for each channel, as float32.
 
@@ -138,12 +139,12 @@ class Normalize(Transform):
         [[[[-2.0, 2.0]]]]
     """
 
-    mean: float | Sequence[float]
-    std: float | Sequence[float]
-
-    def __post_init__(self) -> None:
-        mean, std = np.asarray(self.mean), np.asarray(self.std)
-        if mean.ndim > 1 or std.ndim > 1 or not np.all(std > 0) or not np.all(np.isfinite(mean)):
+    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
+        self.mean = mean
+        self.std = std
+        means, stds = np.asarray(mean), np.asarray(std)
+        flat = means.ndim < 2 and stds.ndim < 2
+        if not flat or not np.all(stds > 0) or not np.all(np.isfinite(means)):
             raise bad(
                 "Normalize: not means and deviations",
                 "one number, or one for each channel; std above 0",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from zincir.errors import ShapeError, explain
 from zincir.ops.dims import place
 
 
-@dataclass(frozen=True)
 class RandomCrop(Transform):
     """A box at a random place of the image, which may be padded before.
 
@@ -37,13 +35,19 @@ class RandomCrop(Transform):
         (2, 3, 32, 32)
     """
 
-    size: int | Sequence[int]
-    padding: int | Sequence[int] | None = None
-    pad_if_needed: bool = False
-    fill: float | Sequence[float] = 0
-    padding_mode: str = "constant"
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        padding: int | Sequence[int] | None = None,
+        pad_if_needed: bool = False,
+        fill: float | Sequence[float] = 0,
+        padding_mode: str = "constant",
+    ) -> None:
+        self.size = size
+        self.padding = padding
+        self.pad_if_needed = pad_if_needed
+        self.fill = fill
+        self.padding_mode = padding_mode
         two_sides("RandomCrop", self.size)
         _four_sides(self.padding)
         one_of("RandomCrop: padding_mode", self.padding_mode, MODES)
@@ -97,7 +101,6 @@ def _four_sides(padding: int | Sequence[int] | None) -> tuple[int, int, int, int
     return left, top, right, bottom
 
 
-@dataclass(frozen=True)
 class CenterCrop(Transform):
     """The middle of the image; zeros around it, if the image is smaller.
 
@@ -111,9 +114,8 @@ class CenterCrop(Transform):
         [[[[4]]]]
     """
 
-    size: int | Sequence[int]
-
-    def __post_init__(self) -> None:
+    def __init__(self, size: int | Sequence[int]) -> None:
+        self.size = size
         two_sides("CenterCrop", self.size)
 
     def size_after(self, size: Size) -> Size:

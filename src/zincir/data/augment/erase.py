@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from zincir.data.augment.sampling import fills
 from zincir.data.augment.transform import Numbers, Size, Transform
 
 
-@dataclass(frozen=True)
 class RandomErasing(Transform):
     """A box of the image wiped out, with probability p.
 
@@ -39,12 +37,17 @@ class RandomErasing(Transform):
         True
     """
 
-    p: float = 0.5
-    scale: tuple[float, float] = (0.02, 0.33)
-    ratio: tuple[float, float] = (0.3, 3.3)
-    value: float | Sequence[float] | str = 0
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        p: float = 0.5,
+        scale: tuple[float, float] = (0.02, 0.33),
+        ratio: tuple[float, float] = (0.3, 3.3),
+        value: float | Sequence[float] | str = 0,
+    ) -> None:
+        self.p = p
+        self.scale = scale
+        self.ratio = ratio
+        self.value = value
         probability("RandomErasing", self.p)
         if interval("RandomErasing: scale", self.scale, 0.0)[1] > 1:
             raise bad("RandomErasing: scale is more than all", "shares from 0 to 1", self.scale)
@@ -77,10 +80,9 @@ def _noise(draws: Draws, size: Size, box: np.ndarray[Any, Any]) -> np.ndarray[An
     """(N, C * H * W) normal noise in the boxes, 0 elsewhere."""
     blank = np.zeros((len(draws), *size), np.float32)
     inside = paste(blank, box, np.ones((1, 1, 1, 1), np.float32))
-    return draws.some_normal("noise", inside.reshape(len(draws), -1) > 0)
+    return draws.some_normal("noise", inside.reshape(len(draws), int(np.prod(size))) > 0)
 
 
-@dataclass(frozen=True)
 class Cutout(Transform):
     """A square of the image wiped out: its middle is anywhere, so that its rim may be cut off.
 
@@ -100,11 +102,10 @@ class Cutout(Transform):
         True
     """
 
-    size: int
-    p: float = 1.0
-    value: float | Sequence[float] = 0
-
-    def __post_init__(self) -> None:
+    def __init__(self, size: int, p: float = 1.0, value: float | Sequence[float] = 0) -> None:
+        self.size = size
+        self.p = p
+        self.value = value
         whole_number("Cutout: size", self.size, 1)
         probability("Cutout", self.p)
 

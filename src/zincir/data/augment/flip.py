@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from zincir.data.augment import arrays as ar
@@ -13,7 +11,6 @@ from zincir.data.augment.draws import Draws
 from zincir.data.augment.transform import Numbers, Size, Transform
 
 
-@dataclass(frozen=True)
 class RandomHorizontalFlip(Transform):
     """Left and right exchanged, with probability p.
 
@@ -23,9 +20,8 @@ class RandomHorizontalFlip(Transform):
     [[[[2, 1]]]]
     """
 
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = p
         probability("RandomHorizontalFlip", self.p)
 
     def draw(self, draws: Draws, size: Size) -> Numbers:
@@ -37,7 +33,6 @@ class RandomHorizontalFlip(Transform):
         return ar.only(numbers[:, 0] > 0, _left_right, images)
 
 
-@dataclass(frozen=True)
 class RandomVerticalFlip(Transform):
     """Up and down exchanged, with probability p.
 
@@ -47,9 +42,8 @@ class RandomVerticalFlip(Transform):
     [[[[2], [1]]]]
     """
 
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = p
         probability("RandomVerticalFlip", self.p)
 
     def draw(self, draws: Draws, size: Size) -> Numbers:

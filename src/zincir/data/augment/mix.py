@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from zincir.data.augment import arrays as ar
@@ -16,7 +14,6 @@ from zincir.errors import ShapeError, explain
 from zincir.ops.dims import place
 
 
-@dataclass(frozen=True)
 class MixUp(Mixing):
     """Each image blended with the one before it in the batch; labels in the same proportion.
 
@@ -36,10 +33,9 @@ class MixUp(Mixing):
         ((2, 3), [1.0, 1.0], [0.0, 0.0])
     """
 
-    alpha: float = 1.0
-    num_classes: int | None = None
-
-    def __post_init__(self) -> None:
+    def __init__(self, alpha: float = 1.0, num_classes: int | None = None) -> None:
+        self.alpha = alpha
+        self.num_classes = num_classes
         _check("MixUp", self.alpha, self.num_classes)
 
     def draw(self, draws: Draws, size: Size) -> Numbers:
@@ -57,7 +53,6 @@ class MixUp(Mixing):
         return _shared(_soft(labels, "MixUp", self.num_classes), numbers[:, 0:1])
 
 
-@dataclass(frozen=True)
 class CutMix(Mixing):
     """A box of each image replaced by the same box of the one before it in the batch.
 
@@ -79,10 +74,9 @@ class CutMix(Mixing):
         True
     """
 
-    alpha: float = 1.0
-    num_classes: int | None = None
-
-    def __post_init__(self) -> None:
+    def __init__(self, alpha: float = 1.0, num_classes: int | None = None) -> None:
+        self.alpha = alpha
+        self.num_classes = num_classes
         _check("CutMix", self.alpha, self.num_classes)
 
     def draw(self, draws: Draws, size: Size) -> Numbers:

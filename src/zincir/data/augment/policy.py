@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ BLENDS = {
 CHANGES = ("Identity", *SIGNED, "Posterize", "Solarize", "AutoContrast", "Equalize")
 
 
-@dataclass(frozen=True)
 class RandAugment(Transform):
     """Some of 14 changes, one after the other, all of the same magnitude.
 
@@ -49,15 +47,21 @@ class RandAugment(Transform):
         (2, 3, 32, 32)
     """
 
-    num_ops: int = 2
-    magnitude: int = 9
-    num_magnitude_bins: int = 31
-    interpolation: str = "nearest"
-    fill: float | Sequence[float] = 0
-
     needs_colours = True
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        num_ops: int = 2,
+        magnitude: int = 9,
+        num_magnitude_bins: int = 31,
+        interpolation: str = "nearest",
+        fill: float | Sequence[float] = 0,
+    ) -> None:
+        self.num_ops = num_ops
+        self.magnitude = magnitude
+        self.num_magnitude_bins = num_magnitude_bins
+        self.interpolation = interpolation
+        self.fill = fill
         whole_number("RandAugment: num_ops", self.num_ops)
         whole_number("RandAugment: magnitude", self.magnitude)
         whole_number("RandAugment: num_magnitude_bins", self.num_magnitude_bins, self.magnitude + 1)
@@ -79,7 +83,6 @@ class RandAugment(Transform):
         return _applied("RandAugment", images, numbers, self.interpolation, self.fill)
 
 
-@dataclass(frozen=True)
 class TrivialAugmentWide(Transform):
     """One of the 14 changes of `RandAugment`, of any magnitude; they reach further.
 
@@ -98,13 +101,17 @@ class TrivialAugmentWide(Transform):
         (2, 3, 32, 32)
     """
 
-    num_magnitude_bins: int = 31
-    interpolation: str = "nearest"
-    fill: float | Sequence[float] = 0
-
     needs_colours = True
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        num_magnitude_bins: int = 31,
+        interpolation: str = "nearest",
+        fill: float | Sequence[float] = 0,
+    ) -> None:
+        self.num_magnitude_bins = num_magnitude_bins
+        self.interpolation = interpolation
+        self.fill = fill
         whole_number("TrivialAugmentWide: num_magnitude_bins", self.num_magnitude_bins, 2)
         one_of("TrivialAugmentWide: interpolation", self.interpolation, sampling.INTERPOLATIONS)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from zincir.data.augment.transform import Numbers, Size, Transform
 TRIES = 10
 
 
-@dataclass(frozen=True)
 class Resize(Transform):
     """All images in one size. Shrinking averages, as torchvision's `antialias=True`.
 
@@ -34,10 +32,9 @@ class Resize(Transform):
         [[[[0.375]]]]
     """
 
-    size: int | Sequence[int]
-    interpolation: str = "bilinear"
-
-    def __post_init__(self) -> None:
+    def __init__(self, size: int | Sequence[int], interpolation: str = "bilinear") -> None:
+        self.size = size
+        self.interpolation = interpolation
         two_sides("Resize", self.size)
         one_of("Resize: interpolation", self.interpolation, INTERPOLATIONS)
 
@@ -60,7 +57,6 @@ class Resize(Transform):
         return _zoom(images, ar.like(whole, images), (height, width), self.interpolation)
 
 
-@dataclass(frozen=True)
 class RandomResizedCrop(Transform):
     """A box of random size, shape and place, in one size: "Inception-style" cropping.
 
@@ -79,12 +75,17 @@ class RandomResizedCrop(Transform):
         (2, 3, 24, 24)
     """
 
-    size: int | Sequence[int]
-    scale: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    interpolation: str = "bilinear"
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        scale: tuple[float, float] = (0.08, 1.0),
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        interpolation: str = "bilinear",
+    ) -> None:
+        self.size = size
+        self.scale = scale
+        self.ratio = ratio
+        self.interpolation = interpolation
         two_sides("RandomResizedCrop", self.size)
         interval("RandomResizedCrop: scale", self.scale, 0.0)
         interval("RandomResizedCrop: ratio", self.ratio, 1e-6)

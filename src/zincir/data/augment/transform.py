@@ -28,7 +28,18 @@ _ARRAY: type[Any] = np.ndarray  # a name that checks without narrowing
 
 
 class Transform(ABC):
-    """Something that happens to images: `draw` says what, for each sample, and `apply` does it."""
+    """Something that happens to images: `draw` says what, for each sample, and `apply` does it.
+
+    Example:
+        >>> class Fade(Transform):
+        ...     def draw(self, draws, size):
+        ...         return draws.uniform("share", 0.5, 1.0)
+        ...     def apply(self, images, numbers):
+        ...         return images * numbers[:, None, None, None]
+        >>> x = Compose([Fade()])(np.ones((2, 1, 4, 4), np.float32), epoch=0, index=[0, 1])
+        >>> bool(0.5 <= x.min() < x.max() <= 1.0)
+        True
+    """
 
     needs_colours = False
     """Whether pixels must still be bytes, or fractions from 0 to 1."""
@@ -44,6 +55,10 @@ class Transform(ABC):
     def draw(self, draws: Draws, size: Size) -> Numbers:
         """What will happen to each sample: (N, ...) float32, whatever `apply` understands."""
         return np.zeros((len(draws), 0), np.float32)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({arguments})"
 
     @abstractmethod
     def apply(self, images: Array, numbers: Array) -> Array:
@@ -102,20 +117,9 @@ class Compose:
             TraceError: inside `zincir.compile`, where the numbers would be the same for ever.
         """
         if CURRENT.recording is not None:
-            raise TraceError(
-                explain(
-                    "Compose: inside zincir.compile, the numbers would be drawn once and for ever",
-                    where=place(),
-                    expected="numbers that come in as an argument",
-                    try_="numbers = augment.draw(x.shape, epoch=e, index=i) before the call, "
-                    "and augment.apply(x, numbers) inside",
-                )
-            )
+            raise _drawn_for_ever()
         _check_images(images)
-        numbers: Sequence[Any] = self.draw(images.shape, epoch=epoch, index=index)
-        if isinstance(images, Tensor):
-            numbers = [from_numpy(n) for n in numbers]
-        return self.apply(images, numbers, labels)
+        return self.apply(images, self.draw(images.shape, epoch=epoch, index=index), labels)
 
     def draw(self, shape: Sequence[int], *, epoch: int, index: Any) -> tuple[Numbers, ...]:
         """The numbers for a batch of images of that shape, (N, C, H, W): an array each transform.
@@ -123,6 +127,7 @@ class Compose:
         Raises:
             ShapeError: one of the transforms has no use for such images.
         """
+        _check_batch(tuple(shape))
         samples, *size = map(int, shape)
         draws = Draws(
             self.seed, whole_number("Compose: epoch", epoch), _checked_index(index, samples)
@@ -144,13 +149,40 @@ class Compose:
         if labels is None and any(isinstance(t, Mixing) for t in self.transforms):
             raise bad("Compose: MixUp and CutMix need labels", "augment(images, labels, ...)", None)
         out: Any = images
-        for transform, drawn in zip(self.transforms, numbers, strict=True):
+        for transform, drawn in zip(self.transforms, self._fitting(numbers, images), strict=True):
             out = transform.apply(out, drawn)
             if isinstance(transform, Mixing):
                 labels = transform.apply_labels(labels, drawn)
-        if isinstance(out, _ARRAY) and np.may_share_memory(out, images):
+        if isinstance(out, Tensor):
+            out = out.clone() if out is images else out
+        elif np.may_share_memory(out, images):
             out = out.copy()
         return out if labels is None else (out, labels)
+
+    def _fitting(self, numbers: Sequence[Array], images: Array) -> Sequence[Array]:
+        """`numbers`, of the kind of the images: arrays or tensors.
+
+        Raises:
+            ShapeError: they are not of this chain, or of a batch of this size.
+            TraceError: they are constants of a step that is being recorded.
+        """
+        counts = [n.shape[0] for n in numbers]
+        if counts != [images.shape[0]] * len(self.transforms):
+            raise ShapeError(
+                explain(
+                    "Compose: the numbers are not those of this chain and batch",
+                    where=place(),
+                    expected=f"{len(self.transforms)} arrays for {images.shape[0]} samples",
+                    got=f"{len(counts)} arrays for {sorted(set(counts))}",
+                    try_="numbers = augment.draw(images.shape, epoch=e, index=i)",
+                )
+            )
+        arrays = [n for n in numbers if not isinstance(n, Tensor)]
+        if arrays and CURRENT.recording is not None:
+            raise _drawn_for_ever()
+        if isinstance(images, Tensor):
+            return [n if isinstance(n, Tensor) else from_numpy(n) for n in numbers]
+        return [np.asarray(n) for n in numbers]
 
 
 def _check_order(transforms: tuple[Transform, ...]) -> None:
@@ -168,18 +200,35 @@ def _check_order(transforms: tuple[Transform, ...]) -> None:
         normal = normal or (name if name == "Normalize" else "")
 
 
-def _check_images(images: Any) -> None:
-    known = isinstance(images, (Tensor, _ARRAY))
-    if known and images.ndim != 4:
+def _drawn_for_ever() -> TraceError:
+    return TraceError(
+        explain(
+            "Compose: inside zincir.compile, the numbers would be drawn once and for ever",
+            where=place(),
+            expected="images and numbers that come in as arguments",
+            try_="numbers = augment.draw(x.shape, epoch=e, index=i) before the call, "
+            "and augment.apply(x, numbers) inside",
+        )
+    )
+
+
+def _check_batch(shape: tuple[int, ...]) -> None:
+    if len(shape) != 4 or 0 in shape[1:]:
         raise ShapeError(
             explain(
                 "augment: images are not a batch",
                 where=place(),
-                expected="(N, C, H, W)",
-                got=str(tuple(images.shape)),
+                expected="(N, C, H, W), with at least one channel and pixel",
+                got=str(shape),
                 try_="images[:, None] adds the one channel of grey images, images[None] a batch",
             )
         )
+
+
+def _check_images(images: Any) -> None:
+    known = isinstance(images, (Tensor, _ARRAY))
+    if known:
+        _check_batch(tuple(images.shape))
     if not known or images.dtype not in (np.uint8, np.float32, uint8, float32):
         raise DTypeError(
             explain(
