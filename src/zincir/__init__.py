@@ -6,6 +6,7 @@ from zincir import (
     autograd as autograd,
     data as data,
     linalg as linalg,
+    models as models,
     nn as nn,
     optim as optim,
 )

@@ -39,6 +39,7 @@ LEVELS = (
         sisters=True,
     ),
     Level("nn optim data"),
+    Level("models"),
     Level("__init__"),
     Level("demo __main__"),  # users like any other: they may import zincir as a whole
 )
