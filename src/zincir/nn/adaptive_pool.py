@@ -14,7 +14,7 @@ from typing import Any
 from zincir.graph.node import MODE, Node, apply
 from zincir.nn.place import at_user_line, floats
 from zincir.nn.pool import largest, lowest, numbers, sums, to_places, with_indices
-from zincir.nn.sliding import Sliding, along, planes, sizes, with_gradient
+from zincir.nn.sliding import Sliding, along, nothing, planes, sizes, with_gradient
 from zincir.ops import movement as mv, reduction
 from zincir.ops.arithmetic import bitwise, cast, compare, div_p, where
 from zincir.ops.source import const, detach
@@ -115,7 +115,8 @@ def adaptive_max_pool3d(
 def _wanted(what: str, shape: Shape, output_size: Any) -> Shape:
     """`output_size` as a shape; None stands for the size that is there."""
     rank = len(shape)
-    given = list(output_size) if isinstance(output_size, Sequence) else [output_size] * rank
+    several = isinstance(output_size, Sequence)
+    given: list[Any] = [*output_size] if several else [output_size] * rank
     if len(given) == rank:
         given = [n if v is None else v for n, v in zip(shape, given, strict=True)]
     return sizes(what, "output_size", given, rank, 0)
@@ -132,19 +133,13 @@ def _averages(what: str, input: Tensor, rank: int, output_size: Any) -> Tensor:
     shape = planes(what, x, rank)
     wanted = _wanted(what, shape, output_size)
     if 0 in wanted:
-        return wrap(_nothing(x, wanted))
+        return wrap(nothing(x, x.shape[: x.ndim - rank] + wanted))
     for a, (n, m) in enumerate(zip(shape, wanted, strict=True)):
         if n % m:
             x = _mean_along(x, x.ndim - rank + a, m)
     s = _even(x.shape[x.ndim - rank :], wanted)
     count = math.prod(s.kernel)
     return wrap(x if count == 1 else sums(x, s) * (1.0 / count))
-
-
-def _nothing(x: Node, wanted: Shape) -> Node:
-    """An output without elements."""
-    y = mv.expand(const(0, x.dtype), x.shape[: x.ndim - len(wanted)] + wanted)
-    return with_gradient(y, x, lambda g: mv.expand(const(0, g.dtype), x.shape))
 
 
 def _belongs(n: int, m: int, after: int) -> tuple[Node, Node]:
@@ -171,7 +166,7 @@ def _maxima(what: str, input: Tensor, rank: int, output_size: Any, indices: bool
     wanted = _wanted(what, shape, output_size)
     chosen: Node | None = None
     if 0 in wanted:
-        y = _nothing(x, wanted)
+        y = nothing(x, x.shape[: x.ndim - rank] + wanted)
         chosen = mv.expand(const(0, int64), y.shape)
     elif not any(n % m for n, m in zip(shape, wanted, strict=True)):
         y, chosen = largest(x, _even(shape, wanted), indices)

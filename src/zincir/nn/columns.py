@@ -12,6 +12,7 @@ from zincir.nn.place import at_user_line, floats, where_am_i
 from zincir.nn.sliding import (
     Sizes,
     Sliding,
+    nothing,
     padded,
     planes,
     sizes,
@@ -20,7 +21,7 @@ from zincir.nn.sliding import (
     with_gradient,
 )
 from zincir.ops import movement as mv
-from zincir.ops.source import const, detach
+from zincir.ops.source import detach
 from zincir.tensor import Tensor, wrap
 
 
@@ -96,7 +97,7 @@ def _image(g: Node, s: Sliding) -> Node:
     """(..., channels * kernel, places) -> (..., channels, *shape)."""
     lead = (*g.shape[:-2], g.shape[-2] // math.prod(s.kernel))
     if 0 in lead:
-        return mv.expand(const(0, g.dtype), lead + s.shape)
+        return nothing(g, lead + s.shape)
     rank, ones = len(lead), (1,) * len(lead)
     g = mv.reshape(g, (*lead, *ones, *s.kernel, *s.places))
     g = mv.permute(

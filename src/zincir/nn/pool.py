@@ -19,6 +19,7 @@ from zincir.nn.sliding import (
     along,
     from_windows,
     inside_axes,
+    nothing,
     padded,
     planes,
     sliding,
@@ -231,7 +232,7 @@ def to_places(g: Node, chosen: Node, shape: tuple[int, ...], mode: str = "add") 
     rank, kind = len(shape), int64
     lead = g.shape[: g.ndim - rank]
     if 0 in lead:
-        return mv.expand(const(0, g.dtype), lead + shape)
+        return nothing(g, lead + shape)
     rows, plane, count = size(lead), size(shape), size(g.shape[len(lead) :])
     index = mv.reshape(cast(chosen, kind), (rows, count)) + along(rows, 0, 2, kind) * plane
     empty = mv.expand(const(0, g.dtype), (rows * plane, 1))

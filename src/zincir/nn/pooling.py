@@ -116,7 +116,7 @@ class _MaxUnpool(Module):
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-    def _options(self) -> tuple[Any, ...]:
+    def _options(self) -> tuple[Sizes, Sizes, Sizes]:
         return self.kernel_size, self.stride, self.padding
 
 

@@ -78,7 +78,7 @@ def sizes(what: str, name: str, value: Any, rank: int, least: int = 1) -> Shape:
     Raises:
         ArgumentError: it is something else, or below `least`.
     """
-    given = list(value) if isinstance(value, Sequence) else [value]
+    given: list[Any] = [*value] if isinstance(value, Sequence) else [value]
     try:
         found = [operator.index(v) for v in given]
     except TypeError:
@@ -216,7 +216,7 @@ def windows(x: Node, s: Sliding) -> Node:
     lead = x.ndim - rank
     shape = (*x.shape[:lead], *s.kernel, *s.places)
     if 0 in shape:
-        return mv.expand(const(0, x.dtype), shape)
+        return nothing(x, shape)
     ones = (1,) * lead
     w = mv.windows(x, ones + s.kernel, ones + s.stride, ones + s.dilation)
     order = (
@@ -304,6 +304,15 @@ def _cells(g: Node, chosen: Node | None, s: Sliding, cells: Shape, part: tuple[i
         total = term if total is None else total + term
     assert total is not None
     return mv.expand(total, (*g.shape[:lead], *room))
+
+
+def nothing(x: Node, shape: Shape) -> Node:
+    """Zeros of `shape`, where there is no element; they pass zeros back to `x`."""
+
+    def zeros(shape: Shape) -> Node:
+        return mv.expand(const(0, x.dtype), shape)
+
+    return with_gradient(zeros(shape), x, lambda g: zeros(x.shape))
 
 
 @dataclass(frozen=True, eq=False)
