@@ -28,8 +28,8 @@ _PIECES, _SUMS = 8, 1 << 18
 
 
 def as_product(make: Make, node: Node, x: Node, w: Node, channels_last: bool) -> Node:
-    """The value of a convolution, with `x` and `w` in place of its operands."""
-    steps, spread = node.attrs
+    """The value of a convolution, with `x` and `w` in place of its operands; without a frame."""
+    steps, spread, _, _ = node.attrs
     rank = len(steps)
     sizes = (1, *w.shape[:rank], 1, 1)
     wide = make(windows_p, (x,), sizes, (1, *steps, 1, 1), (1, *spread, 1, 1))

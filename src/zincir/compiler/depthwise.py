@@ -30,7 +30,7 @@ def shifted(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
 
 def _forward(build: Build, node: Node, x: Node, w: Node, rank: int) -> Node:
     groups = w.shape[-3]
-    steps, spread = node.attrs
+    steps, spread, _, _ = node.attrs
     sizes = (*node.shape[:-1], 1)
     terms: list[Node] = []
     for tap in product(*[range(k) for k in w.shape[:rank]]):
@@ -44,7 +44,7 @@ def _forward(build: Build, node: Node, x: Node, w: Node, rank: int) -> Node:
 
 def _weight(build: Build, node: Node, x: Node, w: Node, rank: int) -> Node:
     # x: 1, size..., g, n; w: places..., g, n, 1; node: 1, taps..., g, 1
-    steps, spread = node.attrs
+    steps, spread, _, _ = node.attrs
     places = w.shape[:rank]
     g = build(permute_p, (w,), (rank + 2, *range(rank + 2)))
     folded = (*range(1, rank + 1), rank + 2)

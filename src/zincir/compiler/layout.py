@@ -43,7 +43,8 @@ def sunk(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
         inner = tuple(_undone(build, x, axes) for x in xs)
         return build(permute_p, (build(node.op, inner, *node.attrs, stay=True),), axes)
     if node.op.kind is Kind.REDUCTION:
-        folded = tuple(sorted(axes[a] for a in node.attrs[0]))
+        given: Axes = node.attrs[0]
+        folded = tuple(sorted(axes[a] for a in given))
         return build(permute_p, (build(node.op, xs[0].inputs, folded),), axes)
     rule = _RULES.get(node.op)
     return rule(build, node, xs, axes) if rule else None

@@ -15,7 +15,7 @@ from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import cast_p, div_p, mul_p
 from zincir.ops.contraction import matmul_p
-from zincir.ops.convolution import convolution_p
+from zincir.ops.convolution import convolution_p, framed
 from zincir.ops.movement import expand_p, permute_p, reshape_p
 from zincir.ops.source import const_p
 from zincir.types import size
@@ -139,7 +139,21 @@ def _permute(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bool) 
 
 
 def _convolution(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bool) -> Node | None:
+    x, w = xs
+    *rest, before, after = node.attrs
+    none = (0,) * len(before)
+    if before != none or after != none:
+        x = _down_to(build, node, framed(x, before, after), x)
+        return build.build(node, convolution_p, (x, w), *rest, none, none)
     return shifted(partial(build.build, node), node, xs)
+
+
+def _down_to(build: _Rebuilder, node: Node, top: Node, x: Node) -> Node:
+    """What was made of `x` alone, simplified."""
+    if top is x:
+        return x
+    inputs = tuple(_down_to(build, node, n, x) for n in top.inputs)
+    return build.build(node, top.op, inputs, *top.attrs)
 
 
 def _reduction(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bool) -> Node | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -16,7 +15,9 @@ from zincir.ops.source import const
 from zincir.types import Shape
 
 
-def _convolution_spec(x: Spec, w: Spec, steps: Shape, spread: Shape) -> Spec:
+def _convolution_spec(
+    x: Spec, w: Spec, steps: Shape, spread: Shape, before: Shape, after: Shape
+) -> Spec:
     (shape, dtype), (kernel, other) = x, w
     if dtype is not other:
         raise DTypeError(f"operands of types {dtype.name} and {other.name}; cast one of them")
@@ -24,15 +25,17 @@ def _convolution_spec(x: Spec, w: Spec, steps: Shape, spread: Shape) -> Spec:
     if len(shape) != rank + 3 or len(kernel) != rank + 3 or shape[-2:] != kernel[-3:-1]:
         raise ShapeError(f"a convolution of {shape} needs another weight than {kernel}")
     places: list[int] = []
-    for n, k, s, d in zip(shape[1:], kernel, steps, spread, strict=False):
+    for i, (s, d) in enumerate(zip(steps, spread, strict=True)):
+        n, k = before[i] + shape[i + 1] + after[i], kernel[i]
         if k < 1 or n < d * (k - 1) + 1:
             raise ShapeError(f"a kernel that reaches over {d * (k - 1) + 1} does not fit into {n}")
         places.append((n - d * (k - 1) - 1) // s + 1)
     return (shape[0], *places, shape[-2], kernel[-1]), dtype
 
 
-def _convolution_numpy(x: Any, w: Any, steps: Any, spread: Any) -> Any:
+def _convolution_numpy(x: Any, w: Any, steps: Any, spread: Any, before: Any, after: Any) -> Any:
     rank = len(steps)
+    x = _framed_numpy(x, before, after)
     reach = tuple(d * (k - 1) + 1 for k, d in zip(w.shape, spread, strict=False))
     axes = tuple(range(1, rank + 1))
     every = np.lib.stride_tricks.sliding_window_view(x, reach, axis=axes)
@@ -43,11 +46,21 @@ def _convolution_numpy(x: Any, w: Any, steps: Any, spread: Any) -> Any:
     return np.einsum(f"n{letters[0]}gc{letters[1]},{letters[1]}gcm->n{letters[0]}gm", every, w)
 
 
+def _framed_numpy(x: Any, before: Any, after: Any) -> Any:
+    rank = len(before)
+    keep = [
+        slice(max(0, -b), n - max(0, -a))
+        for b, a, n in zip(before, after, x.shape[1:], strict=False)
+    ]
+    width = [(max(0, b), max(0, a)) for b, a in zip(before, after, strict=True)]
+    return np.pad(x[(slice(None), *keep)], [(0, 0), *width, *[(0, 0)] * (x.ndim - rank - 1)])
+
+
 def _convolution_vjp(
-    g: Node, y: Node, x: Node, w: Node, steps: Shape, spread: Shape
+    g: Node, y: Node, x: Node, w: Node, steps: Shape, spread: Shape, before: Shape, after: Shape
 ) -> tuple[Node | None, ...]:
-    dx = gradient_of_input(g, x.shape, w, steps, spread) if x.needs_grad else None
-    dw = gradient_of_weight(g, x, w.shape, steps, spread) if w.needs_grad else None
+    dx = gradient_of_input(g, x.shape, w, steps, spread, before) if x.needs_grad else None
+    dw = _gradient_of_weight(g, x, w.shape, steps, spread, before) if w.needs_grad else None
     return dx, dw
 
 
@@ -57,68 +70,124 @@ convolution_p = register(
         Kind.CONVOLUTION,
         doc="""A convolution (as nets have it: a correlation) in `groups` groups of channels.
 
-        y[n, o..., g, m] = sum over k..., c of x[n, o * steps + k * spread, g, c] * w[k..., g, c, m]
+        y[n, o..., g, m] = sum over k..., c of
+            x[n, o * steps + k * spread - before, g, c] * w[k..., g, c, m]
+
+        Beyond its ends x is zero, for `before` and `after` elements; negative numbers cut off.
         """,
         infer=_convolution_spec,
         numpy=_convolution_numpy,
         vjp=_convolution_vjp,
-        attrs=("steps", "spread"),
+        attrs=("steps", "spread", "before", "after"),
     )
 )
 
 
-def convolution(x: Node, w: Node, steps: Shape, spread: Shape) -> Node:
-    """Correlate `x` with `w`, without padding.
+def convolution(
+    x: Node,
+    w: Node,
+    steps: Shape,
+    spread: Shape,
+    before: Shape | None = None,
+    after: Shape | None = None,
+) -> Node:
+    """Correlate `x`, with zeros `before` and `after` it, with `w`.
 
     Shape: x (n, size..., groups, c), w (kernel..., groups, c, m) -> (n, places..., groups, m) with
-    places = (size - spread * (kernel - 1) - 1) // step + 1.
+    places = (before + size + after - spread * (kernel - 1) - 1) // step + 1.
     """
-    return apply(convolution_p, x, w, attrs=(steps, spread))
+    none = (0,) * len(steps)
+    before, after = before or none, after or none
+    # Only what the last place reaches matters, so that equal frames are one.
+    reach = tuple(
+        s * ((b + n + a - d * (k - 1) - 1) // s) + d * (k - 1) + 1 - b - n
+        for n, k, s, d, b, a in zip(
+            x.shape[1:], w.shape, steps, spread, before, after, strict=False
+        )
+    )
+    fits = all(a >= r for a, r in zip(after, reach, strict=True))
+    return apply(convolution_p, x, w, attrs=(steps, spread, before, reach if fits else after))
 
 
-def gradient_of_weight(g: Node, x: Node, kernel: Shape, steps: Shape, spread: Shape) -> Node:
+def _gradient_of_weight(
+    g: Node, x: Node, kernel: Shape, steps: Shape, spread: Shape, before: Shape
+) -> Node:
     """A convolution of the input with the gradient: batch and channels change places."""
     rank = len(steps)
     groups, c, n, places = rank + 1, rank + 2, 0, tuple(range(1, rank + 1))
+    after = tuple(
+        s * (o - 1) + d * (k - 1) + 1 - b - size
+        for size, o, k, s, d, b in zip(
+            x.shape[1:], g.shape[1:], kernel, steps, spread, before, strict=False
+        )
+    )
     taps = convolution(
         permute(x, (c, *places, groups, n)),
         permute(g, (*places, groups, n, c)),
         spread,
         steps,
+        before,
+        after,
     )
-    # What the last window does not reach would give further taps.
-    sizes = (taps.shape[0], *kernel[:rank], *taps.shape[-2:])
-    taps = slice_(taps, (0,) * taps.ndim, (1,) * taps.ndim, sizes)
     return permute(taps, (*places, groups, n, c))
 
 
-def gradient_of_input(g: Node, shape: Shape, w: Node, steps: Shape, spread: Shape) -> Node:
+def gradient_of_input(
+    g: Node, shape: Shape, w: Node, steps: Shape, spread: Shape, before: Shape | None = None
+) -> Node:
     """Convolutions of the gradient with the turned kernel, one for each remainder of the step.
 
-    x[s * q + p] meets only every s-th tap (if taps are not spread), so that no zeros between the
-    elements of a strided gradient are multiplied.
+    x[s * q + r] meets only every s-th tap (if taps are not spread), so that no zeros between the
+    elements of a strided gradient are multiplied. A transposed convolution is this, too.
     """
     rank = len(steps)
+    before = before or (0,) * rank
     places = tuple(range(rank))
     turned = permute(flip(w, places), (*places, rank, rank + 2, rank + 1))
-    if all(s == 1 or d == 1 for s, d in zip(steps, spread, strict=True)):
-        return _by_remainders(g, shape, turned, steps, spread)
-    wide = [s * (n - 1) + 1 for s, n in zip(steps, g.shape[1:], strict=False)]
-    zeros = expand(const(0, g.dtype), (g.shape[0], *wide, *g.shape[-2:]))
-    g = update(zeros, g, (0,) * g.ndim, (1, *steps, 1, 1))
-    return _by_remainders(g, shape, turned, (1,) * rank, spread)
-
-
-def _by_remainders(g: Node, shape: Shape, turned: Node, steps: Shape, spread: Shape) -> Node:
-    rank = len(steps)
-    most = [-(-n // s) for n, s in zip(shape[1:], steps, strict=False)]
+    if any(s != 1 and d != 1 for s, d in zip(steps, spread, strict=True)):
+        wide = [s * (n - 1) + 1 for s, n in zip(steps, g.shape[1:], strict=False)]
+        zeros = expand(const(0, g.dtype), (g.shape[0], *wide, *g.shape[-2:]))
+        g = update(zeros, g, (0,) * g.ndim, (1, *steps, 1, 1))
+        steps = (1,) * rank
+    most = tuple(-(-n // s) for n, s in zip(shape[1:], steps, strict=False))
     parts: list[Node] = []
     for number in range(prod(steps)):
-        rest = np.unravel_index(number, steps)
-        parts.append(_one_remainder(g, turned, steps, spread, [int(r) for r in rest], most))
-    if len(parts) == 1:
-        return parts[0]
-    # (remainders, n, q...) -> (n, q, remainder, ...), one after the other
+        rests = tuple(int(r) for r in np.unravel_index(number, steps))
+        parts.append(_one_rest(g, turned, steps, spread, before, rests, most))
+    return parts[0] if len(parts) == 1 else _interleaved(parts, shape, steps, most)
+
+
+def _one_rest(
+    g: Node,
+    turned: Node,
+    steps: Shape,
+    spread: Shape,
+    before: Shape,
+    rests: Shape,
+    most: Shape,
+) -> Node:
+    """dx[s * q + r] for q < most: taps (r + before) % s, and every s-th after it, turned."""
+    rank = len(steps)
+    starts, counts, frame, after = list[int](), list[int](), list[int](), list[int]()
+    for i, (s, d, b, r) in enumerate(zip(steps, spread, before, rests, strict=True)):
+        k, ahead, first = turned.shape[i], (r + b) // s, (r + b) % s
+        taps = len(range(first, k, s))
+        if taps == 0:
+            return expand(const(0, g.dtype), (g.shape[0], *most, g.shape[-2], turned.shape[-1]))
+        # The turned kernel begins with its last tap, first + s * (taps - 1).
+        starts.append(k - 1 - (first + s * (taps - 1)))
+        counts.append(taps)
+        frame.append(d * (taps - 1) - ahead)
+        after.append(most[i] - g.shape[i + 1] + ahead)
+    ones = (1,) * rank
+    sizes = (*counts, *turned.shape[rank:])
+    kernel = slice_(turned, (*starts, 0, 0, 0), (*steps, 1, 1, 1), sizes)
+    return convolution(g, kernel, ones, spread, tuple(frame), tuple(after))
+
+
+def _interleaved(parts: list[Node], shape: Shape, steps: Shape, most: Shape) -> Node:
+    """The whole, whose element s * q + r is element q of part r."""
+    rank = len(steps)
     stacked = cat([reshape(p, (1, *p.shape)) for p in parts], 0)
     stacked = reshape(stacked, (*steps, *parts[0].shape))
     order = [rank]
@@ -130,27 +199,13 @@ def _by_remainders(g: Node, shape: Shape, turned: Node, steps: Shape, spread: Sh
     return slice_(joined, (0,) * joined.ndim, (1,) * joined.ndim, shape)
 
 
-def _one_remainder(
-    g: Node, turned: Node, steps: Shape, spread: Shape, rest: list[int], most: list[int]
-) -> Node:
-    """dx[s * q + p] for q < most: the taps p, p + s, ... of the kernel, turned."""
-    rank = len(steps)
-    starts, counts, before, after = list[int](), list[int](), list[int](), list[int]()
-    for k, s, d, p, q, n in zip(turned.shape, steps, spread, rest, most, g.shape[1:], strict=False):
-        taps = len(range(p, k, s))
-        if taps == 0:
-            return expand(const(0, g.dtype), (g.shape[0], *most, g.shape[-2], turned.shape[-1]))
-        # The turned kernel begins with its last tap, p + s * (taps - 1).
-        starts.append(k - 1 - (p + s * (taps - 1)))
-        counts.append(taps)
-        before.append(d * (taps - 1))
-        after.append(q - n)
-    kernel = slice_(turned, (*starts, 0, 0, 0), (*steps, 1, 1, 1), (*counts, *turned.shape[rank:]))
-    return convolution(framed(g, before, after), kernel, (1,) * rank, spread)
-
-
-def framed(x: Node, before: Sequence[int], after: Sequence[int]) -> Node:
-    """`x` (n, size..., groups, c) with zeros before and after its places."""
-    if not any(before) and not any(after):
+def framed(x: Node, before: Shape, after: Shape) -> Node:
+    """`x` (n, size..., groups, c) with zeros before and after its places, or with some cut off."""
+    starts = tuple(max(0, -b) for b in before)
+    sizes = tuple(
+        n - max(0, -b) - max(0, -a) for n, b, a in zip(x.shape[1:], before, after, strict=False)
+    )
+    x = slice_(x, (0, *starts, 0, 0), (1,) * x.ndim, (x.shape[0], *sizes, *x.shape[-2:]))
+    if max(*before, *after) <= 0:
         return x
-    return pad(x, (0, *before, 0, 0), (0, *after, 0, 0))
+    return pad(x, (0, *[max(0, b) for b in before], 0, 0), (0, *[max(0, a) for a in after], 0, 0))
