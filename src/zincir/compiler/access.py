@@ -90,6 +90,8 @@ def view_map(view: Node, outer: Map, loops: int) -> Map | None:
 
 
 def _reshape_map(new: Shape, old: Shape, outer: Map, loops: int) -> Map | None:
+    if 0 in old:
+        return (zero(loops),) * len(old)
     out: list[Affine] = []
     for old_axes, new_axes in blocks_of(old, new):
         if len(old_axes) == 1:
@@ -108,6 +110,8 @@ def _reshape_map(new: Shape, old: Shape, outer: Map, loops: int) -> Map | None:
 
 def blocks_of(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
     """Smallest runs of axes (longer than 1) of both shapes that hold the same elements."""
+    if 0 in old:
+        return []
     i_axes = [i for i, n in enumerate(old) if n != 1]
     j_axes = [j for j, n in enumerate(new) if n != 1]
     blocks: list[tuple[list[int], list[int]]] = []

@@ -18,8 +18,8 @@ from zincir.nn.convolve_checks import (
     sizes,
 )
 from zincir.nn.place import at_user_line
-from zincir.ops.convolution import convolution, framed, gradient_of_input
-from zincir.ops.movement import permute, reshape, slice_
+from zincir.ops.convolution import convolution, gradient_of_input
+from zincir.ops.movement import permute, reshape
 from zincir.tensor import Tensor, wrap
 
 
@@ -198,8 +198,8 @@ def _convolved(
     check_channels(what, x, w, w.shape[1] * groups, groups)
     check_bias(what, w, b, w.shape[0])
     check_fits(what, x, w, before, after, spread)
-    y = framed(_channels_last(x, rank, groups), before, after)
-    y = convolution(y, _kernel(w, groups), steps, spread)
+    y = _channels_last(x, rank, groups)
+    y = convolution(y, _kernel(w, groups), steps, spread, before, after)
     return wrap(_channels_second(y, b, x.ndim == rank + 1))
 
 
@@ -222,11 +222,10 @@ def _transposed(
     (groups,) = sizes(what, "groups", groups, 1)
     check_channels(what, x, w, w.shape[0], groups)
     check_bias(what, w, b, w.shape[1] * groups)
-    whole, kept = grown(what, x, w, steps, cut, more, spread)
+    _, kept = grown(what, x, w, steps, cut, more, spread)
     y = _channels_last(x, rank, groups)
-    shape = (y.shape[0], *whole, groups, w.shape[1])
-    y = gradient_of_input(y, shape, _kernel(w, groups), steps, spread)
-    y = slice_(y, (0, *cut, 0, 0), (1,) * y.ndim, (y.shape[0], *kept, *y.shape[-2:]))
+    shape = (y.shape[0], *kept, groups, w.shape[1])
+    y = gradient_of_input(y, shape, _kernel(w, groups), steps, spread, cut)
     return wrap(_channels_second(y, b, x.ndim == rank + 1))
 
 
