@@ -59,11 +59,12 @@ class _Window(Module):
 
     def _check_groups(self, name: str, channels: int) -> None:
         if channels % self.groups:
+            what = f"{channels} channels cannot be cut into {self.groups} groups"
             raise ArgumentError(
                 explain(
-                    f"{type(self).__name__}: {name}_channels cannot be cut into groups",
+                    f"{type(self).__name__}: {what}",
                     where=where_am_i(),
-                    expected="groups that divides in_channels and out_channels",
+                    expected=f"groups that divides {name}_channels",
                     got=f"{name}_channels={channels}, groups={self.groups}",
                 )
             )
@@ -91,7 +92,7 @@ class _Window(Module):
         )
         for name, value, default in options:
             if value != default:
-                text += f", {name}={value if name != 'padding_mode' else repr(value)}"
+                text += f", {name}={value}"
         return text
 
 
@@ -238,7 +239,7 @@ class _Transposed(_Window):
         `output_size` (the last axes, or the whole shape) takes the place of `output_padding`.
         """
         more = self.output_padding
-        if output_size is not None:
+        if output_size is not None and x.ndim in (self.axes + 1, self.axes + 2):
             more = self._more(x.shape, output_size)
         function = type(self).apply_to
         numbers = (self.stride, self.padding, more, self.groups, self.dilation)
@@ -246,21 +247,15 @@ class _Transposed(_Window):
 
     def _more(self, shape: Shape, output_size: Sequence[int]) -> Shape:
         wanted = tuple(output_size)
-        if len(wanted) in (len(shape), self.axes):
+        if len(wanted) == len(shape):
             wanted = wanted[-self.axes :]
+        size = shape[-self.axes :]
+        numbers = (size, self.stride, self.padding, self.dilation, self.kernel_size)
         least = tuple(
-            (n - 1) * s - 2 * p + d * (k - 1) + 1
-            for n, s, p, d, k in zip(
-                shape[-self.axes :],
-                self.stride,
-                self.padding,
-                self.dilation,
-                self.kernel_size,
-                strict=False,
-            )
+            (n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in zip(*numbers, strict=True)
         )
-        most = tuple(n + s - 1 for n, s in zip(least, self.stride, strict=False))
-        fits = len(wanted) == len(least) == self.axes
+        most = tuple(n + s - 1 for n, s in zip(least, self.stride, strict=True))
+        fits = len(wanted) == self.axes
         if not fits or any(not a <= n <= b for a, n, b in zip(least, wanted, most, strict=True)):
             raise ShapeError(
                 explain(

@@ -136,8 +136,7 @@ def _types(what: str, x: Node, w: Node, b: Node | None) -> DTypeError:
 
 
 def _dimensions(what: str, rank: int, x: Node, w: Node) -> ShapeError:
-    channels = "channels" if "transpose" not in what and w.shape[1] != 1 else "1"
-    remedy = f"x.reshape(batch, {channels}, {_places(rank)})"
+    remedy = f"x.reshape(batch, channels, {_places(rank)})"
     if x.ndim == rank:
         remedy = f"x.unsqueeze(0) for one example of one channel; for rows of a table, {remedy}"
     elif x.ndim > rank + 2:
