@@ -170,7 +170,7 @@ class Normalize(Transform):
         mean = np.reshape(np.asarray(self.mean, np.float64), (-1, 1, 1))
         std = np.reshape(np.asarray(self.std, np.float64), (-1, 1, 1))
         factor = ar.like(1 / (ar.top(images) * std), images)
-        return ar.real(images) * factor - ar.like(mean / std, images)
+        return ar.scaled(images, factor, ar.like(mean / std, images))
 
 
 def grey(x: Array) -> Array:

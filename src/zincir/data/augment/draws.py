@@ -52,7 +52,7 @@ class Draws:
         """Uniform numbers from low to high (without it): (N,), or (N, size) if size is given."""
         high_bits, low_bits = self._words(name, size)
         whole = (high_bits >> 5).astype(np.float64) * 2.0**26 + (low_bits >> 6)
-        return low + (high - low) * (whole * _BITS_53)
+        return low + np.subtract(high, low) * (whole * _BITS_53)
 
     def normal(self, name: str, size: int = 0) -> Floats:
         """Standard normal numbers: (N,), or (N, size) if size is given."""
