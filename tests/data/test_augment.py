@@ -79,6 +79,11 @@ def images(request: pytest.FixtureRequest) -> Iterator[np.ndarray]:
     np.testing.assert_array_equal(x, before)
 
 
+def test_every_transform_has_its_row() -> None:
+    kinds = {k for k in vars(A).values() if isinstance(k, type) and issubclass(k, A.Transform)}
+    assert kinds - {A.Transform, A.Mixing} == {type(make()) for make in CASES.values()}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_types_stay_and_nothing_is_shared(case: str, images: np.ndarray) -> None:
     chain = A.Compose([CASES[case]()])

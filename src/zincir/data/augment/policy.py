@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -185,14 +185,23 @@ def _one_change(
     moved = (which >= 1) & (which <= CHANGES.index("Rotate"))
     maps = _maps((c, h, w), named, strength)
     move = functools.partial(sampling.affine, interpolation=interpolation, fill=fill)
-    out = ar.only(moved, move, x, maps)
-    for name, kind in BLENDS.items():
-        out = ar.only(named[name], _blended, out, np.full_like(strength, kind), 1 + strength)
-    out = ar.only(named["Sharpness"], tone.sharpen, out, 1 + strength)
-    out = ar.only(named["Posterize"], tone.posterize, out, strength)
-    out = ar.only(named["Solarize"], tone.solarize, out, strength)
-    out = ar.only(named["AutoContrast"], tone.autocontrast, out)
-    return ar.only(named["Equalize"], tone.equalize, out)
+    blends = [
+        (named[n], _blended, (np.full_like(strength, k), 1 + strength)) for n, k in BLENDS.items()
+    ]
+    jobs: list[tuple[Any, Callable[..., Any], tuple[Any, ...]]] = [
+        (moved, move, (maps,)),
+        *blends,
+        (named["Sharpness"], tone.sharpen, (1 + strength,)),
+        (named["Posterize"], tone.posterize, (strength,)),
+        (named["Solarize"], tone.solarize, (strength,)),
+        (named["AutoContrast"], tone.autocontrast, ()),
+        (named["Equalize"], tone.equalize, ()),
+    ]
+    out = x.copy()
+    for chosen, change, numbers in jobs:
+        if chosen.any():
+            out[chosen] = change(x[chosen], *[n[chosen] for n in numbers])
+    return out
 
 
 def _blended(x: Array, which: Array, factor: Array) -> Array:
