@@ -12,7 +12,6 @@ from zincir.nn.place import at_user_line, floats, where_am_i
 from zincir.nn.sliding import (
     Sizes,
     Sliding,
-    nothing,
     padded,
     planes,
     sizes,
@@ -96,8 +95,6 @@ def _columns(x: Node, s: Sliding) -> Node:
 def _image(g: Node, s: Sliding) -> Node:
     """(..., channels * kernel, places) -> (..., channels, *shape)."""
     lead = (*g.shape[:-2], g.shape[-2] // math.prod(s.kernel))
-    if 0 in lead:
-        return nothing(g, lead + s.shape)
     rank, ones = len(lead), (1,) * len(lead)
     g = mv.reshape(g, (*lead, *ones, *s.kernel, *s.places))
     g = mv.permute(

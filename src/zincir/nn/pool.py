@@ -19,7 +19,6 @@ from zincir.nn.sliding import (
     along,
     from_windows,
     inside_axes,
-    nothing,
     padded,
     planes,
     sliding,
@@ -231,8 +230,6 @@ def to_places(g: Node, chosen: Node, shape: tuple[int, ...], mode: str = "add") 
     """Planes of zeros, with the elements of `g` added or set at the numbers `chosen`."""
     rank, kind = len(shape), int64
     lead = g.shape[: g.ndim - rank]
-    if 0 in lead:
-        return nothing(g, lead + shape)
     rows, plane, count = size(lead), size(shape), size(g.shape[len(lead) :])
     index = mv.reshape(cast(chosen, kind), (rows, count)) + along(rows, 0, 2, kind) * plane
     empty = mv.expand(const(0, g.dtype), (rows * plane, 1))
