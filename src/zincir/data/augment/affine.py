@@ -20,6 +20,7 @@ class RandomRotation(Transform):
     Args:
         degrees: the largest angle in either direction, or least and most.
         interpolation: "nearest" or "bilinear".
+        expand: must be False: in a batch, all images stay of one size.
         center: column and row that stay in place, from the upper left corner; None: the middle.
         fill: what comes in from outside: a number, or one for each channel.
 
@@ -34,6 +35,7 @@ class RandomRotation(Transform):
         self,
         degrees: float | Sequence[float],
         interpolation: str = "nearest",
+        expand: bool = False,
         center: Sequence[float] | None = None,
         fill: float | Sequence[float] = 0,
     ) -> None:
@@ -42,6 +44,8 @@ class RandomRotation(Transform):
         self.center = center
         self.fill = fill
         around("RandomRotation: degrees", self.degrees, 0.0)
+        if expand:
+            raise bad("RandomRotation: images would differ in size", "expand=False", expand)
         one_of("RandomRotation: interpolation", self.interpolation, sampling.INTERPOLATIONS)
 
     def draw(self, draws: Draws, size: Size) -> Numbers:
