@@ -9,10 +9,11 @@ from typing import ClassVar
 from zincir.creation import empty
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.nn import functional as F, init
-from zincir.nn.convolve_checks import Sizes, borders, sizes
+from zincir.nn.convolve_checks import borders
 from zincir.nn.module import Module
 from zincir.nn.parameter import Parameter
 from zincir.nn.place import at_user_line, where_am_i
+from zincir.nn.sliding import Sizes, sizes
 from zincir.tensor import Tensor
 from zincir.types import DType, Shape
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from zincir.graph.node import Node
 from zincir.nn.convolve_checks import (
-    Sizes,
     borders,
     check_bias,
     check_channels,
     check_fits,
     grown,
     operands,
-    sizes,
 )
 from zincir.nn.place import at_user_line
+from zincir.nn.sliding import Sizes, sizes
 from zincir.ops.convolution import convolution, gradient_of_input
 from zincir.ops.movement import permute, reshape
 from zincir.tensor import Tensor, wrap

@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
 from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node
 from zincir.nn.place import node_of, where_am_i
+from zincir.nn.sliding import Sizes, sizes
 from zincir.types import Shape
 
-Sizes = int | Sequence[int]
-
 _AXES = ("depth", "height", "width")
-
-
-def sizes(what: str, name: str, value: Any, rank: int, least: int = 1) -> Shape:
-    """One int for each of `rank` axes, from an int or a sequence.
-
-    Raises:
-        ArgumentError: it is something else, or below `least`.
-    """
-    given: list[Any] = [*value] if isinstance(value, Sequence) else [value]
-    try:
-        found = [operator.index(v) for v in given]
-    except TypeError:
-        found = []
-    found = found * rank if len(found) == 1 else found
-    if len(found) == rank and min(found) >= least:
-        return tuple(found)
-    several = "" if rank == 1 else f", or {rank} of them"
-    raise ArgumentError(
-        explain(
-            f"{what}: {name} does not fit",
-            where=where_am_i(),
-            expected=f"an int, {least} or more{several}",
-            got=f"{name}={value!r}",
-        )
-    )
 
 
 def borders(
