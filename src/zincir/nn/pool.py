@@ -17,6 +17,7 @@ from zincir.nn.sliding import (
     Sizes,
     Sliding,
     along,
+    counted,
     from_windows,
     inside_axes,
     padded,
@@ -175,13 +176,13 @@ def _chosen(x: Node, y: Node, s: Sliding) -> Node:
     """
     rank, kind = len(s.shape), s.index_type
     units = contiguous_strides(s.shape)
-    corner = [along(s.places[a], a, rank, kind) * s.stride[a] - s.padding[a] for a in range(rank)]
-    corners = _numbered(corner, units)
+    steps = tuple(t * u for t, u in zip(s.stride, units, strict=True))
+    begin = -sum(p * u for p, u in zip(s.padding, units, strict=True))
     if math.prod(s.kernel) <= FEW:
-        at = _first_tap(x, y, s, units) + corners
+        at = _first_tap(x, y, s, units) + counted(s.places, steps, kind, begin)
     else:
-        steps = [along(k, a, 2 * rank, kind) * s.dilation[a] for a, k in enumerate(s.kernel)]
-        number = _numbered(steps, units) + mv.reshape(corners, (1,) * rank + s.places)
+        spread = tuple(d * u for d, u in zip(s.dilation, units, strict=True))
+        number = counted(s.kernel + s.places, spread + steps, kind, begin)
         w, axes = windows(x, s), inside_axes(x, s)
         nan = where(compare("ne", w, w), -1 - number, math.prod(s.shape))
         hit = compare("eq", w, mv.reshape(y, (*x.shape[: axes[0]], *(1,) * rank, *s.places)))
@@ -190,17 +191,13 @@ def _chosen(x: Node, y: Node, s: Sliding) -> Node:
     if not any(s.padding):
         return at
     # Where all is minus infinity, the border was it, too: the first element inside is meant
-    inside: list[Node] = []
-    for begin, d in zip(corner, s.dilation, strict=True):
-        outside = maximum(-begin, 0)
-        steps_in = outside if d == 1 else apply(div_p, outside + (d - 1), const(d, kind)) * d
-        inside.append(begin + steps_in)
-    return where(compare("eq", y, lowest(x)), _numbered(inside, units), at)
-
-
-def _numbered(place: list[Node], units: tuple[int, ...]) -> Node:
-    """Coordinates as numbers in the plane."""
-    return functools.reduce(lambda a, b: a + b, [p * u for p, u in zip(place, units, strict=True)])
+    inside = const(0, kind)
+    for a, (d, unit) in enumerate(zip(s.dilation, units, strict=True)):
+        corner = along(s.places[a], a, rank, kind) * s.stride[a] - s.padding[a]
+        outside = maximum(-corner, 0)
+        moved = outside if d == 1 else apply(div_p, outside + (d - 1), const(d, kind)) * d
+        inside = inside + (corner + moved) * unit
+    return where(compare("eq", y, lowest(x)), inside, at)
 
 
 def _first_tap(x: Node, y: Node, s: Sliding, units: tuple[int, ...]) -> Node:

@@ -53,7 +53,7 @@ class Sliding:
     @property
     def index_type(self) -> DType:
         """An integer type for elements counted over the plane."""
-        return int32 if math.prod(self.shape) < 2**31 else int64
+        return int32 if math.prod(self.shape) < 2**30 else int64
 
     def only(self, axis: int, shape: Shape) -> Sliding:
         """The same along `axis` of a plane of `shape`; windows of one element along the others."""
@@ -237,71 +237,94 @@ def along(count: int, axis: int, rank: int, dtype: DType) -> Node:
     return iota(tuple(count if a == axis else 1 for a in range(rank)), axis, dtype)
 
 
+def counted(counts: Shape, units: Shape, dtype: DType, start: int = 0) -> Node:
+    """`start`, and units[a] more for each step along axis a: a view of 0, 1, 2, ..."""
+    rest = sum((n - 1) * u for n, u in zip(counts, units, strict=True)) + 1
+    x = iota((rest,), 0, dtype)
+    for a, (n, unit) in enumerate(zip(counts, units, strict=True)):
+        rest -= (n - 1) * unit
+        ones = (1,) * a
+        x = mv.windows(x, (*ones, rest), (*ones, unit), (*ones, 1))
+        x = mv.reshape(x, (*counts[: a + 1], rest))
+    x = mv.reshape(x, counts)
+    return x + start if start else x
+
+
 def from_windows(g: Node, s: Sliding, chosen: Node | None = None) -> Node:
     """What windows give back to the elements they were made of: (..., *places) -> (..., *shape).
 
     Each element adds up `g` of the windows in which it lies; if `chosen` is given, of those only
     that chose it: `chosen` holds, for each window, an element's number in the plane. Dilation is 1.
 
-    An element h = q * stride + r - padding lies in windows q, q - 1, ...: all elements with one r
-    are computed together, without a step between the windows they look at.
+    Elements fall into cells of `stride`: number r of cell q, which is q * stride + r - padding,
+    lies in the windows q, q - 1, ... All with one r are computed together, without a step between
+    the windows they look at. Cells that hold nothing but border are left out.
     """
-    rank = len(s.shape)
-    lead = g.ndim - rank
-    cells = tuple(
-        -(-(n + p) // step) for n, p, step in zip(s.shape, s.padding, s.stride, strict=True)
-    )
-    before = (0,) * lead + tuple(j - 1 for j in s.overlap)
-    after = (0,) * lead + tuple(q - o for q, o in zip(cells, s.places, strict=True))
+    lead = g.shape[: g.ndim - len(s.shape)]
+    first = tuple(p // step for p, step in zip(s.padding, s.stride, strict=True))
+    last = tuple(-(-(n + p) // t) for n, p, t in zip(s.shape, s.padding, s.stride, strict=True))
+    room = tuple(max(0, j - 1 - q) for j, q in zip(s.overlap, first, strict=True))
+    before = (0,) * len(lead) + room
+    after = (0,) * len(lead) + tuple(q - o for q, o in zip(last, s.places, strict=True))
     if any(before) or any(after):
         g = mv.pad(g, before, after)
         chosen = None if chosen is None else mv.pad(chosen, before, after, -1)
-    last = s.stride[-1]
-    parts = [(r, 1) for r in range(last)] if last <= _NARROW else [(0, last)]
-    found = [_cells(g, chosen, s, cells, part) for part in parts]
+    cells = tuple(b - a for a, b in zip(first, last, strict=True))
+    corner = tuple(q + b for q, b in zip(first, room, strict=True))
+    cut = tuple(p - q * step for p, q, step in zip(s.padding, first, s.stride, strict=True))
+    count = s.stride[-1]
+    parts = [(r, 1) for r in range(count)] if count <= _NARROW else [(0, count)]
+    found = [_cells(g, chosen, s, (cells, corner, cut), part) for part in parts]
     whole = mv.cat(found, found[0].ndim - 1)
     joined = tuple(q * step for q, step in zip(cells, s.stride, strict=True))
-    return mv.slice_(
-        mv.reshape(whole, (*g.shape[:lead], *joined)),
-        (0,) * lead + s.padding,
-        (1,) * g.ndim,
-        g.shape[:lead] + s.shape,
-    )
+    flat = mv.reshape(whole, (*lead, *joined))
+    return mv.slice_(flat, (0,) * len(lead) + cut, (1,) * g.ndim, lead + s.shape)
 
 
-def _cells(g: Node, chosen: Node | None, s: Sliding, cells: Shape, part: tuple[int, int]) -> Node:
-    """Of each cell of `stride` elements, all; along the last axis, `part`: the first, how many."""
-    rank, kind = len(s.shape), s.index_type
-    lead = g.ndim - rank
-    first, width = part
-    inside = (*s.stride[:-1], width)
+def _cells(
+    g: Node,
+    chosen: Node | None,
+    s: Sliding,
+    where_: tuple[Shape, Shape, Shape],
+    part: tuple[int, int],
+) -> Node:
+    """Of each cell of `stride` elements, all; along the last axis, `part`: the first, how many.
+
+    `where_` has the number of cells, where in `g` the first cell's window is, and how many elements
+    of the first cell are border.
+    """
+    rank = len(s.shape)
+    lead = g.shape[: g.ndim - rank]
+    cells, corner, cut = where_
+    starts = (0,) * (rank - 1) + part[:1]
+    inside = (*s.stride[:-1], part[1])
     room = tuple(n for both in zip(cells, inside, strict=True) for n in both)
-    starts = (0,) * (rank - 1) + (first,)
-    offsets = [along(n, 2 * a + 1, 2 * rank, kind) + starts[a] for a, n in enumerate(inside)]
 
     def shifted(v: Node, j: Shape) -> Node:
-        begin = tuple(n - 1 - k for n, k in zip(s.overlap, j, strict=True))
-        cut = mv.slice_(v, (0,) * lead + begin, (1,) * v.ndim, v.shape[:lead] + cells)
-        return mv.reshape(cut, (*v.shape[:lead], *[n for q in cells for n in (q, 1)]))
+        begin = tuple(q - k for q, k in zip(corner, j, strict=True))
+        window = mv.slice_(v, (0,) * len(lead) + begin, (1,) * v.ndim, lead + cells)
+        return mv.reshape(window, (*lead, *[n for q in cells for n in (q, 1)]))
 
-    own: Any = 0
+    own = None
     if chosen is not None:
-        for a, unit in enumerate(contiguous_strides(s.shape)):
-            place = along(cells[a], 2 * a, 2 * rank, kind) * s.stride[a] + offsets[a]
-            own = (place - s.padding[a]) * unit + own
+        units = contiguous_strides(s.shape)
+        steps = tuple(v for t, u in zip(s.stride, units, strict=True) for v in (t * u, u))
+        begin = sum((r - c) * u for r, c, u in zip(starts, cut, units, strict=True))
+        own = counted(room, steps, s.index_type, begin)
     total: Node | None = None
     for j in itertools.product(*map(range, s.overlap)):
         term = shifted(g, j)
-        if chosen is not None:
+        if chosen is not None and own is not None:
             term = where(compare("eq", shifted(chosen, j), own), term, 0)
         else:
             for a, k in enumerate(j):
-                if s.stride[a] * k + starts[a] + inside[a] > s.kernel[a]:
-                    reached = compare("lt", offsets[a], s.kernel[a] - s.stride[a] * k)
-                    term = where(reached, term, 0)
+                reach = s.kernel[a] - s.stride[a] * k - starts[a]
+                if inside[a] > reach:
+                    offset = along(inside[a], 2 * a + 1, 2 * rank, s.index_type)
+                    term = where(compare("lt", offset, reach), term, 0)
         total = term if total is None else total + term
     assert total is not None
-    return mv.expand(total, (*g.shape[:lead], *room))
+    return mv.expand(total, (*lead, *room))
 
 
 def nothing(x: Node, shape: Shape) -> Node:
