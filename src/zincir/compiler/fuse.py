@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from zincir.compiler.access import Map, identity, strided
 from zincir.compiler.legalise import INLINE, Legal
-from zincir.compiler.read import own_address, reads
+from zincir.compiler.read import Read, own_address, reads
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import in_order, toposort
@@ -37,6 +37,8 @@ class Group:
     inner: frozenset[int]
     members: list[Node] = field(default_factory=list[Node])
     reads: set[Node] = field(default_factory=set[Node])
+    span: tuple[int, int] = (1 << 62, -1)
+    """The first and the last place of a member in the order of the graph."""
 
     @property
     def all_loops(self) -> tuple[int, ...]:
@@ -77,7 +79,7 @@ def fuse(legal: Legal) -> list[Group]:
     """Groups in an order in which they can run."""
     order = toposort(legal.graph.outputs)
     forced = legal.whole | _keep_shared(legal, order)
-    fuser = _Fuser(legal)
+    fuser = _Fuser(legal, order)
     for node in order:
         if legal.is_buffer(node) and node.op.kind is not Kind.SOURCE and size(node.shape):
             fuser.place(node)
@@ -134,10 +136,21 @@ def _keep_shared(legal: Legal, order: list[Node]) -> set[Node]:
 
 
 class _Fuser:
-    def __init__(self, legal: Legal) -> None:
+    def __init__(self, legal: Legal, order: list[Node]) -> None:
         self.legal = legal
+        self.position = {node: i for i, node in enumerate(order)}
         self.groups: list[Group] = []
         self.group_of: dict[Node, Group] = {}
+        self._known: dict[tuple[Node, str, Shape, frozenset[int]], list[Read] | None] = {}
+
+    def _read(self, node: Node, group: Group) -> list[Read] | None:
+        """What `node` reads if it is computed in a group of such a domain; None if it cannot be."""
+        key = (node, group.kind, group.dims, group.inner)
+        if key not in self._known:
+            map_ = group.map_of(node)
+            found = None if map_ is None else list(reads(self.legal, node, map_, len(group.dims)))
+            self._known[key] = found
+        return self._known[key]
 
     def place(self, node: Node) -> None:
         group = self._new_group(node)
@@ -149,6 +162,8 @@ class _Fuser:
         if node not in group.members:
             group.members.append(node)
         group.reads |= set(self._buffers_read(node, group))
+        at = self.position[node]
+        group.span = min(group.span[0], at), max(group.span[1], at)
         self.group_of[node] = group
         if group not in self.groups:
             self.groups.append(group)
@@ -169,9 +184,7 @@ class _Fuser:
 
     def _buffers_read(self, node: Node, group: Group) -> Iterator[Node]:
         if node.op.kind is Kind.REDUCTION or node.op.kind in INLINE:
-            map_ = group.map_of(node)
-            assert map_ is not None
-            for read in reads(self.legal, node, map_, len(group.dims)):
+            for read in self._read(node, group) or ():
                 yield read.buffer
             return
         stack = list(node.inputs)
@@ -187,9 +200,7 @@ class _Fuser:
 
     def _candidates(self, node: Node, own: Group) -> list[Group]:
         """Groups worth joining: of what is read, and reductions over the same data."""
-        map_ = own.map_of(node)
-        assert map_ is not None
-        read = {r.buffer for r in reads(self.legal, node, map_, len(own.dims))}
+        read = {r.buffer for r in self._read(node, own) or ()}
         found = [self.group_of[x] for x in read if x in self.group_of]
         if own.inner:
             large = {x for x in read if size(x.shape) > 1}
@@ -223,6 +234,7 @@ class _Fuser:
         other.kind, other.dims = merged.kind, merged.dims
         other.inner, other.members = merged.inner, merged.members
         other.reads |= own.reads
+        other.span = min(own.span[0], other.span[0]), max(own.span[1], other.span[1])
         for member in own.members:
             self.group_of[member] = other
         if own in self.groups:
@@ -233,10 +245,10 @@ class _Fuser:
         """Whether `node` fits the domain and reads other members only where they were made."""
         if node.op.kind is Kind.CONTRACTION:
             return True
-        map_ = group.map_of(node)
-        if map_ is None:
+        found = self._read(node, group)
+        if found is None:
             return False
-        for read in reads(self.legal, node, map_, len(group.dims)):
+        for read in found:
             if read.buffer in members:
                 made = own_address(read.buffer, group.place_of(read.buffer), group.dims)
                 if read.address != made:
@@ -245,9 +257,7 @@ class _Fuser:
 
     def _path_around(self, own: Group, other: Group, node: Node) -> bool:
         """Whether something outside both groups must run between them."""
-        map_ = own.map_of(node)
-        assert map_ is not None
-        starts = {r.buffer for r in reads(self.legal, node, map_, len(own.dims))} | own.reads
+        starts = {r.buffer for r in self._read(node, own) or ()} | own.reads
         both = {own, other}
         if self._reaches(starts, other, both):
             return True
@@ -259,7 +269,8 @@ class _Fuser:
         stack = [g for x in starts if (g := self.group_of.get(x)) and g not in without]
         while stack:
             group = stack.pop()
-            if group in seen:
+            # What comes before all of the target cannot depend on it.
+            if group in seen or group.span[1] < target.span[0]:
                 continue
             seen.add(group)
             for x in group.reads:
