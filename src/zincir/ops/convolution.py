@@ -48,12 +48,13 @@ def _convolution_numpy(x: Any, w: Any, steps: Any, spread: Any, before: Any, aft
 
 def _framed_numpy(x: Any, before: Any, after: Any) -> Any:
     rank = len(before)
+    width = [(max(0, b), max(0, a)) for b, a in zip(before, after, strict=True)]
+    x = np.pad(x, [(0, 0), *width, *[(0, 0)] * (x.ndim - rank - 1)])
     keep = [
         slice(max(0, -b), n - max(0, -a))
         for b, a, n in zip(before, after, x.shape[1:], strict=False)
     ]
-    width = [(max(0, b), max(0, a)) for b, a in zip(before, after, strict=True)]
-    return np.pad(x[(slice(None), *keep)], [(0, 0), *width, *[(0, 0)] * (x.ndim - rank - 1)])
+    return x[(slice(None), *keep)]
 
 
 def _convolution_vjp(
@@ -201,10 +202,14 @@ def _interleaved(parts: list[Node], shape: Shape, steps: Shape, most: Shape) -> 
 
 def framed(x: Node, before: Shape, after: Shape) -> Node:
     """`x` (n, size..., groups, c) with zeros before and after its places, or with some cut off."""
+    room = x.shape[1 : len(before) + 1]
+    if any(min(b, a) < -n for n, b, a in zip(room, before, after, strict=True)):
+        # More is cut off than there is: zeros of the other side, too.
+        more = [tuple(max(0, a) for a in side) for side in (before, after)]
+        less = [tuple(min(0, a) for a in side) for side in (before, after)]
+        return framed(framed(x, *more), *less)
     starts = tuple(max(0, -b) for b in before)
-    sizes = tuple(
-        n - max(0, -b) - max(0, -a) for n, b, a in zip(x.shape[1:], before, after, strict=False)
-    )
+    sizes = tuple(n - max(0, -b) - max(0, -a) for n, b, a in zip(room, before, after, strict=True))
     x = slice_(x, (0, *starts, 0, 0), (1,) * x.ndim, (x.shape[0], *sizes, *x.shape[-2:]))
     if max(*before, *after) <= 0:
         return x
