@@ -135,10 +135,29 @@ def test_infinities_and_integers() -> None:
     agree("avg_pool2d", np.random.default_rng(0).integers(-9, 9, (2, 3, 6, 7)), 3, 2, 1)
 
 
-@pytest.mark.parametrize("window", [(6,), (12,), (7, 1, 3), ((12, 2), (1, 2)), ((1, 11), 1)])
+@pytest.mark.parametrize(
+    "window",
+    [
+        (6,),
+        (12,),
+        (7, 1, 3),
+        ((12, 2), (1, 2)),
+        ((1, 11), 1),
+        ((5, 1), (1, 3)),
+        (5, 1, 2),
+        (5, 2, 2, 2),
+    ],
+)
 def test_large_windows(window: tuple[Any, ...]) -> None:
     agree("max_pool2d", ties(2, 3, 12, 12), *window, return_indices=True)
-    agree("avg_pool2d", numbers(2, 3, 12, 12), *window)
+    if len(window) < 4:
+        agree("avg_pool2d", numbers(2, 3, 12, 12), *window)
+
+
+def test_large_windows_in_space() -> None:
+    agree("max_pool3d", ties(2, 6, 5, 7), (3, 2, 5), (2, 1, 3), (1, 0, 2), return_indices=True)
+    agree("max_pool3d", ties(2, 6, 5, 7), (1, 5, 5), (2, 1, 1), return_indices=True)
+    agree("avg_pool3d", numbers(2, 6, 5, 7), (1, 5, 5), (2, 1, 1))
 
 
 def test_layouts() -> None:

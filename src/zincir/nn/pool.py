@@ -13,7 +13,6 @@ from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import MODE, Node, apply
 from zincir.nn.place import at_user_line, floats, node_of, where_am_i
 from zincir.nn.sliding import (
-    FEW,
     Sizes,
     Sliding,
     along,
@@ -29,7 +28,7 @@ from zincir.nn.sliding import (
 )
 from zincir.ops import movement as mv, reduction
 from zincir.ops.arithmetic import cast, compare, div_p, maximum, minimum, power, where
-from zincir.ops.indexing import scatter
+from zincir.ops.indexing import scatter, take
 from zincir.ops.source import const, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import Scalar, contiguous_strides, int32, int64, size, uint8
@@ -151,9 +150,11 @@ def lowest(x: Node) -> Scalar:
 
 def largest(x: Node, s: Sliding, indices: bool) -> tuple[Node, Node | None]:
     """The largest of each window; and its number in the plane, if asked for or needed."""
+    if s.is_split:
+        return _largest_by_axis(x, s, indices)
     value = detach(x)
     inner = padded(value, s, lowest(x))
-    if math.prod(s.kernel) <= FEW:
+    if s.has_few_taps:
         y = functools.reduce(maximum, [part for _, part in taps(inner, s)])
     else:
         y = _flat(reduction.amax(windows(inner, s), inside_axes(inner, s)), inner, s)
@@ -162,6 +163,26 @@ def largest(x: Node, s: Sliding, indices: bool) -> tuple[Node, Node | None]:
         return y, None
     chosen = _chosen(inner, y, s)
     return with_gradient(y, x, lambda g: to_chosen(g, chosen, s)), chosen
+
+
+def _largest_by_axis(x: Node, s: Sliding, indices: bool) -> tuple[Node, Node | None]:
+    """One axis after the other, the last one first: so the first of the largest rows wins."""
+    rank, number = len(s.shape), None
+    for axis in reversed(s.axes):
+        x, chosen = largest(x, s.only(axis, x.shape[x.ndim - rank :]), indices)
+        if chosen is not None and indices:
+            number = chosen if number is None else _carried(number, chosen, rank)
+    return x, number
+
+
+def _carried(number: Node, chosen: Node, rank: int) -> Node:
+    """The elements of `number` (..., *plane) at the places that `chosen` has in each plane."""
+    lead = chosen.shape[: chosen.ndim - rank]
+    rows, plane = size(lead), size(number.shape[len(lead) :])
+    index = mv.reshape(cast(chosen, int64), (rows, size(chosen.shape[len(lead) :])))
+    index = index + along(rows, 0, 2, int64) * plane
+    flat = take(mv.reshape(number, (rows * plane,)), index, "indices")
+    return mv.reshape(flat, chosen.shape)
 
 
 def _flat(y: Node, x: Node, s: Sliding) -> Node:
@@ -178,7 +199,7 @@ def _chosen(x: Node, y: Node, s: Sliding) -> Node:
     units = contiguous_strides(s.shape)
     steps = tuple(t * u for t, u in zip(s.stride, units, strict=True))
     begin = -sum(p * u for p, u in zip(s.padding, units, strict=True))
-    if math.prod(s.kernel) <= FEW:
+    if s.has_few_taps:
         at = _first_tap(x, y, s, units) + counted(s.places, steps, kind, begin)
     else:
         spread = tuple(d * u for d, u in zip(s.dilation, units, strict=True))
@@ -218,7 +239,7 @@ def _first_tap(x: Node, y: Node, s: Sliding, units: tuple[int, ...]) -> Node:
 
 def to_chosen(g: Node, chosen: Node, s: Sliding) -> Node:
     """The gradient of `largest`: each window's goes to the element that it chose."""
-    if math.prod(s.overlap) <= FEW and all(d == 1 for d in s.dilation):
+    if (s.has_few_taps or math.prod(s.overlap) == 1) and all(d == 1 for d in s.dilation):
         return from_windows(g, s, chosen)
     return to_places(g, chosen, s.shape)
 
@@ -339,12 +360,12 @@ def sums(x: Node, s: Sliding) -> Node:
     rank = len(s.shape)
     if s.covers_all:
         return mv.sum_(x, tuple(range(x.ndim - rank, x.ndim)))
-    if math.prod(s.overlap) > FEW and sum(k > 1 for k in s.kernel) > 1:
-        for axis in range(rank):
+    if s.is_split:
+        for axis in s.axes:
             x = sums(x, s.only(axis, x.shape[x.ndim - rank :]))
         return x
     inner = padded(detach(x), s, 0)
-    if math.prod(s.kernel) <= FEW:
+    if s.has_few_taps:
         y = functools.reduce(lambda a, b: a + b, [part for _, part in taps(inner, s)])
     else:
         y = _flat(mv.sum_(windows(inner, s), inside_axes(inner, s)), inner, s)

@@ -23,8 +23,8 @@ from zincir.types import DType, Shape, contiguous_strides, int32, int64
 
 Sizes = int | Sequence[int]
 
-FEW = 9
-"""Taps that are written out one by one; more become a loop."""
+_FEW, _FEW_IN_A_ROW = 9, 24
+"""Taps that are written out one by one, over several axes and along one; more become a loop."""
 _NARROW = 4
 """Strides up to which neighbours are computed apart, each with whole vectors, and interleaved."""
 
@@ -49,6 +49,22 @@ class Sliding:
     def covers_all(self) -> bool:
         """Whether there is one window, and it is the whole input."""
         return self.kernel == self.shape and not any(self.padding) and math.prod(self.places) == 1
+
+    @property
+    def axes(self) -> list[int]:
+        """The axes along which windows are more than the elements themselves."""
+        both = enumerate(zip(self.kernel, self.stride, strict=True))
+        return [a for a, (k, step) in both if k > 1 or step > 1]
+
+    @property
+    def has_few_taps(self) -> bool:
+        """Whether the elements of a window are looked at one by one."""
+        return math.prod(self.kernel) <= (_FEW if len(self.axes) > 1 else _FEW_IN_A_ROW)
+
+    @property
+    def is_split(self) -> bool:
+        """Whether one axis after the other is less work: what windows share is computed once."""
+        return len(self.axes) > 1 and not self.has_few_taps and math.prod(self.overlap) > 1
 
     @property
     def index_type(self) -> DType:
