@@ -1,0 +1,136 @@
+"""The examples, run as users run them, on few images."""
+
+import csv
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import zincir
+from zincir.data import FashionMNIST, augment, fashion_mnist
+
+PNG = b"\x89PNG\r\n\x1a\n"
+installed = pytest.mark.skipif(
+    not fashion_mnist.DEBIAN.is_dir(),
+    reason="dataset-fashion-mnist is not installed: the examples are not run",
+)
+
+
+def load(name: str) -> ModuleType:
+    return importlib.import_module(f"examples.{name}")
+
+
+@pytest.fixture
+def clothes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The example on Fashion-MNIST, with a smaller net."""
+    module = load("fashion_mnist")
+    monkeypatch.setattr(module, "make_model", lambda: module.SmallResNet(8, width=4, in_channels=1))
+    return module
+
+
+def made(count: int) -> FashionMNIST:
+    """Images whose pixels are all their number."""
+    x = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 1, 28, 28))
+    return FashionMNIST(x, np.arange(count), x, np.arange(count))
+
+
+@installed
+def test_fashion_mnist(
+    clothes: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "folder"
+    arguments = ["--epochs", "2", "--batch", "16", "--limit", "100", "--out", str(out)]
+    assert clothes.main(arguments) == 0
+    rows = list(csv.DictReader((out / "fashion_mnist.csv").read_text("utf-8").splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    losses = [float(row["loss"]) for row in rows]
+    assert losses[1] < losses[0] < 4
+    for row in rows:
+        assert 0 <= float(row["test_accuracy"]) <= 1
+        assert float(row["first_gradient"]) > 0
+        assert float(row["last_gradient"]) > 0
+    printed = capsys.readouterr().out
+    assert f"{float(rows[-1]['test_accuracy']):.2%} of 100 images" in printed
+    assert "epoch  2   loss" in printed
+    assert (out / "fashion_mnist.png").read_bytes().startswith(PNG)
+
+
+def test_a_real_net_takes_real_images() -> None:
+    model = load("fashion_mnist").make_model()
+    assert model(zincir.zeros(1, 1, 28, 28)).shape == (1, 10)
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "deep_residual"])
+def test_says_what_to_do_without_data(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load(name).main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    message = capsys.readouterr().err
+    assert "apt-get install dataset-fashion-mnist" in message
+    assert str(tmp_path) in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "deep_residual"])
+def test_senseless_numbers(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        load(name).main(["--batch", "0"])
+    assert "--batch: at least 1" in capsys.readouterr().err
+
+
+def test_the_rate_rises_and_falls_once(clothes: ModuleType) -> None:
+    rates = [clothes.rate(share) for share in np.linspace(0, 1, 101)]
+    top = int(np.argmax(rates))
+    assert rates[top] == clothes.PEAK
+    assert top == 100 * clothes.WARM_UP
+    assert (np.diff(rates[: top + 1]) > 0).all()
+    assert (np.diff(rates[top:]) < 0).all()
+    assert 0 < rates[0] < clothes.PEAK / 10
+    assert rates[-1] == pytest.approx(0)
+
+
+def test_batches_deal_every_image_out_once(clothes: ModuleType) -> None:
+    keep = augment.Compose([augment.RandomHorizontalFlip()])
+    epochs = []
+    for epoch in range(2):
+        dealt = list(clothes.batches(made(23), keep, 5, epoch))
+        for images, labels in dealt:
+            assert images.shape == (5, 1, 28, 28)
+            np.testing.assert_array_equal(images[:, 0, 3, 3], labels)
+        epochs.append(np.concatenate([labels for _, labels in dealt]).tolist())
+        assert len(set(epochs[-1])) == 20
+    assert epochs[0] != epochs[1]
+
+
+def test_same_seed_same_bits(clothes: ModuleType) -> None:
+    runs = [clothes.train(made(10), 3, 2, 4, lambda *_: None) for _ in range(2)]
+    np.testing.assert_array_equal(runs[0].steps, runs[1].steps)
+    other = clothes.train(made(10), 4, 2, 4, lambda *_: None)
+    assert not np.array_equal(runs[0].steps, other.steps)
+
+
+@installed
+def test_deep_residual(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = load("deep_residual")
+    arguments = ["--depth", "8", "--steps", "3", "--batch", "4", "--limit", "50"]
+    assert module.main([*arguments, "--out", str(tmp_path)]) == 0
+    rows = list(csv.DictReader((tmp_path / "deep_residual.csv").read_text("utf-8").splitlines()))
+    assert [(row["net"], row["step"]) for row in rows] == [
+        (name, str(step)) for name in module.NETS for step in range(3)
+    ]
+    ratio = {
+        row["net"]: float(row["layer 1"]) / float(row["layer 7"])
+        for row in rows
+        if row["step"] == "0"
+    }
+    # in a plain net the gradient vanishes on its way back; otherwise it arrives
+    assert ratio["plain"] < 0.05
+    assert min(r for name, r in ratio.items() if name != "plain") > 0.1
+    printed = capsys.readouterr().out
+    for name, value in ratio.items():
+        assert f"| {name} " in printed
+        assert f"{value:.1e}" in printed
+    assert f"{ratio['shortcuts']:.2g} with shortcuts" in printed
+    assert (tmp_path / "deep_residual.png").read_bytes().startswith(PNG)
