@@ -13,7 +13,9 @@ from zincir.compiler.lower import NestCall, lower_nest, lower_region
 from zincir.compiler.nest import Apply, Reduce
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.types import float32, size
+from zincir.ops.movement import expand_p, update_p
+from zincir.ops.source import const_p
+from zincir.types import Shape, float32, size
 
 
 @dataclass(eq=False, slots=True)
@@ -153,15 +155,43 @@ def _product(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Step:
 
 def _assembly(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:
     assert node.op.writes is not None
-    calls = [
-        lower_region(legal, node, node.inputs[i], starts, steps, lanes)
-        for i, starts, steps, sizes in node.op.writes(*node.inputs, *node.attrs)
-        if size(sizes)
+    regions: list[_Region] = [
+        (node.inputs[i], starts, steps)
+        for i, starts, steps, _ in node.op.writes(*node.inputs, *node.attrs)
     ]
-    if sum(size(x.shape) for x in node.inputs) == size(node.shape):
+    if node.op is update_p and _constant(node.inputs[0]) and set(node.attrs[1]) <= {1}:
+        regions = [*_border(node), regions[1]]
+    calls = [
+        lower_region(legal, node, x, starts, steps, lanes)
+        for x, starts, steps in regions
+        if size(x.shape)
+    ]
+    if sum(size(x.shape) for x, _, _ in regions) == size(node.shape):
         yield _nest_step(*calls)
     else:
         yield from (_nest_step(call) for call in calls)
+
+
+_Region = tuple[Node, Shape, Shape]
+"""What is written, from where on, and with which steps."""
+
+
+def _constant(x: Node) -> bool:
+    return x.op is expand_p and x.inputs[0].op is const_p
+
+
+def _border(node: Node) -> Iterator[_Region]:
+    """A frame of a constant in slabs around the middle, so that nothing is written twice."""
+    base, middle = node.inputs
+    low, high = [0] * node.ndim, list(node.shape)
+    for axis, (start, n) in enumerate(zip(node.attrs[0], middle.shape, strict=True)):
+        for begin, end in ((0, start), (start + n, node.shape[axis])):
+            starts = (*low[:axis], begin, *low[axis + 1 :])
+            ends = (*high[:axis], end, *high[axis + 1 :])
+            shape = tuple(e - s for s, e in zip(starts, ends, strict=True))
+            slab = Node(expand_p, base.inputs, (shape,), (shape, node.dtype), False, node.origin)
+            yield slab, starts, (1,) * node.ndim
+        low[axis], high[axis] = start, start + n
 
 
 def _scatter(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:
