@@ -203,7 +203,7 @@ def summary(model: nn.Module, input: Any, depth: int | None = None) -> Summary:
 
 def _arguments(model: nn.Module, given: Any) -> tuple[Tensor, ...]:
     several = isinstance(given, tuple | list) and not _is_shape(given)
-    parts = list(cast("list[Any]", given)) if several else [given]
+    parts: list[Any] = list(cast("list[Any]", given)) if several else [given]
     floating = (p.dtype for p in model.parameters() if p.dtype.is_floating_point)
     dtype = next(floating, float32)
     tensors: list[Tensor] = []
