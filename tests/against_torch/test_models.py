@@ -193,7 +193,7 @@ NETS: dict[str, tuple[Callable[[], Any], Callable[[], Any], tuple[int, ...]]] = 
         lambda: torch_resnet20("B"),
         (2, 3, 17, 15),
     ),
-    "resnet18": (models.resnet18, torch_resnet18, (2, 3, 64, 64)),
+    "resnet18": (models.resnet18, torch_resnet18, (2, 3, 40, 37)),
     "vgg norm": (
         lambda: models.SmallVGG(width=8),
         lambda: SmallVGG(8, True),

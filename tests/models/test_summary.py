@@ -194,8 +194,8 @@ def test_a_failing_forward_leaves_no_hooks() -> None:
 def test_the_table() -> None:
     lines = str(summary(models.LeNet5(), (100, 1, 28, 28))).splitlines()
     assert lines[0] == "LeNet5"
-    title = "layer   class      output               parameters  multiply-adds  activation"
-    first = "conv1   Conv2d     (100, 6, 28, 28)            156     11,760,000     1.88 MB"
+    title = "layer  class      output             parameters  multiply-adds  activation"
+    first = "conv1  Conv2d     (100, 6, 28, 28)          156     11,760,000     1.88 MB"
     assert (lines[2], lines[4]) == (title, first)
     assert lines[-2].split()[:2] == ["total", "61,706"]
     assert lines[-1] == "246.82 kB of parameters"
