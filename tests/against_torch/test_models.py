@@ -228,7 +228,7 @@ def pair(name: str, dtype: str = "float64") -> tuple[Any, Any, Any]:
             if value.ndim == 1:
                 value += 0.1 * torch.rand_like(value) if "running_var" in key else 0.05
     net = mine().to(getattr(zincir, dtype))
-    net.load_state_dict({key: value.numpy() for key, value in other.state_dict().items()})
+    net.load_state_dict(other.state_dict())
     return net, other, np.random.default_rng(4).normal(size=shape).astype(dtype)
 
 

@@ -1,4 +1,4 @@
-"""Every model, small (of MobileNet two blocks): it trains, compiled or not; its state can be kept."""
+"""Every model, small (of MobileNet two blocks): it trains, compiled or not; state can be kept."""
 
 from collections.abc import Callable
 from typing import Any
