@@ -37,7 +37,7 @@ NETS = {
     "shortcuts and batch norm": (True, True, "#2a9d8f"),
 }
 """Name of a net: whether it has shortcuts, whether it has batch norm, its colour."""
-LEAST = 1e-24
+LEAST = 1e-28
 """What is drawn for gradients below it: those of float32 end at about 1e-45, as zeros."""
 Tell = Callable[[str, float], None]
 
@@ -184,17 +184,18 @@ def draw(descents: Sequence[Descent], path: Path) -> None:
             axes.plot(np.arange(len(sizes)) + 1, sizes, color=color, linewidth=2, label=d.name)
         width = max(1, len(d.losses) // 30)
         usual = d.losses[: len(d.losses) // width * width].reshape(-1, width).mean(1)
-        right.plot((np.arange(len(usual)) + 0.5) * width, usual, color=color, linewidth=2)
+        at = (np.arange(len(usual)) + 0.5) * width
+        right.plot(at, usual, color=color, linewidth=2, label=d.name)
     steps, layers = descents[0].gradients.shape
     left.set_title("Gradient of each layer's weights, first step", loc="left")
     middle.set_title(f"The same, end of {steps} steps", loc="left")
     right.set_title("Loss", loc="left")
     right.axhline(math.log(10), color="#8a8f98", linestyle=":")
-    right.annotate("guessing", (steps * 0.98, math.log(10)), ha="right", va="bottom")
+    right.annotate("guessing", (steps * 0.98, math.log(10) + 0.03), ha="right", va="bottom")
     right.set(xlabel="step", xlim=(0, steps), ylim=(0, 4))
+    right.legend(frameon=False, loc="upper right")
     left.set_yscale("log")
     left.set_ylim(LEAST, 1e4)
-    left.legend(frameon=False, loc="lower right")
     for axes in (left, middle):
         axes.set(xlabel="layer, from the image to the scores", xlim=(1, layers))
     for axes in (left, middle, right):
