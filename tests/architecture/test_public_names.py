@@ -21,12 +21,17 @@ EXPECTED = {
     " where matmul einsum no_grad compile set_num_threads get_num_threads float32 float64 int64"
     " int32 uint8 bool",
     "zincir.nn": "Module Parameter Linear ReLU Tanh Sigmoid GELU Softmax Sequential Dropout Flatten"
+    " Conv1d Conv2d ConvTranspose2d BatchNorm2d GroupNorm MaxPool2d AdaptiveAvgPool2d Upsample"
     " CrossEntropyLoss MSELoss L1Loss BCEWithLogitsLoss functional init",
     "zincir.nn.functional": "relu softmax log_softmax cross_entropy mse_loss l1_loss linear dropout"
-    " binary_cross_entropy_with_logits layer_norm",
+    " binary_cross_entropy_with_logits layer_norm conv2d conv_transpose2d max_pool2d batch_norm pad"
+    " interpolate unfold fold",
     "zincir.optim": "Optimizer SGD Adam AdamW",
     "zincir.autograd": "grad backward Function gradcheck gradgradcheck detect_anomaly",
-    "zincir.data": "load_digits Digits",
+    "zincir.data": "load_digits Digits load_fashion_mnist",
+    "zincir.data.augment": "Compose RandomCrop RandomHorizontalFlip RandomAffine ColorJitter Normalize"
+    " RandomErasing RandAugment TrivialAugmentWide MixUp CutMix",
+    "zincir.models": "LeNet5 VGG resnet20 resnet56 resnet18 resnet50 UNet summary",
 }
 
 
