@@ -217,6 +217,10 @@ class Builder:
         type = PTR if elements.type.lanes == 1 else vector("ptr", elements.type.lanes)
         return self.emit(f"getelementptr inbounds {kind}, {pointer}, {elements}", type)
 
+    def opaque(self, pointer: Value) -> Value:
+        """The same pointer, of which LLVM does not know how it was computed."""
+        return self.emit(f'call ptr asm "", "=r,0"({pointer})', PTR)
+
     def load(self, pointer: Value, type: Type) -> Value:
         return self.emit(f"load {type}, {pointer}, align {_bytes(type.kind)}", type)
 

@@ -16,6 +16,8 @@ _POINTERS = {
     *("a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"),
     *("a_places", "b_places", "a_blocks", "b_blocks"),
 }
+_GROUP = 8
+"""So many rows of A share a pointer: more multiples of a_row than for these fill all registers."""
 _AHEAD = 16
 """So many rows of B before they are needed, they are fetched into the nearest cache."""
 _TRUE = Value("true", vector("i1", 1))
@@ -55,7 +57,8 @@ def multiples(variant: Variant) -> list[int]:
     As arguments, since LLVM would turn what it can see through into a chain of additions, which
     takes longer than the multiply-adds.
     """
-    return [] if variant.unit_rows else sorted({_odd(r)[0] for r in range(1, variant.rows)})
+    rows = min(variant.rows, _GROUP)
+    return [] if variant.unit_rows else sorted({_odd(r)[0] for r in range(1, rows)})
 
 
 def tiles_function(variant: Variant) -> tuple[Builder, str]:
@@ -223,33 +226,49 @@ class _Tiles:
                 b.offset(a, a_block(r.counter), v.kind),
                 b.offset(p, b_block(r.counter), v.kind),
             )
-            with b.loop(index(0), self.given["k"], carried=[*starts, *r.carried]) as k:
-                x, y, *now = k.carried
-                now = self._multiply(x, y, now, ahead)
-                x, y = b.offset(x, a_k, v.kind), b.offset(y, b_k, v.kind)
-                k.carry([x, y, *now])
-            r.carry(k.carried[2:])
+            lines = self._lines(starts[0])
+            with b.loop(index(0), self.given["k"], carried=[starts[1], *lines, *r.carried]) as k:
+                y, *rest = k.carried
+                lines, now = rest[: len(lines)], rest[len(lines) :]
+                now = self._multiply(lines, y, now, ahead)
+                # LLVM would go back to one pointer, and to registers for the distances.
+                lines = [b.opaque(b.offset(line, a_k, v.kind)) for line in lines]
+                k.carry([b.offset(y, b_k, v.kind), *lines, *now])
+            r.carry(k.carried[1 + len(lines) :])
         return list(r.carried)
 
-    def _multiply(self, a: Value, p: Value, sums: list[Value], ahead: Value) -> list[Value]:
+    def _lines(self, a: Value) -> list[Value]:
+        """Pointers to every `_GROUP`-th row of A, from its first on."""
+        if self.v.unit_rows:
+            return [a]
+        b, step = self.b, self.arg("a_row")
+        firsts = range(0, self.v.rows, _GROUP)
+        return [b.offset(a, b.mul(step, index(r)), self.v.kind) for r in firsts]
+
+    def _multiply(
+        self, lines: list[Value], p: Value, sums: list[Value], ahead: Value
+    ) -> list[Value]:
         """One k: a column of A times a row of B, added to the tile."""
         b, v = self.b, self.v
         places = [b.offset(p, index(c * v.lanes), v.kind) for c in range(v.vectors)]
         row, result = [b.load(place, self.type) for place in places], list[Value]()
-        for place in places:
+        for place in places if v.vectors > 1 else []:
             b.prefetch(place, ahead, v.kind)
         for r in range(v.rows):
-            x = b.splat(b.load(self._row(a, r), vector(v.kind, 1)), v.lanes)
+            x = b.splat(b.load(self._row(lines, r), vector(v.kind, 1)), v.lanes)
             for c in range(v.vectors):
                 result.append(b.fma(x, row[c], sums[r * v.vectors + c]))
         return result
 
-    def _row(self, a: Value, r: int) -> Value:
+    def _row(self, lines: list[Value], r: int) -> Value:
         """Where row `r` of the tile is: an odd multiple of a_row, doubled by the address."""
-        if self.v.unit_rows or r == 0:
-            return self.b.offset(a, index(r), self.v.kind)
+        if self.v.unit_rows:
+            return self.b.offset(lines[0], index(r), self.v.kind)
+        line, r = lines[r // _GROUP], r % _GROUP
+        if r == 0:
+            return line
         odd, twos = _odd(r)
-        return self.b.offset(a, self.multiples[odd], ("i8", "i16", "i32", "i64")[twos])
+        return self.b.offset(line, self.multiples[odd], ("i8", "i16", "i32", "i64")[twos])
 
 
 def _odd(r: int) -> tuple[int, int]:
