@@ -5,6 +5,8 @@ taps of the kernel; other lines and images are further products with the same ri
 
     y[n, line | place, m] = sum of x[n, line, place | taps | c] * w[taps | c, m]
 
+Of small images, all in the batch give the rows, place by place.
+
 The gradient of a weight has batch and channels exchanged. There, taps are further products, the
 channels are rows, and blocks are the lines of all images:
 
@@ -23,6 +25,7 @@ from zincir.types import size
 Make = Callable[..., Node]
 """`make(op, inputs, *attrs)`: a node of the graph that is being made legal."""
 
+_SHORT = 8
 _PIECES, _SUMS = 8, 1 << 18
 """A gradient of a weight is summed in at most so many pieces, of at most so many sums in all."""
 
@@ -44,17 +47,21 @@ def _forward(make: Make, node: Node, wide: Node, w: Node, rank: int) -> Node:
     c, m = w.shape[-2:]
     taps = w.shape[:rank]
     here, there = list(range(rank + 3)), list(range(rank + 3, 2 * rank + 6))
-    order = [*here[:rank], here[-2], here[rank], *there[1 : rank + 1], here[-1]]
+    # Lines too short to fill the rows of a tile leave that to the images of the batch.
+    lines = (
+        here[: rank + 1] if places[-1] >= _SHORT or n <= places[-1] else [*here[1 : rank + 1], 0]
+    )
+    order = [*lines[:-1], here[-2], lines[-1], *there[1 : rank + 1], here[-1]]
     order += [there[0], *there[-2:]]
-    outer = (n, *places[:-1], g)
+    outer = (*[node.shape[axis] for axis in lines[:-1]], g)
     a = make(permute_p, (wide,), tuple(order))
-    a = make(reshape_p, (a,), (*outer, places[-1], *taps, c))
+    a = make(reshape_p, (a,), (*outer, node.shape[lines[-1]], *taps, c))
     b = make(permute_p, (w,), (rank, *range(rank), rank + 1, rank + 2))
     b = make(expand_p, (b,), (*outer, *taps, c, m))
     y = make(matmul_p, (a, b), rank)
-    # n, lines..., g, places, m
-    y = make(permute_p, (y,), (*range(rank), rank + 1, rank, rank + 2)) if g != 1 else y
-    return make(reshape_p, (y,), node.shape)
+    made = [*lines[:-1], rank + 1, lines[-1], rank + 2]
+    back = tuple(made.index(axis) for axis in range(rank + 3))
+    return make(permute_p, (y,), back) if back != tuple(range(rank + 3)) else y
 
 
 def _weight(make: Make, node: Node, wide: Node, w: Node, rank: int) -> Node:

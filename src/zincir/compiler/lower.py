@@ -212,6 +212,8 @@ def finish(raw: Raw, group: Group, lanes: int) -> NestCall:
     folds = any(isinstance(x, Reduce) for x in raw.body)
     rows = [k for k in longer if k not in group.inner]
     inner = [k for k in longer if k in group.inner]
+    if not inner and rows and group.dims[rows[-1]] >= lanes:
+        rows[:-1] = _by_reach(rows[:-1], rows[-1], raw)
     inside = not rows or not inner or max(inner) > max(rows)
     if group.kind == "matmul":
         *before, last = range(len(group.dims))
@@ -223,6 +225,17 @@ def finish(raw: Raw, group: Group, lanes: int) -> NestCall:
         vector = runs.pop() if runs else None
     lanes = lanes if vector else 1
     return _call(raw, lanes, row_runs, inner_runs, vector, inside, folds, group)
+
+
+def _by_reach(loops: list[int], vector: int, raw: Raw) -> list[int]:
+    """Row loops with long strides outside, for what is read (or written) with gaps by a vector.
+
+    Then the cache lines that one vector touches serve the next ones.
+    """
+    gaps = [p.at.coefficients for p in raw.places if abs(p.at.coefficients[vector]) > 1]
+    if not gaps:
+        return loops
+    return sorted(loops, key=lambda k: max(abs(c[k]) for c in gaps), reverse=True)
 
 
 def _merged(loops: list[int], dims: Shape, raw: Raw) -> list[tuple[int, int]]:
