@@ -29,8 +29,8 @@ EXPECTED = {
     "zincir.optim": "Optimizer SGD Adam AdamW",
     "zincir.autograd": "grad backward Function gradcheck gradgradcheck detect_anomaly",
     "zincir.data": "load_digits Digits load_fashion_mnist",
-    "zincir.data.augment": "Compose RandomCrop RandomHorizontalFlip RandomAffine ColorJitter Normalize"
-    " RandomErasing RandAugment TrivialAugmentWide MixUp CutMix",
+    "zincir.data.augment": "Compose RandomCrop RandomHorizontalFlip RandomAffine Normalize"
+    " ColorJitter RandomErasing RandAugment TrivialAugmentWide MixUp CutMix",
     "zincir.models": "LeNet5 VGG resnet20 resnet56 resnet18 resnet50 UNet summary",
 }
 

@@ -26,7 +26,7 @@ from zincir.ops.movement import (
     windows_p,
 )
 from zincir.ops.source import const_p
-from zincir.types import Shape
+from zincir.types import Shape, size
 
 Build = Callable[..., Node]
 """`build(op, inputs, *attrs)`: a simplified node. With `stay=True` no permutation moves past it."""
@@ -35,7 +35,8 @@ Axes = tuple[int, ...]
 
 def sunk(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
     """The node with the permutation of an input moved behind it, if there is one."""
-    found = Counter(a for x in xs if (a := _moved(x, node)) is not None)
+    largest = max((_in_memory(x) for x in xs), default=0)
+    found = Counter(a for x in xs if (a := _moved(x, node, largest)) is not None)
     if not found:
         return None
     axes = found.most_common(1)[0][0]
@@ -50,13 +51,21 @@ def sunk(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
     return rule(build, node, xs, axes) if rule else None
 
 
-def _moved(x: Node, node: Node) -> Axes | None:
-    """The permutation that makes `x` of something computed, if `x` is as large as the node."""
+def _moved(x: Node, node: Node, largest: int) -> Axes | None:
+    """The permutation that makes `x` of something computed, if it decides about the node."""
     if x.op is not permute_p or x.inputs[0].op.kind is Kind.SOURCE:
         return None
-    if node.op.kind is Kind.POINTWISE and x.shape != node.shape:
+    if node.op.kind is Kind.POINTWISE and (x.ndim != node.ndim or size(x.shape) < largest):
         return None
     return x.attrs[0]
+
+
+def _in_memory(x: Node) -> int:
+    """How many elements of `x` have to be read."""
+    base = x
+    while base.op.kind is Kind.VIEW:
+        base = base.inputs[0]
+    return 0 if base.op is const_p or base.op.kind is Kind.INDEXED else size(x.shape)
 
 
 def _undone(build: Build, x: Node, axes: Axes) -> Node:
@@ -120,7 +129,10 @@ def _reshape(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node
     ones = [axis for axis in range(len(axes)) if axis not in kept]
     inner = build(permute_p, xs[0].inputs, (*kept, *ones))
     places = [j for group in ordered for j in group[1]]
-    places += [j for j in range(len(new)) if j not in places]
+    for j in (j for j in range(len(new)) if j not in places):
+        # A new axis stays behind the one it stands behind, but for the last: that stays last.
+        at = places.index(j - 1) + 1 if j - 1 in places else 0
+        places.insert(at - 1 if at == len(places) else at, j)
     y = build(reshape_p, (inner,), tuple(new[j] for j in places))
     return build(permute_p, (y,), tuple(places.index(j) for j in range(len(new))))
 
