@@ -51,7 +51,7 @@ class _Choice:
 def family(machine: Machine) -> tuple[tuple[int, int], ...]:
     """The tiles (rows, vectors) in use on a machine, the preferred ones first."""
     if machine.vector_registers >= 32:
-        return ((6, 4), (8, 3), (8, 2), (16, 1), (4, 4), (1, 8))
+        return ((6, 4), (8, 3), (8, 2), (16, 1), (4, 4), (14, 2), (1, 8))
     return ((6, 2), (4, 2), (12, 1), (1, 6))
 
 
@@ -98,7 +98,7 @@ def _choose(problem: Gemm, machine: Machine) -> _Choice:
     best: tuple[float, _Choice] | None = None
     for place, choice in _choices(problem, machine):
         # A preferred tile is probably compiled already.
-        cost = _cycles(choice) * (1.0, 1.05, 1.05, 1.1, 1.1, 1.1)[place]
+        cost = _cycles(choice) * (1.0, 1.05, 1.05, 1.1, 1.1, 1.1, 1.1)[place]
         if best is None or cost < best[0]:
             best = cost, choice
     assert best is not None
