@@ -1,7 +1,9 @@
 """Optimizers: what they are given, shared step counts, saved states, every error."""
 
 import functools
+import gc
 import re
+import weakref
 from typing import Any
 
 import numpy as np
@@ -239,6 +241,17 @@ def test_a_switch_thrown_after_recording_is_seen() -> None:
         ends.append(p.tolist())
     assert ends[0] == ends[1]
     assert ends[0] != [0.2, 0.2]
+
+
+def test_a_state_that_was_replaced_is_let_go() -> None:
+    one, two = parameters()
+    optimizer = optim.Adam([one, two])
+    move(optimizer, [one, two])
+    gone = weakref.ref(optimizer.state[one]["exp_avg"])
+    optimizer.load_state_dict(optimizer.state_dict())
+    move(optimizer, [one, two])
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_compiled_step_sees_new_gradients_and_a_new_state() -> None:

@@ -26,6 +26,7 @@ Make = Callable[..., Node]
 """`make(op, inputs, *attrs)`: a node of the graph that is being made legal."""
 
 _SHORT = 8
+"""Lines of fewer places do not fill the rows of a tile."""
 _PIECES, _SUMS = 8, 1 << 18
 """A gradient of a weight is summed in at most so many pieces, of at most so many sums in all."""
 

@@ -209,6 +209,7 @@ class Optimizer(ABC):
         for group, new in zip(self.param_groups, settings, strict=True):
             group.update(new)
         self.state = state
+        self._compiled = compile(self._step)  # the recordings hold on to the state there was
 
     def __repr__(self) -> str:
         lines: list[str] = []

@@ -98,7 +98,7 @@ def _choose(problem: Gemm, machine: Machine) -> _Choice:
     best: tuple[float, _Choice] | None = None
     for place, choice in _choices(problem, machine):
         # A preferred tile is probably compiled already.
-        cost = _cycles(choice) * (1.0, 1.05, 1.05, 1.1, 1.1, 1.1, 1.1)[place]
+        cost = _cycles(choice) * (1.0, 1.05, 1.05, 1.1)[min(place, 3)]
         if best is None or cost < best[0]:
             best = cost, choice
     assert best is not None
