@@ -1,7 +1,8 @@
 """Chooses the tile of a product, what is packed, how loops are blocked and threads share them.
 
-The model counts cycles of a core with two multiply-add units of 4 cycles. Its constants were
-measured with `benchmarks/gemm_tiles.py`.
+The model counts cycles of a core with two multiply-add units of 4 cycles that starts 3 operations
+in each: half of what it could, as the other half often goes to a second hardware thread. Its
+constants were measured with `benchmarks/gemm_tiles.py`.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class _Choice:
 def family(machine: Machine) -> tuple[tuple[int, int], ...]:
     """The tiles (rows, vectors) in use on a machine, the preferred ones first."""
     if machine.vector_registers >= 32:
-        return ((6, 4), (8, 3), (8, 2), (16, 1), (4, 4), (14, 2), (1, 8))
-    return ((6, 2), (4, 2), (12, 1), (1, 6))
+        return ((6, 4), (8, 3), (8, 2), (16, 1), (14, 2), (1, 8))
+    return ((6, 2), (12, 1), (1, 6))
 
 
 @lru_cache(maxsize=4096)
@@ -66,7 +67,7 @@ def plan_variant(
     problem: Gemm, threads: int, variant: Variant, *, pack_a: bool = False, pack_b: bool = False
 ) -> GemmPlan:
     """As `plan`, with the tile given and what to pack though it need not be."""
-    pack_a = variant.may_pack_a and (pack_a or problem.a_row != 1 or problem.m < variant.rows)
+    pack_a = variant.may_pack_a and (pack_a or problem.a_row != 1 or not variant.fits(problem.m))
     pack_b = pack_b or problem.b_col != 1 or problem.n < variant.columns
     return _planned(_Choice(problem, variant, pack_a, pack_b), threads)
 
@@ -112,9 +113,9 @@ def _choices(problem: Gemm, machine: Machine) -> Iterator[tuple[int, _Choice]]:
         for place, (rows, vectors) in enumerate(family(machine)):
             for unit in (True, False):
                 v = Variant(p.kind, lanes, rows, vectors, unit)
-                if not unit and (p.m < rows or rows == 1):
+                if not unit and (not v.fits(p.m) or rows == 1):
                     continue
-                must_a = v.may_pack_a and (p.a_row != 1 or p.m < rows)
+                must_a = v.may_pack_a and (p.a_row != 1 or not v.fits(p.m))
                 must_b = p.b_col != 1 or p.n < v.columns
                 for pack_a in {must_a, v.may_pack_a}:
                     for pack_b in {must_b, True}:
@@ -124,21 +125,24 @@ def _choices(problem: Gemm, machine: Machine) -> Iterator[tuple[int, _Choice]]:
 def _cycles(c: _Choice) -> float:
     """What the choice takes on one thread."""
     p, v = c.problem, c.variant
-    depth, row_tiles, column_tiles = p.k * p.blocks, _ceil(p.m, v.rows), _ceil(p.n, v.columns)
-    loads = v.rows + v.vectors
-    step = max(v.rows * v.vectors / 2 + loads / 10, loads / 2, 4.0)
-    far = 0.0
+    depth, column_tiles = p.k * p.blocks, _ceil(p.n, v.columns)
+    far = near = 0.0
     if depth > _near(p.b_k * v.itemsize, v.columns * v.itemsize):
         far = v.vectors * _farness(p.b_k * v.itemsize)
-    if not c.pack_b:
-        step += far
     if not c.pack_a and p.a_k != 1 and depth > _near(p.a_k * v.itemsize, v.rows * v.itemsize):
-        step += 6 * _farness(p.a_k * v.itemsize)
-    tile = depth * step + 30 + 1.5 * v.rows * v.vectors
-    if p.c_col != 1:
-        # Each block of k goes through the buffer.
-        tile += 6.0 * v.rows * v.columns * (2 * _ceil(depth, _depth(c)[0]) - 1)
-    total = row_tiles * column_tiles * tile
+        near = 6 * _farness(p.a_k * v.itemsize)
+
+    def tiles(count: int, rows: int) -> float:
+        tile = depth * (_step(rows, v) + near + (0.0 if c.pack_b else far)) + 30
+        if p.c_col == 1:
+            tile += 1.5 * rows * v.vectors
+        else:
+            # Each block of k goes through the buffer.
+            tile += 6.0 * rows * v.columns * (2 * _ceil(depth, _depth(c)[0]) - 1)
+        return count * column_tiles * tile
+
+    whole, left = divmod(_ceil(p.m, v.unit), v.rows // v.unit)
+    total = tiles(whole, v.rows) + (tiles(1, left * v.unit) if left else 0.0)
     once = 0.0
     if c.pack_b:
         once += p.n * depth * _packing(p.b_col, p.b_k, v) + 100
@@ -146,6 +150,13 @@ def _cycles(c: _Choice) -> float:
     if c.pack_a:
         total += p.m * depth * _packing(p.a_row, p.a_k, v) + 100
     return (total + 60) * p.batch + once * (1 if p.shares_b else p.batch)
+
+
+def _step(rows: int, v: Variant) -> float:
+    """Cycles in which a tile of some rows goes on by one k."""
+    sums, loads = rows * v.vectors, rows + v.vectors
+    ahead = v.vectors if v.vectors > 1 else 0
+    return max(sums / 2, loads / 2, 4.0, (sums + loads + ahead + 5) / 3)
 
 
 def _near(stride: int, size: int) -> int:

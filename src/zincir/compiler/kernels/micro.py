@@ -1,7 +1,8 @@
 """The tiles of one block of a product: what runs while the block's operands are in cache.
 
-A ragged last tile is moved back to end with the matrix (or its panel is padded) and goes through
-a buffer, from which only what belongs to it is stored: the inner loop knows no edges.
+What is left of the rows gets a lower tile. If that is ragged still, it is moved back to end with the
+matrix (or its panel is padded) and goes through a buffer, from which only what belongs to it is
+stored: the inner loops know no edges.
 """
 
 from __future__ import annotations
@@ -100,14 +101,16 @@ class _Tiles:
 
     def _tile(self, i: Value, j: Value, left: Value, panel: Value) -> None:
         b, v = self.b, self.v
+        units = b.div(b.add(b.sub(self.given["row_end"], i), index(v.unit - 1)), index(v.unit))
+        height = b.minimum(b.mul(units, index(v.unit)), index(v.rows))
         # Without padding, the last tile is moved back to end with the matrix.
-        top = b.minimum(i, b.sub(self.arg("m"), index(v.rows)))
+        top = b.minimum(i, b.sub(self.arg("m"), height))
         if v.may_pack_a:
             top = b.select(self._packs("a"), i, top)
-        rows = (b.sub(i, top), b.minimum(b.sub(self.arg("m"), top), index(v.rows)))
+        rows = (b.sub(i, top), b.minimum(b.sub(self.arg("m"), top), height))
         columns = (b.sub(j, left), b.minimum(b.sub(self.arg("n"), left), index(v.columns)))
         count = b.add(b.sub(rows[1], rows[0]), b.sub(columns[1], columns[0]))
-        full = b.compare("eq", count, index(v.rows + v.columns))
+        full = b.compare("eq", count, b.add(height, index(v.columns)))
         full = b.mul(full, b.compare("eq", self.arg("c_col"), index(1)))
         step = self.arg("c_row")
         ahead = b.add(b.mul(top, step), b.mul(left, self.arg("c_col")))
@@ -117,12 +120,16 @@ class _Tiles:
         partial = b.bit_xor(full, _TRUE)
         with b.when(b.mul(partial, b.bit_xor(self.first, _TRUE))):
             self._move(place, rows, columns, load=True)
-        self._fetch_next(top, place)
-        sums = self._sum(self._row_of_a(i, top), panel, self._start(out, step))
-        for r in range(v.rows):
-            line = b.offset(out, b.mul(step, index(r)), v.kind)
-            for c in range(v.vectors):
-                b.store(sums[r * v.vectors + c], b.offset(line, index(c * v.lanes), v.kind))
+        a = self._row_of_a(i, top)
+        for lines in v.heights:
+            with b.when(b.compare("eq", height, index(lines))):
+                if lines == v.rows:
+                    self._fetch_next(top, place)
+                sums = self._sum(a, panel, self._start(out, step, lines))
+                for r in range(lines):
+                    line = b.offset(out, b.mul(step, index(r)), v.kind)
+                    for c in range(v.vectors):
+                        b.store(sums[r * v.vectors + c], b.offset(line, index(c * v.lanes), v.kind))
         beside = b.compare("eq", self.arg("c_col"), index(1))
         with b.when(b.mul(partial, beside)):
             self._store_rows(place, rows, columns)
@@ -158,12 +165,12 @@ class _Tiles:
         size = self.b.mul(self.given["k"], self.given["reduced"])
         return self.b.add(size, index(panel_padding(self.v.kind, width)))
 
-    def _start(self, out: Value, step: Value) -> list[Value]:
+    def _start(self, out: Value, step: Value, rows: int) -> list[Value]:
         """The sums so far: 0, or what the block of (r, k) before left in C."""
         b, v = self.b, self.v
         source = b.select(self.first, Value("@zeros", PTR), out)
         step, sums = b.select(self.first, index(0), step), list[Value]()
-        for r in range(v.rows):
+        for r in range(rows):
             line = b.offset(source, b.mul(step, index(r)), v.kind)
             for c in range(v.vectors):
                 sums.append(b.load(b.offset(line, index(c * v.lanes), v.kind), self.type))
@@ -226,7 +233,7 @@ class _Tiles:
                 b.offset(a, a_block(r.counter), v.kind),
                 b.offset(p, b_block(r.counter), v.kind),
             )
-            lines = self._lines(starts[0])
+            lines = self._lines(starts[0], len(sums) // v.vectors)
             with b.loop(index(0), self.given["k"], carried=[starts[1], *lines, *r.carried]) as k:
                 y, *rest = k.carried
                 lines, now = rest[: len(lines)], rest[len(lines) :]
@@ -237,12 +244,12 @@ class _Tiles:
             r.carry(k.carried[1 + len(lines) :])
         return list(r.carried)
 
-    def _lines(self, a: Value) -> list[Value]:
+    def _lines(self, a: Value, rows: int) -> list[Value]:
         """Pointers to every `_GROUP`-th row of A, from its first on."""
         if self.v.unit_rows:
             return [a]
         b, step = self.b, self.arg("a_row")
-        firsts = range(0, self.v.rows, _GROUP)
+        firsts = range(0, rows, _GROUP)
         return [b.offset(a, b.mul(step, index(r)), self.v.kind) for r in firsts]
 
     def _multiply(
@@ -254,7 +261,7 @@ class _Tiles:
         row, result = [b.load(place, self.type) for place in places], list[Value]()
         for place in places if v.vectors > 1 else []:
             b.prefetch(place, ahead, v.kind)
-        for r in range(v.rows):
+        for r in range(len(sums) // v.vectors):
             x = b.splat(b.load(self._row(lines, r), vector(v.kind, 1)), v.lanes)
             for c in range(v.vectors):
                 result.append(b.fma(x, row[c], sums[r * v.vectors + c]))

@@ -15,6 +15,8 @@ import numpy as np
 
 from zincir.compiler.kernels.pack import Packer
 
+_UNITS = {6: 2, 8: 4, 16: 8}
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -31,6 +33,20 @@ class Variant:
     @property
     def columns(self) -> int:
         return self.vectors * self.lanes
+
+    @property
+    def unit(self) -> int:
+        """Tiles for what is left of the rows have multiples of this."""
+        return _UNITS.get(self.rows, self.rows)
+
+    @property
+    def heights(self) -> range:
+        """How many rows the kernel's tiles have: fewer where only so many are left."""
+        return range(self.unit, self.rows + 1, self.unit)
+
+    def fits(self, m: int) -> bool:
+        """Whether `m` rows can be read in place: no tile is higher than the matrix."""
+        return m >= self.rows or m % self.unit == 0
 
     @property
     def may_pack_a(self) -> bool:
