@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import zincir
-from zincir import nn
+from zincir import evaluate, nn
 from zincir.errors import IndexOutOfRange, TraceError
 from zincir.nn import functional as F
 
@@ -368,3 +368,16 @@ def test_a_gradient_that_is_changed_in_place_is_the_present_one():
         halve()
         assert mine.tolist() == [k / 4, 0.25]
         assert w.grad.tolist() == [k / 4, 0.25]
+
+
+def test_the_first_call_computes_nothing_besides(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network()
+    step = zincir.compile(trainer(model, zincir.optim.Adam(model.parameters())))
+    [p.detach().numpy() for p in model.parameters()]
+    ((x, y),) = batches(1)
+    seen: list[int] = []
+    monkeypatch.setattr(evaluate, "run", lambda *_: seen.append(1))
+    loss = step(x, y)
+    assert not seen
+    monkeypatch.undo()
+    assert loss.item() > 0

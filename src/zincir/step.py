@@ -117,6 +117,8 @@ class Compiled(Generic[P, R]):
         kept = self._recordings.setdefault(key, [])
         kept.insert(0, replay)
         del kept[_MOST_RECORDINGS:]
+        # What was recorded is not to be computed besides: the replay settles what is alive.
+        del outputs, stand_ins, left, recording
         return replay.run(inputs, first=True)
 
     def _as_it_was(
