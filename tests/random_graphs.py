@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from zincir.compiler import compile_graph
+from zincir.compiler.prepare import ready
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
@@ -191,5 +192,5 @@ def compiled(outputs: list[Node], threads: int) -> list[np.ndarray]:
     taken = snapshot(outputs)
     compilation = compile_graph(taken.graph(), threads, spread=True)
     buffers = [allocate(node.shape, node.dtype) for node in outputs]
-    run(compilation, taken.leaves, numbers(taken.numbers), buffers)
+    run(ready(compilation), taken.leaves, numbers(taken.numbers), buffers)
     return [np.array(buffer.array) for buffer in buffers]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.compiler import Compilation, compile_graph
+from zincir.compiler.prepare import Ready, prepare
 from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.errors import IndexOutOfRange
 from zincir.graph.node import Node, describe
@@ -21,7 +21,7 @@ from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate
 from zincir.types import DType, Scalar
 
-_programs: OrderedDict[tuple[Any, ...], Compilation] = OrderedDict()
+_programs: OrderedDict[tuple[Any, ...], Ready] = OrderedDict()
 _MOST_PROGRAMS = 512
 
 
@@ -38,20 +38,20 @@ def evaluate(nodes: Sequence[Node]) -> None:
     if not wanted:
         return
     taken = snapshot(wanted)
-    compilation = _find(taken)
+    ready = _find(taken)
     buffers = [allocate(node.shape, node.dtype) for node in wanted]
-    run(compilation, taken.leaves, numbers(taken.numbers), buffers)
+    run(ready, taken.leaves, numbers(taken.numbers), buffers)
     for node, buffer in zip(wanted, buffers, strict=True):
         node.value = buffer
     for node in wanted:
         release(node)
 
 
-def _find(taken: Snapshot) -> Compilation:
+def _find(taken: Snapshot) -> Ready:
     key = (taken.key, team.get_num_threads())
     found = _programs.get(key)
     if found is None:
-        found = _programs[key] = compile_graph(taken.graph(), key[1])
+        found = _programs[key] = prepare(taken, key[1])
         if len(_programs) > _MOST_PROGRAMS:
             _programs.popitem(last=False)
     else:
@@ -68,30 +68,26 @@ def numbers(values: Sequence[tuple[Scalar, DType]]) -> np.ndarray[Any, Any]:
 
 
 def run(
-    compilation: Compilation,
+    ready: Ready,
     leaves: Sequence[Node],
     cells: np.ndarray[Any, Any],
     outputs: Sequence[Buffer],
 ) -> None:
     """Run a program on the values of `leaves` and on numbers in `cells`."""
-    program = compilation.program
-    assert program is not None
     first = cells.ctypes.data
-    count = len(compilation.graph.inputs) - len(leaves)
+    count = ready.program.spaces - 1 - len(leaves) - len(outputs)
     pointers = [node.value.pointer for node in leaves]
     pointers += range(first, first + 8 * count, 8)
     pointers += [buffer.pointer for buffer in outputs]
-    problem = program.run(pointers)
+    problem = ready.program.run(pointers)
     if problem is not None:
-        raise_out_of_range(compilation, *problem)
+        raise_out_of_range(ready, *problem)
 
 
-def raise_out_of_range(compilation: Compilation, number: int, value: int, position: int) -> None:
+def raise_out_of_range(ready: Ready, number: int, value: int, position: int) -> None:
     """Raise for an index that a kernel found out of range."""
-    node = compilation.takes[number]
-    rows = node.inputs[0].shape[0]
-    what = node.attrs[-1]
-    raise IndexOutOfRange(out_of_range(what, rows, position, value, describe(node.origin)))
+    rows, what, origin = ready.checks[number]
+    raise IndexOutOfRange(out_of_range(what, rows, position, value, describe(origin)))
 
 
 def release(node: Node) -> None:

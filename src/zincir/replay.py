@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.compiler import Compilation, compile_graph
+from zincir.compiler.prepare import Ready, prepare
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, raise_out_of_range
 from zincir.graph.node import Node, here
@@ -78,7 +78,7 @@ class Replay:
     """A program with everything needed to run it in place of the function."""
 
     def __init__(self) -> None:
-        self.compilation: Compilation
+        self.ready: Ready
         self.threads = team.get_num_threads()
         self.form: Any
         self.arguments: list[tuple[int, int]] = []
@@ -91,6 +91,8 @@ class Replay:
         self.conditions: list[tuple[Callable[[], Any], Any]] = []
         self.results: list[tuple[int, Shape, DType] | Tensor] = []
         self.pointers: list[int] = []
+        """Of the inputs, then the outputs."""
+        self.first_output = 0
         self.cells: np.ndarray[Any, Any]
 
     def holds(self, inputs: Sequence[Any]) -> bool:
@@ -125,7 +127,7 @@ class Replay:
                 buffer.array[...] = getter()
             if place >= 0:
                 pointers[place] = buffer.pointer
-        first_output = len(self.compilation.graph.inputs)
+        first_output = self.first_output
         self._point_to_changed(inputs, pointers, first_output)
         self._point_to_gradients(inputs, pointers, first_output)
         made: list[Buffer | None] = []
@@ -136,13 +138,11 @@ class Replay:
             buffer = allocate(result[1], result[2])
             pointers[first_output + result[0]] = buffer.pointer
             made.append(buffer)
-        program = self.compilation.program
-        assert program is not None
-        problem = program.run(pointers)
+        problem = self.ready.program.run(pointers)
         del keep
         self._finish(inputs, done=problem is None)
         if problem is not None:
-            raise_out_of_range(self.compilation, *problem)
+            raise_out_of_range(self.ready, *problem)
         return _built(
             self.form, [self._result(r, b) for r, b in zip(self.results, made, strict=True)]
         )
@@ -301,7 +301,7 @@ class _Recorder:
             if id(before.value) in place_of and before.value.array.flags.c_contiguous
         }
         undo()
-        made.compilation = compile_graph(taken.graph(), made.threads, donations)
+        made.ready = prepare(taken, made.threads, donations)
         made.cells = numbers(taken.numbers)
         for t, before, at in changed:
             self._add_changed(t, before, at, place_of)
@@ -311,18 +311,18 @@ class _Recorder:
             self._add_read(t, grad, place_of)
         self._add_inputs(taken.leaves, place_of)
         first = made.cells.ctypes.data
-        count = len(made.compilation.graph.inputs) - len(taken.leaves)
         made.pointers = [n.value.pointer for n in taken.leaves]
-        made.pointers += [*range(first, first + 8 * count, 8), *[0] * len(self.wanted)]
+        made.pointers += range(first, first + 8 * len(taken.numbers), 8)
+        made.first_output = len(made.pointers)
+        made.pointers += [0] * len(self.wanted)
         made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]
         return made
 
     def _add_changed(self, t: Tensor, before: Node, at: int, place_of: dict[int, int]) -> None:
         self.known.add(id(before.value))
         place = place_of.get(id(before.value), -1)
-        plan = self.made.compilation.plan
-        assert plan is not None
-        in_place = (at in plan.donated or place < 0) and before.value.array.flags.c_contiguous
+        donated = self.made.ready.donated
+        in_place = (at in donated or place < 0) and before.value.array.flags.c_contiguous
         argument = self.argument_of.get(id(t), -1)
         copied = None if in_place else allocate(t.shape, t.dtype)
         self.made.changed.append(Changed(t if argument < 0 else None, argument, place, at, copied))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TypeAlias, cast
@@ -34,6 +35,13 @@ class DType:
 
     def __repr__(self) -> str:
         return f"zincir.{self.name}"
+
+    def __reduce__(self) -> tuple[Callable[[str], DType], tuple[str]]:
+        return _named, (self.name,)
+
+
+def _named(name: str) -> DType:
+    return next(dtype for dtype in ALL_DTYPES if dtype.name == name)
 
 
 bool_ = DType("bool", np.dtype(np.bool_), 0)

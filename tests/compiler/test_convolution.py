@@ -105,12 +105,12 @@ def test_another_batch_size_compiles_nothing(batch: int, monkeypatch: pytest.Mon
 
     run(16)
     seen: list[str] = []
-    find = native._find
+    link = native._link
 
     def counted(*args: object) -> object:
         seen.append(str(args[1]))
-        return find(*args)
+        return link(*args)
 
-    monkeypatch.setattr(native, "_find", counted)
+    monkeypatch.setattr(native, "_link", counted)
     run(16 - batch)
     assert not seen

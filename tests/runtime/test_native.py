@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from zincir import settings
 from zincir.errors import ArgumentError, CompileError
-from zincir.runtime import native
+from zincir.runtime import disk, native
 
 needs_owner = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no owners of files here")
 
@@ -43,9 +42,9 @@ class Builder:
 def forget() -> Iterator[None]:
     """Every test begins as a new process would."""
     native._linked.clear()
-    native._disk.cache_clear()
+    disk._disk.cache_clear()
     yield
-    native._disk.cache_clear()
+    disk._disk.cache_clear()
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def new_process() -> None:
     native._linked.clear()
-    native._disk.cache_clear()
+    disk._disk.cache_clear()
 
 
 def answer(key: str, build: Callable[[], str]) -> int:
@@ -98,7 +97,7 @@ def test_keys_targets_and_sources_are_kept_apart(
     with settings.using(target="generic"):
         assert answer("a", Builder(module(3))) == 3
     new_process()
-    monkeypatch.setattr(native, "_sources", lambda: "edited")
+    monkeypatch.setattr(disk, "sources", lambda: "edited")
     assert answer("a", Builder(module(4))) == 4
 
 
@@ -131,7 +130,7 @@ def test_a_flipped_bit_is_noticed(folder: Path, at: int) -> None:
 def test_a_sound_file_with_no_object_in_it_is_replaced(folder: Path) -> None:
     answer("k", Builder(module(7)))
     (path,) = files(folder)
-    path.write_bytes(native._header(b"no object") + b"no object")
+    path.write_bytes(disk._header(b"no object") + b"no object")
     new_process()
     build = Builder(module(7))
     assert answer("k", build) == 7
@@ -233,38 +232,6 @@ def test_the_folder_stays_within_its_bound(folder: Path) -> None:
             answer(f"k{index}", Builder(module(index)))
             assert sum(path.stat().st_size for path in files(folder)) <= 20 * size
     assert len(files(folder)) >= 10
-
-
-def test_what_was_used_last_stays(folder: Path) -> None:
-    cache = native.DiskCache(folder, 10_000)
-    long_ago = time.time() - 100_000
-    for index in range(8):
-        cache.write(f"{index}", b"x" * 1000)
-        os.utime(folder / f"{index}.zco", (long_ago + index, long_ago + index))
-    assert cache.read("0") == b"x" * 1000  # touched
-    for index in range(8, 12):
-        cache.write(f"{index}", b"x" * 1000)
-    left = {path.stem for path in files(folder)}
-    assert {"0", "11"} <= left
-    assert "1" not in left
-
-
-def test_debris_of_dead_processes_is_swept(folder: Path) -> None:
-    cache = native.DiskCache(folder, 10_000)
-    cache.write("a", b"x")
-    old, new = folder / "old.tmp", folder / "new.tmp"
-    old.write_text("")
-    new.write_text("")
-    os.utime(old, (1, 1))
-    native.DiskCache(folder, 10_000).write("b", b"x")
-    assert not old.exists()
-    assert new.exists()
-
-
-def test_an_object_larger_than_the_bound_is_not_kept(folder: Path) -> None:
-    cache = native.DiskCache(folder, 1000)
-    cache.write("a", b"x" * 1000)
-    assert cache.read("a") is None
 
 
 def test_processes_at_once(folder: Path) -> None:

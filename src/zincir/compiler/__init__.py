@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zincir import settings
-from zincir.compiler.assemble import Assembler
+from zincir.compiler.assemble import Assembler, Checked
 from zincir.compiler.fuse import Group, fuse
 from zincir.compiler.legalise import Legal, legalise
 from zincir.compiler.lower import NestCall
@@ -18,11 +18,10 @@ from zincir.compiler.simplify import simplify
 from zincir.compiler.snapshot import Graph
 from zincir.compiler.steps import Nests, Product, Step, lower
 from zincir.errors import CompileError, ZincirError, explain
-from zincir.graph.node import Node
 from zincir.graph.show import show
 from zincir.graph.verify import verify
 from zincir.runtime import native
-from zincir.runtime.program import Program
+from zincir.runtime.program import Code, Program
 
 
 @dataclass(slots=True)
@@ -38,8 +37,9 @@ class Compilation:
     groups: list[Group] = field(default_factory=list[Group])
     steps: list[Step] = field(default_factory=list[Step])
     plan: Plan | None = None
+    code: Code | None = None
+    checks: list[Checked] = field(default_factory=list[Checked])
     program: Program | None = None
-    takes: list[Node] = field(default_factory=list[Node])
 
 
 def _simplify(c: Compilation) -> None:
@@ -70,8 +70,8 @@ def _assemble(c: Compilation) -> None:
     assert c.legal is not None
     assert c.plan is not None
     assembler = Assembler(c.legal, c.plan, c.threads, spread=c.spread)
-    c.program = Program(assembler.assemble())
-    c.takes = assembler.takes
+    c.code, c.checks = assembler.assemble(), assembler.checks
+    c.program = Program(c.code)
 
 
 Pass = Callable[[Compilation], None]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from zincir.compiler.emit import STATUS, emit, slot_at, take_at
-from zincir.compiler.kernels import Packer, gemm_module, plan as plan_product
+from zincir.compiler.kernels import gemm_module, plan as plan_product
 from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS
 from zincir.compiler.legalise import Legal
@@ -16,13 +17,33 @@ from zincir.compiler.lower import NestCall
 from zincir.compiler.plan import Plan
 from zincir.compiler.steps import HostCall, Nests, Product, ScatterRows, Step
 from zincir.graph.node import Node
+from zincir.graph.primitive import REGISTRY, Attr
 from zincir.runtime import native
-from zincir.runtime.program import Argument, Code, HostFunction, Kernel, View
+from zincir.runtime.program import Code, Function, HostFunction, Kernel, View
 
 _GRAIN = 3000.0
 """Nanoseconds of work in a kernel that are worth another thread."""
 _PROGRAM_GRAIN = 25_000.0
 """The same for a whole program: waking the others has to be worth it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """The NumPy twin of an operation, by name: it can be kept on disk."""
+
+    op: str
+    attrs: tuple[Attr, ...]
+
+    def __call__(self, *xs: Any) -> Any:
+        return REGISTRY[self.op].numpy(*xs, *self.attrs)
+
+
+Checked: TypeAlias = tuple[Node, int, str]
+"""A node whose indices are checked, how many rows there are, and what they point at."""
+
+
+def _checked(node: Node) -> Checked:
+    return node, node.inputs[0].shape[0], node.attrs[-1]
 
 
 class Assembler:
@@ -37,8 +58,9 @@ class Assembler:
         self._spaces = {"input": 0, "output": len(legal.graph.inputs)}
         self._spaces["arena"] = len(legal.graph.inputs) + len(legal.graph.outputs)
         self.code = Code(spaces=self._spaces["arena"] + 1)
-        self.takes: list[Node] = []
-        """Nodes whose indices are checked, by the number that the status reports."""
+        self.checks: list[Checked] = []
+        """By the number that the status reports."""
+        self._functions: dict[Function, int] = {}
         self._scratch = 0
         """Bytes of scratch that the most demanding kernel needs for each thread."""
         self._strides: list[tuple[int, int]] = []
@@ -67,6 +89,7 @@ class Assembler:
         stride = -(-self._scratch // 64) * 64
         for word, unit in self._strides:
             code.words[word] = stride // unit
+        code.functions = list(self._functions)
         code.arena_bytes = self._plan.arena_bytes + stride * code.threads
         return code
 
@@ -85,13 +108,25 @@ class Assembler:
         kind, at = self._plan.home[node]
         nbytes = offset * node.dtype.itemsize
         if kind == "arena":
-            self.code.addresses.append(Argument(position, self._spaces["arena"], at + nbytes))
+            self.code.addresses.append((position, self._spaces["arena"], at + nbytes))
         else:
-            self.code.addresses.append(Argument(position, self._spaces[kind] + at, nbytes))
+            self.code.addresses.append((position, self._spaces[kind] + at, nbytes))
         return position
 
     def _arena_address(self, position: int, offset: int) -> None:
-        self.code.addresses.append(Argument(position, self._spaces["arena"], offset))
+        self.code.addresses.append((position, self._spaces["arena"], offset))
+
+    # -- code -------------------------------------------------------------------------------
+
+    def _load(self, key: str, build: Callable[[], str], *symbols: str) -> tuple[int, ...]:
+        """See that there is code for `key`; the numbers of its functions."""
+        native.load(key, build, symbols, effort=1)
+        wanted = [Function(key, symbols, i) for i in range(len(symbols))]
+        return tuple(self._functions.setdefault(f, len(self._functions)) for f in wanted)
+
+    def _nest_code(self, call: NestCall) -> tuple[int, ...]:
+        nest = call.nest
+        return self._load(nest.key, lambda: emit(nest), "task", "block")
 
     # -- kernels ----------------------------------------------------------------------------
 
@@ -101,7 +136,7 @@ class Assembler:
             case Nests(calls):
                 made: list[Kernel] = []
                 for call in calls:
-                    task, _ = _nest_code(call)
+                    task, _ = self._nest_code(call)
                     made.append(Kernel(task, self._nest(call), False, threads))
                 return made
             case Product() as product:
@@ -117,7 +152,7 @@ class Assembler:
         start = self._word(0)
         assert STATUS == 0
         self.code.status.append(start)
-        for value in (len(self.takes), call.row_count, call.vector_size):
+        for value in (len(self.checks), call.row_count, call.vector_size):
             self._word(value)
         for n in (*call.row_sizes, *call.inner_sizes):
             self._word(n)
@@ -139,31 +174,34 @@ class Assembler:
             assert len(self.code.words) - start == take_at(nest, number)
             self._word(stride)
             self._word(rows_)
-        self.takes.extend([node for node, _, _ in call.takes])
+        self.checks.extend([_checked(node) for node, _, _ in call.takes])
         self._scratch = max(self._scratch, scratch)
         return start
 
     def _product(self, product: Product, threads: int) -> Kernel:
         chosen = plan_product(product.problem, threads, native.target())
-        (gemm,) = native.load(
-            chosen.variant.key, lambda: gemm_module(chosen.variant), ("gemm",), effort=1
-        )
+        (gemm,) = self._load(chosen.variant.key, lambda: gemm_module(chosen.variant), "gemm")
+        called = {
+            name: self._load(packer.key, packer.build, packer.symbol)[0]
+            for name, packer in (("pack_a", chosen.pack_a), ("pack_b", chosen.pack_b))
+            if packer
+        }
         epilogue = None
-        block = 0
         if product.epilogue is not None:
             epilogue = self._nest(product.epilogue)
-            _, block = _nest_code(product.epilogue)
-        call = chosen.bind(0, 0, 0, scratch=0, address=_packer)
+            _, called["epilogue"] = self._nest_code(product.epilogue)
         operands = {"a": product.a, "b": product.b, "c": (product.node, 0)}
-        if call.swapped:
+        if chosen.call.swapped:
             operands["a"], operands["b"] = product.b, product.a
-        words = dict(zip(GEMM_ARGUMENTS, call.pack(), strict=True))
-        words["epilogue"] = block
-        self.code.tables.extend(chosen.tables.values())
         start = len(self.code.words)
-        for name, value in words.items():
+        for name, value in zip(GEMM_ARGUMENTS, chosen.call.pack(), strict=True):
             if name in operands:
                 self._address(*operands[name])
+            elif name in called:
+                self.code.calls.append((self._word(0), called[name]))
+            elif name in chosen.tables:
+                self.code.pointing.append((self._word(0), len(self.code.tables)))
+                self.code.tables.append(chosen.tables[name])
             elif name == "scratch_stride":
                 self._strides.append((self._word(0), 1))
             elif name == "scratch":
@@ -176,11 +214,11 @@ class Assembler:
         return Kernel(gemm, start, False, min(threads, max(1, chosen.threads)))
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
-        (task,) = native.load(work.kernel.key, work.kernel.build, ("task",), effort=1)
+        (task,) = self._load(work.kernel.key, work.kernel.build, "task")
         start = self._word(0)
         self.code.status.append(start)
-        self._word(len(self.takes))
-        self.takes.append(work.node)
+        self._word(len(self.checks))
+        self.checks.append(_checked(work.node))
         for node in (work.index, work.source, work.node):
             self._address(node)
         for value in (work.count, work.width, work.rows):
@@ -189,10 +227,8 @@ class Assembler:
         return Kernel(task, start, False, threads)
 
     def _host(self, node: Node) -> HostFunction:
-        twin: Callable[..., Any] = node.op.numpy
-        attrs = node.attrs
         inputs = [self._view(x) for x in node.inputs]
-        return HostFunction(lambda *xs: twin(*xs, *attrs), inputs, self._view(node))
+        return HostFunction(Twin(node.op.name, node.attrs), inputs, self._view(node))
 
     def _view(self, node: Node) -> View:
         view = self._legal.views[node]
@@ -201,12 +237,3 @@ class Assembler:
         space = self._spaces["arena"] if kind == "arena" else self._spaces[kind] + at
         offset = view.offset * size + (at if kind == "arena" else 0)
         return View(space, offset, node.shape, view.strides, np.dtype(node.dtype.numpy))
-
-
-def _nest_code(call: NestCall) -> tuple[int, ...]:
-    nest = call.nest
-    return native.load(nest.key, lambda: emit(nest), ("task", "block"), effort=1)
-
-
-def _packer(packer: Packer) -> int:
-    return native.load(packer.key, packer.build, (packer.symbol,), effort=1)[0]

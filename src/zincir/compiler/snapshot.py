@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
 from zincir.errors import GradientError, explain
-from zincir.graph.node import Node, describe
+from zincir.graph.node import Node, Origin, describe
 from zincir.graph.primitive import Kind
 from zincir.ops.source import const_p, leaf_p
 from zincir.types import DType, Scalar
@@ -41,30 +41,44 @@ class Snapshot:
     leaves: list[Node]
     numbers: list[tuple[Scalar, DType]]
     _sources: list[Node]
+    _origins: list[Origin] = field(default_factory=list[Origin])
 
     def graph(self) -> Graph:
-        """Build the graph that the key describes."""
+        """Build the graph that the key describes.
+
+        Each node has an object of its own for its origin, which what passes make of it inherits.
+        """
+        self._origins = [(path, line, layer) for path, line, layer in map(_origin, self._sources)]
         entries, outputs = self.key
         inputs: dict[tuple[str, int], Node] = {}
         layouts: dict[Node, tuple[int, ...]] = {}
         built: list[Node] = []
-        for entry, source in zip(entries, self._sources, strict=True):
+        for entry, source, origin in zip(entries, self._sources, self._origins, strict=True):
             spec = (source.shape, source.dtype)
             if entry[0] == "leaf" or entry[0] == "number":
-                node = inputs.setdefault(
-                    entry[:2], Node(leaf_p, (), spec, spec, False, source.origin)
-                )
+                node = inputs.setdefault(entry[:2], Node(leaf_p, (), spec, spec, False, origin))
                 if entry[-1] is not None and entry[0] == "leaf":
                     layouts[node] = entry[-1]
             else:
                 op, attrs = entry[:2]
                 places: tuple[int, ...] = entry[2:]
                 xs = tuple([built[i] for i in places])
-                node = Node(op, xs, attrs, spec, False, source.origin)
+                node = Node(op, xs, attrs, spec, False, origin)
             built.append(node)
         leaves = [inputs["leaf", i] for i in range(len(self.leaves))]
         numbers = [inputs["number", i] for i in range(len(self.numbers))]
         return Graph([built[i] for i in outputs], leaves + numbers, layouts)
+
+    def number_of(self, node: Node) -> int | None:
+        """The number of the entry that `node` comes from, which passes made of this graph."""
+        for number, origin in enumerate(self._origins):
+            if origin is node.origin:
+                return number
+        return None
+
+    def origin(self, number: int) -> Origin:
+        """The user's line of an entry."""
+        return self._sources[number].origin
 
 
 def snapshot(outputs: Sequence[Node]) -> Snapshot:
@@ -94,6 +108,7 @@ def _reachable(outputs: Sequence[Node]) -> list[Node]:
 
 
 _serial = attrgetter("serial")
+_origin = attrgetter("origin")
 
 
 class _Taker:

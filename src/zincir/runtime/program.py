@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.runtime import team
+from zincir.runtime import native, team
 from zincir.runtime.buffer import allocate_memory
 
 _lock = threading.RLock()
@@ -24,15 +24,6 @@ def _grown(nbytes: int) -> int:
     if _arena.nbytes < nbytes:
         _arena = allocate_memory(nbytes)
     return _arena.pointer
-
-
-@dataclass(slots=True)
-class Argument:
-    """A word of the argument block that holds an address: `space` and a byte offset."""
-
-    position: int
-    space: int
-    offset: int
 
 
 @dataclass(slots=True)
@@ -55,11 +46,37 @@ class HostFunction:
     output: View
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A native function: what its module is known by, and its number among the symbols wanted."""
+
+    key: str
+    symbols: tuple[str, ...]
+    number: int = 0
+
+    @property
+    def address(self) -> int:
+        """Where it is in this process.
+
+        Raises:
+            MissingCode: its machine code is gone.
+        """
+        found = native.known(self.key, self.symbols)
+        if found is None:
+            raise MissingCode(self.key)
+        return found[self.number]
+
+
+class MissingCode(LookupError):
+    """A program needs machine code that is neither in memory nor on disk."""
+
+
 @dataclass(slots=True)
 class Kernel:
     """One record of the table."""
 
     function: int
+    """Its number in `Code.functions`."""
     arguments: int
     """Where its arguments begin in the block."""
     barrier: bool
@@ -68,12 +85,17 @@ class Kernel:
 
 @dataclass(slots=True)
 class Code:
-    """Everything a program consists of, before it is bound to memory."""
+    """Everything a program consists of, without a single address: it can be kept on disk."""
 
     words: list[int] = field(default_factory=list[int])
-    addresses: list[Argument] = field(default_factory=list[Argument])
+    addresses: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+    """Words that hold an address in memory: (position, space, offset in bytes)."""
     inside: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """Words that hold the address of another word of the block: (position, word)."""
+    calls: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """Words that hold the address of a function: (position, function)."""
+    pointing: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """Words that hold the address of a table: (position, table)."""
     status: list[int] = field(default_factory=list[int])
     """Words that hold the address of the status."""
     segments: list[list[Kernel] | HostFunction] = field(
@@ -81,6 +103,7 @@ class Code:
     )
     tables: list[np.ndarray[Any, Any]] = field(default_factory=list[np.ndarray[Any, Any]])
     """Arrays that words point to."""
+    functions: list[Function] = field(default_factory=list[Function])
     arena_bytes: int = 0
     spaces: int = 0
     threads: int = 1
@@ -96,26 +119,35 @@ class Program:
         self._block = np.array(code.words or [0], np.int64)
         self._status = np.zeros(8, np.int64)
         self._bound: list[int] = [0] * code.spaces
+        functions = [f.address for f in code.functions]
         base = self._block.ctypes.data
+        words = self._words = self._block.data
         for position, word in code.inside:
-            self._block[position] = base + 8 * word
+            words[position] = base + 8 * word
+        for position, number in code.calls:
+            words[position] = functions[number]
+        for position, number in code.pointing:
+            words[position] = code.tables[number].ctypes.data
         self._block[code.status] = self._status.ctypes.data
-        self._words = self._block.data
         self._places: list[list[tuple[int, int]]] = [[] for _ in range(code.spaces)]
-        for a in code.addresses:
-            self._places[a.space].append((a.position, a.offset))
-            self._block[a.position] = a.offset
+        for position, space, offset in code.addresses:
+            self._places[space].append((position, offset))
+            words[position] = offset
         self._tables = code.tables
         self._arena_bytes = code.arena_bytes
+        self.spaces = code.spaces
         self.threads = code.threads
-        self._segments = [self._segment(s, base) for s in code.segments]
+        self._segments = [self._segment(s, base, functions) for s in code.segments]
 
     def _segment(
-        self, segment: list[Kernel] | HostFunction, base: int
+        self, segment: list[Kernel] | HostFunction, base: int, functions: list[int]
     ) -> tuple[np.ndarray[Any, Any], int, int] | HostFunction:
         if isinstance(segment, HostFunction):
             return segment
-        rows = [[k.function, base + 8 * k.arguments, int(k.barrier), k.threads] for k in segment]
+        rows = [
+            [functions[k.function], base + 8 * k.arguments, int(k.barrier), k.threads]
+            for k in segment
+        ]
         table = np.array(rows, np.int64)
         return table, table.ctypes.data, len(rows)
 
