@@ -121,6 +121,7 @@ def test_what_is_updated_in_place_stays_so(folder: Path, passes: list[int]) -> N
 SCRIPT = """
 import hashlib, sys
 import numpy as np
+import zincir
 from zincir import nn
 from zincir.nn import functional as F
 from zincir.compiler import prepare
