@@ -10,28 +10,35 @@ Views cost nothing because they are arithmetic on indices. There are two forms o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from zincir.graph.node import Node
 from zincir.ops.movement import expand_p, permute_p, reshape_p, slice_p, windows_p
 from zincir.types import Shape, contiguous_strides
 
 
-@dataclass(frozen=True, slots=True)
-class Affine:
+class Affine(NamedTuple):
     """`offset + sum(coefficients[k] * loop[k])`."""
 
     offset: int
     coefficients: tuple[int, ...]
 
-    def __add__(self, other: Affine) -> Affine:
+    def plus(self, other: Affine, factor: int = 1) -> Affine:
+        """The sum with `factor` times `other`."""
+        if not factor:
+            return self
         both = zip(self.coefficients, other.coefficients, strict=True)
-        return Affine(self.offset + other.offset, tuple(a + b for a, b in both))
+        return Affine(self.offset + factor * other.offset, tuple([a + factor * b for a, b in both]))
 
     def scaled(self, factor: int) -> Affine:
-        return Affine(self.offset * factor, tuple(c * factor for c in self.coefficients))
+        if factor == 1:
+            return self
+        return Affine(self.offset * factor, tuple([c * factor for c in self.coefficients]))
 
 
+@cache
 def zero(loops: int) -> Affine:
     """The coordinate that is always 0."""
     return Affine(0, (0,) * loops)
@@ -40,6 +47,7 @@ def zero(loops: int) -> Affine:
 Map = tuple[Affine, ...]
 
 
+@lru_cache(maxsize=4096)
 def identity(shape: Shape, loops: tuple[int, ...], dims: Shape) -> Map | None:
     """The map of a value whose axes (those longer than 1) are the loops named, in order.
 
@@ -54,14 +62,16 @@ def identity(shape: Shape, loops: tuple[int, ...], dims: Shape) -> Map | None:
         if not pending or dims[pending[0]] != n:
             return None
         k = pending.pop(0)
-        out.append(Affine(0, tuple(int(j == k) for j in range(len(dims)))))
+        out.append(Affine(0, tuple([int(j == k) for j in range(len(dims))])))
     return tuple(out) if not pending else None
 
 
 def broadcast_map(outer: Map, shape: Shape, loops: int) -> Map:
     """The map of an operand of `shape`, broadcast into a value with map `outer`."""
-    tail = outer[len(outer) - len(shape) :]
-    return tuple(zero(loops) if n == 1 else a for n, a in zip(shape, tail, strict=True))
+    tail = outer if len(outer) == len(shape) else outer[len(outer) - len(shape) :]
+    if 1 not in shape:
+        return tail
+    return tuple([zero(loops) if n == 1 else a for n, a in zip(shape, tail, strict=True)])
 
 
 def view_map(view: Node, outer: Map, loops: int) -> Map | None:
@@ -84,7 +94,7 @@ def view_map(view: Node, outer: Map, loops: int) -> Map | None:
         _, steps, spread = view.attrs
         rank = len(shape)
         return tuple(
-            outer[i].scaled(steps[i]) + outer[rank + i].scaled(spread[i]) for i in range(rank)
+            outer[i].scaled(steps[i]).plus(outer[rank + i], spread[i]) for i in range(rank)
         )
     return _reshape_map(view.shape, shape, outer, loops)
 
@@ -98,7 +108,7 @@ def _reshape_map(new: Shape, old: Shape, outer: Map, loops: int) -> Map | None:
             strides = contiguous_strides(tuple(new[j] for j in new_axes))
             total = zero(loops)
             for j, stride in zip(new_axes, strides, strict=True):
-                total = total + outer[j].scaled(stride)
+                total = total.plus(outer[j], stride)
             out.append(total)
         elif all(outer[j] == zero(loops) for j in new_axes):
             out.extend([zero(loops)] * len(old_axes))

@@ -139,7 +139,8 @@ class _Fuser:
     def __init__(self, legal: Legal, order: list[Node]) -> None:
         self.legal = legal
         self.position = {node: i for i, node in enumerate(order)}
-        self.groups: list[Group] = []
+        self.groups: dict[Group, int] = {}
+        """In the order in which they were begun, which is what their numbers say."""
         self.group_of: dict[Node, Group] = {}
         self._known: dict[tuple[Node, str, Shape, frozenset[int]], list[Read] | None] = {}
 
@@ -165,8 +166,7 @@ class _Fuser:
         at = self.position[node]
         group.span = min(group.span[0], at), max(group.span[1], at)
         self.group_of[node] = group
-        if group not in self.groups:
-            self.groups.append(group)
+        self.groups.setdefault(group, at)
 
     def _new_group(self, node: Node) -> Group:
         kind = node.op.kind
@@ -212,8 +212,7 @@ class _Fuser:
                 and g.inner == own.inner
                 and g.reads & large
             ]
-        position = {g: i for i, g in enumerate(self.groups)}
-        return sorted(set(found), key=position.__getitem__, reverse=True)
+        return sorted(set(found), key=self.groups.__getitem__, reverse=True)
 
     def _join(self, node: Node, own: Group, other: Group) -> Group | None:
         """`other` with `node` (and the rest of `own`) in it, if that is sound."""
@@ -237,8 +236,7 @@ class _Fuser:
         other.span = min(own.span[0], other.span[0]), max(own.span[1], other.span[1])
         for member in own.members:
             self.group_of[member] = other
-        if own in self.groups:
-            self.groups.remove(own)
+        self.groups.pop(own, None)
         return other
 
     def _reads_in_place(self, node: Node, group: Group, members: set[Node]) -> bool:

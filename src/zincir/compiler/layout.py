@@ -35,6 +35,8 @@ Axes = tuple[int, ...]
 
 def sunk(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
     """The node with the permutation of an input moved behind it, if there is one."""
+    if not any([x.op is permute_p for x in xs]):
+        return None
     largest = max((_in_memory(x) for x in xs), default=0)
     found = Counter(a for x in xs if (a := _moved(x, node, largest)) is not None)
     if not found:

@@ -200,7 +200,8 @@ def _place_temporaries(phases: list[list[Step]], home: dict[Node, tuple[str, int
                     life.setdefault(x, [number, number])[1] = number
     placed: list[tuple[int, int, int, int]] = []
     top = 0
-    for node, (first, last) in sorted(life.items(), key=lambda e: (-size(e[0].shape), e[1])):
+    largest = sorted(life.items(), key=lambda e: (-size(e[0].shape), e[1], e[0].serial))
+    for node, (first, last) in largest:
         nbytes = -(-size(node.shape) * node.dtype.itemsize // _ALIGN) * _ALIGN
         at = 0
         for low, high, begin, end in sorted(placed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from zincir.compiler.access import Affine, Map, broadcast_map, identity, view_map
 from zincir.compiler.legalise import Legal
@@ -24,16 +25,24 @@ class Read:
 
 def address(map_: Map, offset: int, strides: tuple[int, ...], loops: int) -> Affine:
     """The element that coordinates `map_` of a strided view stand for."""
-    total = Affine(offset, (0,) * loops)
-    for a, stride in zip(map_, strides, strict=True):
-        total = total + a.scaled(stride)
-    return total
+    total = [0] * loops
+    for (at, coefficients), stride in zip(map_, strides, strict=True):
+        offset += at * stride
+        for k, c in enumerate(coefficients):
+            if c:
+                total[k] += c * stride
+    return Affine(offset, tuple(total))
 
 
 def own_address(node: Node, loops: tuple[int, ...], dims: Shape) -> Affine | None:
     """Where a loop over `loops` writes `node`, row by row."""
-    map_ = identity(node.shape, loops, dims)
-    return None if map_ is None else address(map_, 0, contiguous_strides(node.shape), len(dims))
+    return _row_by_row(node.shape, loops, dims)
+
+
+@lru_cache(maxsize=4096)
+def _row_by_row(shape: Shape, loops: tuple[int, ...], dims: Shape) -> Affine | None:
+    map_ = identity(shape, loops, dims)
+    return None if map_ is None else address(map_, 0, contiguous_strides(shape), len(dims))
 
 
 def buffer_read(legal: Legal, node: Node, map_: Map, loops: int) -> Read | None:
