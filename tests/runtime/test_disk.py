@@ -79,3 +79,5 @@ def test_sources_are_known_by_what_they_say(
     assert state("abc") == first
     inner.rename(tmp_path / "ops" / "inner.py")
     assert known() != first
+    (tmp_path / "types.py").unlink()  # as in an archive: what others have made is not found
+    assert known() != known()

@@ -241,16 +241,24 @@ def digest(key: str) -> str:
 
 
 def _digest(machine: Target, key: str) -> str:
+    state = _surroundings(machine, disk.sources()).copy()
+    state.update(key.encode())
+    return state.hexdigest()
+
+
+@functools.cache
+def _surroundings(machine: Target, sources: str) -> Any:
+    """The hash of everything besides a key that code depends on."""
     parts = (
         str(_llvm().llvm_version_info),
         str(importlib.import_module("llvmlite").__version__),
-        disk.sources(),
+        sources,
         machine.triple,
         machine.cpu,
         machine.features,
-        key,
+        "",
     )
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\0".join(parts).encode())
 
 
 def _renew_lock() -> None:
