@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings
 from random_graphs import data, graphs
 from zincir import settings
 from zincir.compiler import prepare as prepared
+from zincir.compiler.assemble import Twin
 from zincir.compiler.prepare import Ready, prepare, spelled
 from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.errors import IndexOutOfRange
@@ -127,6 +128,7 @@ from zincir.nn import functional as F
 from zincir.compiler import prepare
 from zincir.runtime import native
 
+prepare._SMALLEST = 0
 counts = {"passes": 0, "kernels": 0}
 
 def counting(module, name, what):
@@ -218,17 +220,9 @@ def test_nets_in_new_processes_run_no_pass_and_give_the_same_bits(tmp_path: Path
     bits, compiled, _ = together[0]
     assert together[1][0] == bits
     assert compiled > 4
-    small = outcome(process(folder))
-    assert small[0] == bits
-    assert small[2] == 0
-    # What is left are computations that are too small to be kept.
-    assert small[1] < compiled / 2
-    _, other, kernels = outcome(process(folder, threads=1))
-    assert (other, kernels) == (compiled, 0)
-    checked = outcome(process(folder, ZINCIR_VERIFY="1"))
-    assert checked == (bits, compiled, 0)
-    without = outcome(process(folder, ZINCIR_CACHE_BYTES="0"))
-    assert without[:2] == (bits, compiled)
+    assert outcome(process(folder)) == (bits, 0, 0)
+    assert outcome(process(folder, threads=1))[1:] == (compiled, 0)
+    assert outcome(process(folder, ZINCIR_VERIFY="1")) == (bits, compiled, 0)
 
 
 # --- other computations ---------------------------------------------------------------------
@@ -425,3 +419,9 @@ def test_an_index_out_of_range_is_reported_with_the_present_line(
     assert f"test_prepare.py:{here + 1}" in one
     assert f"test_prepare.py:{here + 2}" in other
     assert one.replace(f":{here + 1}", f":{here + 2}") == other
+
+
+def test_types_and_twins_come_back_from_disk() -> None:
+    assert pickle.loads(pickle.dumps((float32, float64))) == (float32, float64)
+    twin = pickle.loads(pickle.dumps(Twin("cumsum", (1,))))
+    np.testing.assert_array_equal(twin(np.ones((2, 3))), [[1, 2, 3], [1, 2, 3]])

@@ -6,6 +6,7 @@ writes. Memory is handed on from phase to phase, never inside one.
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, field
 
 from zincir.compiler.legalise import Legal
@@ -198,16 +199,16 @@ def _place_temporaries(phases: list[list[Step]], home: dict[Node, tuple[str, int
             for x in (*step.writes, *step.reads):
                 if x not in home:
                     life.setdefault(x, [number, number])[1] = number
-    placed: list[tuple[int, int, int, int]] = []
+    placed: list[tuple[int, int, int, int]] = []  # sorted
     top = 0
     largest = sorted(life.items(), key=lambda e: (-size(e[0].shape), e[1], e[0].serial))
     for node, (first, last) in largest:
         nbytes = -(-size(node.shape) * node.dtype.itemsize // _ALIGN) * _ALIGN
         at = 0
-        for low, high, begin, end in sorted(placed):
+        for low, high, begin, end in placed:
             if begin <= last and first <= end and low < at + nbytes and at < high:
                 at = high
-        placed.append((at, at + nbytes, first, last))
+        insort(placed, (at, at + nbytes, first, last))
         home[node] = ("arena", at)
         top = max(top, at + nbytes)
     return top

@@ -10,26 +10,27 @@ from zincir.graph.node import Node
 T = TypeVar("T")
 
 
-def toposort(
-    roots: Iterable[Node], enter: Callable[[Node], bool] = lambda node: True
-) -> list[Node]:
+def toposort(roots: Iterable[Node], enter: Callable[[Node], bool] | None = None) -> list[Node]:
     """All nodes reachable from `roots`, inputs before users, without recursion.
 
     A node for which `enter` is false is left out, with whatever only it leads to.
     """
     order: list[Node] = []
-    seen: set[int] = set()
-    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(roots))]
+    seen: set[Node] = set()
+    begun: list[Node] = []
+    stack: list[Node | None] = [*roots]
+    stack.reverse()
     while stack:
-        node, done = stack.pop()
-        if done:
-            order.append(node)
+        node = stack.pop()
+        if node is None:  # everything above the node begun last is in order
+            order.append(begun.pop())
             continue
-        if id(node) in seen or not enter(node):
+        if node in seen or (enter is not None and not enter(node)):
             continue
-        seen.add(id(node))
-        stack.append((node, True))
-        stack.extend((n, False) for n in reversed(node.inputs) if id(n) not in seen)
+        seen.add(node)
+        begun.append(node)
+        stack.append(None)
+        stack.extend([n for n in reversed(node.inputs) if n not in seen])
     return order
 
 
