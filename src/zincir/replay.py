@@ -259,16 +259,20 @@ def record_replay(
     outputs: Sequence[Tensor],
     form: Any,
     undo: Callable[[], None],
+    precision: str | None = None,
 ) -> Replay:
     """Compile what was recorded; tensors are left as they were before the recording."""
-    return _Recorder(recording, stand_ins).replay(outputs, form, undo)
+    return _Recorder(recording, stand_ins, precision).replay(outputs, form, undo)
 
 
 class _Recorder:
     """Turns a recording into a replay."""
 
-    def __init__(self, recording: Recording, stand_ins: Sequence[Tensor]) -> None:
+    def __init__(
+        self, recording: Recording, stand_ins: Sequence[Tensor], precision: str | None
+    ) -> None:
         self.recording = recording
+        self.precision = precision
         self.stand_ins = stand_ins
         self.argument_of = {id(t): i for i, t in enumerate(stand_ins)}
         self.wanted: list[Node] = []
@@ -301,7 +305,7 @@ class _Recorder:
             if id(before.value) in place_of and before.value.array.flags.c_contiguous
         }
         undo()
-        made.ready = prepare(taken, made.threads, donations)
+        made.ready = prepare(taken, made.threads, donations, self.precision)
         made.cells = numbers(taken.numbers)
         for t, before, at in changed:
             self._add_changed(t, before, at, place_of)

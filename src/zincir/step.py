@@ -14,6 +14,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
+from zincir.compiler.precision import checked, lacking, warn_lacking
 from zincir.errors import TraceError, explain
 from zincir.graph.node import MODE, describe, here
 from zincir.graph.walk import toposort
@@ -33,7 +34,7 @@ _SEQUENCES: tuple[type[Any], ...] = (tuple, list)
 _MAPPING: type[Any] = dict
 
 
-def compile(function: Callable[P, R]) -> Compiled[P, R]:
+def compile(function: Callable[P, R], *, precision: str | None = None) -> Compiled[P, R]:
     """Record `function` once for each kind of arguments, and replay it as native code.
 
     The function may hold a whole training step: `zero_grad`, forward, `backward` and the
@@ -45,8 +46,20 @@ def compile(function: Callable[P, R]) -> Compiled[P, R]:
     looking at a value (`.item()`, `if x > 0`) is an error, and effects outside of tensors (a print,
     a counter) happen only while recording.
 
+    With `precision="bf16"`, float32 matrix products and convolutions, those of gradients included,
+    read their operands rounded to bfloat16 (8 bits of precision, halves to even) and sum in
+    float32. All else stays float32: parameters, the optimizer's state, results. Where a CPU has no
+    instructions for bfloat16, a warning says so, and float32 is used. A result that somebody may
+    still differentiate is computed in float32, and so is a compiled function that another one calls
+    unless that one asks for bfloat16.
+
+    Args:
+        function: what to record.
+        precision: of products: "bf16", or None for float32.
+
     Raises:
         TraceError: the function looks at a value.
+        ArgumentError: there is no such precision.
 
     Example:
         >>> import zincir
@@ -62,21 +75,24 @@ def compile(function: Callable[P, R]) -> Compiled[P, R]:
         >>> [round(step(zincir.tensor([1.0])).item(), 4) for _ in range(3)]
         [4.0, 2.56, 1.6384]
     """
-    return Compiled(function)
+    return Compiled(function, checked(precision))
 
 
 class Compiled(Generic[P, R]):
     """A function with its recordings."""
 
-    def __init__(self, function: Callable[P, R]) -> None:
+    def __init__(self, function: Callable[P, R], precision: str | None = None) -> None:
+        # First: of a function that is compiled itself, it copies all that stands below.
+        functools.update_wrapper(self, function)
         self._function = function
+        self._precision = precision
+        self._warned = False
         self._recordings: dict[Any, list[Replay]] = {}
         self._plain: set[Any] = set()
-        functools.update_wrapper(self, function)
 
     def __reduce__(self) -> Any:
         """A copy records anew: what a recording changes is the original's."""
-        return type(self), (self._function,)
+        return type(self), (self._function, self._precision)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if CURRENT.recording is not None:
@@ -92,6 +108,12 @@ class Compiled(Generic[P, R]):
 
     def _record(self, key: Any, args: Any, kwargs: Any, inputs: list[Any]) -> R:
         settle()
+        precision, lack = self._precision, lacking(self._precision)
+        if lack is not None:
+            precision = None
+            if not self._warned:
+                self._warned = True
+                warn_lacking(lack)
         function: Callable[..., R] = self._function
         stand_ins = [_stand_in(x) for x in inputs]
         left = iter(stand_ins)
@@ -112,7 +134,7 @@ class Compiled(Generic[P, R]):
             return self._as_it_was(key, recording, outputs, result, args, kwargs)
         del result, new_args, new_kwargs
         replay = record_replay(
-            recording, stand_ins, outputs, form, functools.partial(undo, recording)
+            recording, stand_ins, outputs, form, functools.partial(undo, recording), precision
         )
         kept = self._recordings.setdefault(key, [])
         kept.insert(0, replay)

@@ -68,6 +68,15 @@ class ExpressionBuilder(Builder):
         wrong = self.bit_and(self.compare("ne", left, zero), differ)
         return self.select(wrong, self.add(left, y), left)
 
+    def bfloat16(self, x: Value) -> Value:
+        """The nearest bfloat16, halves to even: see `ops.bfloat`."""
+        bits = self.bitcast(x, "i32")
+        sixteen, one = constant(16, bits.type), constant(1, bits.type)
+        odd = self.bit_and(self.shift_right(bits, sixteen), one)
+        up = self.add(self.add(bits, constant(0x7FFF, bits.type)), odd)
+        kept = self.bitcast(self.bit_and(up, constant(-65536, bits.type)), "float")
+        return self.select(self.compare("ne", x, x), x, kept)
+
     def convert_to(self, x: Value, dtype: DType) -> Value:
         return self.convert(x, KINDS[dtype])
 

@@ -1,7 +1,8 @@
 """Programs ready to run: from disk, where the same computation was compiled before, or compiled.
 
 A program on disk is found by the text of its computation's structure (`spelled`), the number of
-threads, the donations, the machine and the state of the compiler's sources: all that passes see.
+threads, the precision, the donations, the machine and the state of the compiler's sources: all that
+passes see.
 What is stored has no addresses in it, and names its machine code, which has files of its own.
 """
 
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 
 from zincir import settings
 from zincir.compiler import Compilation, compile_graph
+from zincir.compiler.precision import rounded
 from zincir.compiler.snapshot import Snapshot
 from zincir.graph.node import Origin
 from zincir.graph.primitive import Primitive
@@ -40,24 +42,31 @@ class Ready:
     """By the number that the program reports for an index out of range."""
 
 
-def prepare(taken: Snapshot, threads: int, donations: dict[int, int] | None = None) -> Ready:
+def prepare(
+    taken: Snapshot,
+    threads: int,
+    donations: dict[int, int] | None = None,
+    precision: str | None = None,
+) -> Ready:
     """The program of a computation, from disk if possible.
 
     With `settings.verify` all passes run, since what is asked for then is that they be checked.
 
     Args:
         donations: for outputs (by number) the inputs (by number) whose memory they may take.
+        precision: what products are computed in, if not in float32.
 
     Raises:
         CompileError: names the pass that failed.
     """
     name = None
     if len(taken.key[0]) >= _SMALLEST and not settings.current().verify:
-        name = _name(taken, threads, donations or {})
+        name = _name(taken, threads, donations or {}, precision)
     found = _stored(name, taken) if name else None
     if found is not None:
         return found
-    compilation = compile_graph(taken.graph(), threads, donations)
+    graph = taken.graph() if precision is None else rounded(taken.graph())
+    compilation = compile_graph(graph, threads, donations)
     if name:
         _store(name, taken, compilation)
     return ready(compilation)
@@ -112,12 +121,14 @@ def _store(name: str, taken: Snapshot, compilation: Compilation) -> None:
 # --- names ----------------------------------------------------------------------------------
 
 
-def _name(taken: Snapshot, threads: int, donations: dict[int, int]) -> str | None:
+def _name(
+    taken: Snapshot, threads: int, donations: dict[int, int], precision: str | None = None
+) -> str | None:
     try:
         text = spelled(taken.key)
     except _NotPlain:
         return None
-    return native.digest(f"program {threads} {tuple(donations.items())}\n{text}")
+    return native.digest(f"program {threads} {precision} {tuple(donations.items())}\n{text}")
 
 
 class _NotPlain(Exception):

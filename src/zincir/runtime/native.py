@@ -36,6 +36,12 @@ class Target:
     vector_bytes: int
     vector_registers: int
 
+    @property
+    def multiplies_bfloat16(self) -> bool:
+        """Whether it has instructions for products of bfloat16."""
+        bfloat16 = {"+bf16"} if self.arch == "aarch64" else {"+avx512bf16", "+amx-bf16"}
+        return not bfloat16.isdisjoint(self.features.split(","))
+
 
 def target() -> Target:
     """The machine of this process, or less than it when `settings.target` says so."""
