@@ -1,7 +1,7 @@
 """The tiles of one block of a product: what runs while the block's operands are in cache.
 
-What is left of the rows gets a lower tile. If that is ragged still, it is moved back to end with the
-matrix (or its panel is padded) and goes through a buffer, from which only what belongs to it is
+What is left of the rows gets a lower tile. If that is ragged still, it is moved back to end with
+the matrix (or its panel is padded) and goes through a buffer, from which only what belongs to it is
 stored: the inner loops know no edges.
 """
 
