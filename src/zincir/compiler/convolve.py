@@ -8,9 +8,12 @@ taps of the kernel; other lines and images are further products with the same ri
 Of small images, all in the batch give the rows, place by place.
 
 The gradient of a weight has batch and channels exchanged. There, taps are further products, the
-channels are rows, and blocks are the lines of all images:
+gradient's channels are rows, and blocks are the lines of all images. The last taps lie beside the
+channels of a place, and so they are columns with them:
 
-    y[taps | c, m] = sum of x[taps | c | n, lines | place] * g[n, lines | place, m]
+    y[taps | m, tap c] = sum of g[m | n, lines | place] * x[taps | n, lines | place, tap c]
+
+Few columns would waste vectors: then rows are columns, and columns rows.
 """
 
 from __future__ import annotations
@@ -27,19 +30,25 @@ Make = Callable[..., Node]
 
 _SHORT = 8
 """Lines of fewer places do not fill the rows of a tile."""
+_NARROW = 32
+"""Columns that are fewer fill no tile that is fast."""
 _PIECES, _SUMS = 8, 1 << 18
 """A gradient of a weight is summed in at most so many pieces, of at most so many sums in all."""
 
 
-def as_product(make: Make, node: Node, x: Node, w: Node, channels_last: bool) -> Node:
-    """The value of a convolution, with `x` and `w` in place of its operands; without a frame."""
+def as_product(make: Make, node: Node, x: Node, w: Node, strides: Shape) -> Node:
+    """The value of a convolution, with `x` and `w` in place of its operands; without a frame.
+
+    Of the `strides` of x, the last or the first is 1.
+    """
     steps, spread, _, _ = node.attrs
     rank = len(steps)
     sizes = (1, *w.shape[:rank], 1, 1)
     wide = make(windows_p, (x,), sizes, (1, *steps, 1, 1), (1, *spread, 1, 1))
-    if channels_last:
+    if x.shape[-1] == 1 or strides[-1] == 1:
         return _forward(make, node, wide, w, rank)
-    return _weight(make, node, wide, w, rank)
+    beside = rank > 0 and x.shape[-2] == steps[-1] == 1 and strides[rank] == x.shape[0]
+    return _weight(make, node, wide, w, rank, beside=beside)
 
 
 def _forward(make: Make, node: Node, wide: Node, w: Node, rank: int) -> Node:
@@ -65,27 +74,43 @@ def _forward(make: Make, node: Node, wide: Node, w: Node, rank: int) -> Node:
     return make(permute_p, (y,), back) if back != tuple(range(rank + 3)) else y
 
 
-def _weight(make: Make, node: Node, wide: Node, w: Node, rank: int) -> Node:
+def _weight(make: Make, node: Node, wide: Node, w: Node, rank: int, *, beside: bool) -> Node:
     # Here wide is c, taps..., g, n, then places; w is places..., g, n, m; node is c, taps..., g, m.
     c, taps, g = node.shape[0], node.shape[1 : rank + 1], node.shape[-2]
     n, m = w.shape[-2:]
     places = w.shape[:rank]
     pieces = _pieces(n, size(node.shape))
-    here, there = list(range(rank + 3)), list(range(rank + 3, 2 * rank + 6))
-    order = [here[-1], here[-2], *here[1 : rank + 1], here[0], *there[1 : rank + 1]]
-    order += [there[0], *there[-2:]]
-    a = make(permute_p, (wide,), tuple(order))
-    a = make(reshape_p, (a,), (pieces, n // pieces, g, *taps, c, *places))
-    a = make(permute_p, (a,), (0, *range(2, rank + 4), 1, *range(rank + 4, 2 * rank + 4)))
-    b = make(permute_p, (w,), (rank + 1, rank, *range(rank), rank + 2))
-    b = make(reshape_p, (b,), (pieces, n // pieces, g, *(1,) * rank, *places, m))
-    b = make(permute_p, (b,), (0, *range(2, rank + 3), 1, *range(rank + 3, 2 * rank + 4)))
-    b = make(expand_p, (b,), (pieces, g, *taps, n // pieces, *places, m))
-    y = make(matmul_p, (a, b), rank)
-    # pieces, g, taps..., c, m
+    cut = pieces, n // pieces
+    apart = taps[:-1] if beside else taps
+    inner = c * taps[-1] if beside else c
+    # x as n, g, taps apart, places, then a tap beside another and c, then axes of size 1
+    order = [rank + 2, rank + 1, *range(1, len(apart) + 1), *range(rank + 4, 2 * rank + 4)]
+    order += [*range(len(apart) + 1, rank + 1), 0, rank + 3, 2 * rank + 4, 2 * rank + 5]
+    x = make(permute_p, (wide,), tuple(order))
+    x = make(reshape_p, (x,), (*cut, g, *apart, *places, inner))
+    x = _moved(make, x, 1, len(apart) + 2)
+    gradient = make(permute_p, (w,), (rank + 1, rank, *range(rank), rank + 2))
+    gradient = make(reshape_p, (gradient,), (*cut, g, *(1,) * len(apart), *places, m))
+    gradient = _moved(make, gradient, 1, len(apart) + 2)
+    gradient = make(expand_p, (gradient,), (pieces, g, *apart, cut[1], *places, m))
+    # Both are pieces, g, taps apart, n, places, columns: those of one have to become rows.
+    rows, columns = (x, gradient) if inner < _NARROW <= m else (gradient, x)
+    rows = _moved(make, rows, rank + len(apart) + 3, len(apart) + 2)
+    y = make(matmul_p, (rows, columns), rank)
+    # pieces, g, taps apart, then m, (tap, c) or the other way round
     y = make(sum_p, (y,), (0,)) if pieces > 1 else y
-    y = make(permute_p, (y,), (0, rank + 2, *range(2, rank + 2), 1, rank + 3))
-    return make(reshape_p, (y,), node.shape)
+    if columns is gradient:
+        y = _moved(make, y, len(apart) + 3, len(apart) + 2)
+    y = make(reshape_p, (y,), (g, *apart, m, *taps[len(apart) :], c))
+    back = [rank + 2, *range(1, len(apart) + 1), *range(len(apart) + 2, rank + 2), 0]
+    return make(permute_p, (y,), (*back, len(apart) + 1))
+
+
+def _moved(make: Make, x: Node, axis: int, to: int) -> Node:
+    """`x` with an axis in another place."""
+    order = [i for i in range(len(x.shape)) if i != axis]
+    order.insert(to, axis)
+    return make(permute_p, (x,), tuple(order))
 
 
 def _pieces(n: int, sums: int) -> int:

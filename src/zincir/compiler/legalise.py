@@ -65,7 +65,8 @@ class _Legaliser:
     def legal_node(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         kind = node.op.kind
         if kind is Kind.CONVOLUTION:
-            return as_product(self._make, node, *self._conv_operands(*inputs))
+            x, w = self._conv_operands(*inputs)
+            return as_product(self._make, node, x, w, self.legal.views[x].strides)
         if kind in (Kind.CONTRACTION, Kind.HOST):
             inputs = tuple(self._as_view(x) for x in inputs)
         elif kind is Kind.SCATTER:
@@ -84,17 +85,14 @@ class _Legaliser:
         self._note(made)
         return made
 
-    def _conv_operands(self, x: Node, w: Node) -> tuple[Node, Node, bool]:
-        """Both as views that products read well, and whether x has its channels last."""
+    def _conv_operands(self, x: Node, w: Node) -> tuple[Node, Node]:
+        """Both as views that products read well."""
         x, w = self._as_view(x), self._as_view(w)
         if w.shape[-1] != 1 and self.legal.views[w].strides[-1] != 1:
             w = self._whole(w)
         strides = self.legal.views[x].strides
-        if x.shape[-1] == 1 or strides[-1] == 1:
-            return x, w, True
-        if x.shape[0] == 1 or strides[0] == 1:
-            return x, w, False
-        return self._whole(x), w, True
+        read_well = 1 in (x.shape[-1], strides[-1], x.shape[0], strides[0])
+        return x if read_well else self._whole(x), w
 
     def _note(self, node: Node) -> None:
         views = self.legal.views
