@@ -128,9 +128,9 @@ def _cycles(c: _Choice) -> float:
     depth, column_tiles = p.k * p.blocks, _ceil(p.n, v.columns)
     far = near = 0.0
     if depth > _near(p.b_k * v.itemsize, v.columns * v.itemsize):
-        far = v.vectors * _farness(p.b_k * v.itemsize)
+        far = v.vectors * _farness(p.b_k * v.itemsize, p.n * depth * v.itemsize)
     if not c.pack_a and p.a_k != 1 and depth > _near(p.a_k * v.itemsize, v.rows * v.itemsize):
-        near = 6 * _farness(p.a_k * v.itemsize)
+        near = 6 * _farness(p.a_k * v.itemsize, 0)
 
     def tiles(count: int, rows: int) -> float:
         tile = depth * (_step(rows, v) + near + (0.0 if c.pack_b else far)) + 30
@@ -170,9 +170,9 @@ def _near(stride: int, size: int) -> int:
     return max(1, min(64 // gcd(64, stride // 64) * lines, 64) // lines) * 8
 
 
-def _farness(stride: int) -> float:
+def _farness(stride: int, size: int) -> float:
     """Cycles lost for each vector that is read from further away, and through the TLB."""
-    return 0.3 if stride < 4096 else 5.0
+    return 5.0 if stride >= 4096 else 3.0 if stride >= 1024 and size > 2 * L2 else 0.3
 
 
 def _packing(line: int, step: int, v: Variant) -> float:
