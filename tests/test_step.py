@@ -381,3 +381,26 @@ def test_the_first_call_computes_nothing_besides(monkeypatch: pytest.MonkeyPatch
     assert not seen
     monkeypatch.undo()
     assert loss.item() > 0
+
+
+def test_arrays_of_views_follow_what_is_trained():
+    """A transposed array of a weight lies apart in memory: the weight's own change shows in it."""
+    layer = nn.Linear(3, 2)
+    view = layer.weight.detach().T
+    array = view.numpy()
+    before = array.copy()
+    optimizer = zincir.optim.SGD(layer.parameters(), 0.1)
+
+    @zincir.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = (layer(x) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    losses = [step(zincir.ones(4, 3)).item() for _ in range(3)]
+    assert losses[2] < losses[1] < losses[0]
+    assert not np.array_equal(array, before)
+    for seen in (view.numpy(), layer.weight.detach().numpy().T):
+        np.testing.assert_array_equal(seen, array)

@@ -6,6 +6,7 @@ compiles in its first round and runs native code from then on.
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from zincir.graph.node import Node, describe
 from zincir.ops.indexing import out_of_range
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate
-from zincir.types import DType, Scalar
+from zincir.types import DType, Scalar, Shape
 
 _programs: OrderedDict[tuple[Any, ...], Ready] = OrderedDict()
 _MOST_PROGRAMS = 512
@@ -37,14 +38,22 @@ def evaluate(nodes: Sequence[Node]) -> None:
     wanted = [node for node in nodes if node.value is None]
     if not wanted:
         return
-    taken = snapshot(wanted)
+    orders = [_order(node) for node in wanted]
+    taken = snapshot(wanted, orders)
     ready = _find(taken)
-    buffers = [allocate(node.shape, node.dtype) for node in wanted]
+    buffers = [allocate(n.shape, n.dtype, o) for n, o in zip(wanted, orders, strict=True)]
     run(ready, taken.leaves, numbers(taken.numbers), buffers)
     for node, buffer in zip(wanted, buffers, strict=True):
         node.value = buffer
     for node in wanted:
         release(node)
+
+
+def _order(node: Node) -> Shape | None:
+    """The order in which the tensor that holds a node wants its values stored."""
+    owner: weakref.ref[Any] = node.owner
+    tensor = owner() if type(owner) is weakref.ref else None
+    return None if tensor is None else tensor._order
 
 
 def _find(taken: Snapshot) -> Ready:

@@ -21,7 +21,7 @@ from zincir.ops.movement import expand
 from zincir.ops.source import const, detach, graft, leaf, leaf_p, variable, variable_p
 from zincir.recording import CURRENT, note_change
 from zincir.runtime.buffer import Buffer
-from zincir.types import bool_
+from zincir.types import Shape, bool_
 from zincir.views import Step
 
 if TYPE_CHECKING:
@@ -224,22 +224,26 @@ def export(tensor: Tensor) -> np.ndarray[Any, Any]:
             share(tensor, tensor._memory)
         return known
     if sys.getrefcount(node.value) > 2:  # the node and the argument; others hold it too
-        node.value = Buffer(node.value.array.copy())
-    share(tensor, node.value.array)
+        node.value = Buffer(node.value.array.copy("K"), order=node.value.order)
+    share(tensor, node.value.array, node.value.order)
     array = np.asarray(memoryview(node.value.array))
     # All of NumPy's views of `array` keep `array` itself alive, since its own base is no array.
     tensor._exported = weakref.ref(array)
     return array
 
 
-def share(tensor: Tensor, memory: Any) -> None:
-    """Let `tensor` and all its views read `memory`, whoever writes to it."""
+def share(tensor: Tensor, memory: Any, order: Shape | None = None) -> None:
+    """Let `tensor` and all its views read `memory`, whoever writes to it.
+
+    Args:
+        order: the axes as they lie in memory, if that is known to be another order.
+    """
     tensor._memory = memory
-    tensor._node.value = Buffer(memory)
+    tensor._node.value = Buffer(memory, order=order)
     for reference in tensor._children or ():
         child = reference()
         if child is not None and child._step is not None:
-            share(child, child._step.look(memory))
+            share(child, child._step.look(memory), order)
 
 
 def _unshare(tensor: Tensor) -> None:
@@ -280,4 +284,4 @@ def _write_memory(root: Tensor, before: list[Node]) -> None:
         if buffer is not None and np.may_share_memory(buffer.array, memory):
             old.value = Buffer(buffer.array.copy())
     np.copyto(memory, new)
-    share(root, memory)
+    share(root, memory, node.value.order)

@@ -18,7 +18,7 @@ from zincir.inplace import refresh_views
 from zincir.ops.source import leaf
 from zincir.recording import Recording
 from zincir.runtime import team
-from zincir.runtime.buffer import Buffer, allocate
+from zincir.runtime.buffer import Buffer, allocate, arranged
 from zincir.tensor import Tensor, _pending, from_buffer, settle
 from zincir.types import DType, Shape
 
@@ -34,6 +34,8 @@ class Changed:
     output: int
     copied: Buffer | None
     """Where the new value is computed, if that cannot be in place."""
+    order: Shape | None
+    """The order in which its values lie in memory."""
     node: Node | None = None
     """What the tensor held at the last replay."""
 
@@ -50,7 +52,9 @@ class Gradient:
     """Whether there was one; None if that makes no difference."""
     output: int
     """The place of the new gradient among the outputs; -1 for None."""
-    held: Tensor | None
+    orders: tuple[Shape | None, Shape | None]
+    """The order in memory of the gradient that is read, and of the new one."""
+    held: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +64,8 @@ class GradientRead:
     tensor: Tensor
     form: tuple[Shape, DType] | None
     """Its shape and type; None if there was no gradient."""
+    order: Shape | None
+    """The order in which the program reads it from memory."""
     place: int
     """Its place among the program's inputs, or -1."""
     itself: Tensor | None
@@ -121,7 +127,7 @@ class Replay:
         keep = self._point_to_arguments(inputs, pointers)
         for r in self.read:
             if r.place >= 0 and r.tensor._grad is not None:
-                pointers[r.place] = _address(r.tensor._grad._node.value.array, keep)
+                pointers[r.place] = _placed(r.tensor._grad._node.value, r.order, keep)
         for place, buffer, getter in self.live:
             if not first:
                 buffer.array[...] = getter()
@@ -129,7 +135,7 @@ class Replay:
                 pointers[place] = buffer.pointer
         first_output = self.first_output
         self._point_to_changed(inputs, pointers, first_output)
-        self._point_to_gradients(inputs, pointers, first_output)
+        self._point_to_gradients(inputs, pointers, first_output, keep)
         made: list[Buffer | None] = []
         for result in self.results:
             if isinstance(result, Tensor):
@@ -164,6 +170,8 @@ class Replay:
                         pointers[outputs + c.output] = pointers[c.input]
                     continue
             node = t._node
+            if node.value.order != c.order:
+                node.value = arranged(node.value, c.order)
             # References: the tensor's, the one here, the name, the argument. Any other is a graph
             # that needs the old value: it gets to know that it is gone.
             if node is c.node and getrefcount(node) <= 4:
@@ -177,19 +185,22 @@ class Replay:
                 pointers[c.input] = pointer
             pointers[outputs + c.output] = pointer if c.copied is None else c.copied.pointer
 
-    def _point_to_gradients(self, inputs: Sequence[Any], pointers: list[int], outputs: int) -> None:
+    def _point_to_gradients(
+        self, inputs: Sequence[Any], pointers: list[int], outputs: int, keep: list[Any]
+    ) -> None:
         for g in self.gradients:
             t = g.tensor if g.tensor is not None else inputs[g.argument]
             held = g.held
             if g.before >= 0:
                 assert t._grad is not None
-                pointers[g.before] = t._grad._node.value.pointer
+                pointers[g.before] = _placed(t._grad._node.value, g.orders[0], keep)
                 held = None
             if g.output < 0:
                 continue
             # References: the record's, the name, the argument, and perhaps the tensor's.
             if held is None or getrefcount(held) > 3 + (t._grad is held):
-                held = g.held = from_buffer(allocate(t._node.shape, t._node.dtype))
+                node = t._node
+                held = g.held = from_buffer(allocate(node.shape, node.dtype, g.orders[1]))
                 pointers[outputs + g.output] = held._node.value.pointer
             elif getrefcount(held._node) > 2:
                 _renewed(held, held._node)
@@ -206,7 +217,8 @@ class Replay:
             return
         for c in self.changed:
             t = c.tensor if c.tensor is not None else inputs[c.argument]
-            if c.copied is not None:
+            # A view has no value yet if the tensor that it looks at was changed before it.
+            if c.copied is not None and not (isinstance(t, Tensor) and t._node.value is None):
                 target = t._node.value.array if isinstance(t, Tensor) else t
                 target[...] = c.copied.array
             if isinstance(t, Tensor):
@@ -239,6 +251,14 @@ def _address(array: np.ndarray[Any, Any], keep: list[Any]) -> int:
         array = np.ascontiguousarray(array)
         keep.append(array)
     return array.ctypes.data
+
+
+def _placed(buffer: Buffer, order: Shape | None, keep: list[Any]) -> int:
+    """Where the values lie in this order; a copy that this needs is put into `keep`."""
+    if buffer.order != order or buffer.layout is not None:
+        buffer = arranged(buffer, order)
+        keep.append(buffer)
+    return buffer.pointer
 
 
 def _built(form: Any, results: list[Tensor]) -> Any:
@@ -276,13 +296,22 @@ class _Recorder:
         self.stand_ins = stand_ins
         self.argument_of = {id(t): i for i, t in enumerate(stand_ins)}
         self.wanted: list[Node] = []
+        self.orders: list[Shape | None] = []
         self.known: set[int] = set()
         self.made = Replay()
 
-    def want(self, node: Node) -> int:
-        """The number that `node` has among the outputs."""
+    def want(self, node: Node, order: Shape | None = None) -> int:
+        """The number that `node` has among the outputs, and the order in which it is stored."""
         self.wanted.append(node)
+        self.orders.append(order)
         return len(self.wanted) - 1
+
+    def _want_gradient(self, t: Tensor) -> int:
+        """The same for the gradient of `t`, stored as `t` is; -1 if it has none."""
+        if t._grad is None:
+            return -1
+        _, before = self.recording.changed.get(id(t), (t, t._node))
+        return self.want(t._grad._node, None if before.value is None else before.value.order)
 
     def replay(self, outputs: Sequence[Tensor], form: Any, undo: Callable[[], None]) -> Replay:
         made, recording = self.made, self.recording
@@ -292,17 +321,20 @@ class _Recorder:
                 made.results.append(t)
             else:
                 made.results.append((self.want(t._node), t.shape, t.dtype))
-        changed = [(t, before, self.want(t._node)) for t, before in recording.changed.values()]
+        changed = [
+            (t, before, self.want(t._node, before.value.order))
+            for t, before in recording.changed.values()
+        ]
         grads = [
-            (t, before, added, -1 if t._grad is None else self.want(t._grad._node))
+            (t, before, added, self._want_gradient(t))
             for t, before, added in recording.grads.values()
         ]
-        taken = snapshot(self.wanted)
+        taken = snapshot(self.wanted, self.orders)
         place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
         donations = {
             at: place_of[id(before.value)]
             for _, before, at in changed
-            if id(before.value) in place_of and before.value.array.flags.c_contiguous
+            if id(before.value) in place_of and before.value.layout is None
         }
         undo()
         made.ready = prepare(taken, made.threads, donations, self.precision)
@@ -326,33 +358,39 @@ class _Recorder:
         self.known.add(id(before.value))
         place = place_of.get(id(before.value), -1)
         donated = self.made.ready.donated
-        in_place = (at in donated or place < 0) and before.value.array.flags.c_contiguous
+        order = before.value.order
+        in_place = (at in donated or place < 0) and before.value.layout is None
         argument = self.argument_of.get(id(t), -1)
-        copied = None if in_place else allocate(t.shape, t.dtype)
-        self.made.changed.append(Changed(t if argument < 0 else None, argument, place, at, copied))
+        copied = None if in_place else allocate(t.shape, t.dtype, order)
+        self.made.changed.append(
+            Changed(t if argument < 0 else None, argument, place, at, copied, order)
+        )
 
     def _add_gradient(
         self, t: Tensor, before: Tensor | None, added: bool, at: int, place_of: dict[int, int]
     ) -> None:
-        place = -1
+        place, order = -1, None
         if before is not None:
             place = place_of.get(id(before._node.value), -1)
+            order = before._node.value.order
             self.known.add(id(before._node.value))
         argument = self.argument_of.get(id(t), -1)
         had = before is not None if added else None
         self.made.gradients.append(
-            Gradient(t if argument < 0 else None, argument, place, had, at, None)
+            Gradient(
+                t if argument < 0 else None, argument, place, had, at, (order, self.orders[at])
+            )
         )
 
     def _add_read(self, t: Tensor, grad: Tensor | None, place_of: dict[int, int]) -> None:
         if grad is None:
-            self.made.read.append(GradientRead(t, None, -1, None))
+            self.made.read.append(GradientRead(t, None, None, -1, None))
             return
-        value = id(grad._node.value)
+        value, order = id(grad._node.value), grad._node.value.order
         self.known.add(value)
         itself = grad if id(grad) in self.recording.changed else None
         form = grad.shape, grad.dtype
-        self.made.read.append(GradientRead(t, form, place_of.get(value, -1), itself))
+        self.made.read.append(GradientRead(t, form, order, place_of.get(value, -1), itself))
 
     def _add_inputs(self, leaves: Sequence[Node], place_of: dict[int, int]) -> None:
         """Where the values of all other inputs come from at each call."""

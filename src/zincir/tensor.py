@@ -29,7 +29,7 @@ from zincir.ops import (
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
 from zincir.ops.source import const, detach, leaf, stand_in
 from zincir.recording import CURRENT, note_change, note_grad, note_grad_read, refuse_to_look
-from zincir.runtime.buffer import Buffer
+from zincir.runtime.buffer import Buffer, arranged
 from zincir.types import (
     DType,
     Scalar,
@@ -230,6 +230,8 @@ class Tensor:
     _exported: Callable[[], Any] | None = None
     _memory: Any = None
     _version: Int = 0
+    _order: Shape | None = None
+    """The axes as values are to lie in memory, the slowest first, if that is another order."""
     __array_priority__ = 1000
 
     def __init__(self, data: Any = (), dtype: DType = float32) -> None:
@@ -1400,7 +1402,7 @@ _new = object.__new__
 _PYTHON = (float, int, bool)
 _ref = weakref.ref
 _COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)
-_OWN = frozenset(Tensor.__annotations__)
+_OWN = frozenset(Tensor.__annotations__) - {"_order"}
 
 
 def node_tensor(x: Operand, like: Tensor) -> Tensor:
@@ -1414,7 +1416,7 @@ def _rebuilt(
     t = _new(cls)
     t.__dict__.update({k: v for k, v in state.items() if k not in _OWN})
     t._node = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
-    t._node.value = Buffer(array)
+    t._node.value = arranged(Buffer(array), t._order)
     if requires_grad:
         t._node.owner = _ref(t)
     t._grad = None if grad is None else grad.detach().clone()

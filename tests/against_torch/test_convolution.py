@@ -153,6 +153,8 @@ def test_layers(name: str, arguments: Any, options: Any, shape: Any) -> None:
 
 @pytest.mark.parametrize("name", ["Conv2d", "ConvTranspose2d"])
 def test_output_size_and_bounds_of_first_values(name: str) -> None:
+    for lib in (zincir, torch):
+        lib.manual_seed(0)
     ours, theirs = (lib.nn.__dict__[name](6, 8, 3, stride=3, groups=2) for lib in (zincir, torch))
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         widest = np.abs(other.detach().numpy()).max()

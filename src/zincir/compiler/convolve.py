@@ -23,7 +23,7 @@ from collections.abc import Callable
 from zincir.graph.node import Node
 from zincir.ops.contraction import matmul_p
 from zincir.ops.movement import expand_p, permute_p, reshape_p, sum_p, windows_p
-from zincir.types import size
+from zincir.types import Shape, size
 
 Make = Callable[..., Node]
 """`make(op, inputs, *attrs)`: a node of the graph that is being made legal."""
@@ -111,6 +111,17 @@ def _moved(make: Make, x: Node, axis: int, to: int) -> Node:
     order = [i for i in range(len(x.shape)) if i != axis]
     order.insert(to, axis)
     return make(permute_p, (x,), tuple(order))
+
+
+def order_of_weight(m: int, c: int, *taps: int) -> Shape | None:
+    """The order of axes in which a weight (m, c, taps...) is best stored; None: as they are.
+
+    It is the one in which its gradient is computed, so that updates read all memory in order.
+    """
+    if size(taps) == 1:
+        return None
+    apart, last = range(2, len(taps) + 1), len(taps) + 1
+    return (*apart, last, 1, 0) if c * taps[-1] < _NARROW <= m else (*apart, 0, last, 1)
 
 
 def _pieces(n: int, sums: int) -> int:

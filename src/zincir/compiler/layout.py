@@ -5,13 +5,14 @@
 Convolutions compute with channels last and show their result with channels first, by a permute at
 each end. A permute that moves down meets the one of the next convolution and both are gone: all
 that lies between is computed in the order in which it lies in memory. Permutes of what comes from
-outside stay where they are, and results of the program have the order that users see.
+outside stay where they are, but for parameters that are stored in another order than users see:
+what is computed from these pointwise has their order.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from zincir.compiler.access import blocks_of
 from zincir.graph.node import Node
@@ -33,15 +34,21 @@ Build = Callable[..., Node]
 Axes = tuple[int, ...]
 
 
-def sunk(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
-    """The node with the permutation of an input moved behind it, if there is one."""
-    if not any([x.op is permute_p for x in xs]):
+def sunk(build: Build, node: Node, xs: tuple[Node, ...], arranged: Container[Node]) -> Node | None:
+    """The node with the permutation of an input moved behind it, if there is one.
+
+    Args:
+        arranged: parameters that are stored in another order than users see.
+    """
+    permuted = [x for x in xs if x.op is permute_p]
+    if not permuted:
         return None
-    largest = max((_in_memory(x) for x in xs), default=0)
-    found = Counter(a for x in xs if (a := _moved(x, node, largest)) is not None)
-    if not found:
+    largest = max(map(_in_memory, xs))
+    moved = [x for x in permuted if _decides(x, node, largest, arranged)]
+    if not moved:
         return None
-    axes = found.most_common(1)[0][0]
+    stored = [x for x in moved if x.inputs[0] in arranged]
+    axes: Axes = Counter(x.attrs[0] for x in stored or moved).most_common(1)[0][0]
     if node.op.kind is Kind.POINTWISE:
         inner = tuple(_undone(build, x, axes) for x in xs)
         return build(permute_p, (build(node.op, inner, *node.attrs, stay=True),), axes)
@@ -53,13 +60,13 @@ def sunk(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
     return rule(build, node, xs, axes) if rule else None
 
 
-def _moved(x: Node, node: Node, largest: int) -> Axes | None:
-    """The permutation that makes `x` of something computed, if it decides about the node."""
-    if x.op is not permute_p or x.inputs[0].op.kind is Kind.SOURCE:
-        return None
-    if node.op.kind is Kind.POINTWISE and (x.ndim != node.ndim or size(x.shape) < largest):
-        return None
-    return x.attrs[0]
+def _decides(x: Node, node: Node, largest: int, arranged: Container[Node]) -> bool:
+    """Whether the permutation that makes `x` may move behind the node."""
+    if node.op.kind is not Kind.POINTWISE:
+        return x.inputs[0].op.kind is not Kind.SOURCE
+    if x.ndim != node.ndim or size(x.shape) < largest:
+        return False
+    return x.inputs[0].op.kind is not Kind.SOURCE or x.inputs[0] in arranged
 
 
 def _in_memory(x: Node) -> int:

@@ -17,6 +17,7 @@ from zincir.graph.walk import rebuild, toposort
 from zincir.ops.arithmetic import copy_p
 from zincir.ops.movement import reshape_p
 from zincir.ops.source import const_p
+from zincir.types import contiguous_strides, size
 
 INLINE = frozenset({Kind.POINTWISE, Kind.INDEXED, Kind.TAKE})
 """Kinds that can be computed where they are used."""
@@ -88,7 +89,7 @@ class _Legaliser:
     def _conv_operands(self, x: Node, w: Node) -> tuple[Node, Node]:
         """Both as views that products read well."""
         x, w = self._as_view(x), self._as_view(w)
-        if w.shape[-1] != 1 and self.legal.views[w].strides[-1] != 1:
+        if w.shape[-1] != 1 and 1 not in self.legal.views[w].strides[-2:]:
             w = self._whole(w)
         strides = self.legal.views[x].strides
         read_well = 1 in (x.shape[-1], strides[-1], x.shape[0], strides[0])
@@ -144,22 +145,26 @@ class _Legaliser:
         """An output owns its memory, alone."""
         taken = any(self.legal.views[o].base is x for o in before)
         if taken or x.op.kind in (Kind.VIEW, Kind.SOURCE):
-            if self._reshaped_temporary(x, before):
+            if self._whole_temporary(x, before):
                 return x
             return self._own_copy(x)
         if x.op.kind in INLINE:
             self._whole(x)
         return x
 
-    def _reshaped_temporary(self, x: Node, before: list[Node]) -> bool:
-        """Whether x is a buffer made by this program under another shape, not handed out yet."""
+    def _whole_temporary(self, x: Node, before: list[Node]) -> bool:
+        """Whether x is all of a buffer of this program as it lies, and not handed out yet."""
         view = self.legal.views.get(x)
-        if view is None or x.op is not reshape_p or view.base.op.kind is Kind.SOURCE:
+        if (
+            view is None
+            or view.base.op.kind is Kind.SOURCE
+            or size(x.shape) != size(view.base.shape)
+        ):
             return False
-        taken = any(self.legal.views[o].base is view.base for o in before)
-        while x.op is reshape_p:
-            x = x.inputs[0]
-        return x is view.base and not taken
+        lies = zip(x.shape, view.strides, contiguous_strides(x.shape), strict=True)
+        if view.offset or any(n != 1 and mine != other for n, mine, other in lies):
+            return False
+        return not any(self.legal.views[o].base is view.base for o in before)
 
     def _own_copy(self, x: Node) -> Node:
         copy = copy_of(x)

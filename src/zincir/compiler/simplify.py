@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,7 @@ def simplify(graph: Graph) -> Graph:
     relu(permute(x)) --> permute(relu(x))            see `layout`
     """
     uses = Counter(n for node in toposort(graph.outputs) for n in node.inputs)
-    builder = _Rebuilder(uses, set(graph.outputs))
+    builder = _Rebuilder(uses, set(graph.outputs), graph.arranged)
     new: dict[Node, Node] = {}
     for node in toposort(graph.outputs):
         new[node] = builder.rebuilt(node, tuple(new[n] for n in node.inputs))
@@ -41,7 +41,8 @@ def simplify(graph: Graph) -> Graph:
 
 
 class _Rebuilder:
-    def __init__(self, uses: Counter[Node], roots: set[Node]) -> None:
+    def __init__(self, uses: Counter[Node], roots: set[Node], arranged: Container[Node]) -> None:
+        self._arranged = arranged
         self._uses = uses
         self._roots = roots
         self._known: dict[tuple[Any, ...], Node] = {}
@@ -50,7 +51,7 @@ class _Rebuilder:
         if not inputs and node.op.kind is Kind.SOURCE and node.op is not const_p:
             return node
         if node not in self._roots:
-            moved = sunk(partial(self.build, node), node, inputs)
+            moved = sunk(partial(self.build, node), node, inputs, self._arranged)
             if moved is not None:
                 return moved
         return self._better(node, inputs)

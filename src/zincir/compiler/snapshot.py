@@ -14,9 +14,10 @@ from typing import Any
 
 from zincir.errors import GradientError, explain
 from zincir.graph.node import Node, Origin, describe
-from zincir.graph.primitive import Kind
+from zincir.graph.primitive import Kind, Spec
+from zincir.ops.movement import permute_p
 from zincir.ops.source import const_p, leaf_p
-from zincir.types import DType, Scalar
+from zincir.types import DType, Scalar, Shape
 
 _PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5)
 """Constants that programs may know; any other number is an input, and changes nothing."""
@@ -31,6 +32,8 @@ class Graph:
     """Leaves: first those that come from buffers, then the numbers."""
     layouts: dict[Node, tuple[int, ...]]
     """Strides (in elements) of the inputs that are not contiguous."""
+    arranged: frozenset[Node] = frozenset()
+    """Inputs that are stored in an order of axes that suits programs."""
 
 
 @dataclass(slots=True)
@@ -49,16 +52,24 @@ class Snapshot:
         Each node has an object of its own for its origin, which what passes make of it inherits.
         """
         self._origins = [(path, line, layer) for path, line, layer in map(_origin, self._sources)]
-        entries, outputs = self.key
+        entries: tuple[tuple[Any, ...], ...] = self.key[0]
+        outputs: tuple[tuple[int, Shape | None], ...] = self.key[1]
+        arranged: set[Node] = set()
         inputs: dict[tuple[str, int], Node] = {}
         layouts: dict[Node, tuple[int, ...]] = {}
         built: list[Node] = []
         for entry, source, origin in zip(entries, self._sources, self._origins, strict=True):
             spec = (source.shape, source.dtype)
             if entry[0] == "leaf" or entry[0] == "number":
-                node = inputs.setdefault(entry[:2], Node(leaf_p, (), spec, spec, False, origin))
-                if entry[-1] is not None and entry[0] == "leaf":
-                    layouts[node] = entry[-1]
+                order = entry[-1] if entry[0] == "leaf" else None
+                stored = spec if order is None else _in_order(spec, order)
+                node = inputs.setdefault(entry[:2], Node(leaf_p, (), stored, stored, False, origin))
+                if entry[0] == "leaf" and entry[-2] is not None:
+                    layouts[node] = entry[-2]
+                if order is not None:
+                    arranged.add(node)
+                    axes = tuple(sorted(range(len(order)), key=order.__getitem__))
+                    node = Node(permute_p, (node,), (axes,), spec, False, origin)
             else:
                 op, attrs = entry[:2]
                 places: tuple[int, ...] = entry[2:]
@@ -67,7 +78,14 @@ class Snapshot:
             built.append(node)
         leaves = [inputs["leaf", i] for i in range(len(self.leaves))]
         numbers = [inputs["number", i] for i in range(len(self.numbers))]
-        return Graph([built[i] for i in outputs], leaves + numbers, layouts)
+        results: list[Node] = []
+        for number, order in outputs:
+            node = built[number]
+            if order is not None:
+                spec = _in_order((node.shape, node.dtype), order)
+                node = Node(permute_p, (node,), (order,), spec, False, node.origin)
+            results.append(node)
+        return Graph(results, leaves + numbers, layouts, frozenset(arranged))
 
     def number_of(self, node: Node) -> int | None:
         """The number of the entry that `node` comes from, which passes made of this graph."""
@@ -81,15 +99,25 @@ class Snapshot:
         return self._sources[number].origin
 
 
-def snapshot(outputs: Sequence[Node]) -> Snapshot:
+def _in_order(spec: Spec, order: Shape) -> Spec:
+    shape, dtype = spec
+    return tuple([shape[axis] for axis in order]), dtype
+
+
+def snapshot(outputs: Sequence[Node], orders: Sequence[Shape | None] = ()) -> Snapshot:
     """Number the nodes above `outputs` by structure, stopping at known values.
+
+    Args:
+        orders: for each output the axes in the order in which it is to lie in memory.
 
     Raises:
         GradientError: a node's value is needed and can no longer be had.
     """
     taker = _Taker()
     taker.take(_reachable(outputs))
-    key = (tuple(taker.entries), tuple([taker.number[root] for root in outputs]))
+    orders = orders or (None,) * len(outputs)
+    places = [taker.number[root] for root in outputs]
+    key = (tuple(taker.entries), tuple(zip(places, orders, strict=True)))
     return Snapshot(key, taker.leaves, taker.numbers, taker.sources)
 
 
@@ -147,7 +175,7 @@ class _Taker:
         slot = self._slots.setdefault((id(buffer), node.shape), len(self.leaves))
         if slot == len(self.leaves):
             self.leaves.append(node)
-        return ("leaf", slot, node.shape, node.dtype, buffer.layout)
+        return ("leaf", slot, node.shape, node.dtype, buffer.layout, buffer.order)
 
     def _source(self, node: Node) -> tuple[Any, ...]:
         if node.op is const_p:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from zincir.compiler.convolve import order_of_weight
 from zincir.creation import empty
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.nn import functional as F, init
@@ -54,6 +55,8 @@ class _Window(Module):
         ends = ends if transposed else ends[::-1]
         shape = (ends[0], ends[1] // self.groups, *self.kernel_size)
         self.weight = Parameter(empty(shape, dtype=dtype))
+        if not transposed and self.groups == 1:
+            self.weight._order = order_of_weight(*shape)
         value = Parameter(empty(self.out_channels, dtype=dtype)) if bias else None
         self.register_parameter("bias", value)
         self.reset_parameters()

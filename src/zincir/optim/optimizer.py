@@ -15,7 +15,7 @@ from zincir.ops.arithmetic import cast
 from zincir.optim.arithmetic import neg
 from zincir.optim.groups import Group, check_settings, checked_group, groups_of
 from zincir.optim.numbers import number_nodes, switches
-from zincir.optim.state import loaded_settings, loaded_state
+from zincir.optim.state import loaded_settings, loaded_state, stored_like
 from zincir.step import Compiled, compile
 from zincir.tensor import Tensor, from_array
 from zincir.types import DType, Shape, float64
@@ -156,7 +156,7 @@ class Optimizer(ABC):
             for name, (shape, dtype, value) in self.init(p._node, group).items():
                 if name in state:
                     continue
-                start = from_array(np.full(shape, value if new else 0.0, dtype.numpy))
+                start = stored_like(np.full(shape, value if new else 0.0, dtype.numpy), p)
                 if name == "step":
                     start = step = start if step is None else step
                 state[name] = start

@@ -9,7 +9,8 @@ import numpy as np
 
 from zincir.errors import StateError, ZincirError, explain
 from zincir.optim.groups import Group, check_settings
-from zincir.tensor import Tensor, from_array
+from zincir.runtime.buffer import Buffer, arranged
+from zincir.tensor import Tensor, from_array, from_buffer
 
 
 def loaded_settings(owner: str, groups: list[Group], saved: Mapping[str, Any]) -> list[Group]:
@@ -75,7 +76,14 @@ def loaded_state(
 
 def _tensor(name: str, array: np.ndarray[Any, Any], p: Tensor) -> Tensor:
     dtype = np.float32 if name == "step" else p.dtype.numpy
-    return from_array(np.array(array, dtype))
+    return stored_like(np.array(array, dtype), p)
+
+
+def stored_like(array: np.ndarray[Any, Any], p: Tensor) -> Tensor:
+    """A tensor of these values that lie in memory as those of a parameter of this shape."""
+    value = p._node.value
+    order = value.order if value is not None and array.shape == p.shape else None
+    return from_buffer(arranged(Buffer(array), order))
 
 
 def _is_array(value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.types import DType, Shape, size
+from zincir.types import DType, Shape, from_numpy_dtype, size
 
 ALIGNMENT = 64
 _SMALLEST = 64
@@ -19,16 +19,24 @@ _PER_SIZE = 64
 class Buffer:
     """One value in memory. `array` is a NumPy view of it, possibly strided."""
 
-    __slots__ = ("__weakref__", "_memory", "array", "layout", "pointer")
+    __slots__ = ("__weakref__", "_memory", "array", "layout", "order", "pointer")
 
     def __init__(
-        self, array: np.ndarray[Any, Any], memory: Memory | None = None, pointer: int = 0
+        self,
+        array: np.ndarray[Any, Any],
+        memory: Memory | None = None,
+        pointer: int = 0,
+        order: Shape | None = None,
     ) -> None:
         self.array = array
         self.pointer = pointer or array.ctypes.data
+        if memory is None and order is not None and not _lies(array, order):
+            order = None
+        self.order = order
+        """The axes as they lie in memory, the slowest first, if that is another order."""
         self.layout: tuple[int, ...] | None = None
-        """Strides in elements, if the array is not contiguous row by row."""
-        if memory is None and not array.flags.c_contiguous:
+        """Strides in elements, if the array is not contiguous in that order."""
+        if memory is None and order is None and not array.flags.c_contiguous:
             self.layout = tuple(stride // array.itemsize for stride in array.strides)
         self._memory = memory
 
@@ -41,6 +49,10 @@ class Buffer:
         # the one in `memory`, and getrefcount's argument.
         if sys.getrefcount(memory.whole) <= 2:
             _give_back(memory)
+
+
+def _lies(array: np.ndarray[Any, Any], order: Shape) -> bool:
+    return len(order) == array.ndim and array.transpose(order).flags.c_contiguous
 
 
 @dataclass(slots=True, eq=False)
@@ -74,8 +86,23 @@ def allocate_memory(nbytes: int) -> Memory:
     return Memory(whole, offset, start + offset, nbytes)
 
 
-def allocate(shape: Shape, dtype: DType) -> Buffer:
-    """An uninitialised, contiguous buffer."""
+def allocate(shape: Shape, dtype: DType, order: Shape | None = None) -> Buffer:
+    """An uninitialised buffer, contiguous row by row or in another order of axes."""
     memory = allocate_memory(size(shape) * dtype.itemsize)
-    array = np.ndarray(shape, dtype.numpy, memory.whole, memory.offset)
-    return Buffer(array, memory, memory.pointer)
+    if order is None:
+        array = np.ndarray(shape, dtype.numpy, memory.whole, memory.offset)
+    else:
+        inner = tuple([shape[axis] for axis in order])
+        array = np.ndarray(inner, dtype.numpy, memory.whole, memory.offset)
+        array = array.transpose(np.argsort(order))
+    return Buffer(array, memory, memory.pointer, order)
+
+
+def arranged(buffer: Buffer, order: Shape | None) -> Buffer:
+    """The same values in this order: the buffer itself, or a copy."""
+    if buffer.order == order and buffer.layout is None:
+        return buffer
+    array = buffer.array
+    new = allocate(array.shape, from_numpy_dtype(array.dtype), order)
+    new.array[...] = array
+    return new
