@@ -121,7 +121,6 @@ class Emitter:
         self.slots = [_SlotArguments(self, i) for i in range(len(nest.slots))]
         self.known: list[dict[int, Value]] = [{}]
         # Where the loops stand: set as they are entered.
-        self.row = index(0)
         self.row_base: list[Value | None] = [None] * len(nest.slots)
         self.inner_base: list[Value | None] = [None] * len(nest.slots)
         self.column = index(0)
@@ -137,15 +136,35 @@ class Emitter:
     def emit(self) -> None:
         b, nest = self.b, self.nest
         self._values([i for i, v in enumerate(self.levels) if v.is_entry])
-        with b.loop(self.row_from, self.row_to) as rows:
-            self.row = rows.counter
-            self._enter_row()
-            self.known.append({})
-            if nest.vector_inside:
-                self._stages([None])
-            else:
-                self._column_loops()
-            self.known.pop()
+        if nest.rows < 2:
+            with b.loop(self.row_from, self.row_to) as row:
+                self._row(row.counter, [None] * len(self.slots))
+            return
+        # Line by line: within one, a row's place needs no division.
+        length = b.maximum(self.row_sizes[-1], index(1))
+        end = b.div(b.add(self.row_to, b.sub(length, index(1))), length)
+        with b.loop(b.div(self.row_from, length), end) as line:
+            starts = self._line(line.counter)
+            first = b.mul(line.counter, length)
+            low = b.maximum(b.sub(self.row_from, first), index(0))
+            high = b.minimum(b.sub(self.row_to, first), length)
+            with b.loop(low, high) as place:
+                self._row(place.counter, starts)
+
+    def _row(self, place: Value, starts: Sequence[Value | None]) -> None:
+        """One row, given where its line begins for each slot."""
+        for i, slot in enumerate(self.slots):
+            self.row_base[i] = None
+            if slot.in_rows:
+                step = self.b.mul(place, slot.row_strides[-1])
+                start = starts[i]
+                self.row_base[i] = step if start is None else self.b.add(start, step)
+        self.known.append({})
+        if self.nest.vector_inside:
+            self._stages([None])
+        else:
+            self._column_loops()
+        self.known.pop()
 
     def _column_loops(self) -> None:
         """Several vectors of rows side by side, then what is left one by one.
@@ -178,12 +197,11 @@ class Emitter:
         self.known.pop()
         self.mask = None
 
-    def _enter_row(self) -> None:
-        """The row's index along each of the row loops, and where each slot's row begins."""
-        b = self.b
-        left = self.row
+    def _line(self, line: Value) -> list[Value | None]:
+        """Where a line of rows begins for each slot: its index along each but the last row loop."""
+        b, left = self.b, line
         indices: list[Value] = []
-        for i, n in reversed(list(enumerate(self.row_sizes))):
+        for i, n in reversed(list(enumerate(self.row_sizes[:-1]))):
             if i == 0:
                 indices.append(left)
             else:
@@ -191,8 +209,7 @@ class Emitter:
                 indices.append(b.sub(left, b.mul(above, n)))
                 left = above
         indices.reverse()
-        for i, slot in enumerate(self.slots):
-            self.row_base[i] = slot.weighted(slot.row_strides, indices) if slot.in_rows else None
+        return [s.weighted(s.row_strides[:-1], indices) if s.in_rows else None for s in self.slots]
 
     def _stages(self, columns: Sequence[_Column | None]) -> None:
         """The stages of one row, or of some vectors of rows."""
