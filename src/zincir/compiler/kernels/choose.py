@@ -25,6 +25,12 @@ FETCH = 0.4
 """Cycles for an element from a cache that cores share."""
 CROSS = 1.5
 """Cycles for an element of C whose row is cut, as other steps give whole rows to a thread."""
+_NEAR_ROW = 1 << 16
+"""Rows of A that lie at most so far apart have their places in the code of tiles of one vector.
+
+Such a tile reads as many elements of A as it multiplies; places made of two registers would take
+the processor twice as many steps. Other tiles gain nothing by a kernel for each distance.
+"""
 SHARE = 3000.0
 """Cycles that are worth waking another thread for."""
 
@@ -112,7 +118,8 @@ def _choices(problem: Gemm, machine: Machine) -> Iterator[tuple[int, _Choice]]:
         p = problem.swapped() if swapped else problem
         for place, (rows, vectors) in enumerate(family(machine)):
             for unit in (True, False):
-                v = Variant(p.kind, lanes, rows, vectors, unit)
+                known = vectors == 1 and not unit and abs(p.a_row) <= _NEAR_ROW
+                v = Variant(p.kind, lanes, rows, vectors, unit, p.a_row if known else 0)
                 if not unit and (not v.fits(p.m) or rows == 1):
                     continue
                 must_a = v.may_pack_a and (p.a_row != 1 or not v.fits(p.m))
@@ -155,8 +162,10 @@ def _cycles(c: _Choice) -> float:
 def _step(rows: int, v: Variant) -> float:
     """Cycles in which a tile of some rows goes on by one k."""
     sums, loads = rows * v.vectors, rows + v.vectors
-    ahead = v.vectors if v.vectors > 1 else 0
-    return max(sums / 2, loads / 2, 4.0, (sums + loads + ahead + 5) / 3)
+    if v.vectors == 1:
+        # Multiply-adds read A themselves, which then is what they wait for.
+        return max(4.0, loads * (0.6 if v.a_row or v.unit_rows else 0.8))
+    return max(sums / 2, loads / 2, 4.0, (sums + loads + v.vectors + 5) / 3)
 
 
 def _near(stride: int, size: int) -> int:

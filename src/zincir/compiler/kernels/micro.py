@@ -58,8 +58,8 @@ def multiples(variant: Variant) -> list[int]:
     As arguments, since LLVM would turn what it can see through into a chain of additions, which
     takes longer than the multiply-adds.
     """
-    rows = min(variant.rows, _GROUP)
-    return [] if variant.unit_rows else sorted({_odd(r)[0] for r in range(1, rows)})
+    rows = 1 if variant.unit_rows or variant.a_row else min(variant.rows, _GROUP)
+    return sorted({_odd(r)[0] for r in range(1, rows)})
 
 
 def tiles_function(variant: Variant) -> tuple[Builder, str]:
@@ -246,7 +246,7 @@ class _Tiles:
 
     def _lines(self, a: Value, rows: int) -> list[Value]:
         """Pointers to every `_GROUP`-th row of A, from its first on."""
-        if self.v.unit_rows:
+        if self.v.unit_rows or self.v.a_row:
             return [a]
         b, step = self.b, self.arg("a_row")
         firsts = range(0, rows, _GROUP)
@@ -269,8 +269,8 @@ class _Tiles:
 
     def _row(self, lines: list[Value], r: int) -> Value:
         """Where row `r` of the tile is: an odd multiple of a_row, doubled by the address."""
-        if self.v.unit_rows:
-            return self.b.offset(lines[0], index(r), self.v.kind)
+        if self.v.unit_rows or self.v.a_row:
+            return self.b.offset(lines[0], index(r * (self.v.a_row or 1)), self.v.kind)
         line, r = lines[r // _GROUP], r % _GROUP
         if r == 0:
             return line

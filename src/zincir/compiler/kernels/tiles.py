@@ -15,7 +15,7 @@ import numpy as np
 
 from zincir.compiler.kernels.pack import Packer
 
-_UNITS = {6: 2, 8: 4, 16: 8}
+_UNITS = {6: 2, 8: 4, 12: 4, 16: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Variant:
     vectors: int
     unit_rows: bool
     """Rows of A lie side by side (a_row == 1), as they come or because they were packed."""
+    a_row: int = 0
+    """How far they lie apart, if the code knows it (see `choose`); 0: an argument says so."""
 
     @property
     def columns(self) -> int:
@@ -66,7 +68,8 @@ class Variant:
     def key(self) -> str:
         """Names the kernel's code."""
         rows = "unit" if self.unit_rows else "strided"
-        return f"gemm {self.kind} {self.lanes} {self.rows}x{self.vectors} {rows}"
+        known = f" {self.a_row}" if self.a_row else ""
+        return f"gemm {self.kind} {self.lanes} {self.rows}x{self.vectors} {rows}{known}"
 
 
 Level = tuple[int, int, int]
