@@ -2,8 +2,8 @@
 
 A program on disk is found by the text of its computation's structure (`spelled`), the number of
 threads, the precision, the donations, the machine and the state of the compiler's sources: all that
-passes see.
-What is stored has no addresses in it, and names its machine code, which has files of its own.
+passes see. What is stored has no addresses in it, and names its machine code, which has files of
+its own.
 """
 
 from __future__ import annotations
