@@ -404,3 +404,26 @@ def test_arrays_of_views_follow_what_is_trained():
     assert not np.array_equal(array, before)
     for seen in (view.numpy(), layer.weight.detach().numpy().T):
         np.testing.assert_array_equal(seen, array)
+
+
+def test_training_is_seen_where_an_array_parted_values_from_what_shared_them():
+    """`data` shares memory with the weight, so its array makes the weight's values move."""
+    data = zincir.ones(3)
+    w = nn.Parameter(data)
+    optimizer = zincir.optim.SGD([w], 0.1)
+
+    @zincir.compile
+    def step():
+        optimizer.zero_grad()
+        loss = (w**2).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for k in range(4):
+        assert step().item() == pytest.approx(3 * 0.64**k, rel=1e-5)
+        others = w._node.value, w.grad._node.value  # anything that shares the memory
+        arrays = w.detach().numpy(), w.grad.numpy()
+        np.testing.assert_allclose(arrays[0], 0.8 ** (k + 1), 1e-5)
+        np.testing.assert_allclose(arrays[1], 2 * 0.8**k, 1e-5)
+        del others

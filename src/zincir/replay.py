@@ -37,7 +37,8 @@ class Changed:
     order: Shape | None
     """The order in which its values lie in memory."""
     node: Node | None = None
-    """What the tensor held at the last replay."""
+    value: Buffer | None = None
+    """What the tensor held at the last replay, and where its values lay."""
 
 
 @dataclass(slots=True)
@@ -55,6 +56,8 @@ class Gradient:
     orders: tuple[Shape | None, Shape | None]
     """The order in memory of the gradient that is read, and of the new one."""
     held: Tensor | None = None
+    value: Buffer | None = None
+    """The tensor that was made for the new one, and where the program writes it."""
 
 
 @dataclass(slots=True)
@@ -170,16 +173,16 @@ class Replay:
                         pointers[outputs + c.output] = pointers[c.input]
                     continue
             node = t._node
-            if node.value.order != c.order:
-                node.value = arranged(node.value, c.order)
             # References: the tensor's, the one here, the name, the argument. Any other is a graph
             # that needs the old value: it gets to know that it is gone.
-            if node is c.node and getrefcount(node) <= 4:
+            if node is c.node and node.value is c.value and getrefcount(node) <= 4:
                 continue
+            if node.value.order != c.order:
+                node.value = arranged(node.value, c.order)
             c.node = None
             if getrefcount(node) > 3:
                 node = _renewed(t, node)
-            c.node = node
+            c.node, c.value = node, node.value
             pointer = node.value.pointer
             if c.input >= 0:
                 pointers[c.input] = pointer
@@ -198,10 +201,12 @@ class Replay:
             if g.output < 0:
                 continue
             # References: the record's, the name, the argument, and perhaps the tensor's.
-            if held is None or getrefcount(held) > 3 + (t._grad is held):
+            moved = held is not None and held._node.value is not g.value
+            if held is None or moved or getrefcount(held) > 3 + (t._grad is held):
                 node = t._node
-                held = g.held = from_buffer(allocate(node.shape, node.dtype, g.orders[1]))
-                pointers[outputs + g.output] = held._node.value.pointer
+                g.value = allocate(node.shape, node.dtype, g.orders[1])
+                held = g.held = from_buffer(g.value)
+                pointers[outputs + g.output] = g.value.pointer
             elif getrefcount(held._node) > 2:
                 _renewed(held, held._node)
 
