@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import Ready, prepare
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, raise_out_of_range
@@ -284,20 +285,20 @@ def record_replay(
     outputs: Sequence[Tensor],
     form: Any,
     undo: Callable[[], None],
-    precision: str | None = None,
+    terms: Terms | None = None,
 ) -> Replay:
     """Compile what was recorded; tensors are left as they were before the recording."""
-    return _Recorder(recording, stand_ins, precision).replay(outputs, form, undo)
+    return _Recorder(recording, stand_ins, terms).replay(outputs, form, undo)
 
 
 class _Recorder:
     """Turns a recording into a replay."""
 
     def __init__(
-        self, recording: Recording, stand_ins: Sequence[Tensor], precision: str | None
+        self, recording: Recording, stand_ins: Sequence[Tensor], terms: Terms | None
     ) -> None:
         self.recording = recording
-        self.precision = precision
+        self.terms: Terms | None = terms
         self.stand_ins = stand_ins
         self.argument_of = {id(t): i for i, t in enumerate(stand_ins)}
         self.wanted: list[Node] = []
@@ -342,7 +343,7 @@ class _Recorder:
             if id(before.value) in place_of and before.value.layout is None
         }
         undo()
-        made.ready = prepare(taken, made.threads, donations, self.precision)
+        made.ready = prepare(taken, made.threads, donations, self.terms)
         made.cells = numbers(taken.numbers)
         for t, before, at in changed:
             self._add_changed(t, before, at, place_of)

@@ -14,7 +14,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from zincir.compiler.precision import checked, lacking, warn_lacking
+from zincir.compiler.precision import checked, terms_of, warn_lacking
 from zincir.errors import TraceError, explain
 from zincir.graph.node import MODE, describe, here
 from zincir.graph.walk import toposort
@@ -49,9 +49,10 @@ def compile(function: Callable[P, R], *, precision: str | None = None) -> Compil
     With `precision="bf16"`, float32 matrix products and convolutions, those of gradients included,
     read their operands rounded to bfloat16 (8 bits of precision, halves to even) and sum in
     float32. All else stays float32: parameters, the optimizer's state, results. Where a CPU has no
-    instructions for bfloat16, a warning says so, and float32 is used. A result that somebody may
-    still differentiate is computed in float32, and so is a compiled function that another one calls
-    unless that one asks for bfloat16.
+    instructions for bfloat16, a warning says so, and float32 is used. Where it has no fast ones for
+    vectors (Intel's: AMX is not used), a step takes as long as in float32. A result that somebody
+    may still differentiate is computed in float32, and so is a compiled function that another one
+    calls unless that one asks for bfloat16.
 
     Args:
         function: what to record.
@@ -108,12 +109,10 @@ class Compiled(Generic[P, R]):
 
     def _record(self, key: Any, args: Any, kwargs: Any, inputs: list[Any]) -> R:
         settle()
-        precision, lack = self._precision, lacking(self._precision)
-        if lack is not None:
-            precision = None
-            if not self._warned:
-                self._warned = True
-                warn_lacking(lack)
+        terms = terms_of(self._precision)
+        if terms is None and self._precision is not None and not self._warned:
+            self._warned = True
+            warn_lacking()
         function: Callable[..., R] = self._function
         stand_ins = [_stand_in(x) for x in inputs]
         left = iter(stand_ins)
@@ -134,7 +133,7 @@ class Compiled(Generic[P, R]):
             return self._as_it_was(key, recording, outputs, result, args, kwargs)
         del result, new_args, new_kwargs
         replay = record_replay(
-            recording, stand_ins, outputs, form, functools.partial(undo, recording), precision
+            recording, stand_ins, outputs, form, functools.partial(undo, recording), terms
         )
         kept = self._recordings.setdefault(key, [])
         kept.insert(0, replay)

@@ -41,7 +41,7 @@ class DType:
 
 
 def _named(name: str) -> DType:
-    return next(dtype for dtype in ALL_DTYPES if dtype.name == name)
+    return next(dtype for dtype in (*ALL_DTYPES, pair) if dtype.name == name)
 
 
 bool_ = DType("bool", np.dtype(np.bool_), 0)
@@ -50,6 +50,9 @@ int32 = DType("int32", np.dtype(np.int32), 1)
 int64 = DType("int64", np.dtype(np.int64), 1)
 float32 = DType("float32", np.dtype(np.float32), 2)
 float64 = DType("float64", np.dtype(np.float64), 2)
+
+pair = DType("pair", np.dtype(np.uint32), 1)
+"""Two bfloat16 in four bytes, the first one in the lower half. Only the compiler makes any."""
 
 ALL_DTYPES = (bool_, uint8, int32, int64, float32, float64)
 _RANK = {dtype: rank for rank, dtype in enumerate(ALL_DTYPES)}

@@ -16,9 +16,16 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: NOT compa
 pytestmark = pytest.mark.torch
 
 
-@pytest.fixture(autouse=True)
-def able(monkeypatch: pytest.MonkeyPatch) -> None:
+TERMS = ["rounded", pytest.param("pairs", marks=pytest.mark.skipif(
+    "+avx512bf16" not in native.target().features.split(",") or native.target().vector_bytes < 64,
+    reason="the processor has no products of pairs",
+))]  # fmt: skip
+
+
+@pytest.fixture
+def chosen(terms: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native.Target, "multiplies_bfloat16", True)
+    monkeypatch.setattr(native.Target, "pairs_bfloat16", terms == "pairs")
 
 
 def known(array: np.ndarray) -> Node:
@@ -55,8 +62,9 @@ CASES = {
     "matmul": ("matmul", {}, (7, 9), (9, 5)),
     "batches": ("matmul", {}, (3, 7, 9), (3, 9, 33)),
     "linear": ("linear", {}, (33, 17), (5, 17)),
+    "linear, even": ("linear", {}, (32, 18), (8, 18)),
     "1d": ("conv1d", {"padding": 2, "dilation": 2}, (2, 3, 17), (4, 3, 3)),
-    "2d": ("conv2d", {"padding": 1}, (2, 16, 9, 9), (16, 16, 3, 3)),
+    "2d": ("conv2d", {"padding": 1}, (8, 16, 9, 9), (16, 16, 3, 3)),
     "strided": ("conv2d", {"padding": 1, "stride": 2}, (3, 4, 9, 8), (6, 4, 3, 3)),
     "groups": ("conv2d", {"groups": 2}, (1, 4, 6, 5), (6, 2, 2, 3)),
     "depthwise": ("conv2d", {"groups": 16, "padding": 1}, (2, 16, 7, 7), (16, 1, 3, 3)),
@@ -65,8 +73,9 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize("name", CASES)
-def test_products_and_gradients(name: str) -> None:
+def test_products_and_gradients(name: str, chosen: None) -> None:
     function, options, *shapes = CASES[name]
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=s).astype(np.float32) for s in shapes]

@@ -12,9 +12,9 @@ from hypothesis import given, settings as hypothesis_settings
 
 import zincir
 from random_graphs import data, graphs
-from zincir import nn, settings, step as steps
+from zincir import nn, settings
 from zincir.compiler import compile_graph, prepare as prepared
-from zincir.compiler.precision import rounded
+from zincir.compiler.precision import Terms, rewritten
 from zincir.compiler.prepare import prepare, ready
 from zincir.compiler.simplify import simplify
 from zincir.compiler.snapshot import Graph, snapshot
@@ -25,7 +25,7 @@ from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.interpret import interpret
 from zincir.nn import functional as F
-from zincir.ops.bfloat import bfloat16, bfloat16_p
+from zincir.ops.bfloat import bfloat16, bfloat16_p, pair_p
 from zincir.ops.contraction import matmul
 from zincir.runtime import native
 from zincir.runtime.buffer import allocate
@@ -35,6 +35,13 @@ from zincir.runtime.buffer import allocate
 def able(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is computed needs no instruction that is not everywhere: test it everywhere."""
     monkeypatch.setattr(native.Target, "multiplies_bfloat16", True)
+    monkeypatch.setattr(native.Target, "pairs_bfloat16", False)
+
+
+@pytest.fixture
+def chosen(terms: Terms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`zincir.compile` takes the test's terms."""
+    monkeypatch.setattr(native.Target, "pairs_bfloat16", terms == "pairs")
 
 
 def nearest(bits: np.ndarray) -> np.ndarray:
@@ -62,6 +69,13 @@ def test_every_upper_half_is_rounded_to_the_nearest(low: int) -> None:
     np.testing.assert_array_equal(twin, found)
 
 
+PAIRS = pytest.param("pairs", marks=pytest.mark.skipif(
+    "+avx512bf16" not in native.target().features.split(",") or native.target().vector_bytes < 64,
+    reason="the processor has no products of pairs",
+))  # fmt: skip
+TERMS = ["rounded", PAIRS]
+
+
 # --- which values ---------------------------------------------------------------------------
 
 
@@ -69,17 +83,17 @@ def array(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def compiled(outputs: list[Node], threads: int = 1) -> list[np.ndarray]:
+def compiled(outputs: list[Node], terms: Terms, threads: int = 1) -> list[np.ndarray]:
     taken = snapshot(outputs)
-    compilation = compile_graph(rounded(taken.graph()), threads, spread=True)
+    compilation = compile_graph(rewritten(taken.graph(), terms), threads, spread=True)
     buffers = [allocate(node.shape, node.dtype) for node in outputs]
     run(ready(compilation), taken.leaves, numbers(taken.numbers), buffers)
     return [np.array(buffer.array) for buffer in buffers]
 
 
-def reference(outputs: list[Node], *, double: bool) -> list[np.ndarray]:
+def reference(outputs: list[Node], terms: Terms, *, double: bool) -> list[np.ndarray]:
     taken = snapshot(outputs)
-    graph = rounded(taken.graph())
+    graph = rewritten(taken.graph(), terms)
     given = [node.value.array for node in taken.leaves]
     given += [np.asarray(value, dtype.numpy) for value, dtype in taken.numbers]
     return interpret(graph.outputs, dict(zip(graph.inputs, given, strict=True)), double=double)
@@ -112,18 +126,24 @@ PRODUCTS = {
         (16, 1, 3, 3),
     ),
     "1d, spread": (lambda x, w: F.conv1d(x, w, dilation=2), (3, 16, 21), (32, 16, 5)),
+    "even": (lambda x, w: F.linear(x, w).relu(), (40, 34), (18, 34)),
+    "even channels": (lambda x, w: F.conv2d(x, w, padding=1), (8, 16, 9, 9), (18, 16, 3, 3)),
+    "even, strided": (lambda x, w: F.conv2d(x, w, stride=2), (8, 8, 9, 8), (16, 8, 3, 2)),
+    "even groups": (lambda x, w: F.conv2d(x, w, groups=2), (10, 32, 6, 5), (24, 16, 2, 3)),
+    "even batches": (lambda x, y: x[:, 1:] @ y, (2, 4, 9, 10), (2, 3, 10, 8)),
     "back": (lambda x, w: F.conv_transpose2d(x, w, stride=2), (2, 4, 5, 4), (4, 3, 3, 3)),
     "none of a batch": (lambda x, w: F.conv2d(x, w), (0, 3, 5, 5), (2, 3, 3, 3)),
 }
 
 
+@pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_products_and_their_gradients(name: str) -> None:
+def test_products_and_their_gradients(name: str, terms: Terms) -> None:
     function, *shapes = PRODUCTS[name]
     outputs = with_gradients(function, *[array(*s, seed=i) for i, s in enumerate(shapes)])
-    exact = reference(outputs, double=True)
+    exact = reference(outputs, terms, double=True)
     plain = interpret(outputs, double=True)
-    one, two = compiled(outputs), compiled(outputs, threads=2)
+    one, two = compiled(outputs, terms), compiled(outputs, terms, threads=2)
     for found, other, wanted in zip(one, two, exact, strict=True):
         # Only what follows a product of a product may be rounded the other way.
         near = 1e-2 if name == "of itself" else 1e-5
@@ -133,13 +153,12 @@ def test_products_and_their_gradients(name: str) -> None:
         assert abs(plain[0] - exact[0]).max() > 1e-4 * abs(plain[0]).max()
 
 
+@pytest.mark.parametrize("terms", TERMS)
 @hypothesis_settings(max_examples=40, deadline=None)
 @given(graphs())
-def test_random_graphs(outputs: list[Node]) -> None:
-    found = compiled(outputs)
-    for value, other, wanted in zip(
-        found, compiled(outputs, threads=2), reference(outputs, double=False), strict=True
-    ):
+def test_random_graphs(terms: Terms, outputs: list[Node]) -> None:
+    one, two = compiled(outputs, terms), compiled(outputs, terms, threads=2)
+    for value, other, wanted in zip(one, two, reference(outputs, terms, double=False), strict=True):
         np.testing.assert_array_equal(other, value)
         # A last bit may decide how an operand is rounded.
         np.testing.assert_allclose(value, wanted, 3e-2, 3e-2 * max(1, abs(wanted).max(initial=0)))
@@ -149,8 +168,8 @@ def roundings(graph: Graph) -> list[Node]:
     return [n for n in toposort(simplify(graph).outputs) if n.op is bfloat16_p]
 
 
-def graph_of(*tensors: zincir.Tensor) -> Graph:
-    return rounded(snapshot([t._node for t in tensors]).graph())
+def graph_of(*tensors: zincir.Tensor, terms: Terms = "rounded") -> Graph:
+    return rewritten(snapshot([t._node for t in tensors]).graph(), terms)
 
 
 def test_a_value_is_rounded_once_for_all_products_and_views() -> None:
@@ -163,6 +182,34 @@ def test_a_value_is_rounded_once_for_all_products_and_views() -> None:
     # x, v, the hidden values, w, and the gradients of both results
     assert len(found) == 6
     assert {n.inputs[0].op.kind for n in found} <= {Kind.SOURCE, Kind.POINTWISE}
+
+
+def test_pairs_are_made_behind_views_where_their_axis_is_whole() -> None:
+    x, v, w = (zincir.from_numpy(array(*s)) for s in ((16, 12), (24, 12), (10, 24)))
+    hidden = F.linear(x, v.requires_grad_()).relu()
+    F.linear(hidden, w.requires_grad_()).square().sum().backward()
+    assert v.grad is not None
+    assert w.grad is not None
+    order = toposort(simplify(graph_of(v.grad, w.grad, terms="pairs")).outputs)
+    shapes = [n.shape for n in order if n.op is pair_p]
+    # x and hidden over their features and over the batch, v, w, and both results' gradients over
+    # the batch; the hidden gradient is a product over 10 features, of which there are 5 pairs.
+    assert sorted(shapes) == sorted(
+        [(16, 6), (24, 6), (16, 12), (10, 12), (8, 10), (8, 24), (16, 5), (5, 24), (8, 24), (8, 12)]
+    )
+    assert not [n for n in order if n.op is bfloat16_p]
+
+
+def test_few_or_odd_terms_and_single_channels_are_not_paired() -> None:
+    outputs = [
+        zincir.ones(5, 9).exp() @ zincir.ones(9, 4).exp(),
+        zincir.ones(5, 6).exp() @ zincir.ones(6, 4).exp(),
+        F.conv2d(zincir.ones(2, 8, 5, 5).exp(), zincir.ones(8, 1, 3, 3).exp(), groups=8),
+        F.conv2d(zincir.ones(2, 3, 5, 5).exp(), zincir.ones(8, 3, 3, 3).exp()),
+    ]
+    order = toposort(graph_of(*outputs, terms="pairs").outputs)
+    assert not [n for n in order if n.op is pair_p]
+    assert len([n for n in order if n.op is bfloat16_p]) == 8
 
 
 def test_a_small_view_of_a_large_value_is_rounded_alone() -> None:
@@ -226,8 +273,9 @@ def accuracy(precision: str | None, *, images: bool) -> float:
     return float((guess.numpy() == labels).mean())
 
 
+@pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize("images", [False, True])
-def test_training_on_digits_gets_as_far_as_with_float32(images: bool) -> None:
+def test_training_on_digits_gets_as_far_as_with_float32(images: bool, chosen: None) -> None:
     single = accuracy(None, images=images)
     assert single > 0.93
     assert accuracy("bf16", images=images) > single - 0.01
@@ -249,8 +297,9 @@ def threads() -> Iterator[None]:
     zincir.set_num_threads(before)
 
 
+@pytest.mark.parametrize("terms", TERMS)
 def test_both_precisions_live_side_by_side_on_disk_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: None, chosen: None
 ) -> None:
     seen: list[int] = []
     passes = prepared.compile_graph
@@ -266,15 +315,18 @@ def test_both_precisions_live_side_by_side_on_disk_too(
         assert trained("bf16") == first["bf16"]
 
 
-def test_precision_is_part_of_the_name_on_disk(tmp_path: Path) -> None:
+def test_terms_are_part_of_the_name_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x, y = data(array(3, 5)), data(array(5, 4))
     taken = snapshot([matmul(x, y)])
+    (exact,) = reference([matmul(x, y)], "rounded", double=True)
+    monkeypatch.setattr(prepared, "_SMALLEST", 0)
     with settings.using(cache_dir=tmp_path / "cache", verify=False):
-        for precision in (None, "bf16", None, "bf16"):
+        for terms in (None, "rounded", None, "rounded"):
             out = allocate((3, 4), taken.leaves[0].dtype)
-            run(prepare(taken, 1, None, precision), taken.leaves, numbers([]), [out])
-            exact = reference([matmul(x, y)], double=True)[0]
-            assert np.allclose(out.array, exact, 1e-6, 1e-6) is (precision == "bf16")
+            run(prepare(taken, 1, None, terms), taken.leaves, numbers([]), [out])
+            assert np.allclose(out.array, exact, 1e-6, 1e-6) is (terms is not None)
 
 
 def products(precision: str | None, inner: str | None = None) -> Any:
@@ -339,22 +391,30 @@ def test_a_cpu_without_the_instructions(monkeypatch: pytest.MonkeyPatch) -> None
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             function(zincir.from_numpy(array(3, 3)))  # once is enough
-    assert steps.lacking(None) is None
 
 
 @pytest.mark.parametrize(
-    ("arch", "features", "has"),
+    ("arch", "cpu", "features", "multiplies", "pairs"),
     [
-        ("x86_64", "+avx512f,+avx512bf16", True),
-        ("x86_64", "+amx-bf16,+amx-tile", True),
-        ("x86_64", "+avx512f,-avx512bf16,-amx-bf16", False),
-        ("x86_64", "", False),
-        ("aarch64", "+neon,+bf16", True),
-        ("aarch64", "+neon", False),
+        ("x86_64", "sapphirerapids", "+avx512f,+avx512bf16", True, False),
+        ("x86_64", "sapphirerapids", "+amx-bf16,+amx-tile", True, False),
+        ("x86_64", "znver4", "+avx512f,+avx512bf16", True, True),
+        ("x86_64", "znver5", "+avx512bf16", True, True),
+        ("x86_64", "znver3", "+avx2,-avx512bf16,-amx-bf16", False, False),
+        ("x86_64", "x86-64", "", False, False),
+        ("aarch64", "apple-m2", "+neon,+bf16", True, False),
+        ("aarch64", "generic", "+neon", False, False),
     ],
 )
 def test_which_machines_multiply(
-    monkeypatch: pytest.MonkeyPatch, arch: str, features: str, has: bool
+    monkeypatch: pytest.MonkeyPatch,
+    arch: str,
+    cpu: str,
+    features: str,
+    multiplies: bool,
+    pairs: bool,
 ) -> None:
     monkeypatch.undo()
-    assert native.Target("", arch, "", features, 64, 32).multiplies_bfloat16 is has
+    machine = native.Target("", arch, cpu, features, 64, 32)
+    assert machine.multiplies_bfloat16 is multiplies
+    assert machine.pairs_bfloat16 is pairs

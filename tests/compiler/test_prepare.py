@@ -268,7 +268,7 @@ def test_what_passes_see_is_in_the_name(monkeypatch: pytest.MonkeyPatch) -> None
     ]
     names = [named(outputs) for outputs in computations]
     names += [named(base, threads=2), named(base, 1, {0: 0}), named(base, 1, {0: 1})]
-    names.append(str(prepared._name(snapshot(base), 1, {}, "bf16")))
+    names.append(str(prepared._name(snapshot(base), 1, {}, "rounded")))
     with settings.using(target="generic"):
         names.append(named(base))
     monkeypatch.setattr(disk, "sources", lambda: "another version")

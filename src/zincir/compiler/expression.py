@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zincir.compiler import vecmath
 from zincir.compiler.builder import Builder, Value, constant
-from zincir.types import DType, bool_, float32, float64, int32, int64, uint8
+from zincir.types import DType, bool_, float32, float64, int32, int64, pair, uint8
 
 KINDS = {
     bool_: "i1",
@@ -13,6 +13,7 @@ KINDS = {
     int64: "i64",
     float32: "float",
     float64: "double",
+    pair: "i32",
 }
 """How values of each type are held in registers; in memory, bool takes a byte."""
 
@@ -70,12 +71,21 @@ class ExpressionBuilder(Builder):
 
     def bfloat16(self, x: Value) -> Value:
         """The nearest bfloat16, halves to even: see `ops.bfloat`."""
+        return self.bitcast(self._upper_half(x), "float")
+
+    def pair(self, x: Value, y: Value) -> Value:
+        """Both rounded to bfloat16, x in the lower half of 32 bits."""
+        low, high = self._upper_half(x), self._upper_half(y)
+        return self.bit_or(self.shift_right(low, constant(16, low.type)), high)
+
+    def _upper_half(self, x: Value) -> Value:
         bits = self.bitcast(x, "i32")
         sixteen, one = constant(16, bits.type), constant(1, bits.type)
         odd = self.bit_and(self.shift_right(bits, sixteen), one)
         up = self.add(self.add(bits, constant(0x7FFF, bits.type)), odd)
-        kept = self.bitcast(self.bit_and(up, constant(-65536, bits.type)), "float")
-        return self.select(self.compare("ne", x, x), x, kept)
+        nan = self.bit_or(bits, constant(1 << 22, bits.type))
+        kept = self.select(self.compare("ne", x, x), nan, up)
+        return self.bit_and(kept, constant(-65536, bits.type))
 
     def convert_to(self, x: Value, dtype: DType) -> Value:
         return self.convert(x, KINDS[dtype])

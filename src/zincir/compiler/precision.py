@@ -1,32 +1,42 @@
 """graph -> graph: what products read, rounded to bfloat16.
 
-matmul(x, y) --> matmul(bfloat16(x), bfloat16(y)), in float32 all the same
+matmul(x, y) --> matmul(bfloat16(x), bfloat16(y))         rounded, in float32
+matmul(x, y) --> matmul(pair(x', x''), pair(y', y''))     for processors with dot products
 
-The gradient's products are in the graph by then, and are rounded like all others. What is rounded
-is stored in float32: see `docs/decisions/010-bfloat16-is-rounding.md`.
+The gradient's products are in the graph by then, and are rounded like all others. A pair has a
+number of the first half of the summed axis and one of the second: since the order of a sum is free,
+pairs are made of neighbours in no layout, and are read like single numbers.
+See `docs/decisions/010-bfloat16-is-rounding.md`.
 """
 
 from __future__ import annotations
 
 import warnings
+from typing import Any, Literal, TypeAlias
 
+from zincir.compiler.access import blocks_of
 from zincir.compiler.snapshot import Graph
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
-from zincir.graph.primitive import Kind
+from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import rebuild, toposort
-from zincir.ops.bfloat import bfloat16_p
+from zincir.ops.bfloat import bfloat16_p, pair_p
+from zincir.ops.movement import expand_p, permute_p, reshape_p, slice_p
 from zincir.ops.source import const_p
 from zincir.runtime import native
-from zincir.types import float32, size
+from zincir.types import Shape, float32, size
+
+Terms: TypeAlias = Literal["rounded", "pairs"]
+"""What products sum: products of rounded numbers, or those of pairs, two at a time."""
 
 PRECISIONS = ("bf16",)
 """What `zincir.compile` may be asked for, besides float32."""
 
-_PRODUCTS = (Kind.CONTRACTION, Kind.CONVOLUTION)
 _PART = 4
 """All of a value is rounded, and not the view of it, if the view shows at least one part in so
 many: then other views share it."""
+_FEWEST = 8
+"""So many terms are worth being paired."""
 
 
 def checked(precision: str | None) -> str | None:
@@ -47,45 +57,66 @@ def checked(precision: str | None) -> str | None:
     )
 
 
-def lacking(precision: str | None) -> str | None:
-    """What this machine lacks to compute in `precision`, if it lacks anything."""
-    if precision is None or native.target().multiplies_bfloat16:
+def terms_of(precision: str | None) -> Terms | None:
+    """How this machine computes in `precision`; None for float32."""
+    machine = native.target()
+    if precision is None or not machine.multiplies_bfloat16:
         return None
-    return "products of bfloat16 (avx512_bf16, amx_bf16)"
+    return "pairs" if machine.pairs_bfloat16 else "rounded"
 
 
-def warn_lacking(what: str) -> None:
+def warn_lacking() -> None:
     """Tell the user, at the line that calls a compiled function, that float32 is used."""
     text = explain(
         'zincir.compile(precision="bf16"): not on this machine; float32 is used',
-        expected=f"a CPU with {what}",
+        expected="a CPU with products of bfloat16 (avx512_bf16, amx_bf16)",
         got=native.target().cpu,
     )
     warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 
-def rounded(graph: Graph) -> Graph:
+def rewritten(graph: Graph, terms: Terms) -> Graph:
     """The graph whose products of float32 read operands rounded to bfloat16."""
-    rounder = _Rounder()
-    new: dict[Node, Node] = {}
+    rounder, new = _Rounder(), dict[Node, Node]()
     for node in toposort(graph.outputs):
         inputs = tuple(new[x] for x in node.inputs)
-        if node.op.kind in _PRODUCTS and node.dtype is float32:
-            inputs = tuple(rounder.operand(x, node.op.kind) for x in inputs)
+        if node.op.kind in (Kind.CONTRACTION, Kind.CONVOLUTION) and node.dtype is float32:
+            x, y = inputs
+            if terms == "pairs" and _pairs_up(node):
+                kind, last = node.op.kind, x.ndim - 1
+                inputs = rounder.paired(x, last, kind), rounder.paired(y, y.ndim - 2, kind)
+            else:
+                inputs = tuple(rounder.rounded(x, node.op.kind) for x in inputs)
         new[node] = rebuild(node, inputs)
     return Graph([new[root] for root in graph.outputs], graph.inputs, graph.layouts)
 
 
+def _pairs_up(node: Node) -> bool:
+    """Whether the terms of a product along its last summed axis make pairs."""
+    x, w = node.inputs
+    # Single channels are no products: see `depthwise`.
+    thin = node.op.kind is Kind.CONVOLUTION and x.shape[-2] != 1 and w.shape[-1] == 1
+    return x.shape[-1] % 2 == 0 and x.shape[-1] >= _FEWEST and not thin
+
+
+def _made(op: Primitive, inputs: tuple[Node, ...], *attrs: Any) -> Node:
+    spec = op.infer(*[(x.shape, x.dtype) for x in inputs], *attrs)
+    return Node(op, inputs, attrs, spec, False, inputs[0].origin)
+
+
 class _Rounder:
+    """Rounds values behind their views, so that other views of the same value are rounded, too.
+
+    A convolution wants operands in an order of its own: what comes from outside is copied into that
+    order anyway, and is rounded there.
+    """
+
     def __init__(self) -> None:
-        self._known: dict[Node, Node] = {}
+        self._rounded: dict[Node, Node] = {}
+        self._paired: dict[tuple[Node, int], Node] = {}
 
-    def operand(self, x: Node, product: Kind) -> Node:
-        """`x` rounded: behind its views, so that other views of the same value are, too.
-
-        A convolution wants operands in an order of its own: what comes from outside is copied into
-        that order anyway, and is rounded there.
-        """
+    def rounded(self, x: Node, product: Kind) -> Node:
+        """`x` as bfloat16 in float32."""
         views = [x]
         while views[-1].op.kind is Kind.VIEW:
             views.append(views[-1].inputs[0])
@@ -93,18 +124,73 @@ class _Rounder:
         if base.op is const_p:
             return x  # 0, 1, -1, 2 or 0.5
         if base.op.kind is Kind.SOURCE and product is Kind.CONVOLUTION:
-            return self._rounded(x)
+            base, views = x, []
         while views and size(base.shape) > _PART * size(views[0].shape):
             base = views.pop()
-        y = self._rounded(base)
+        y = base
+        if base.op is not bfloat16_p:
+            y = self._rounded.get(base) or _made(bfloat16_p, (base,))
+            self._rounded[base] = y
         for view in reversed(views):
             y = rebuild(view, (y,))
         return y
 
-    def _rounded(self, x: Node) -> Node:
-        if x.op is bfloat16_p:
-            return x
-        if x not in self._known:
-            spec = x.shape, x.dtype
-            self._known[x] = Node(bfloat16_p, (x,), (), spec, False, x.origin)
-        return self._known[x]
+    def paired(self, x: Node, axis: int, product: Kind) -> Node:
+        """The first half of `x` along `axis` as pairs with the second."""
+        if (x, axis) not in self._paired:
+            made = self._behind_view(x, axis, product) if _base(x, product) is not x else None
+            self._paired[x, axis] = made or _cut(x, axis)
+        return self._paired[x, axis]
+
+    def _behind_view(self, x: Node, axis: int, product: Kind) -> Node | None:
+        """The view of a value that is paired, if the view leaves the axis as it is."""
+        (inner,) = x.inputs
+        at = _axis_behind(x, axis)
+        if at is None or size(inner.shape) > _PART * size(x.shape):
+            return None
+        y, n = self.paired(inner, at, product), x.shape[axis] // 2
+        if x.op is permute_p:
+            return _made(permute_p, (y,), *x.attrs)
+        if x.op is slice_p:
+            starts, steps, sizes = x.attrs
+            return _made(slice_p, (y,), starts, steps, _with(sizes, axis, n))
+        return _made(x.op, (y,), _with(x.shape, axis, n))
+
+
+def _base(x: Node, product: Kind) -> Node:
+    """What `x` is a view of; `x` itself if that is to be read as it comes."""
+    base = x
+    while base.op.kind is Kind.VIEW:
+        base = base.inputs[0]
+    outside = base.op.kind is Kind.SOURCE
+    return x if outside and (product is Kind.CONVOLUTION or base.op is const_p) else base
+
+
+def _axis_behind(x: Node, axis: int) -> int | None:
+    """Which axis of its input a view shows as `axis`, whole and in order."""
+    (inner,) = x.inputs
+    if x.op is permute_p:
+        return x.attrs[0][axis]
+    if x.op is slice_p:
+        starts, steps, sizes = x.attrs
+        whole = starts[axis] == 0 and steps[axis] == 1 and sizes[axis] == inner.shape[axis]
+        return axis if whole else None
+    if x.op is expand_p:
+        at = axis - x.ndim + inner.ndim
+        return at if at >= 0 and inner.shape[at] == x.shape[axis] else None
+    if x.op is reshape_p:
+        for old, new in blocks_of(inner.shape, x.shape):
+            if new == [axis] and len(old) == 1:
+                return old[0]
+    return None
+
+
+def _cut(x: Node, axis: int) -> Node:
+    n, ones = x.shape[axis] // 2, (1,) * x.ndim
+    starts = ((0,) * x.ndim, _with((0,) * x.ndim, axis, n))
+    halves = [_made(slice_p, (x,), start, ones, _with(x.shape, axis, n)) for start in starts]
+    return _made(pair_p, (halves[0], halves[1]))
+
+
+def _with(values: Shape, axis: int, value: int) -> Shape:
+    return (*values[:axis], value, *values[axis + 1 :])

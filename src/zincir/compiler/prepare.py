@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from zincir import settings
 from zincir.compiler import Compilation, compile_graph
-from zincir.compiler.precision import rounded
+from zincir.compiler.precision import Terms, rewritten
 from zincir.compiler.snapshot import Snapshot
 from zincir.graph.node import Origin
 from zincir.graph.primitive import Primitive
@@ -46,7 +46,7 @@ def prepare(
     taken: Snapshot,
     threads: int,
     donations: dict[int, int] | None = None,
-    precision: str | None = None,
+    terms: Terms | None = None,
 ) -> Ready:
     """The program of a computation, from disk if possible.
 
@@ -54,18 +54,18 @@ def prepare(
 
     Args:
         donations: for outputs (by number) the inputs (by number) whose memory they may take.
-        precision: what products are computed in, if not in float32.
+        terms: what products are computed of, if not of float32.
 
     Raises:
         CompileError: names the pass that failed.
     """
     name = None
     if len(taken.key[0]) >= _SMALLEST and not settings.current().verify:
-        name = _name(taken, threads, donations or {}, precision)
+        name = _name(taken, threads, donations or {}, terms)
     found = _stored(name, taken) if name else None
     if found is not None:
         return found
-    graph = taken.graph() if precision is None else rounded(taken.graph())
+    graph = taken.graph() if terms is None else rewritten(taken.graph(), terms)
     compilation = compile_graph(graph, threads, donations)
     if name:
         _store(name, taken, compilation)
@@ -122,13 +122,13 @@ def _store(name: str, taken: Snapshot, compilation: Compilation) -> None:
 
 
 def _name(
-    taken: Snapshot, threads: int, donations: dict[int, int], precision: str | None = None
+    taken: Snapshot, threads: int, donations: dict[int, int], terms: Terms | None = None
 ) -> str | None:
     try:
         text = spelled(taken.key)
     except _NotPlain:
         return None
-    return native.digest(f"program {threads} {precision} {tuple(donations.items())}\n{text}")
+    return native.digest(f"program {threads} {terms} {tuple(donations.items())}\n{text}")
 
 
 class _NotPlain(Exception):

@@ -15,7 +15,7 @@ from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.movement import expand_p, update_p
 from zincir.ops.source import const_p
-from zincir.types import Shape, float32, size
+from zincir.types import Shape, float32, pair, size
 
 
 @dataclass(eq=False, slots=True)
@@ -138,6 +138,7 @@ def _product(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Step:
         c_row=n,
         c_outer=m * n,
         outer=tuple(levels[:outer]),
+        pairs=node.inputs[0].dtype is pair,
         reduced=tuple(levels[outer : outer + reduced]),
     )
     stored = [x for x in group.members if x is not node and x in wanted]

@@ -1,4 +1,8 @@
-"""Rounding to bfloat16: float32 with 8 bits of precision instead of 24, and the same range."""
+"""bfloat16: float32 with 8 bits of precision instead of 24, and the same range.
+
+There is no tensor of bfloat16. Rounded numbers are held in float32, or two by two in a `pair`, as
+the processor's dot products want them.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,34 @@ import numpy as np
 
 from zincir.graph.node import Node, apply
 from zincir.ops.arithmetic import pointwise
+from zincir.types import DType, float32, pair
 
 
-def _bfloat16_numpy(x: Any) -> Any:
+def _bits(x: Any) -> Any:
+    """The float32 next to `x` whose lower half is 0, as bits; NaN stays NaN."""
     bits = x.astype(np.float32).view(np.uint32)
     # Half of the last place that stays, less one if that place is even: halves go to even.
     up = bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))
-    rounded = (up & np.uint32(0xFFFF0000)).view(np.float32)
-    return np.where(np.isnan(x), x, rounded.astype(x.dtype))
+    return np.where(np.isnan(x), bits | np.uint32(1 << 22), up) & np.uint32(0xFFFF0000)
 
 
 bfloat16_p = pointwise(
     "bfloat16",
     doc="The nearest bfloat16, as float32; halves go to the even one, NaN stays.",
-    numpy=_bfloat16_numpy,
+    numpy=lambda x: _bits(x).view(np.float32).astype(x.dtype),
     lower=lambda b, x: b.bfloat16(x),
     dtypes=("float32",),
     # Half a dozen instructions: as many as storing the result is worth.
+    expensive=True,
+)
+
+pair_p = pointwise(
+    "pair",
+    doc="Both numbers rounded to bfloat16, side by side in four bytes.",
+    numpy=lambda x, y: _bits(x) >> np.uint32(16) | _bits(y),
+    lower=lambda b, x, y: b.pair(x, y),
+    result=pair,
+    dtypes=("float32",),
     expensive=True,
 )
 
@@ -32,3 +47,15 @@ bfloat16_p = pointwise(
 def bfloat16(x: Node) -> Node:
     """A float32 `x` rounded to bfloat16; still float32."""
     return apply(bfloat16_p, x)
+
+
+def sum_type(dtype: DType) -> DType:
+    """The type of sums of products of a type."""
+    return float32 if dtype is pair else dtype
+
+
+def halves(x: Any) -> tuple[Any, Any]:
+    """For NumPy twins: the first and the second numbers of an array of pairs, in float64."""
+    bits = x << np.uint32(16), x & np.uint32(0xFFFF0000)
+    first, second = (half.view(np.float32).astype(np.float64) for half in bits)
+    return first, second

@@ -9,8 +9,9 @@ import numpy as np
 from zincir.errors import DTypeError, ShapeError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
+from zincir.ops.bfloat import halves, sum_type
 from zincir.ops.movement import reshape, swap_last
-from zincir.types import Shape, size
+from zincir.types import Shape, pair, size
 
 
 def _matmul_spec(a: Spec, b: Spec, reduced: int) -> Spec:
@@ -22,7 +23,7 @@ def _matmul_spec(a: Spec, b: Spec, reduced: int) -> Spec:
         raise ShapeError(f"batch axes of {x} and {y} differ")
     if x[outer + 1 :] != y[outer:-1]:
         raise ShapeError(f"inner dimensions differ: {x} @ {y} needs {x[outer + 1 :]}")
-    return (*x[: outer + 1], y[-1]), dtype
+    return (*x[: outer + 1], y[-1]), sum_type(dtype)
 
 
 def _flat_shapes(x: Shape, y: Shape, reduced: int) -> tuple[Shape, Shape]:
@@ -33,6 +34,11 @@ def _flat_shapes(x: Shape, y: Shape, reduced: int) -> tuple[Shape, Shape]:
 
 
 def _matmul_numpy(a: Any, b: Any, reduced: int) -> Any:
+    if a.dtype == pair.numpy:
+        first, second = (
+            _matmul_numpy(x, y, reduced) for x, y in zip(halves(a), halves(b), strict=True)
+        )
+        return first + second
     x, y = _flat_shapes(a.shape, b.shape, reduced)
     return np.matmul(a.reshape(x), b.reshape(y))
 
@@ -54,6 +60,8 @@ matmul_p = register(
         doc="""Matrix products, one for each of the leading axes, summed over blocks.
 
         y[o..., m, n] = sum of a[o..., m, r..., k] * b[o..., r..., k, n], with `reduced` axes r
+
+        An element may be a pair of numbers: then both products are summed, in float32.
         """,
         infer=_matmul_spec,
         numpy=_matmul_numpy,

@@ -10,9 +10,10 @@ import numpy as np
 from zincir.errors import DTypeError, ShapeError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
+from zincir.ops.bfloat import halves, sum_type
 from zincir.ops.movement import cat, expand, flip, pad, permute, reshape, slice_, update
 from zincir.ops.source import const
-from zincir.types import Shape
+from zincir.types import Shape, pair
 
 
 def _convolution_spec(
@@ -30,10 +31,14 @@ def _convolution_spec(
         if k < 1 or n < d * (k - 1) + 1:
             raise ShapeError(f"a kernel that reaches over {d * (k - 1) + 1} does not fit into {n}")
         places.append((n - d * (k - 1) - 1) // s + 1)
-    return (shape[0], *places, shape[-2], kernel[-1]), dtype
+    return (shape[0], *places, shape[-2], kernel[-1]), sum_type(dtype)
 
 
 def _convolution_numpy(x: Any, w: Any, steps: Any, spread: Any, before: Any, after: Any) -> Any:
+    if x.dtype == pair.numpy:
+        parts = zip(halves(x), halves(w), strict=True)
+        first, second = (_convolution_numpy(*p, steps, spread, before, after) for p in parts)
+        return first + second
     rank = len(steps)
     x = _framed_numpy(x, before, after)
     reach = tuple(d * (k - 1) + 1 for k, d in zip(w.shape, spread, strict=False))
@@ -74,7 +79,8 @@ convolution_p = register(
         y[n, o..., g, m] = sum over k..., c of
             x[n, o * steps + k * spread - before, g, c] * w[k..., g, c, m]
 
-        Beyond its ends x is zero, for `before` and `after` elements; negative numbers cut off.
+        Beyond its ends x is zero, for `before` and `after` elements; negative numbers cut off. An
+        element may be a pair of numbers, as for `matmul`.
         """,
         infer=_convolution_spec,
         numpy=_convolution_numpy,

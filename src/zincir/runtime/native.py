@@ -42,6 +42,17 @@ class Target:
         bfloat16 = {"+bf16"} if self.arch == "aarch64" else {"+avx512bf16", "+amx-bf16"}
         return not bfloat16.isdisjoint(self.features.split(","))
 
+    @property
+    def pairs_bfloat16(self) -> bool:
+        """Whether its vectors multiply pairs of bfloat16 as often as single numbers of float32.
+
+        AMD's do. Intel's take four times as long: what is fast there are matrices (AMX).
+        """
+        features = self.features.split(",")
+        return (
+            self.cpu.startswith("znver") and "+avx512bf16" in features and self.vector_bytes == 64
+        )
+
 
 def target() -> Target:
     """The machine of this process, or less than it when `settings.target` says so."""

@@ -305,3 +305,35 @@ def test_no_register_is_spilled(machine: Shape, unit: bool) -> None:
         assert multiplies == rows * vectors, variant
         # Sums that do not fit in registers would be stored and loaded in every round.
         assert not [line for line in body if re.match(r"vmov\w+\s+%[xyz]mm\d+, .*\(", line)]
+
+
+# --- pairs of bfloat16 ----------------------------------------------------------------------
+
+
+def paired(array: Array) -> tuple[Array, Array, Array]:
+    """As many pairs, in the same order in memory, and their first and second numbers."""
+    pairs = np.array(array) if not array.flags.writeable else array
+    bits = np.random.default_rng(0).standard_normal((2, *array.shape)).astype(np.float32)
+    bits = bits.view(np.uint32) & np.uint32(0xFFFF0000)
+    pairs[...] = (bits[0] >> 16 | bits[1]).view(np.float32)
+    first, second = bits.view(np.float32)
+    return pairs, first, second
+
+
+@settings(max_examples=60, deadline=None)
+@given(products(), st.data())
+def test_products_of_pairs(product: tuple[Array, Array, str], data: st.DataObject) -> None:
+    if "+avx512bf16" not in native.target().features or native.target().vector_bytes < 64:
+        pytest.skip("the processor has no products of pairs")
+    (a, *x), (b, *y) = (paired(array.astype(np.float32, copy=False)) for array in product[:2])
+    c, memory = result(a.shape[0], a.shape[2], b.shape[3], "float32")
+    problem = replace(describe(a, b, c), pairs=True)
+    run(plan(problem, 1, AVX512), a, b, c)
+    check(np.concatenate(x, 1), np.concatenate(y, 1), c)
+    assert np.all(memory[:, :, c.shape[2] :] == 77.0)
+    rows, vectors = data.draw(st.sampled_from(family(AVX512)))
+    unit = problem.a_row == 1 or problem.m < rows or data.draw(st.booleans())
+    p = plan_variant(problem, 2, Variant("float", 16, rows, vectors, unit, pairs=True))
+    other, _ = result(a.shape[0], a.shape[2], b.shape[3], "float32")
+    run(cut(p, data), a, b, other, threads=2)
+    np.testing.assert_array_equal(other.view("u4"), c.view("u4"))

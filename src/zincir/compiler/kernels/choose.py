@@ -119,7 +119,7 @@ def _choices(problem: Gemm, machine: Machine) -> Iterator[tuple[int, _Choice]]:
         for place, (rows, vectors) in enumerate(family(machine)):
             for unit in (True, False):
                 known = vectors == 1 and not unit and abs(p.a_row) <= _NEAR_ROW
-                v = Variant(p.kind, lanes, rows, vectors, unit, p.a_row if known else 0)
+                v = Variant(p.kind, lanes, rows, vectors, unit, p.a_row if known else 0, p.pairs)
                 if not unit and (not v.fits(p.m) or rows == 1):
                     continue
                 must_a = v.may_pack_a and (p.a_row != 1 or not v.fits(p.m))

@@ -264,8 +264,18 @@ class _Tiles:
         for r in range(len(sums) // v.vectors):
             x = b.splat(b.load(self._row(lines, r), vector(v.kind, 1)), v.lanes)
             for c in range(v.vectors):
-                result.append(b.fma(x, row[c], sums[r * v.vectors + c]))
+                result.append(self._added(x, row[c], sums[r * v.vectors + c]))
         return result
+
+    def _added(self, x: Value, y: Value, total: Value) -> Value:
+        """`total` and the product of `x` and `y`; of pairs, both products."""
+        b, v = self.b, self.v
+        if not v.pairs:
+            return b.fma(x, y, total)
+        type = vector("bfloat", 2 * v.lanes)
+        x, y = (b.emit(f"bitcast {value} to {type}", type) for value in (x, y))
+        name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * v.lanes}"
+        return b.intrinsic(name, self.type, total, x, y)
 
     def _row(self, lines: list[Value], r: int) -> Value:
         """Where row `r` of the tile is: an odd multiple of a_row, doubled by the address."""

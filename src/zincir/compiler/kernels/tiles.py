@@ -31,6 +31,8 @@ class Variant:
     """Rows of A lie side by side (a_row == 1), as they come or because they were packed."""
     a_row: int = 0
     """How far they lie apart, if the code knows it (see `choose`); 0: an argument says so."""
+    pairs: bool = False
+    """Elements of A and B are pairs of bfloat16, both of which are multiplied and summed."""
 
     @property
     def columns(self) -> int:
@@ -69,7 +71,8 @@ class Variant:
         """Names the kernel's code."""
         rows = "unit" if self.unit_rows else "strided"
         known = f" {self.a_row}" if self.a_row else ""
-        return f"gemm {self.kind} {self.lanes} {self.rows}x{self.vectors} {rows}{known}"
+        pairs = " pairs" if self.pairs else ""
+        return f"gemm {self.kind} {self.lanes} {self.rows}x{self.vectors} {rows}{known}{pairs}"
 
 
 Level = tuple[int, int, int]
@@ -99,6 +102,8 @@ class Gemm:
     c_col: int = 1
     c_outer: int = 0
     """From one product to the next in C."""
+    pairs: bool = False
+    """As in `Variant`."""
 
     @property
     def batch(self) -> int:
