@@ -41,8 +41,9 @@ def torch(case: Case) -> Running:
                 return self.model(x).float()
 
     _, step = conv.training_step(torch, net, Autocast)
-    x, y = (torch.from_numpy(values) for values in conv.data(net))
-    return conv.running(step, x.contiguous(memory_format=torch.channels_last), y)
+    images, labels = conv.data(net)
+    x = torch.as_tensor(images).contiguous(memory_format=torch.channels_last)
+    return conv.running(step, x, torch.as_tensor(labels))
 
 
 BUILDERS = {OURS: partial(zincir, "bf16"), ZINCIR: partial(zincir, None), TORCH: torch}

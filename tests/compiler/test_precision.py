@@ -200,6 +200,26 @@ def test_pairs_are_made_behind_views_where_their_axis_is_whole() -> None:
     assert not [n for n in order if n.op is bfloat16_p]
 
 
+@pytest.mark.parametrize("terms", ["rounded", "pairs"])
+def test_weights_stored_in_the_order_of_their_gradients_are_rounded_so(terms: Terms) -> None:
+    layer = nn.Conv2d(16, 32, 3, padding=1, bias=False)
+    x, y = (zincir.from_numpy(array(2, n, 6, 6)) for n in (16, 32))
+    layer.weight.detach().numpy()
+    (layer(x.requires_grad_()) * y).sum().backward()
+    assert x.grad is not None
+    graph = graph_of(layer(x), x.grad, terms=terms)
+    (weight,) = graph.arranged
+    order = toposort(simplify(graph).outputs)
+    readers = {n.op.kind for n in order if weight in n.inputs}
+    assert readers == ({Kind.POINTWISE} if terms == "rounded" else {Kind.VIEW})
+    made = [n for n in order if n.op in (bfloat16_p, pair_p) and _reads(n, weight)]
+    assert len(made) == (1 if terms == "rounded" else 2)
+
+
+def _reads(node: Node, leaf: Node) -> bool:
+    return any(x is leaf or (x.op.kind is Kind.VIEW and x.inputs[0] is leaf) for x in node.inputs)
+
+
 def test_few_or_odd_terms_and_single_channels_are_not_paired() -> None:
     outputs = [
         zincir.ones(5, 9).exp() @ zincir.ones(9, 4).exp(),

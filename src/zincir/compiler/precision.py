@@ -12,6 +12,7 @@ See `docs/decisions/010-bfloat16-is-rounding.md`.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 from zincir.compiler.access import blocks_of
@@ -77,7 +78,7 @@ def warn_lacking() -> None:
 
 def rewritten(graph: Graph, terms: Terms) -> Graph:
     """The graph whose products of float32 read operands rounded to bfloat16."""
-    rounder, new = _Rounder(), dict[Node, Node]()
+    rounder, new = _Rounder(graph), dict[Node, Node]()
     for node in toposort(graph.outputs):
         inputs = tuple(new[x] for x in node.inputs)
         if node.op.kind in (Kind.CONTRACTION, Kind.CONVOLUTION) and node.dtype is float32:
@@ -88,7 +89,7 @@ def rewritten(graph: Graph, terms: Terms) -> Graph:
             else:
                 inputs = tuple(rounder.rounded(x, node.op.kind) for x in inputs)
         new[node] = rebuild(node, inputs)
-    return Graph([new[root] for root in graph.outputs], graph.inputs, graph.layouts)
+    return replace(graph, outputs=[new[root] for root in graph.outputs])
 
 
 def _pairs_up(node: Node) -> bool:
@@ -107,11 +108,12 @@ def _made(op: Primitive, inputs: tuple[Node, ...], *attrs: Any) -> Node:
 class _Rounder:
     """Rounds values behind their views, so that other views of the same value are rounded, too.
 
-    A convolution wants operands in an order of its own: what comes from outside is copied into that
-    order anyway, and is rounded there.
+    A convolution wants operands in an order of its own: what comes from outside in another one is
+    copied into that order anyway, and is rounded there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, graph: Graph) -> None:
+        self._arranged = graph.arranged
         self._rounded: dict[Node, Node] = {}
         self._paired: dict[tuple[Node, int], Node] = {}
 
@@ -123,7 +125,7 @@ class _Rounder:
         base = views.pop()
         if base.op is const_p:
             return x  # 0, 1, -1, 2 or 0.5
-        if base.op.kind is Kind.SOURCE and product is Kind.CONVOLUTION:
+        if self._stays(base, product):
             base, views = x, []
         while views and size(base.shape) > _PART * size(views[0].shape):
             base = views.pop()
@@ -138,9 +140,18 @@ class _Rounder:
     def paired(self, x: Node, axis: int, product: Kind) -> Node:
         """The first half of `x` along `axis` as pairs with the second."""
         if (x, axis) not in self._paired:
-            made = self._behind_view(x, axis, product) if _base(x, product) is not x else None
+            base = x
+            while base.op.kind is Kind.VIEW:
+                base = base.inputs[0]
+            stays = base is x or base.op is const_p or self._stays(base, product)
+            made = None if stays else self._behind_view(x, axis, product)
             self._paired[x, axis] = made or _cut(x, axis)
         return self._paired[x, axis]
+
+    def _stays(self, base: Node, product: Kind) -> bool:
+        """Whether views of a value are to be read as they come."""
+        outside = base.op.kind is Kind.SOURCE and base not in self._arranged
+        return outside and product is Kind.CONVOLUTION
 
     def _behind_view(self, x: Node, axis: int, product: Kind) -> Node | None:
         """The view of a value that is paired, if the view leaves the axis as it is."""
@@ -155,15 +166,6 @@ class _Rounder:
             starts, steps, sizes = x.attrs
             return _made(slice_p, (y,), starts, steps, _with(sizes, axis, n))
         return _made(x.op, (y,), _with(x.shape, axis, n))
-
-
-def _base(x: Node, product: Kind) -> Node:
-    """What `x` is a view of; `x` itself if that is to be read as it comes."""
-    base = x
-    while base.op.kind is Kind.VIEW:
-        base = base.inputs[0]
-    outside = base.op.kind is Kind.SOURCE
-    return x if outside and (product is Kind.CONVOLUTION or base.op is const_p) else base
 
 
 def _axis_behind(x: Node, axis: int) -> int | None:
