@@ -85,7 +85,7 @@ def test_memory_then_disk_then_build(folder: Path) -> None:
 def test_a_hit_needs_no_ir(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer("k", Builder(module(1)))
     new_process()
-    monkeypatch.setattr(native, "_optimised", None)
+    monkeypatch.setattr(native, "_parsed", None)
     assert answer("k", Builder("")) == 1
 
 
@@ -350,3 +350,32 @@ def test_no_warning_in_the_normal_case(folder: Path) -> None:
         answer("k", Builder(module(1)))
         new_process()
         answer("k", Builder(module(1)))
+
+
+def test_many_modules_at_once(tmp_path: Path) -> None:
+    text = "define i64 @{0}() {{\n  ret i64 {1}\n}}"
+    modules = [
+        native.Module(f"many {n}", lambda n=n: text.format(f"f{n}", n), (f"f{n}",))
+        for n in range(12)
+    ]
+    with settings.using(cache_dir=tmp_path):
+        native.load_all([*modules, *modules])
+        for n, m in enumerate(modules):
+            (address,) = native.load(m.key, lambda: "never asked for", m.symbols)
+            assert ctypes.CFUNCTYPE(ctypes.c_int64)(address)() == n
+        assert len(list(tmp_path.rglob("*.*"))) >= len(modules)
+        wrong = native.Module("many wrong", lambda: "no IR", ("f",))
+        fine = native.Module("many fine", lambda: text.format("f", 7), ("f",))
+        with pytest.raises(CompileError, match="LLVM refuses the module"):
+            native.load_all([fine, wrong])
+        native.load_all([fine])
+
+
+def test_code_is_generated_without_the_lock_of_llvmlite() -> None:
+    """Else several threads would take turns; if llvmlite has changed, this says so."""
+    llvm = native._llvm()
+    assert llvm.ffi.lib._lib_handle.LLVMPY_TargetMachineEmitToMemory
+    machine = native._machine(native.target(), 1)
+    module = native._parsed(native.target(), "alone", "define i64 @f() {\n  ret i64 1\n}")
+    before = machine.emit_object(module)
+    assert native._emit(machine, module) == before

@@ -61,6 +61,7 @@ class Assembler:
         self.checks: list[Checked] = []
         """By the number that the status reports."""
         self._functions: dict[Function, int] = {}
+        self._wanted: list[native.Module] = []
         self._scratch = 0
         """Bytes of scratch that the most demanding kernel needs for each thread."""
         self._strides: list[tuple[int, int]] = []
@@ -89,6 +90,7 @@ class Assembler:
         stride = -(-self._scratch // 64) * 64
         for word, unit in self._strides:
             code.words[word] = stride // unit
+        native.load_all(self._wanted, effort=1)
         code.functions = list(self._functions)
         code.arena_bytes = self._plan.arena_bytes + stride * code.threads
         return code
@@ -119,8 +121,8 @@ class Assembler:
     # -- code -------------------------------------------------------------------------------
 
     def _load(self, key: str, build: Callable[[], str], *symbols: str) -> tuple[int, ...]:
-        """See that there is code for `key`; the numbers of its functions."""
-        native.load(key, build, symbols, effort=1)
+        """Want code for `key`; the numbers of its functions."""
+        self._wanted.append(native.Module(key, build, symbols))
         wanted = [Function(key, symbols, i) for i in range(len(symbols))]
         return tuple(self._functions.setdefault(f, len(self._functions)) for f in wanted)
 

@@ -14,13 +14,15 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from zincir import settings
 from zincir.errors import ArgumentError, CompileError, explain
 from zincir.runtime import disk
+from zincir.runtime.cores import default_threads
 
 _T = TypeVar("_T")
 
@@ -81,6 +83,36 @@ def load(
         with _lock:
             found = known(key, symbols) or _built(key, build, tuple(symbols), effort)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Code that is wanted: the first three arguments of `load`."""
+
+    key: str
+    build: Callable[[], str]
+    symbols: tuple[str, ...]
+
+
+def load_all(modules: Iterable[Module], *, effort: int = 2) -> None:
+    """See that `load` finds all of these; what has to be compiled is compiled on several threads.
+
+    Raises:
+        CompileError: as `load`.
+    """
+    with _lock:
+        missing = {m.key: m for m in modules if known(m.key, m.symbols) is None}
+        if not missing:
+            return
+        machine = target()
+        with ThreadPoolExecutor(default_threads()) as pool:
+            # This thread writes and parses the next module while others generate code.
+            codes = [
+                (m, pool.submit(_generated, machine, key, _parsed(machine, key, m.build()), effort))
+                for key, m in missing.items()
+            ]
+            for m, code in codes:
+                _keep(machine, m.key, code.result(), m.symbols)
 
 
 def known(key: str, symbols: Sequence[str]) -> tuple[int, ...] | None:
@@ -162,7 +194,9 @@ def _machine(machine: Target, effort: int = 2) -> Any:
 def assembly(text: str) -> str:
     """The assembly that `text` becomes, to look at."""
     machine = target()
-    return str(_machine(machine).emit_assembly(_optimised(machine, "assembly", text)))
+    module = _parsed(machine, "assembly", text)
+    _optimise(machine, module)
+    return str(_machine(machine).emit_assembly(module))
 
 
 def _from_disk(machine: Target, key: str, symbols: tuple[str, ...]) -> tuple[int, ...] | None:
@@ -179,41 +213,71 @@ def _built(
     key: str, build: Callable[[], str], symbols: tuple[str, ...], effort: int
 ) -> tuple[int, ...]:
     machine = target()
-    code = _compiled(machine, key, build(), effort)
+    code = _generated(machine, key, _parsed(machine, key, build()), effort)
+    return _keep(machine, key, code, symbols)
+
+
+def _keep(machine: Target, key: str, code: bytes, symbols: tuple[str, ...]) -> tuple[int, ...]:
     addresses = _linked[machine, key, symbols] = _link(machine, key, code, symbols)
     disk.cache().write(_digest(machine, key), code)
     return addresses
 
 
-def _compiled(machine: Target, key: str, text: str, effort: int) -> bytes:
-    module = _optimised(machine, key, text, effort)
+def _parsed(machine: Target, key: str, text: str) -> Any:
+    """The module of a text, in a context of its own: nothing in it is shared with others."""
+    llvm = _llvm()
     try:
-        return bytes(_machine(machine, effort).emit_object(module))
+        module = llvm.parse_assembly(text, llvm.create_context())
+        module.triple = machine.triple
+        module.verify()
+    except RuntimeError as error:
+        raise _refused("LLVM refuses the module", key, error) from None
+    return module
+
+
+def _generated(machine: Target, key: str, module: Any, effort: int) -> bytes:
+    if effort == 2:
+        _optimise(machine, module)
+    try:
+        return _emit(_machine(machine, effort), module)
     except RuntimeError as error:
         raise _refused("LLVM cannot generate code", key, error) from None
 
 
-def _optimised(machine: Target, key: str, text: str, effort: int = 2) -> Any:
-    """Parse, verify and run the cheapest pipeline that hoists loop invariants.
+def _emit(machine: Any, module: Any) -> bytes:
+    """What `machine.emit_object(module)` does, in as many threads at once as want to.
+
+    llvmlite lets one thread into LLVM at a time, although modules in contexts of their own have
+    nothing in common. The function that takes long is called without its lock.
+    """
+    ffi = _llvm().ffi
+    try:
+        emit = ffi.lib._lib_handle.LLVMPY_TargetMachineEmitToMemory
+    except AttributeError:
+        return bytes(machine.emit_object(module))
+    with ffi.OutputString() as problem:
+        memory = emit(machine, module, 1, problem)
+        if not memory:
+            raise RuntimeError(str(problem))
+    try:
+        start, size = ffi.lib.LLVMPY_GetBufferStart(memory), ffi.lib.LLVMPY_GetBufferSize(memory)
+        return ctypes.string_at(start, size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
+
+
+def _optimise(machine: Target, module: Any) -> None:
+    """Run the cheapest pipeline that hoists loop invariants.
 
     Kernels come with their vectors and loops as they should be, so that the passes which look
     for more (and would cost as much again) are left out; they give the same code.
     """
     llvm = _llvm()
-    try:
-        module = llvm.parse_assembly(text)
-        module.triple = machine.triple
-        module.verify()
-    except RuntimeError as error:
-        raise _refused("LLVM refuses the module", key, error) from None
-    if effort < 2:
-        return module
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = options.slp_vectorization = False
     options.loop_unrolling = options.loop_interleaving = False
     builder = llvm.create_pass_builder(_machine(machine), options)
     builder.getModulePassManager().run(module, builder)
-    return module
 
 
 @functools.cache
