@@ -23,6 +23,7 @@ from zincir.compiler.kernels import (
     plan,
     plan_variant,
 )
+from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS
 from zincir.runtime import native
 from zincir.settings import using
 
@@ -95,6 +96,7 @@ def run(
     function(args.ctypes.data, 0, threads)
     for member in team:
         member.join()
+    assert args[GEMM_ARGUMENTS.index("taken")] == 0
 
 
 def random(rng: np.random.Generator, shape: tuple[int, ...], order: str, dtype: str) -> Array:
@@ -184,13 +186,14 @@ def test_same_bits_for_all_tiles_packings_blocks_and_threads(
 
 
 def cut(p: GemmPlan, data: st.DataObject) -> GemmPlan:
-    """Smaller blocks than planned, which the planned scratch has room for."""
+    """Smaller blocks than planned, which the planned scratch has room for, and more parts."""
     v, call = p.variant, p.call
     block_k = data.draw(st.integers(1, call.block_k))
     call = replace(
         call,
         block_rows=v.rows * data.draw(st.integers(1, call.block_rows // v.rows)),
         block_columns=v.columns * data.draw(st.integers(1, call.block_columns // v.columns)),
+        batch_parts=data.draw(st.integers(1, 4)),
         block_k=block_k,
         block_reduced=1 if block_k < call.k else call.block_reduced,
     )
@@ -337,3 +340,19 @@ def test_products_of_pairs(product: tuple[Array, Array, str], data: st.DataObjec
     other, _ = result(a.shape[0], a.shape[2], b.shape[3], "float32")
     run(cut(p, data), a, b, other, threads=2)
     np.testing.assert_array_equal(other.view("u4"), c.view("u4"))
+
+
+def test_large_batches_have_more_parts_than_threads() -> None:
+    """Who is quicker takes more of them; each is done once, and the count is left at 0."""
+    rng = np.random.default_rng(0)
+    a, b = (random(rng, shape, "0123", "float32") for shape in ((96, 1, 40, 80), (96, 1, 80, 64)))
+    (c, whole), (alone, _) = (result(96, 40, 64, "float32") for _ in range(2))
+    p = plan(describe(a, b, c), 2, AVX512)
+    assert p.threads == 2
+    assert p.call.batch_parts > 2
+    run(plan(describe(a, b, alone), 1, AVX512), a, b, alone)
+    for _ in range(3):
+        whole[:] = np.nan
+        run(p, a, b, c, threads=2)
+        np.testing.assert_array_equal(c, alone)
+    check(a, b, c)

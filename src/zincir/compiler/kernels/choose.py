@@ -31,8 +31,10 @@ _NEAR_ROW = 1 << 16
 Such a tile reads as many elements of A as it multiplies; places made of two registers would take
 the processor twice as many steps. Other tiles gain nothing by a kernel for each distance.
 """
-SHARE = 3000.0
-"""Cycles that are worth waking another thread for."""
+SHARE, PART = 3000.0, 100_000.0
+"""Cycles that are worth waking another thread for, and those of a part if there are many."""
+_FINER = 8
+"""At most so many parts for each thread."""
 
 
 class Machine(Protocol):
@@ -200,6 +202,8 @@ def _planned(c: _Choice, threads: int) -> GemmPlan:
         Packer(v.kind, v.lanes, 0) if c.pack_b else None,
     )
     parts = _parts(c, threads)
+    threads = parts[0] * parts[1] * parts[2]
+    parts = _finer(c, parts, threads)
     m = _ceil(_ceil(p.m, v.rows), parts[1]) * v.rows
     n = _ceil(_ceil(p.n, v.columns), parts[2]) * v.columns
     block_k, block_reduced = _depth(c)
@@ -243,7 +247,7 @@ def _planned(c: _Choice, threads: int) -> GemmPlan:
             ("b_blocks", p.reduced, 2),
         )
     }
-    return GemmPlan(v, call, parts[0] * parts[1] * parts[2], *packers, tables)
+    return GemmPlan(v, call, threads, *packers, tables)
 
 
 def _depth(c: _Choice) -> tuple[int, int]:
@@ -268,7 +272,7 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
     pack_a = v.rows * (_packing(p.a_row, p.a_k, v) if c.pack_a else FETCH)
     pack_b = v.columns * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
     best, grid = 0.0, (1, 1, 1)
-    for batch in range(1, min(threads, p.batch) + 1):
+    for batch in range(min(threads, p.batch), 0, -1):
         for rows in range(1, min(threads // batch, row_tiles) + 1):
             columns = min(threads // batch // rows, column_tiles)
             mine = _ceil(row_tiles, rows), _ceil(column_tiles, columns)
@@ -281,6 +285,21 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
             if not best or load < best:
                 best, grid = load, (batch, rows, columns)
     return grid
+
+
+def _finer(c: _Choice, parts: tuple[int, int, int], threads: int) -> tuple[int, int, int]:
+    """More parts than threads, where that costs little: who is quicker takes more of them."""
+    p, v, total = c.problem, c.variant, _cycles(c)
+    # What a further part of the batch, or of the rows, has to pack or fetch once more.
+    again = p.n * p.k * p.blocks * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH) / parts[2]
+    alone = p.batch == 1
+    most = _ceil(p.m, v.rows) if alone else p.batch
+    for times in range(_FINER, 1, -1) if threads > 1 else ():
+        count = min(most, parts[alone] * times)
+        further = (count - parts[alone]) * (again if alone or p.shares_b else 0)
+        if count * PART < total * parts[alone] / threads and further < 0.02 * total:
+            return (1, count, parts[2]) if alone else (count, *parts[1:])
+    return parts
 
 
 def _panel_bytes(v: Variant, lines: int, width: int, depth: int) -> int:

@@ -174,7 +174,7 @@ class GemmCall:
     shares_b: int = 0
     """B is the same for every o."""
     batch_parts: int = 1
-    """The work is cut into batch_parts * row_parts * column_parts parts, dealt to threads."""
+    """The work is cut into batch_parts * row_parts * column_parts parts, which threads take."""
     row_parts: int = 1
     column_parts: int = 1
     block_rows: int = 1
@@ -194,6 +194,8 @@ class GemmCall:
     epilogue: int = 0
     """0, or `void f(ptr epilogue_args, i64 row_lo, i64 row_hi, i64 col_lo, i64 col_hi)`."""
     epilogue_args: int = 0
+    taken: int = 0
+    """How many parts were taken; the kernel counts, and leaves 0 behind."""
     swapped: int = 0
     """Rows and columns were exchanged, and the epilogue wants them as they were."""
 
