@@ -1,4 +1,7 @@
-"""The convolutional nets of the benchmark, written once: `torch` is PyTorch or Zincir."""
+"""The convolutional nets of the benchmark, written once.
+
+`torch` is PyTorch, Zincir or `benchmarks.nets_jax`.
+"""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contract import COMPILED, TORCH, ZINCIR, Case, Running
+from benchmarks.contract import COMPILED, JAX, TORCH, ZINCIR, Case, Running
 from benchmarks.nets import NETS, Net
 
-TITLE = "convolutional nets: one training step (PyTorch with channels last)"
+TITLE = "convolutional nets: one training step (PyTorch and JAX with channels last)"
 RATE, MOMENTUM, CHECKED_STEPS = 0.01, 0.9, 3
 
 Array = np.ndarray[Any, Any]
@@ -113,4 +113,41 @@ def _torch(torch: Any, net: Net, around: Callable[[Any], Any], **options: Any) -
     return running(step, x, y)
 
 
-BUILDERS = {ZINCIR: zincir, TORCH: torch, COMPILED: torch_compile}
+def jax(case: Case) -> Running:
+    net = NETS[case.word("net")]  # JAX takes the cores it is given
+    return jax_running(net, weights(net), *data(net))
+
+
+def jax_running(net: Net, state: dict[str, Array], x: Array, y: Array) -> Running:
+    """The whole step in one `jit`, its state donated; images channels last, labels as int32."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    from benchmarks import nets_jax
+
+    model = net.build(nets_jax)
+    optimizer = optax.adam(1e-3) if net.optimizer == "Adam" else optax.sgd(RATE, MOMENTUM)
+
+    def loss_of(trained: Any, followed: Any, x: Any, y: Any) -> Any:
+        out, followed = nets_jax.run(model, trained, followed, x)
+        return optax.softmax_cross_entropy_with_integer_labels(out, y).mean(), followed
+
+    def update(trained: Any, followed: Any, state: Any, x: Any, y: Any) -> Any:
+        gradient = jax.value_and_grad(loss_of, has_aux=True)
+        (loss, followed), gradients = gradient(trained, followed, x, y)
+        change, state = optimizer.update(gradients, state, trained)
+        return (optax.apply_updates(trained, change), followed, state), loss
+
+    compiled = jax.jit(update, donate_argnums=(0, 1, 2))
+    trained, followed = nets_jax.converted(model, state)
+    held: list[Any] = [(trained, followed, optimizer.init(trained))]
+
+    def step(x: Any, y: Any) -> Any:
+        held[0], loss = compiled(*held[0], x, y)
+        return loss.block_until_ready()
+
+    return running(step, jnp.array(np.moveaxis(x, 1, -1)), jnp.array(y.astype(np.int32)))
+
+
+BUILDERS = {ZINCIR: zincir, TORCH: torch, COMPILED: torch_compile, JAX: jax}
