@@ -9,7 +9,8 @@ are (`note_condition`). Looking at a value while recording is an error (`refuse_
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,19 @@ class _Current(threading.local):
 
 
 CURRENT = _Current()
+
+
+@contextmanager
+def paused() -> Generator[None]:
+    """What happens meanwhile is no part of a recording, and happens once.
+
+    Nothing of it may depend on what is being recorded.
+    """
+    before, CURRENT.recording = CURRENT.recording, None
+    try:
+        yield
+    finally:
+        CURRENT.recording = before
 
 
 def live(getter: Callable[[], Any], shape: Shape, dtype: DType) -> Node:

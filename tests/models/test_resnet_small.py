@@ -17,6 +17,13 @@ def test_parameters(depth: int) -> None:
     assert sum(isinstance(m, nn.Conv2d | nn.Linear) for m in model.modules()) == depth
 
 
+@pytest.mark.parametrize("depth", COUNTS)
+def test_other_images(depth: int) -> None:
+    model = getattr(models, f"resnet{depth}")(in_channels=1)
+    assert model.conv1.weight.shape == (16, 1, 3, 3)
+    assert sum(p.numel() for p in model.parameters()) == COUNTS[depth] - 2 * 16 * 9
+
+
 def test_the_plain_twin_differs_in_nothing_else() -> None:
     """Shortcut A has no parameters: state goes from one to the other."""
     net, plain = models.resnet20(), models.resnet20(residual=False)

@@ -157,65 +157,90 @@ def _check(depth: int, shortcut: str) -> None:
 
 
 def resnet20(
-    num_classes: int = 10, shortcut: str = "A", residual: bool = True, norm: bool = True
+    num_classes: int = 10,
+    shortcut: str = "A",
+    residual: bool = True,
+    norm: bool = True,
+    in_channels: int = 3,
 ) -> SmallResNet:
     """ResNet-20 for 32x32 images: 269,722 parameters (shortcut "B": 272,474).
 
-    See `SmallResNet` for the arguments. Shape: (batch, 3, 32, 32) -> (batch, num_classes).
+    See `SmallResNet` for the arguments.
+    Shape: (batch, in_channels, 32, 32) -> (batch, num_classes).
 
     >>> sum(p.numel() for p in resnet20().parameters())
     269722
     """
-    return SmallResNet(20, num_classes, shortcut, residual, norm)
+    return SmallResNet(20, num_classes, shortcut, residual, norm, in_channels=in_channels)
 
 
 def resnet32(
-    num_classes: int = 10, shortcut: str = "A", residual: bool = True, norm: bool = True
+    num_classes: int = 10,
+    shortcut: str = "A",
+    residual: bool = True,
+    norm: bool = True,
+    in_channels: int = 3,
 ) -> SmallResNet:
     """ResNet-32 for 32x32 images: 464,154 parameters.
 
-    See `SmallResNet` for the arguments. Shape: (batch, 3, 32, 32) -> (batch, num_classes).
+    See `SmallResNet` for the arguments.
+    Shape: (batch, in_channels, 32, 32) -> (batch, num_classes).
 
     >>> sum(p.numel() for p in resnet32().parameters())
     464154
     """
-    return SmallResNet(32, num_classes, shortcut, residual, norm)
+    return SmallResNet(32, num_classes, shortcut, residual, norm, in_channels=in_channels)
 
 
 def resnet44(
-    num_classes: int = 10, shortcut: str = "A", residual: bool = True, norm: bool = True
+    num_classes: int = 10,
+    shortcut: str = "A",
+    residual: bool = True,
+    norm: bool = True,
+    in_channels: int = 3,
 ) -> SmallResNet:
     """ResNet-44 for 32x32 images: 658,586 parameters.
 
-    See `SmallResNet` for the arguments. Shape: (batch, 3, 32, 32) -> (batch, num_classes).
+    See `SmallResNet` for the arguments.
+    Shape: (batch, in_channels, 32, 32) -> (batch, num_classes).
 
     >>> sum(p.numel() for p in resnet44().parameters())
     658586
     """
-    return SmallResNet(44, num_classes, shortcut, residual, norm)
+    return SmallResNet(44, num_classes, shortcut, residual, norm, in_channels=in_channels)
 
 
 def resnet56(
-    num_classes: int = 10, shortcut: str = "A", residual: bool = True, norm: bool = True
+    num_classes: int = 10,
+    shortcut: str = "A",
+    residual: bool = True,
+    norm: bool = True,
+    in_channels: int = 3,
 ) -> SmallResNet:
     """ResNet-56 for 32x32 images: 853,018 parameters.
 
-    See `SmallResNet` for the arguments. Shape: (batch, 3, 32, 32) -> (batch, num_classes).
+    See `SmallResNet` for the arguments.
+    Shape: (batch, in_channels, 32, 32) -> (batch, num_classes).
 
     >>> sum(p.numel() for p in resnet56().parameters())
     853018
     """
-    return SmallResNet(56, num_classes, shortcut, residual, norm)
+    return SmallResNet(56, num_classes, shortcut, residual, norm, in_channels=in_channels)
 
 
 def resnet110(
-    num_classes: int = 10, shortcut: str = "A", residual: bool = True, norm: bool = True
+    num_classes: int = 10,
+    shortcut: str = "A",
+    residual: bool = True,
+    norm: bool = True,
+    in_channels: int = 3,
 ) -> SmallResNet:
     """ResNet-110 for 32x32 images: 1,727,962 parameters.
 
-    See `SmallResNet` for the arguments. Shape: (batch, 3, 32, 32) -> (batch, num_classes).
+    See `SmallResNet` for the arguments.
+    Shape: (batch, in_channels, 32, 32) -> (batch, num_classes).
 
     >>> sum(p.numel() for p in resnet110().parameters())
     1727962
     """
-    return SmallResNet(110, num_classes, shortcut, residual, norm)
+    return SmallResNet(110, num_classes, shortcut, residual, norm, in_channels=in_channels)

@@ -133,7 +133,7 @@ def summary(model: nn.Module, input: Any, depth: int | None = None) -> Summary:
     """The layers of `model` in the order in which they run on `input`, and what they cost.
 
     The model runs once in evaluation, as a graph that nobody evaluates: nothing is computed,
-    drawn or changed, unless `forward` itself looks at values.
+    drawn or changed, unless `forward` itself looks at values. Lazy layers become ordinary ones.
 
     - *Parameters*: elements, counted where they are first used; a shared one once.
     - *Multiply-adds* of the forward pass, for the whole batch. `Linear`, `Conv1d` to `Conv3d`:
@@ -255,6 +255,8 @@ def _run(model: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[_Call, Any]:
                 call.activation_bytes += count * node.dtype.itemsize
 
     modes = {module: module.training for module in model.modules()}
+    kinds = nn.UninitializedParameter, nn.UninitializedBuffer
+    lazy = any(isinstance(t, kinds) for t in (*model.parameters(), *model.buffers()))
     stream, handles = get_rng_state(), list[Any]()
     try:
         for module in model.eval().modules():
@@ -267,7 +269,8 @@ def _run(model: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[_Call, Any]:
             handle.remove()
         for module, mode in modes.items():
             module.training = mode
-        set_rng_state(stream)
+        if not lazy:
+            set_rng_state(stream)
     return top.inner[0], result
 
 

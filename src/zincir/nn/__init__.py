@@ -80,6 +80,21 @@ from zincir.nn.dropout import (
     StochasticDepth as StochasticDepth,
 )
 from zincir.nn.embedding import Embedding as Embedding
+from zincir.nn.lazy_layers import (
+    LazyBatchNorm1d as LazyBatchNorm1d,
+    LazyBatchNorm2d as LazyBatchNorm2d,
+    LazyBatchNorm3d as LazyBatchNorm3d,
+    LazyConv1d as LazyConv1d,
+    LazyConv2d as LazyConv2d,
+    LazyConv3d as LazyConv3d,
+    LazyConvTranspose1d as LazyConvTranspose1d,
+    LazyConvTranspose2d as LazyConvTranspose2d,
+    LazyConvTranspose3d as LazyConvTranspose3d,
+    LazyInstanceNorm1d as LazyInstanceNorm1d,
+    LazyInstanceNorm2d as LazyInstanceNorm2d,
+    LazyInstanceNorm3d as LazyInstanceNorm3d,
+    LazyLinear as LazyLinear,
+)
 from zincir.nn.linear import Flatten as Flatten, Identity as Identity, Linear as Linear
 from zincir.nn.losses import (
     BCELoss as BCELoss,
@@ -118,6 +133,10 @@ from zincir.nn.shuffle import (
     ChannelShuffle as ChannelShuffle,
     PixelShuffle as PixelShuffle,
     PixelUnshuffle as PixelUnshuffle,
+)
+from zincir.nn.uninitialized import (
+    UninitializedBuffer as UninitializedBuffer,
+    UninitializedParameter as UninitializedParameter,
 )
 from zincir.nn.upsampling import (
     Upsample as Upsample,

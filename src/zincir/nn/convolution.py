@@ -28,6 +28,8 @@ class _Window(Module):
     axes: ClassVar[int]
     apply_to: ClassVar[Callable[..., Tensor]]
     """The function that the layer computes."""
+    fewest_channels: ClassVar[int] = 1
+    """Lazy layers begin with 0."""
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class _Window(Module):
     ) -> None:
         super().__init__()
         what = type(self).__name__
-        (self.in_channels,) = sizes(what, "in_channels", in_channels, 1)
+        (self.in_channels,) = sizes(what, "in_channels", in_channels, 1, self.fewest_channels)
         (self.out_channels,) = sizes(what, "out_channels", out_channels, 1)
         (self.groups,) = sizes(what, "groups", groups, 1)
         self.kernel_size = sizes(what, "kernel_size", kernel_size, self.axes)

@@ -9,6 +9,7 @@ import numpy as np
 
 from zincir.creation import tensor
 from zincir.errors import StateError, ZincirError, explain
+from zincir.nn.uninitialized import is_lazy
 from zincir.tensor import Tensor
 
 SHOWN = 12
@@ -58,7 +59,11 @@ def _fit(mine: Tensor, name: str, value: Any, fitting: dict[str, Tensor]) -> str
         new = value if isinstance(value, Tensor) else tensor(np.asarray(value))
     except (ZincirError, RuntimeError, TypeError, ValueError):
         return f"{name}: not a tensor or an array but {type(value).__name__}"
-    if tuple(new.shape) != tuple(mine.shape):
+    if is_lazy(new) and not is_lazy(mine):
+        return (
+            f"{name}: not initialised in the state (its layer was never called), {mine.shape} here"
+        )
+    if not is_lazy(mine) and tuple(new.shape) != tuple(mine.shape):
         return f"{name}: shape {tuple(new.shape)} in the state, {tuple(mine.shape)} here"
     if new.dtype.is_floating_point and not mine.dtype.is_floating_point:
         return f"{name}: {new.dtype.name} in the state, {mine.dtype.name} here"

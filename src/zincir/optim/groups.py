@@ -72,7 +72,8 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
             )
         )
     params = given["params"]
-    own = [params] if isinstance(params, Tensor) else [_parameter(owner, p) for p in params]
+    several = [params] if isinstance(params, Tensor) else params
+    own = [_parameter(owner, p) for p in several]
     seen = {id(p) for group in others for p in group["params"]}
     for p in own:
         if id(p) in seen:
