@@ -101,12 +101,19 @@ def test_first_call_inside_a_compiled_function() -> None:
         net = make()
         before = zincir.ones(3) * 2  # waits for its value, like what is recorded before the layers
 
+        runs = list[int]()
+
         @zincir.compile
-        def forward(x: Any, net: Any = net) -> Any:
+        def forward(x: Any, net: Any = net, runs: Any = runs) -> Any:
+            runs.append(1)
             with zincir.no_grad():
                 return net(x * 1.5 + 0.1)
 
-        outputs = [forward(batch(k)).numpy().copy() for k in range(3)]
+        outputs = [forward(batch(0)).numpy().copy()]
+        stream = zincir.get_rng_state()
+        outputs += [forward(batch(k)).numpy().copy() for k in (1, 2)]
+        assert np.array_equal(stream, zincir.get_rng_state())
+        assert len(runs) == 1
         results.append((outputs, values(net)))
         assert before.tolist() == [2.0] * 3
     for a, b in zip(results[0][0], results[1][0], strict=True):
