@@ -20,7 +20,7 @@ from zincir.compiler.nest import (
     Take,
     verify,
 )
-from zincir.compiler.read import address, buffer_read, operands, own_address
+from zincir.compiler.read import address, buffer_read, operands
 from zincir.compiler.staging import worth_keeping
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
@@ -96,8 +96,10 @@ class Expressions:
     def store(self, node: Node, at: Affine | None = None, into: Node | None = None) -> None:
         """Compute `node` over its own place and write it (to `into`, if not to itself)."""
         if at is None:
-            at = own_address(node, self._group.place_of(node), self._group.dims)
-            assert at is not None
+            map_ = identity(node.shape, self._group.place_of(node), self._group.dims)
+            assert map_ is not None
+            view = self._legal.views[node]
+            into, at = view.base, address(map_, view.offset, view.strides, self._loops)
         value = self.member(node)
         slot = self.slot(Place(into or node, at, node.dtype))
         self.raw.stores.append((slot, value))
@@ -130,8 +132,9 @@ class Expressions:
         read = buffer_read(self._legal, node, map_, self._loops)
         if read is None:
             return self._computed(node, map_)
-        if read.buffer in self._inside:
-            return self.member(read.buffer)
+        made = self._legal.framed.get(read.buffer, read.buffer)
+        if made in self._inside:
+            return self.member(made)
         assert read.address is not None
         return self._add(Load(self.slot(Place(read.buffer, read.address, node.dtype))))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from zincir.compiler.frames import is_frame
 from zincir.compiler.fuse import Group
 from zincir.compiler.kernels.scatter import Scatter
 from zincir.compiler.kernels.tiles import Gemm
@@ -13,8 +14,7 @@ from zincir.compiler.lower import NestCall, lower_nest, lower_region
 from zincir.compiler.nest import Apply, Reduce
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.movement import expand_p, update_p
-from zincir.ops.source import const_p
+from zincir.ops.movement import expand_p
 from zincir.types import Shape, float32, pair, size
 
 
@@ -73,7 +73,7 @@ Work = Nests | Product | ScatterRows | HostCall
 
 def lower(legal: Legal, groups: list[Group], lanes: int) -> list[Step]:
     """The steps of all groups, in order."""
-    wanted = {legal.views[root].base for root in legal.graph.outputs}
+    wanted = {legal.views[root].base for root in legal.graph.outputs} | {*legal.framed.values()}
     for group in groups:
         for x in group.reads:
             if x not in group.members:
@@ -160,8 +160,8 @@ def _assembly(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:
         (node.inputs[i], starts, steps)
         for i, starts, steps, _ in node.op.writes(*node.inputs, *node.attrs)
     ]
-    if node.op is update_p and _constant(node.inputs[0]) and set(node.attrs[1]) <= {1}:
-        regions = [*_border(node), regions[1]]
+    if is_frame(node):
+        regions = [*_border(node), *([] if node in legal.framed else regions[1:])]
     calls = [
         lower_region(legal, node, x, starts, steps, lanes)
         for x, starts, steps in regions
@@ -175,10 +175,6 @@ def _assembly(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:
 
 _Region = tuple[Node, Shape, Shape]
 """What is written, from where on, and with which steps."""
-
-
-def _constant(x: Node) -> bool:
-    return x.op is expand_p and x.inputs[0].op is const_p
 
 
 def _border(node: Node) -> Iterator[_Region]:

@@ -1,0 +1,90 @@
+"""Values that are computed inside the frames they are wanted in."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from random_graphs import compiled, data
+from zincir.compiler import compile_graph
+from zincir.compiler.snapshot import snapshot
+from zincir.graph.node import Node
+from zincir.interpret import interpret
+from zincir.ops import elementwise as el, movement as mv
+from zincir.ops.contraction import matmul
+from zincir.ops.convolution import convolution
+from zincir.ops.indexing import scatter
+
+Made = tuple[list[Node], bool]
+
+
+def array(*shape: int) -> Node:
+    return data(np.random.default_rng(len(shape)).standard_normal(shape).astype(np.float32))
+
+
+def value() -> Node:
+    """Too much to be computed twice."""
+    x = array(2, 5, 6, 1, 16)
+    return el.tanh(x * 2.0) * el.exp(x) + el.sigmoid(x)
+
+
+def framed(v: Node) -> Node:
+    return convolution(v, array(3, 3, 1, 16, 8), (1, 1), (1, 1), (1, 1), (1, 1))
+
+
+def residual() -> Made:
+    v = value()
+    return [framed(v), mv.sum_(v, (0, 1, 2, 3))], True
+
+
+def behind_a_product() -> Made:
+    v = el.exp(matmul(array(60, 7), array(7, 16)) * 0.1 - 1.0) * el.tanh(array(60, 16))
+    image = mv.reshape(v, (2, 5, 6, 1, 16))
+    return [framed(image), v * 2.0], False  # its rows cannot be seen as lines within a frame
+
+
+def result() -> Made:
+    v = value()
+    return [framed(v), v], False
+
+
+def scattered() -> Made:
+    v = value()
+    rows = mv.reshape(v, (60, 16))
+    index = data(np.arange(60) % 7)
+    return [framed(v), scatter(array(7, 16), index, rows, "add")], False
+
+
+def two_frames() -> Made:
+    v = value()
+    wide = convolution(v, array(5, 5, 1, 16, 8), (1, 1), (1, 1), (2, 2), (2, 2))
+    return [framed(v), wide, mv.sum_(v, (4,))], True
+
+
+CASES = [residual, behind_a_product, result, scattered, two_frames]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_frames(case: Callable[[], Made]) -> None:
+    outputs, moved = case()
+    legal = compile_graph(snapshot(outputs).graph(), 2).legal
+    assert legal is not None
+    assert bool(legal.framed) is moved
+    for threads in (1, 2):
+        for got, want in zip(
+            compiled(outputs, threads), interpret(outputs, double=True), strict=True
+        ):
+            np.testing.assert_allclose(got, want, 1e-4, 1e-4)
+
+
+def test_nothing_is_copied_into_the_frame() -> None:
+    """One nest computes the value, and the frame's four sides are all that is written besides."""
+    outputs, _ = residual()
+    made = compile_graph(snapshot(outputs).graph(), 1)
+    assert made.plan is not None
+    assert made.legal is not None
+    frame = next(iter(made.legal.framed))
+    writers = [s for phase in made.plan.phases for s in phase if frame in s.writes]
+    reads = [x for step in writers for x in step.reads if x not in made.graph.inputs]
+    assert len(writers) == 5
+    assert reads == []
