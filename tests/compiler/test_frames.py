@@ -14,6 +14,7 @@ from zincir.ops import elementwise as el, movement as mv
 from zincir.ops.contraction import matmul
 from zincir.ops.convolution import convolution
 from zincir.ops.indexing import scatter
+from zincir.ops.source import const
 
 Made = tuple[list[Node], bool]
 
@@ -88,3 +89,10 @@ def test_nothing_is_copied_into_the_frame() -> None:
     reads = [x for step in writers for x in step.reads if x not in made.graph.inputs]
     assert len(writers) == 5
     assert reads == []
+
+
+def test_what_is_spread_out_is_no_frame() -> None:
+    x = array(4)
+    outputs = [mv.update(mv.expand(const(0.0, x.dtype), (20,)), x * 2.0, (0,), (5,)) * 1.5]
+    for got, want in zip(compiled(outputs, 1), interpret(outputs, double=True), strict=True):
+        np.testing.assert_allclose(got, want, 1e-6)

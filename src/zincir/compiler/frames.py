@@ -28,7 +28,7 @@ class Reader(Protocol):
 
 def is_frame(node: Node) -> bool:
     """Whether a value is another one with constants around it."""
-    if node.op is not update_p or set(node.attrs[1]) > {1}:
+    if node.op is not update_p or not set(node.attrs[1]) <= {1}:
         return False
     base = node.inputs[0]
     return base.op is expand_p and base.inputs[0].op is const_p
