@@ -30,8 +30,8 @@ Make = Callable[..., Node]
 
 _SHORT = 8
 """Lines of fewer places do not fill the rows of a tile."""
-_NARROW = 32
-"""Columns that are fewer fill no tile that is fast."""
+_TILES = ((64, 0.6), (48, 0.6), (32, 0.69), (16, 0.66))
+"""Widths of tiles, and what a multiply-add costs in each: see `kernels.choose`."""
 _PIECES, _SUMS = 8, 1 << 18
 """A gradient of a weight is summed in at most so many pieces, of at most so many sums in all."""
 
@@ -94,7 +94,7 @@ def _weight(make: Make, node: Node, wide: Node, w: Node, rank: int, *, beside: b
     gradient = _moved(make, gradient, 1, len(apart) + 2)
     gradient = make(expand_p, (gradient,), (pieces, g, *apart, cut[1], *places, m))
     # Both are pieces, g, taps apart, n, places, columns: those of one have to become rows.
-    rows, columns = (x, gradient) if inner < _NARROW <= m else (gradient, x)
+    rows, columns = (x, gradient) if _is_wider(m, inner) else (gradient, x)
     rows = _moved(make, rows, rank + len(apart) + 3, len(apart) + 2)
     y = make(matmul_p, (rows, columns), rank)
     # pieces, g, taps apart, then m, (tap, c) or the other way round
@@ -113,15 +113,28 @@ def _moved(make: Make, x: Node, axis: int, to: int) -> Node:
     return make(permute_p, (x,), tuple(order))
 
 
-def order_of_weight(m: int, c: int, *taps: int) -> Shape | None:
+def order_of_weight(groups: int, m: int, c: int, *taps: int) -> Shape | None:
     """The order of axes in which a weight (m, c, taps...) is best stored; None: as they are.
 
-    It is the one in which its gradient is computed, so that updates read all memory in order.
+    It is the one in which its gradient is computed, so that updates read all memory in order. If
+    each group has a single channel, sums of shifted values read the channels of a tap side by side.
     """
-    if size(taps) == 1:
-        return None
     apart, last = range(2, len(taps) + 1), len(taps) + 1
-    return (*apart, last, 1, 0) if c * taps[-1] < _NARROW <= m else (*apart, 0, last, 1)
+    if groups > 1:
+        return (*apart, last, 0, 1) if c == 1 else None
+    if _is_wider(m, c * taps[-1]):
+        return (*apart, last, 1, 0)
+    return None if size(taps) == 1 else (*apart, 0, last, 1)
+
+
+def _is_wider(m: int, inner: int) -> bool:
+    """Whether tiles of a product are better filled by `m` columns than by `inner` ones."""
+    return _column_cost(m) < _column_cost(inner)
+
+
+def _column_cost(n: int) -> float:
+    """What each of `n` columns costs in a product, in tiles as wide as suits them best."""
+    return min(cost * -(-n // width) * width for width, cost in _TILES) / max(1, n)
 
 
 def _pieces(n: int, sums: int) -> int:

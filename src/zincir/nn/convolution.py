@@ -57,8 +57,8 @@ class _Window(Module):
         ends = ends if transposed else ends[::-1]
         shape = (ends[0], ends[1] // self.groups, *self.kernel_size)
         self.weight = Parameter(empty(shape, dtype=dtype))
-        if not transposed and self.groups == 1:
-            self.weight._order = order_of_weight(*shape)
+        if not transposed:
+            self.weight._order = order_of_weight(self.groups, *shape)
         value = Parameter(empty(self.out_channels, dtype=dtype)) if bias else None
         self.register_parameter("bias", value)
         self.reset_parameters()

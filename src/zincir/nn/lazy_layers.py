@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from zincir.compiler.convolve import order_of_weight
 from zincir.nn.batch_normalization import (
     BatchNorm1d,
@@ -103,8 +105,8 @@ class _LazyConvolution(_LazyWindow, _Convolution):
     ) -> None:
         numbers = (0, out_channels, kernel_size, stride, padding, dilation, groups)
         super().__init__(*numbers, bias, padding_mode, dtype)
-        if self.groups == 1 and is_lazy(self.weight):
-            self.weight._order_of = order_of_weight
+        if is_lazy(self.weight):
+            self.weight._order_of = partial(order_of_weight, self.groups)
 
     def _channels_of_weight(self) -> int:
         return self.weight.shape[1] * self.groups
