@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir import settings
 from zincir.compiler.prepare import Ready, prepare
 from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.errors import IndexOutOfRange
@@ -57,7 +58,7 @@ def _order(node: Node) -> Shape | None:
 
 
 def _find(taken: Snapshot) -> Ready:
-    key = (taken.key, team.get_num_threads())
+    key = (taken.key, team.get_num_threads(), settings.current().target)
     found = _programs.get(key)
     if found is None:
         found = _programs[key] = prepare(taken, key[1])

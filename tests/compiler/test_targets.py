@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings
 
 from random_graphs import compiled, data, graphs
-from zincir import settings
+from zincir import evaluate, settings
 from zincir.graph.node import Node
 from zincir.interpret import interpret
 from zincir.ops import elementwise as el
@@ -56,3 +56,15 @@ def test_elementwise_functions_have_the_same_bits_on_every_width():
     with settings.using(target="avx2"):
         narrow = compiled(outputs, 1)
     assert [a.tobytes() for a in wide] == [a.tobytes() for a in narrow]
+
+
+def test_one_process_keeps_programs_of_several_targets_apart():
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(size=s).astype(np.float32) for s in ((5, 7), (7, 3))]
+    before = set(evaluate._programs)
+    for target in (None, "avx2"):
+        with settings.using(target=target):
+            y = matmul(*map(data, arrays)) * 3.0
+            evaluate.evaluate([y])
+            np.testing.assert_allclose(y.value.array, arrays[0] @ arrays[1] * 3, 1e-5)
+    assert len(set(evaluate._programs) - before) == 2

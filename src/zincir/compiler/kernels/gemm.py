@@ -6,7 +6,7 @@ Every element of C is one chain of fused multiply-adds over (r, k) in order, sta
 its bits do not depend on tiles, packing, vector width or threads. All extents and strides are
 run-time arguments (`tiles.GemmCall`).
 
-Loops, from the outside: part (one per thread) > block of columns > block of (r, k) > o > block
+Loops, from the outside: part (threads take them) > block of columns > block of (r, k) > o > block
 of rows; then, in `micro`, panel of columns > tile of rows > r > k. Where each o and r begins is
 read from tables, so that they may stand for any number of axes.
 """
