@@ -4,7 +4,7 @@
 
 Every element of C is one chain of fused multiply-adds over (r, k) in order, starting from 0, so
 its bits do not depend on tiles, packing, vector width or threads. All extents and strides are
-run-time arguments (`tiles.GemmCall`).
+run-time arguments (`tiles.GemmCall`), but for the distance of rows that a `Variant` may know.
 
 Loops, from the outside: part (threads take them) > block of columns > block of (r, k) > o > block
 of rows; then, in `micro`, panel of columns > tile of rows > r > k. Where each o and r begins is
