@@ -166,7 +166,7 @@ def graphs(draw: st.DrawFn, dtype: DType = float32, most: int = 10) -> list[Node
             )
         )
         if kind == "binary":
-            y = draw(st.sampled_from([p for p in pool if _fits(x, p)]))
+            y = draw(st.sampled_from([p for p in pool if p is x or _fits(x, p)]))
             x = draw(st.sampled_from(BINARY))(x, y)
         elif kind == "unary" or x.ndim == 0 or np.prod(x.shape) > 20_000:
             x = draw(st.sampled_from(UNARY))(x)
