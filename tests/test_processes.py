@@ -114,3 +114,21 @@ def test_one_thread_and_four_give_the_same_bits():
     show = "print([loss.hex() for loss in losses])"
     one, four = (run(show, TEST_THREADS=n) for n in ("1", "4"))
     assert one.stdout == four.stdout != ""
+
+
+def test_programs_are_compiled_while_the_interpreter_ends(tmp_path: Path):
+    """No thread can be started then."""
+    code = """
+import atexit, zincir
+x = zincir.ones(7, 11)
+atexit.register(lambda: print(((x @ x.T).tanh() * 3.0 + x.sum()).sum().item()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=os.environ | {"ZINCIR_CACHE_DIR": str(tmp_path / "empty")},
+        check=False,
+    )
+    assert float(done.stdout) == pytest.approx(49 * 80), done.stderr

@@ -54,7 +54,7 @@ def _order(node: Node) -> Shape | None:
     """The order in which the tensor that holds a node wants its values stored."""
     owner: weakref.ref[Any] = node.owner
     tensor = owner() if type(owner) is weakref.ref else None
-    return None if tensor is None else tensor._order
+    return None if tensor is None else tensor._order_for(node.ndim)
 
 
 def _find(taken: Snapshot) -> Ready:

@@ -390,6 +390,11 @@ class Tensor:
         assert node.value is not None
         return node.value.array
 
+    def _order_for(self, ndim: Int) -> Shape | None:
+        """The order in memory of values with so many axes: users may give others to a tensor."""
+        order = self._order
+        return order if order is not None and len(order) == ndim else None
+
     def _rebind(self, node: Node) -> None:
         """Bind to a new value of the same shape, as an in-place operation does."""
         inplace.rebind(self, node)
@@ -1416,7 +1421,7 @@ def _rebuilt(
     t = _new(cls)
     t.__dict__.update({k: v for k, v in state.items() if k not in _OWN})
     t._node = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
-    t._node.value = arranged(Buffer(array), t._order)
+    t._node.value = arranged(Buffer(array), t._order_for(array.ndim))
     if requires_grad:
         t._node.owner = _ref(t)
     t._grad = None if grad is None else grad.detach().clone()

@@ -204,3 +204,15 @@ def test_one_dimension_and_three() -> None:
         losses = [run().item() for _ in range(3)]
         assert losses[2] < losses[1] < losses[0]
         assert order(layer.weight) == ((0, 2, 1) if len(shape) == 3 else (2, 3, 0, 4, 1))
+
+
+def test_values_with_another_number_of_axes() -> None:
+    w = make()[2].weight
+    assert order(w) == (2, 0, 3, 1)
+    w.data = zincir.zeros(5, 7)
+    with zincir.no_grad():
+        w.add_(1.0)
+    assert w.sum().item() == 35
+    for other in (copy.deepcopy(w), pickle.loads(pickle.dumps(w))):
+        assert other.shape == (5, 7)
+        assert other.sum().item() == 35

@@ -102,9 +102,12 @@ def load_all(modules: Iterable[Module], *, effort: int = 2) -> None:
     """
     with _lock:
         missing = {m.key: m for m in modules if known(m.key, m.symbols) is None}
-        if not missing:
-            return
         machine = target()
+        if len(missing) < 2 or not threading.main_thread().is_alive():
+            # While the interpreter ends, no thread can be started.
+            for m in missing.values():
+                _built(m.key, m.build, m.symbols, effort)
+            return
         with ThreadPoolExecutor(default_threads()) as pool:
             # This thread writes and parses the next module while others generate code.
             codes = [
