@@ -58,7 +58,7 @@ def _order(node: Node) -> Shape | None:
 
 
 def _find(taken: Snapshot) -> Ready:
-    key = (taken.key, team.get_num_threads(), settings.current().target)
+    key = (taken.key, team.get_num_threads(), settings.current().code)
     found = _programs.get(key)
     if found is None:
         found = _programs[key] = prepare(taken, key[1])

@@ -7,6 +7,7 @@
 | cache_bytes | ZINCIR_CACHE_BYTES | bound of that folder (default 256 MiB); 0 keeps nothing     |
 | verify      | ZINCIR_VERIFY      | check the intermediate code after every pass of the compiler |
 | target      | ZINCIR_TARGET      | code for less than this machine: `avx2` or `generic`        |
+| winograd    | ZINCIR_WINOGRAD    | 0: convolutions are plain sums, never of transformed tiles  |
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ class Settings:
     cache_bytes: int = 256 << 20
     verify: bool = False
     target: str | None = None
+    winograd: bool = True
+
+    @property
+    def code(self) -> tuple[str | None, bool]:
+        """Those on which it depends what code is made of a graph."""
+        return self.target, self.winograd
 
     def __post_init__(self) -> None:
         if self.num_threads is not None and not 1 <= self.num_threads <= MAX_THREADS:
@@ -71,6 +78,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         cache_bytes=read("ZINCIR_CACHE_BYTES", _size, 256 << 20, "a number of bytes, 0 or more"),
         verify=read("ZINCIR_VERIFY", _flag, False, "0 or 1"),
         target=read("ZINCIR_TARGET", _target, None, " or ".join(TARGETS)),
+        winograd=read("ZINCIR_WINOGRAD", _flag, True, "0 or 1"),
     )
 
 

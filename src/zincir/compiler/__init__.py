@@ -16,7 +16,7 @@ from zincir.compiler.lower import NestCall
 from zincir.compiler.plan import Plan, plan
 from zincir.compiler.simplify import simplify
 from zincir.compiler.snapshot import Graph
-from zincir.compiler.steps import Nests, Product, Step, lower
+from zincir.compiler.steps import Nests, Product, Step, Tiles, lower
 from zincir.errors import CompileError, ZincirError, explain
 from zincir.graph.show import show
 from zincir.graph.verify import verify
@@ -152,7 +152,7 @@ def _show_stage(name: str, c: Compilation) -> str:
 def _calls(step: Step) -> list[NestCall]:
     if isinstance(step.work, Nests):
         return step.work.calls
-    if isinstance(step.work, Product) and step.work.epilogue is not None:
+    if isinstance(step.work, Product | Tiles) and step.work.epilogue is not None:
         return [step.work.epilogue]
     return []
 

@@ -11,11 +11,11 @@ import numpy as np
 from zincir.compiler.emit import STATUS, emit, slot_at, take_at
 from zincir.compiler.kernels import gemm_module, plan as plan_product
 from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
-from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS
+from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, GemmPlan
 from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall
 from zincir.compiler.plan import Plan
-from zincir.compiler.steps import HostCall, Nests, Product, ScatterRows, Step
+from zincir.compiler.steps import HostCall, Nests, Operand, Product, ScatterRows, Step, Tiles
 from zincir.graph.node import Node
 from zincir.graph.primitive import REGISTRY, Attr
 from zincir.runtime import native
@@ -143,6 +143,8 @@ class Assembler:
                 return made
             case Product() as product:
                 return [self._product(product, threads)]
+            case Tiles() as tiles:
+                return [self._tiles(tiles, threads)]
             case ScatterRows() as scatter:
                 return [self._scatter_rows(scatter, threads)]
             case HostCall():
@@ -183,18 +185,24 @@ class Assembler:
     def _product(self, product: Product, threads: int) -> Kernel:
         chosen = plan_product(product.problem, threads, native.target())
         (gemm,) = self._load(chosen.variant.key, lambda: gemm_module(chosen.variant), "gemm")
+        start = self._gemm(chosen, product.operands | {"c": (product.node, 0)}, product.epilogue)
+        return Kernel(gemm, start, False, min(threads, max(1, chosen.threads)))
+
+    def _gemm(
+        self, chosen: GemmPlan, operands: dict[str, Operand], epilogue_call: NestCall | None
+    ) -> int:
+        """Write the arguments of a product; returns where they begin."""
         called = {
             name: self._load(packer.key, packer.build, packer.symbol)[0]
             for name, packer in (("pack_a", chosen.pack_a), ("pack_b", chosen.pack_b))
             if packer
         }
         epilogue = None
-        if product.epilogue is not None:
-            epilogue = self._nest(product.epilogue)
-            _, called["epilogue"] = self._nest_code(product.epilogue)
-        operands = {"a": product.a, "b": product.b, "c": (product.node, 0)}
+        if epilogue_call is not None:
+            epilogue = self._nest(epilogue_call)
+            _, called["epilogue"] = self._nest_code(epilogue_call)
         if chosen.call.swapped:
-            operands["a"], operands["b"] = product.b, product.a
+            operands = {{"a": "b", "b": "a"}.get(x, x): place for x, place in operands.items()}
         start = len(self.code.words)
         for name, value in zip(GEMM_ARGUMENTS, chosen.call.pack(), strict=True):
             if name in operands:
@@ -213,7 +221,39 @@ class Assembler:
             else:
                 self._word(value)
         self._scratch = max(self._scratch, chosen.scratch_bytes_per_thread)
-        return Kernel(gemm, start, False, min(threads, max(1, chosen.threads)))
+        return start
+
+    def _tiles(self, tiles: Tiles, threads: int) -> Kernel:
+        """A kernel on tiles; what product it calls, and with which arguments, are among its own."""
+        (task,) = self._load(tiles.kernel.key, tiles.kernel.build, "task")
+        values, called, inside = dict(tiles.numbers), dict[str, int](), dict[str, int]()
+        operands = tiles.operands | {"y": (tiles.node, 0)}
+        if tiles.problem is not None:
+            chosen = plan_product(tiles.problem, 1, native.target(), may_swap=False)
+            variant = chosen.variant
+            (called["call"],) = self._load(variant.key, lambda: gemm_module(variant), "gemm")
+            weight = {"b": operands.pop("u")} if "u" in operands else {}
+            inside["call_args"] = self._gemm(chosen, weight, None)
+            scratch = values["room_at"] + chosen.scratch_bytes_per_thread
+            self._scratch = max(self._scratch, scratch)
+        if tiles.epilogue is not None:
+            inside["epilogue_args"] = self._nest(tiles.epilogue)
+            _, called["epilogue"] = self._nest_code(tiles.epilogue)
+        start = len(self.code.words)
+        for name in tiles.kernel.arguments:
+            if name in operands:
+                self._address(*operands[name])
+            elif name in called:
+                self.code.calls.append((self._word(0), called[name]))
+            elif name in inside:
+                self.code.inside.append((self._word(0), inside[name]))
+            elif name == "scratch_stride":
+                self._strides.append((self._word(0), 1))
+            elif name == "scratch":
+                self._arena_address(self._word(0), self._plan.arena_bytes)
+            else:
+                self._word(values.get(name, 0))
+        return Kernel(task, start, False, threads)
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
         (task,) = self._load(work.kernel.key, work.kernel.build, "task")

@@ -94,7 +94,7 @@ def _weight(make: Make, node: Node, wide: Node, w: Node, rank: int, *, beside: b
     gradient = _moved(make, gradient, 1, len(apart) + 2)
     gradient = make(expand_p, (gradient,), (pieces, g, *apart, cut[1], *places, m))
     # Both are pieces, g, taps apart, n, places, columns: those of one have to become rows.
-    rows, columns = (x, gradient) if _is_wider(m, inner) else (gradient, x)
+    rows, columns = (x, gradient) if is_wider(m, inner) else (gradient, x)
     rows = _moved(make, rows, rank + len(apart) + 3, len(apart) + 2)
     y = make(matmul_p, (rows, columns), rank)
     # pieces, g, taps apart, then m, (tap, c) or the other way round
@@ -122,12 +122,12 @@ def order_of_weight(groups: int, m: int, c: int, *taps: int) -> Shape | None:
     apart, last = range(2, len(taps) + 1), len(taps) + 1
     if groups > 1:
         return (*apart, last, 0, 1) if c == 1 else None
-    if _is_wider(m, c * taps[-1]):
+    if is_wider(m, c * taps[-1]):
         return (*apart, last, 1, 0)
     return None if size(taps) == 1 else (*apart, 0, last, 1)
 
 
-def _is_wider(m: int, inner: int) -> bool:
+def is_wider(m: int, inner: int) -> bool:
     """Whether tiles of a product are better filled by `m` columns than by `inner` ones."""
     return _column_cost(m) < _column_cost(inner)
 

@@ -17,6 +17,9 @@ from zincir.ops.movement import expand_p, update_p
 from zincir.ops.source import const_p
 from zincir.types import contiguous_strides
 
+_STRIDED = ("nest", "matmul", "transform", "assembly")
+"""Kinds of groups that write and read by strides."""
+
 
 class Reader(Protocol):
     """What has to be known of a group: see `fuse.Group`."""
@@ -48,7 +51,7 @@ def move_into_frames(legal: Legal, groups: Iterable[Reader]) -> None:
         if value is None or maker is None or value in results or value.op.kind not in INLINE:
             continue
         readers = [g for g in groups if value in g.reads and g is not group]
-        if any(g.kind not in ("nest", "matmul", "assembly") for g in (maker, *readers)):
+        if any(g.kind not in _STRIDED for g in (maker, *readers)):
             continue
         views = _seen_in(frame, value, legal)
         if views is None:

@@ -11,6 +11,7 @@ from typing import Any
 from zincir.compiler.access import Strided, is_affine_reshape, strided, through
 from zincir.compiler.convolve import as_product
 from zincir.compiler.snapshot import Graph
+from zincir.compiler.winograd import as_tiles
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import rebuild, toposort
@@ -68,7 +69,11 @@ class _Legaliser:
     def legal_node(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         kind = node.op.kind
         if kind is Kind.CONVOLUTION:
-            x, w = self._conv_operands(*inputs)
+            x, w = map(self._as_view, inputs)
+            tiled = as_tiles(self._make, node, x, w, self.legal.views)
+            if tiled is not None:
+                return tiled
+            x, w = self._read_well(x, w)
             return as_product(self._make, node, x, w, self.legal.views[x].strides)
         if kind in (Kind.CONTRACTION, Kind.HOST):
             inputs = tuple(self._as_view(x) for x in inputs)
@@ -88,14 +93,13 @@ class _Legaliser:
         self._note(made)
         return made
 
-    def _conv_operands(self, x: Node, w: Node) -> tuple[Node, Node]:
-        """Both as views that products read well."""
-        x, w = self._as_view(x), self._as_view(w)
+    def _read_well(self, x: Node, w: Node) -> tuple[Node, Node]:
+        """Both operands of a convolution as views that products read well."""
         if w.shape[-1] != 1 and 1 not in self.legal.views[w].strides[-2:]:
             w = self._whole(w)
         strides = self.legal.views[x].strides
-        read_well = 1 in (x.shape[-1], strides[-1], x.shape[0], strides[0])
-        return x if read_well else self._whole(x), w
+        beside = 1 in (x.shape[-1], strides[-1], x.shape[0], strides[0])
+        return x if beside else self._whole(x), w
 
     def _note(self, node: Node) -> None:
         views = self.legal.views

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall
 from zincir.compiler.nest import Load, Take
-from zincir.compiler.steps import HostCall, Nests, Product, Step
+from zincir.compiler.steps import HostCall, Nests, Product, Step, Tiles
 from zincir.graph.node import Node
 from zincir.graph.walk import in_order
 from zincir.types import size
@@ -118,8 +118,9 @@ class _Donor:
 def _in_place(step: Step, base: Node, source: Node) -> bool:
     """Whether the step reads each element of `source` only to write that element of `base`."""
     work = step.work
-    if isinstance(work, Product):
-        if source in (work.a[0], work.b[0]) or work.epilogue is None or base is work.node:
+    if isinstance(work, Product | Tiles):
+        operands = [operand for operand, _ in work.operands.values()]
+        if source in operands or work.epilogue is None or base is work.node:
             return False
         calls = [work.epilogue]
     elif isinstance(work, Nests):

@@ -128,7 +128,8 @@ def _name(
         text = spelled(taken.key)
     except _NotPlain:
         return None
-    return native.digest(f"program {threads} {terms} {tuple(donations.items())}\n{text}")
+    code = settings.current().code
+    return native.digest(f"program {threads} {code} {terms} {tuple(donations.items())}\n{text}")
 
 
 class _NotPlain(Exception):

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from zincir.compiler.access import Strided
 from zincir.compiler.frames import is_frame
 from zincir.compiler.fuse import Group
 from zincir.compiler.kernels.scatter import Scatter
 from zincir.compiler.kernels.tiles import Gemm
+from zincir.compiler.kernels.winograd import Transform, product_call, sums_call
 from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall, lower_nest, lower_region
 from zincir.compiler.nest import Apply, Reduce
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.movement import expand_p
-from zincir.types import Shape, float32, pair, size
+from zincir.ops.winograd import winograd_p, winograd_sums_p, winograd_weight_p
+from zincir.types import Shape, contiguous_strides, float32, pair, size
 
 
 @dataclass(eq=False, slots=True)
@@ -29,16 +32,34 @@ class Step:
     """A guess, in nanoseconds on one thread."""
 
 
+Operand = tuple[Node, int]
+"""A buffer, and the offset of the first element that is read or written."""
+
+
 @dataclass(eq=False, slots=True)
 class Product:
     """A matrix product, and the nest that runs behind it block by block."""
 
     node: Node
     problem: Gemm
-    a: tuple[Node, int]
-    """The buffer of the left operand, and the offset of its first element."""
-    b: tuple[Node, int]
+    operands: dict[str, Operand]
+    """a and b."""
     epilogue: NestCall | None
+
+
+@dataclass(eq=False, slots=True)
+class Tiles:
+    """A kernel on transformed tiles, and the nest that runs behind it block by block."""
+
+    node: Node
+    kernel: Transform
+    operands: dict[str, Operand]
+    """By the names of the kernel's arguments."""
+    numbers: dict[str, int]
+    """Other arguments of the kernel."""
+    problem: Gemm | None = None
+    """The product that the kernel calls."""
+    epilogue: NestCall | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -68,7 +89,7 @@ class Nests:
     calls: list[NestCall] = field(default_factory=list[NestCall])
 
 
-Work = Nests | Product | ScatterRows | HostCall
+Work = Nests | Product | Tiles | ScatterRows | HostCall
 
 
 def lower(legal: Legal, groups: list[Group], lanes: int) -> list[Step]:
@@ -88,8 +109,12 @@ def _lower_group(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> I
             stored = [n for n in group.members if n in wanted]
             if stored:
                 yield _nest_step(lower_nest(legal, group, stored, lanes, frozenset()))
+        case "matmul" if any(n.op is winograd_p for n in group.members):
+            yield _tiles(legal, group, wanted, lanes)
         case "matmul":
             yield _product(legal, group, wanted, lanes)
+        case "transform":
+            yield _transform(legal, node, lanes)
         case "assembly":
             yield from _assembly(legal, node, lanes)
         case "scatter":
@@ -141,17 +166,85 @@ def _product(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Step:
         pairs=node.inputs[0].dtype is pair,
         reduced=tuple(levels[outer : outer + reduced]),
     )
-    stored = [x for x in group.members if x is not node and x in wanted]
-    epilogue = lower_nest(legal, group, stored, lanes, frozenset([node])) if stored else None
-    reads, writes = {a.base, b.base}, {node}
+    work = Product(node, problem, {"a": (a.base, a.offset), "b": (b.base, b.offset)}, None)
     cost = 200 + 2.0 * m * n * k * problem.batch * problem.blocks / 80
-    if epilogue is not None:
-        behind = _nest_step(epilogue)
+    return _with_epilogue(work, cost, legal, group, wanted, lanes)
+
+
+def _with_epilogue(
+    work: Product | Tiles, cost: float, legal: Legal, group: Group, wanted: set[Node], lanes: int
+) -> Step:
+    node = work.node
+    stored = [x for x in group.members if x is not node and x in wanted]
+    reads, writes = {operand for operand, _ in work.operands.values()}, {node}
+    if stored:
+        work.epilogue = lower_nest(legal, group, stored, lanes, frozenset([node]))
+        behind = _nest_step(work.epilogue)
         reads |= behind.reads - {node}
         writes |= behind.writes
         cost += behind.cost
-    work = Product(node, problem, (a.base, a.offset), (b.base, b.offset), epilogue)
     return Step(work, reads, writes, cost)
+
+
+def _tiles(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Step:
+    node = next(n for n in group.members if n.op is winograd_p)
+    x, u = (legal.views[n] for n in node.inputs)
+    n, high, wide, m = node.shape
+    c = node.inputs[0].shape[-1]
+    numbers, problem = product_call(n, high // 2, wide // 2, c, m)
+    numbers |= dict(zip(("x_image", "x_line", "x_place"), x.strides, strict=False))
+    operands = {"x": (x.base, x.offset), "u": (u.base, u.offset)}
+    work = Tiles(node, Transform("winograd", lanes), operands, numbers, problem)
+    cost = _tiles_cost(node.inputs[0].shape, m)
+    return _with_epilogue(work, cost, legal, group, wanted, lanes)
+
+
+def _tiles_cost(shape: Shape, m: int) -> float:
+    """Of each place, 8 operations with each pair of channels, and the transforms."""
+    c = shape[-1]
+    return size(shape[:-1]) * (8.0 * c * m / 80 + 0.5 * (c + m))
+
+
+def _transform(legal: Legal, node: Node, lanes: int) -> Step:
+    make = (
+        _sums if node.op is winograd_sums_p else _weight if node.op is winograd_weight_p else _taps
+    )
+    work, cost = make(node, [legal.views[x] for x in node.inputs], lanes)
+    return Step(work, {operand for operand, _ in work.operands.values()}, {node}, cost)
+
+
+def _sums(node: Node, views: list[Strided], lanes: int) -> tuple[Tiles, float]:
+    x, g = node.inputs
+    n, high, wide, m = g.shape
+    sizes = n, high // 2, wide // 2, x.shape[-1], m
+    pieces, rows = node.attrs
+    numbers, problem = sums_call(*sizes, pieces=pieces, turned=rows == "g")
+    for name, view in zip("xg", views, strict=True):
+        strides = (f"{name}_image", f"{name}_line", f"{name}_place")
+        numbers |= dict(zip(strides, view.strides, strict=False))
+    operands = {name: (v.base, v.offset) for name, v in zip("xg", views, strict=True)}
+    work = Tiles(node, Transform("winograd_sums", lanes), operands, numbers, problem)
+    return work, _tiles_cost(x.shape, m)
+
+
+def _weight(node: Node, views: list[Strided], lanes: int) -> tuple[Tiles, float]:
+    (w,) = views
+    rows, columns = node.shape[-2:]
+    numbers = dict(zip(("w_line", "w_place", "w_row", "w_column"), w.strides, strict=True))
+    numbers |= dict(rows=rows, columns=columns)
+    kernel = Transform("winograd_weight", lanes, gathers=w.strides[-1] != 1)
+    return Tiles(node, kernel, {"w": (w.base, w.offset)}, numbers), 50 * rows * columns / lanes
+
+
+def _taps(node: Node, views: list[Strided], lanes: int) -> tuple[Tiles, float]:
+    (u,) = views
+    pieces, _, _, rows, columns = node.inputs[0].shape
+    y = contiguous_strides(node.shape)
+    row, place = (2, 1) if node.attrs[0] == "x" else (1, 2)
+    numbers = dict(y_line=y[0], y_place=y[place], y_row=y[row])
+    numbers |= dict(pieces=pieces, rows=rows, columns=columns)
+    work = Tiles(node, Transform("winograd_taps", lanes), {"u": (u.base, u.offset)}, numbers)
+    return work, 20 * pieces * rows * columns / lanes
 
 
 def _assembly(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:

@@ -26,6 +26,7 @@ class Kind(Enum):
     REDUCTION = "axes folded into one element; they stay, with size 1"
     CONTRACTION = "a sum of products: matmul"
     CONVOLUTION = "a sum of products over windows"
+    TRANSFORM = "sums of fixed places of tiles, and products of them"
     TAKE = "rows picked by an integer tensor"
     SCATTER = "rows written or added by an integer tensor"
     ASSEMBLY = "an output put together from regions"

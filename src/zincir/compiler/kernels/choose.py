@@ -65,9 +65,13 @@ def family(machine: Machine) -> tuple[tuple[int, int], ...]:
 
 
 @lru_cache(maxsize=4096)
-def plan(problem: Gemm, threads: int, machine: Machine) -> GemmPlan:
-    """How to compute `problem` on up to `threads` threads of `machine`."""
-    choice = _choose(_folded(problem), machine)
+def plan(problem: Gemm, threads: int, machine: Machine, *, may_swap: bool = True) -> GemmPlan:
+    """How to compute `problem` on up to `threads` threads of `machine`.
+
+    Args:
+        may_swap: whether the transposed product may be computed instead.
+    """
+    choice = _choose(_folded(problem), machine, may_swap=may_swap)
     return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))))
 
 
@@ -103,9 +107,9 @@ def _folded(p: Gemm) -> Gemm:
 # -- the choice ------------------------------------------------------------------------------
 
 
-def _choose(problem: Gemm, machine: Machine) -> _Choice:
+def _choose(problem: Gemm, machine: Machine, *, may_swap: bool) -> _Choice:
     best: tuple[float, _Choice] | None = None
-    for place, choice in _choices(problem, machine):
+    for place, choice in _choices(problem, machine, may_swap=may_swap):
         # A preferred tile is probably compiled already.
         cost = _cycles(choice) * (1.0, 1.05, 1.05, 1.1)[min(place, 3)]
         if best is None or cost < best[0]:
@@ -114,9 +118,9 @@ def _choose(problem: Gemm, machine: Machine) -> _Choice:
     return best[1]
 
 
-def _choices(problem: Gemm, machine: Machine) -> Iterator[tuple[int, _Choice]]:
+def _choices(problem: Gemm, machine: Machine, *, may_swap: bool) -> Iterator[tuple[int, _Choice]]:
     lanes = machine.vector_bytes // (4 if problem.kind == "float" else 8)
-    for swapped in (False, True):
+    for swapped in (False, True)[: 1 + may_swap]:
         p = problem.swapped() if swapped else problem
         for place, (rows, vectors) in enumerate(family(machine)):
             for unit in (True, False):

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from zincir.compiler.builder import I64, PTR, Builder, Value, index, module, vector
 from zincir.compiler.kernels.micro import TILES_ARGUMENTS, argument, multiples, tiles_function
 from zincir.compiler.kernels.pack import panel_padding
+from zincir.compiler.kernels.parts import claimed
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _Range = tuple[Value, Value]
@@ -54,7 +55,9 @@ class _Blocks:
     def build(self) -> str:
         b, arg = self.b, self.arg
         grid = b.mul(arg("row_parts"), arg("column_parts"))
-        with self._claimed(b.mul(arg("batch_parts"), grid)) as part:
+        parts, own = b.mul(arg("batch_parts"), grid), self.block["buffer"]
+        taken = b.offset(self.args, index(GEMM_ARGUMENTS.index("taken")), "i64")
+        with claimed(b, parts, self.tid, self.threads, taken, own) as part:
             outer = b.div(part, grid)
             rest = b.sub(part, b.mul(outer, grid))
             row = b.div(rest, arg("column_parts"))
@@ -65,27 +68,6 @@ class _Blocks:
             with self._cut(*columns, "block_columns") as block:
                 self._column_block((low, high), rows, block)
         return b.finish()
-
-    @contextmanager
-    def _claimed(self, parts: Value) -> Generator[Value]:
-        """One part for each thread, its own; or, if there are more, whatever nobody has taken yet.
-
-        Then who is done sooner takes more. Each thread asks as often as there are parts, and the
-        last one to ask resets the count.
-        """
-        b = self.b
-        few = b.compare("le", parts, self.threads)
-        taken = b.offset(self.args, index(GEMM_ARGUMENTS.index("taken")), "i64")
-        # With a part for each, nobody else need know: the count is in the thread's own memory.
-        count = b.select(few, self.block["buffer"], taken)
-        rounds = b.select(few, index(1), parts)
-        with b.loop(index(0), rounds):
-            asked = b.emit(f"atomicrmw add {count}, i64 1 monotonic", I64)
-            part = b.select(few, self.tid, asked)
-            with b.when(b.compare("lt", part, parts)):
-                yield part
-            with b.when(b.compare("eq", asked, b.sub(b.mul(rounds, self.threads), index(1)))):
-                b.store(index(0), taken)
 
     def _operand(self, name: str, o: Value, k: Value) -> Value:
         """Matrix `name` of product `o`, from `k` on."""
@@ -120,7 +102,7 @@ class _Blocks:
         ):
             s["reduced"] = b.sub(r_end, r)
             s["k"] = b.sub(b.minimum(k_end, arg("k")), k)
-            first = b.compare("eq", b.add(r, k), index(0))
+            first = b.compare("eq", b.add(b.add(r, k), arg("further")), index(0))
             s["first"] = b.convert(first, "i64")
             for name in ("a", "b"):
                 s["blocks_" + name] = b.offset(arg(name + "_blocks"), r, "i64")

@@ -196,6 +196,8 @@ class GemmCall:
     epilogue_args: int = 0
     taken: int = 0
     """How many parts were taken; the kernel counts, and leaves 0 behind."""
+    further: int = 0
+    """Not 0: go on with the sums that C holds, instead of with 0."""
     swapped: int = 0
     """Rows and columns were exchanged, and the epilogue wants them as they were."""
 

@@ -1,0 +1,456 @@
+"""The kernels of `ops.winograd`: tiles of images are transformed, multiplied, and put together.
+
+A block is as many lines of tiles as the nearest caches hold in transformed shape. For each block
+one of 16 transformed places of all tiles lies beside another, and the product's kernel (`gemm`)
+is called on them, with a copy of its arguments that belongs to the thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from zincir.compiler.builder import I64, PTR, Builder, Type, Value, constant, index, module, vector
+from zincir.compiler.kernels.parts import claimed
+from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Gemm
+
+_POINTERS = frozenset(
+    {"x", "g", "y", "u", "w", "scratch", "call", "call_args", "epilogue", "epilogue_args"}
+)
+
+PRODUCT_ARGUMENTS = (
+    *("x", "x_image", "x_line", "x_place", "y"),
+    *("lines", "tiles", "channels", "columns"),
+    *("rows", "block_rows", "parts", "taken"),
+    *("v_place", "z_place", "z_at", "copy_at", "room_at"),
+    *("call", "call_args", "scratch", "scratch_stride", "epilogue", "epilogue_args"),
+)
+"""Of `winograd`: x[image, line, place, channel] with these strides, and y as it comes.
+
+An image has `lines` lines of `tiles` tiles; `rows` lines of tiles are there in all, and each part
+has `block_rows` of them. In a thread's scratch transformed tiles come first, a place `v_place`
+elements from the next; then products (`z_at`, all in bytes), the arguments of the product, and its
+own scratch.
+"""
+SUMS_ARGUMENTS = (
+    *("x", "x_image", "x_line", "x_place", "g", "g_image", "g_line", "g_place", "y"),
+    *("lines", "tiles", "channels", "columns"),
+    *("rows", "block_rows", "parts", "taken"),
+    *("slices", "x_slice", "g_slice", "y_slice", "piece"),
+    *("v_place", "z_place", "z_at", "copy_at", "room_at", "turned"),
+    *("call", "call_args", "scratch", "scratch_stride"),
+)
+"""Of `winograd_sums`: as above, with the gradient g.
+
+A piece of the result has `piece` elements and sums `rows` lines of tiles. Its columns are cut into
+`slices`, each a part; `channels` and `columns` are those of a part, and x_slice, g_slice and
+y_slice how far one slice is from the next. `turned`: rows are of g, columns of x.
+"""
+WEIGHT_ARGUMENTS = ("w", "w_line", "w_place", "w_row", "w_column", "y", "rows", "columns")
+TAPS_ARGUMENTS = ("u", "pieces", "y", "y_line", "y_place", "y_row", "rows", "columns")
+
+_CACHED = 640 << 10
+"""Bytes of a block in transformed shape: they stay in a cache that is the core's own."""
+_APART = 16
+"""Elements between transformed places, so that they are not in the same sets of a cache."""
+_COLUMNS = 64
+"""Parts of a gradient's sums have at least so many columns."""
+_PARTS = 8
+
+
+def product_call(n: int, lines: int, tiles: int, c: int, m: int) -> tuple[dict[str, int], Gemm]:
+    """Numbers for `winograd` of `n` images, and the product of a block."""
+    rows = n * lines
+    block = _block(rows, tiles, c + m)
+    count = block * tiles
+    v, z = count * c + _APART, count * m + _APART
+    outer = ((16, v, c * m),)
+    problem = Gemm("float", count, m, c, c, 1, m, 1, m, outer, c_outer=z)
+    numbers = {
+        **dict(lines=lines, tiles=tiles, channels=c, columns=m, rows=rows, block_rows=block),
+        **_places(v, z),
+        "parts": -(-rows // block),
+    }
+    return numbers, problem
+
+
+def sums_call(
+    n: int, lines: int, tiles: int, c: int, m: int, *, pieces: int, turned: bool
+) -> tuple[dict[str, int], Gemm]:
+    """Numbers for `winograd_sums` of `n` images, and the product of a block."""
+    rows, columns = (m, c) if turned else (c, m)
+    slices = _slices(columns, -(-_PARTS // pieces))
+    wide = columns // slices
+    lines_of_piece = n // pieces * lines
+    block = _block(lines_of_piece, tiles, rows + wide)
+    count = block * tiles
+    high, low = count * rows + _APART, count * wide + _APART
+    outer = ((16, high, low),)
+    problem = Gemm("float", rows, wide, count, 1, rows, wide, 1, columns, outer, c_outer=c * m)
+    numbers = {
+        **dict(lines=lines, tiles=tiles, rows=lines_of_piece, block_rows=block),
+        **dict(parts=pieces * slices, slices=slices, y_slice=wide),
+        **dict(piece=16 * c * m, turned=int(turned)),
+    }
+    if turned:
+        return numbers | _places(low, high) | dict(channels=wide, x_slice=wide, columns=m), problem
+    return numbers | _places(high, low) | dict(channels=c, columns=wide, g_slice=wide), problem
+
+
+def _slices(columns: int, wanted: int) -> int:
+    """Into how many parts of whole vectors columns are cut."""
+    fits = [s for s in range(1, wanted + 1) if columns % (16 * s) == 0]
+    return max(s for s in fits if s == 1 or columns // s >= _COLUMNS)
+
+
+def _block(rows: int, tiles: int, channels: int) -> int:
+    """How many lines of tiles are transformed at a time."""
+    most = max(1, _CACHED // (64 * channels * tiles))
+    return -(-rows // -(-rows // most))
+
+
+def _places(v: int, z: int) -> dict[str, int]:
+    """Where what is in the thread's scratch."""
+    copy_at = 64 * (v + z)
+    room_at = copy_at + -(-8 * len(GEMM_ARGUMENTS) // 64) * 64
+    return dict(v_place=v, z_place=z, z_at=64 * v, copy_at=copy_at, room_at=room_at)
+
+
+Line = list[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """The structure of one of the four kernels."""
+
+    name: str
+    """winograd, winograd_sums, winograd_weight or winograd_taps."""
+    lanes: int
+    gathers: bool = False
+    """Columns of a weight lie apart."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.name} {self.lanes}{' gathers' if self.gathers else ''}"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The array of i64 behind `args`."""
+        return _KERNELS[self.name][0]
+
+    def build(self) -> str:
+        """LLVM IR of `void task(ptr args, i64 tid, i64 nthreads)`."""
+        return _KERNELS[self.name][1](self)
+
+
+class _Task:
+    """The function `task` of a kernel."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.b = Builder("task", (PTR, I64, I64))
+        self.names = names
+        self.args, self.tid, self.threads = self.b.arguments
+
+    def arg(self, name: str) -> Value:
+        return self.b.load(self.place(name), PTR if name in _POINTERS else I64)
+
+    def place(self, name: str) -> Value:
+        """Where an argument is."""
+        return self.b.offset(self.args, index(self.names.index(name)), "i64")
+
+    def call(self, function: str, *arguments: Value) -> None:
+        self.b.statement(f"call void {function}({', '.join(map(str, arguments))})")
+
+    def scratch(self) -> Value:
+        b = self.b
+        return b.offset(self.arg("scratch"), b.mul(self.tid, self.arg("scratch_stride")), "i8")
+
+    def product(self, scratch: Value, **operands: Value) -> Value:
+        """A thread's own copy of the arguments of `gemm`, with some of its operands."""
+        b = self.b
+        own = b.offset(scratch, self.arg("copy_at"), "i8")
+        given = self.arg("call_args")
+        with b.loop(index(0), index(len(GEMM_ARGUMENTS))) as loop:
+            word = b.load(b.offset(given, loop.counter, "i64"), I64)
+            b.store(word, b.offset(own, loop.counter, "i64"))
+        room = b.offset(scratch, self.arg("room_at"), "i8")
+        for name, address in {**operands, "scratch": room}.items():
+            self.set(own, name, address)
+        return own
+
+    def set(self, own: Value, name: str, value: Value) -> None:
+        """Write an argument of `gemm`."""
+        self.b.store(value, self.b.offset(own, index(GEMM_ARGUMENTS.index(name)), "i64"))
+
+
+def _winograd(structure: Transform) -> str:
+    t = _Task(PRODUCT_ARGUMENTS)
+    b, arg = t.b, t.arg
+    scratch = t.scratch()
+    z = b.offset(scratch, arg("z_at"), "i8")
+    own = t.product(scratch, a=scratch, c=z)
+    with claimed(b, arg("parts"), t.tid, t.threads, t.place("taken"), scratch) as part:
+        low = b.mul(part, arg("block_rows"))
+        high = b.minimum(b.add(low, arg("block_rows")), arg("rows"))
+        tiles, channels, columns = arg("tiles"), arg("channels"), arg("columns")
+        rows, sizes = (low, high), (tiles, channels)
+        _spread_rows(t, "x", arg("x"), "@windows", rows, scratch, arg("v_place"), sizes)
+        t.call(arg("call").text, own, index(0), index(1))
+        line = b.mul(b.mul(tiles, index(2)), columns)
+        with b.loop(low, high) as row:
+            ahead = b.mul(b.mul(b.sub(row.counter, low), tiles), columns)
+            y = b.offset(arg("y"), b.mul(b.mul(row.counter, index(2)), line), "float")
+            z_row = b.offset(z, ahead, "float")
+            t.call("@places", y, line, columns, z_row, arg("z_place"), tiles, columns)
+        epilogue = arg("epilogue")
+        given = b.compare("ne", b.emit(f"ptrtoint {epilogue} to i64", I64), index(0))
+        with b.when(given):
+            wide = b.mul(tiles, index(4))
+            rows = [b.mul(x, wide) for x in (low, high)]
+            t.call(epilogue.text, arg("epilogue_args"), *rows, index(0), columns)
+    loops = _loop("windows", structure.lanes, _window), _loop("places", structure.lanes, _result)
+    return module([*loops, (b, b.finish())])
+
+
+def _sums(structure: Transform) -> str:
+    t = _Task(SUMS_ARGUMENTS)
+    b, arg = t.b, t.arg
+    scratch = t.scratch()
+    z = b.offset(scratch, arg("z_at"), "i8")
+    turned = b.compare("ne", arg("turned"), index(0))
+    first, second = b.select(turned, z, scratch), b.select(turned, scratch, z)
+    own = t.product(scratch, a=first, b=second)
+    with claimed(b, arg("parts"), t.tid, t.threads, t.place("taken"), scratch) as part:
+        piece = b.div(part, arg("slices"))
+        slice_ = b.sub(part, b.mul(piece, arg("slices")))
+        ahead = b.add(b.mul(piece, arg("piece")), b.mul(slice_, arg("y_slice")))
+        t.set(own, "c", b.offset(arg("y"), ahead, "float"))
+        begin = b.mul(piece, arg("rows"))
+        end = b.add(begin, arg("rows"))
+        with b.loop(begin, end, arg("block_rows")) as block:
+            rows = block.counter, b.minimum(b.add(block.counter, arg("block_rows")), end)
+            tiles = arg("tiles")
+            for name, function, at, place, wide in (
+                ("x", "@windows", scratch, "v_place", "channels"),
+                ("g", "@gradients", z, "z_place", "columns"),
+            ):
+                image = b.offset(arg(name), b.mul(slice_, arg(name + "_slice")), "float")
+                _spread_rows(t, name, image, function, rows, at, arg(place), (tiles, arg(wide)))
+            t.set(own, "k", b.mul(b.sub(rows[1], rows[0]), tiles))
+            t.set(own, "further", b.sub(block.counter, begin))
+            t.call(arg("call").text, own, index(0), index(1))
+    lanes = structure.lanes
+    loops = _loop("windows", lanes, _window), _loop("gradients", lanes, _gradient)
+    return module([*loops, (b, b.finish())])
+
+
+def _spread_rows(
+    t: _Task,
+    name: str,
+    x: Value,
+    function: str,
+    rows: tuple[Value, Value],
+    to: Value,
+    place: Value,
+    sizes: tuple[Value, Value],
+) -> None:
+    """Transform lines of tiles of the images at `x`; the first line goes `to` scratch."""
+    b, arg = t.b, t.arg
+    lines, step = arg("lines"), arg(name + "_line")
+    with b.loop(*rows) as row:
+        image = b.div(row.counter, lines)
+        line = b.mul(b.sub(row.counter, b.mul(image, lines)), index(2))
+        ahead = b.add(b.mul(image, arg(name + "_image")), b.mul(line, step))
+        source = b.offset(x, ahead, "float")
+        done = b.mul(b.mul(b.sub(row.counter, rows[0]), sizes[0]), sizes[1])
+        target = b.offset(to, done, "float")
+        t.call(function, source, step, arg(name + "_place"), target, place, *sizes)
+
+
+_ARGUMENTS: tuple[Type, ...] = (PTR, I64, I64, PTR, I64, I64, I64)
+
+
+@dataclass(slots=True)
+class _Tile:
+    """A line of tiles, of some channels."""
+
+    b: Builder
+    type: Type
+    image: Value
+    step: Value
+    """From one line of the image to the next."""
+    beside: Value
+    """From one place of a line to the next."""
+    places: Value
+    """Where the line's transformed places begin."""
+    place: Value
+    """From one transformed place to the next."""
+    tiles: Value
+    channels: Value
+
+    def at(self, line: int, column: int, first: Value) -> Value:
+        """A place of the image, counted from `first`."""
+        b = self.b
+        ahead = b.add(b.mul(self.step, index(line)), b.mul(self.beside, index(column)))
+        return b.offset(first, ahead, "float")
+
+    def transformed(self, a: int, c: int, first: Value) -> Value:
+        """A transformed place."""
+        return self.b.offset(first, self.b.mul(self.place, index(4 * a + c)), "float")
+
+
+def _loop(name: str, lanes: int, body: Callable[[_Tile], None]) -> tuple[Builder, str]:
+    """`void name(image, line, place, transformed, place, tiles, channels)`."""
+    b = Builder(name, _ARGUMENTS, linkage="internal")
+    image, step, beside, places, place, tiles, channels = b.arguments
+    with b.loop(index(0), channels, lanes) as c:
+        first, to = (b.offset(p, c.counter, "float") for p in (image, places))
+        body(_Tile(b, vector("float", lanes), first, step, beside, to, place, tiles, channels))
+    return b, b.finish("nounwind noinline")
+
+
+def _window(t: _Tile) -> None:
+    """B^T x B; two columns of a tile are the last ones of the tile before."""
+    b = t.b
+
+    def columns(first: Value, which: tuple[int, int]) -> list[Value]:
+        found: list[Value] = []
+        for column in which:
+            found += _spread(b, [b.load(t.at(i, column, first), t.type) for i in range(4)])
+        return found
+
+    start = columns(t.image, (0, 1))
+    with b.loop(index(0), t.tiles, carried=start) as tile:
+        image = b.offset(t.image, b.mul(tile.counter, b.mul(t.beside, index(2))), "float")
+        to = b.offset(t.places, b.mul(tile.counter, t.channels), "float")
+        new = columns(image, (2, 3))
+        every = [*tile.carried, *new]
+        for a in range(4):
+            for c, x in enumerate(_spread(b, [every[4 * i + a] for i in range(4)])):
+                b.store(x, t.transformed(a, c, to))
+        tile.carry(new)
+
+
+def _spread(b: Builder, x: Line) -> Line:
+    """B^T x."""
+    return [b.sub(x[0], x[2]), b.add(x[1], x[2]), b.sub(x[2], x[1]), b.sub(x[3], x[1])]
+
+
+def _gradient(t: _Tile) -> None:
+    """A g A^T."""
+    b = t.b
+    with b.loop(index(0), t.tiles) as tile:
+        image = b.offset(t.image, b.mul(tile.counter, b.mul(t.beside, index(2))), "float")
+        to = b.offset(t.places, b.mul(tile.counter, t.channels), "float")
+        columns = [[b.load(t.at(i, c, image), t.type) for i in range(2)] for c in range(2)]
+        columns = [_doubled(b, x) for x in columns]
+        for a in range(4):
+            for c, x in enumerate(_doubled(b, [columns[0][a], columns[1][a]])):
+                b.store(x, t.transformed(a, c, to))
+
+
+def _doubled(b: Builder, x: Line) -> Line:
+    """A x."""
+    return [x[0], b.add(x[0], x[1]), b.sub(x[0], x[1]), x[1]]
+
+
+def _result(t: _Tile) -> None:
+    """A^T z A."""
+    b = t.b
+    with b.loop(index(0), t.tiles) as tile:
+        image = b.offset(t.image, b.mul(tile.counter, b.mul(t.beside, index(2))), "float")
+        z = b.offset(t.places, b.mul(tile.counter, t.channels), "float")
+        columns = [
+            _halved(b, [b.load(t.transformed(a, c, z), t.type) for a in range(4)]) for c in range(4)
+        ]
+        for i in range(2):
+            for j, x in enumerate(_halved(b, [columns[c][i] for c in range(4)])):
+                b.store(x, t.at(i, j, image))
+
+
+def _halved(b: Builder, z: Line) -> Line:
+    """A^T z."""
+    low, high = b.add(z[1], z[2]), b.sub(z[1], z[2])
+    return [b.add(z[0], low), b.add(high, z[3])]
+
+
+def _weight(structure: Transform) -> str:
+    """U = G w G^T, for all rows and columns."""
+    t = _Task(WEIGHT_ARGUMENTS)
+    b, arg, type = t.b, t.arg, vector("float", structure.lanes)
+    half = constant(0.5, type)
+
+    def wider(w: Line) -> Line:
+        ends, middle = b.mul(b.add(w[0], w[2]), half), b.mul(w[1], half)
+        return [w[0], b.add(ends, middle), b.sub(ends, middle), w[2]]
+
+    rows, wide = arg("rows"), arg("columns")
+    apart = b.mul(b.lane_numbers(structure.lanes), b.splat(arg("w_column"), structure.lanes))
+    every = constant(1, vector("i1", structure.lanes))
+    # Down the columns: what lies between those that are gathered stays in the nearest cache.
+    with b.loop(index(0), wide, structure.lanes) as c, _shared(t, rows) as row:
+        at = b.add(b.mul(row, arg("w_row")), b.mul(c.counter, arg("w_column")))
+
+        def tap(i: int, j: int) -> Value:
+            further = b.add(b.mul(arg("w_line"), index(i)), b.mul(arg("w_place"), index(j)))
+            place = b.offset(arg("w"), b.add(at, further), "float")
+            if structure.gathers:
+                return b.gather(b.offset(place, apart, "float"), every, type)
+            return b.load(place, type)
+
+        columns = [wider([tap(i, j) for i in range(3)]) for j in range(3)]
+        to = b.offset(arg("y"), b.add(b.mul(row, wide), c.counter), "float")
+        place = b.mul(rows, wide)
+        for i in range(4):
+            for j, x in enumerate(wider([columns[n][i] for n in range(3)])):
+                b.store(x, b.offset(to, b.mul(place, index(4 * i + j)), "float"))
+    return module([(b, b.finish())])
+
+
+def _taps(structure: Transform) -> str:
+    """W = G^T (the sum of all pieces of u) G."""
+    t = _Task(TAPS_ARGUMENTS)
+    b, arg, type = t.b, t.arg, vector("float", structure.lanes)
+    half = constant(0.5, type)
+
+    def narrower(u: Line) -> Line:
+        both, other = b.mul(b.add(u[1], u[2]), half), b.mul(b.sub(u[1], u[2]), half)
+        return [b.add(u[0], both), other, b.add(both, u[3])]
+
+    rows, wide = arg("rows"), arg("columns")
+    place = b.mul(rows, wide)
+    with _shared(t, rows) as row, b.loop(index(0), wide, structure.lanes) as c:
+        at = b.add(b.mul(row, wide), c.counter)
+        zero = [constant(0.0, type)] * 16
+        with b.loop(index(0), arg("pieces"), carried=zero) as piece:
+            ahead = b.mul(piece.counter, b.mul(place, index(16)))
+            u = b.offset(arg("u"), b.add(at, ahead), "float")
+            found = [b.load(b.offset(u, b.mul(place, index(n)), "float"), type) for n in range(16)]
+            piece.carry([b.add(x, y) for x, y in zip(piece.carried, found, strict=True)])
+        sums = piece.carried
+        columns = [narrower([sums[4 * a + n] for a in range(4)]) for n in range(4)]
+        at = b.add(b.mul(row, arg("y_row")), c.counter)
+        for i in range(3):
+            for j, x in enumerate(narrower([columns[n][i] for n in range(4)])):
+                tap = b.add(b.mul(arg("y_line"), index(i)), b.mul(arg("y_place"), index(j)))
+                b.store(x, b.offset(arg("y"), b.add(at, tap), "float"))
+    return module([(b, b.finish())])
+
+
+@contextmanager
+def _shared(t: _Task, rows: Value) -> Generator[Value]:
+    """The rows that are the thread's."""
+    b = t.b
+    low = b.div(b.mul(rows, t.tid), t.threads)
+    high = b.div(b.mul(rows, b.add(t.tid, index(1))), t.threads)
+    with b.loop(low, high) as row:
+        yield row.counter
+
+
+_KERNELS: dict[str, tuple[tuple[str, ...], Callable[[Transform], str]]] = {
+    "winograd": (PRODUCT_ARGUMENTS, _winograd),
+    "winograd_sums": (SUMS_ARGUMENTS, _sums),
+    "winograd_weight": (WEIGHT_ARGUMENTS, _weight),
+    "winograd_taps": (TAPS_ARGUMENTS, _taps),
+}
