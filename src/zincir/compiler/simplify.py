@@ -20,7 +20,7 @@ from zincir.ops.movement import expand_p, permute_p, reshape_p
 from zincir.ops.source import const_p
 from zincir.types import size
 
-_LONG = 16384
+_LONG = 4096
 _PIECES = 64
 
 

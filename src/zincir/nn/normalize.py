@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import MODE, Node, grad_mode
 from zincir.nn.place import at_user_line, floats, where_am_i
-from zincir.ops.arithmetic import cast, compare, power, where
+from zincir.ops.arithmetic import cast, power
 from zincir.ops.elementwise import sqrt
-from zincir.ops.movement import pad, reshape, slice_, sum_, windows
-from zincir.ops.source import custom, detach
+from zincir.ops.movement import expand, pad, reshape, sum_, windows
+from zincir.ops.source import const, custom, detach, graft
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, float64, size
 
@@ -61,32 +61,50 @@ def batch_norm(
         raise _one_value("batch_norm", "value per channel", x)
     if not size(x.shape):
         return wrap(_scaled(x, scale, offset))
-    shift, moved, var = _channel_statistics(x, axes, count)
+    mean, var = _channel_statistics(x, axes)
+    # Only gradients go through these sums. The mean's distance from the mean is 0; with it, the
+    # gradients of both statistics are sums over one pass.
+    centred, share = x - mean, 1.0 / count
+    moved = graft(expand(const(0, x.dtype), mean.shape), sum_(centred, axes) * share)
+    var = graft(var, sum_(centred * centred, axes) * share - moved * moved)
     with grad_mode(False):
-        _follow(running_mean, shift + moved, momentum)
+        _follow(running_mean, mean, momentum)
         _follow(running_var, var * (count / (count - 1)), momentum)
     inverse = 1.0 / sqrt(var + eps)
     scale = inverse if scale is None else inverse * scale
     rest = -moved * scale
-    return wrap((x - shift) * scale + (rest if offset is None else offset + rest))
+    return wrap(centred * scale + (rest if offset is None else offset + rest))
 
 
-def _channel_statistics(x: Node, axes: tuple[int, ...], count: int) -> tuple[Node, Node, Node]:
-    """A number near the mean of each channel, the mean's distance from it, and the variance.
+_PIECE, _PIECES = 4096, 64
+"""Statistics of more elements are taken in pieces, of which there are so many at most."""
 
-    Both sums are taken in one pass over x, and so are those of the gradient: var is the mean of
-    (x - shift)^2 less the square of the mean of x - shift. The shift is the mean of every
-    channel in the first sixteenth of the batch. So its distance from the mean is at most 4
-    standard deviations, and the difference cancels no more than 4 bits.
+
+def _channel_statistics(x: Node, axes: tuple[int, ...]) -> tuple[Node, Node]:
+    """Mean and variance of each channel, as constants of differentiation.
+
+    Each piece of a long batch has a mean of its own and a sum of squares around that, as is
+    exact and lets whoever made the piece go over it while it is near. Together they are the sums
+    of squares around the mean of all (Chan, Golub and LeVeque 1979).
     """
-    some = -(-x.shape[0] // 16)
-    first = slice_(x, (0,) * x.ndim, (1,) * x.ndim, (some, *x.shape[1:]))
-    share = x.shape[0] / (some * count)
-    shift = detach(sum_(first, axes) * share)
-    centred = x - shift
-    moved = sum_(centred, axes) * (1.0 / count)
-    var = sum_(centred * centred, axes) * (1.0 / count) - moved * moved
-    return shift, moved, where(compare("lt", var, 0.0), 0.0, var)
+    x = detach(x)
+    n = x.shape[0]
+    count = size(tuple(x.shape[a] for a in axes))
+    pieces = 1
+    if count >= _PIECE:
+        pieces = max(p for p in range(1, _PIECES + 1) if n % p == 0)
+    cut = reshape(x, (pieces, n // pieces, *x.shape[1:]))
+    inner = (1, *[a + 1 for a in axes[1:]])
+    mean = sum_(cut, inner) * (pieces / count)
+    around = cut - mean
+    squares = sum_(around * around, inner)
+    if pieces > 1:
+        whole = sum_(mean, (0,)) * (1.0 / pieces)
+        away = mean - whole
+        squares = sum_(squares + away * away * (count / pieces), (0,))
+        mean = whole
+    keep = tuple(1 if a in axes else k for a, k in enumerate(x.shape))
+    return reshape(mean, keep), reshape(squares * (1.0 / count), keep)
 
 
 def _follow(running: Tensor | None, now: Node, momentum: float | Tensor) -> None:
