@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from zincir import settings
 from zincir.compiler.assemble import Assembler, Checked
+from zincir.compiler.follow import follow
 from zincir.compiler.fuse import Group, fuse
 from zincir.compiler.legalise import Legal, legalise
 from zincir.compiler.lower import NestCall
@@ -58,7 +59,7 @@ def _fuse(c: Compilation) -> None:
 
 def _lower(c: Compilation) -> None:
     assert c.legal is not None
-    c.steps = lower(c.legal, c.groups, c.lanes)
+    c.steps = follow(lower(c.legal, c.groups, c.lanes))
 
 
 def _plan(c: Compilation) -> None:
@@ -152,8 +153,9 @@ def _show_stage(name: str, c: Compilation) -> str:
 def _calls(step: Step) -> list[NestCall]:
     if isinstance(step.work, Nests):
         return step.work.calls
-    if isinstance(step.work, Product | Tiles) and step.work.epilogue is not None:
-        return [step.work.epilogue]
+    if isinstance(step.work, Product | Tiles):
+        follower = step.work.follower
+        return [c for c in (step.work.epilogue, follower and follower.call) if c is not None]
     return []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,6 +44,17 @@ Checked: TypeAlias = tuple[Node, int, str]
 
 def _checked(node: Node) -> Checked:
     return node, node.inputs[0].shape[0], node.attrs[-1]
+
+
+@dataclass(slots=True)
+class _Given:
+    """Arguments of a kernel that calls others."""
+
+    called: dict[str, int] = field(default_factory=dict[str, int])
+    """Functions, by their numbers."""
+    inside: dict[str, int] = field(default_factory=dict[str, int])
+    """Where arguments of those are in the block."""
+    values: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class Assembler:
@@ -183,76 +194,78 @@ class Assembler:
         return start
 
     def _product(self, product: Product, threads: int) -> Kernel:
-        chosen = plan_product(product.problem, threads, native.target())
+        pieces = product.follower.pieces if product.follower else 0
+        chosen = plan_product(product.problem, threads, native.target(), pieces=pieces)
         (gemm,) = self._load(chosen.variant.key, lambda: gemm_module(chosen.variant), "gemm")
-        start = self._gemm(chosen, product.operands | {"c": (product.node, 0)}, product.epilogue)
+        behind = self._behind(product, chosen.call.batch_parts)
+        start = self._gemm(chosen, product.operands | {"c": (product.node, 0)}, behind)
         return Kernel(gemm, start, False, min(threads, max(1, chosen.threads)))
 
-    def _gemm(
-        self, chosen: GemmPlan, operands: dict[str, Operand], epilogue_call: NestCall | None
-    ) -> int:
+    def _gemm(self, chosen: GemmPlan, operands: dict[str, Operand], given: _Given) -> int:
         """Write the arguments of a product; returns where they begin."""
-        called = {
-            name: self._load(packer.key, packer.build, packer.symbol)[0]
-            for name, packer in (("pack_a", chosen.pack_a), ("pack_b", chosen.pack_b))
-            if packer
-        }
-        epilogue = None
-        if epilogue_call is not None:
-            epilogue = self._nest(epilogue_call)
-            _, called["epilogue"] = self._nest_code(epilogue_call)
+        for name, packer in (("pack_a", chosen.pack_a), ("pack_b", chosen.pack_b)):
+            if packer:
+                given.called[name] = self._load(packer.key, packer.build, packer.symbol)[0]
         if chosen.call.swapped:
             operands = {{"a": "b", "b": "a"}.get(x, x): place for x, place in operands.items()}
+        values = dict(zip(GEMM_ARGUMENTS, chosen.call.pack(), strict=True)) | given.values
         start = len(self.code.words)
-        for name, value in zip(GEMM_ARGUMENTS, chosen.call.pack(), strict=True):
-            if name in operands:
-                self._address(*operands[name])
-            elif name in called:
-                self.code.calls.append((self._word(0), called[name]))
-            elif name in chosen.tables:
+        for name in GEMM_ARGUMENTS:
+            if name in chosen.tables:
                 self.code.pointing.append((self._word(0), len(self.code.tables)))
                 self.code.tables.append(chosen.tables[name])
-            elif name == "scratch_stride":
-                self._strides.append((self._word(0), 1))
-            elif name == "scratch":
-                self._arena_address(self._word(0), self._plan.arena_bytes)
-            elif name == "epilogue_args" and epilogue is not None:
-                self.code.inside.append((self._word(0), epilogue))
             else:
-                self._word(value)
+                self._argument(name, operands, given, values)
         self._scratch = max(self._scratch, chosen.scratch_bytes_per_thread)
         return start
+
+    def _argument(
+        self, name: str, operands: dict[str, Operand], given: _Given, values: dict[str, int]
+    ) -> None:
+        """Write an argument of a kernel that calls others."""
+        if name in operands:
+            self._address(*operands[name])
+        elif name in given.called:
+            self.code.calls.append((self._word(0), given.called[name]))
+        elif name in given.inside:
+            self.code.inside.append((self._word(0), given.inside[name]))
+        elif name == "scratch_stride":
+            self._strides.append((self._word(0), 1))
+        elif name == "scratch":
+            self._arena_address(self._word(0), self._plan.arena_bytes)
+        else:
+            self._word(values.get(name, 0))
+
+    def _behind(self, work: Product | Tiles, parts: int) -> _Given:
+        """What a kernel calls behind its blocks, and after its parts."""
+        given = _Given()
+        if work.epilogue is not None:
+            given.inside["epilogue_args"] = self._nest(work.epilogue)
+            _, given.called["epilogue"] = self._nest_code(work.epilogue)
+        if work.follower is not None:
+            call = work.follower.call
+            given.inside["follow_args"] = self._nest(call)
+            _, given.called["follow"] = self._nest_code(call)
+            rows = call.row_count // parts
+            given.values |= {"follow_rows": rows, "follow_columns": call.vector_size}
+        return given
 
     def _tiles(self, tiles: Tiles, threads: int) -> Kernel:
         """A kernel on tiles; what product it calls, and with which arguments, are among its own."""
         (task,) = self._load(tiles.kernel.key, tiles.kernel.build, "task")
-        values, called, inside = dict(tiles.numbers), dict[str, int](), dict[str, int]()
-        operands = tiles.operands | {"y": (tiles.node, 0)}
+        given = self._behind(tiles, tiles.numbers.get("parts", 1))
+        operands, values = tiles.operands | {"y": (tiles.node, 0)}, tiles.numbers | given.values
         if tiles.problem is not None:
             chosen = plan_product(tiles.problem, 1, native.target(), may_swap=False)
             variant = chosen.variant
-            (called["call"],) = self._load(variant.key, lambda: gemm_module(variant), "gemm")
+            (given.called["call"],) = self._load(variant.key, lambda: gemm_module(variant), "gemm")
             weight = {"b": operands.pop("u")} if "u" in operands else {}
-            inside["call_args"] = self._gemm(chosen, weight, None)
+            given.inside["call_args"] = self._gemm(chosen, weight, _Given())
             scratch = values["room_at"] + chosen.scratch_bytes_per_thread
             self._scratch = max(self._scratch, scratch)
-        if tiles.epilogue is not None:
-            inside["epilogue_args"] = self._nest(tiles.epilogue)
-            _, called["epilogue"] = self._nest_code(tiles.epilogue)
         start = len(self.code.words)
         for name in tiles.kernel.arguments:
-            if name in operands:
-                self._address(*operands[name])
-            elif name in called:
-                self.code.calls.append((self._word(0), called[name]))
-            elif name in inside:
-                self.code.inside.append((self._word(0), inside[name]))
-            elif name == "scratch_stride":
-                self._strides.append((self._word(0), 1))
-            elif name == "scratch":
-                self._arena_address(self._word(0), self._plan.arena_bytes)
-            else:
-                self._word(values.get(name, 0))
+            self._argument(name, operands, given, values)
         return Kernel(task, start, False, threads)
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:

@@ -119,8 +119,10 @@ def _in_place(step: Step, base: Node, source: Node) -> bool:
     """Whether the step reads each element of `source` only to write that element of `base`."""
     work = step.work
     if isinstance(work, Product | Tiles):
-        operands = [operand for operand, _ in work.operands.values()]
-        if source in operands or work.epilogue is None or base is work.node:
+        read = {operand for operand, _ in work.operands.values()}
+        if work.follower is not None:
+            read |= {place.buffer for place in work.follower.call.places}
+        if source in read or base in {work.node, *read} or work.epilogue is None:
             return False
         calls = [work.epilogue]
     elif isinstance(work, Nests):

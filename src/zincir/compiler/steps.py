@@ -32,6 +32,15 @@ class Step:
     """A guess, in nanoseconds on one thread."""
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A nest that goes over each part of a result as soon as it is made: see `follow`."""
+
+    call: NestCall
+    pieces: int
+    """Rows of its first loop: each part of the result has whole pieces."""
+
+
 Operand = tuple[Node, int]
 """A buffer, and the offset of the first element that is read or written."""
 
@@ -44,7 +53,8 @@ class Product:
     problem: Gemm
     operands: dict[str, Operand]
     """a and b."""
-    epilogue: NestCall | None
+    epilogue: NestCall | None = None
+    follower: Follower | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -60,6 +70,7 @@ class Tiles:
     problem: Gemm | None = None
     """The product that the kernel calls."""
     epilogue: NestCall | None = None
+    follower: Follower | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -166,7 +177,7 @@ def _product(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Step:
         pairs=node.inputs[0].dtype is pair,
         reduced=tuple(levels[outer : outer + reduced]),
     )
-    work = Product(node, problem, {"a": (a.base, a.offset), "b": (b.base, b.offset)}, None)
+    work = Product(node, problem, {"a": (a.base, a.offset), "b": (b.base, b.offset)})
     cost = 200 + 2.0 * m * n * k * problem.batch * problem.blocks / 80
     return _with_epilogue(work, cost, legal, group, wanted, lanes)
 

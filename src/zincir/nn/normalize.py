@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import MODE, Node, grad_mode
 from zincir.nn.place import at_user_line, floats, where_am_i
-from zincir.ops.arithmetic import cast, power
+from zincir.ops.arithmetic import cast, compare, power, where
 from zincir.ops.elementwise import sqrt
-from zincir.ops.movement import expand, pad, reshape, sum_, windows
+from zincir.ops.movement import expand, pad, reshape, slice_, sum_, windows
 from zincir.ops.source import const, custom, detach, graft
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, float64, size
@@ -83,9 +83,10 @@ _PIECE, _PIECES = 4096, 64
 def _channel_statistics(x: Node, axes: tuple[int, ...]) -> tuple[Node, Node]:
     """Mean and variance of each channel, as constants of differentiation.
 
-    Each piece of a long batch has a mean of its own and a sum of squares around that, as is
-    exact and lets whoever made the piece go over it while it is near. Together they are the sums
-    of squares around the mean of all (Chan, Golub and LeVeque 1979).
+    The batch is gone over once, in pieces: of each, sums of the distance from one of its own
+    elements, and of its square. That element is seldom more than a few standard deviations from
+    the mean, so that the difference of squares cancels few bits. What pieces have is put together
+    around the mean of all (Chan, Golub and LeVeque 1979).
     """
     x = detach(x)
     n = x.shape[0]
@@ -93,18 +94,21 @@ def _channel_statistics(x: Node, axes: tuple[int, ...]) -> tuple[Node, Node]:
     pieces = 1
     if count >= _PIECE:
         pieces = max(p for p in range(1, _PIECES + 1) if n % p == 0)
-    cut = reshape(x, (pieces, n // pieces, *x.shape[1:]))
+    cut, share = reshape(x, (pieces, n // pieces, *x.shape[1:])), pieces / count
     inner = (1, *[a + 1 for a in axes[1:]])
-    mean = sum_(cut, inner) * (pieces / count)
-    around = cut - mean
-    squares = sum_(around * around, inner)
+    starts = tuple(k // 2 if a in inner else 0 for a, k in enumerate(cut.shape))
+    sizes = tuple(1 if a in inner else k for a, k in enumerate(cut.shape))
+    shift = slice_(cut, starts, (1,) * cut.ndim, sizes)
+    away = cut - shift
+    moved = sum_(away, inner) * share
+    square = sum_(away * away, inner) * share - moved * moved
+    mean, var = shift + moved, where(compare("lt", square, 0.0), 0.0, square)
     if pieces > 1:
         whole = sum_(mean, (0,)) * (1.0 / pieces)
         away = mean - whole
-        squares = sum_(squares + away * away * (count / pieces), (0,))
-        mean = whole
+        mean, var = whole, sum_(var + away * away, (0,)) * (1.0 / pieces)
     keep = tuple(1 if a in axes else k for a, k in enumerate(x.shape))
-    return reshape(mean, keep), reshape(squares * (1.0 / count), keep)
+    return reshape(mean, keep), reshape(var, keep)
 
 
 def _follow(running: Tensor | None, now: Node, momentum: float | Tensor) -> None:

@@ -65,13 +65,18 @@ def family(machine: Machine) -> tuple[tuple[int, int], ...]:
 
 
 @lru_cache(maxsize=4096)
-def plan(problem: Gemm, threads: int, machine: Machine, *, may_swap: bool = True) -> GemmPlan:
+def plan(
+    problem: Gemm, threads: int, machine: Machine, *, may_swap: bool = True, pieces: int = 0
+) -> GemmPlan:
     """How to compute `problem` on up to `threads` threads of `machine`.
 
     Args:
         may_swap: whether the transposed product may be computed instead.
+        pieces: if not 0, parts are whole ones of so many equal pieces of the first outer axis.
     """
-    choice = _choose(_folded(problem), machine, may_swap=may_swap)
+    choice = _choose(_folded(problem, keep=1 if pieces else 0), machine, may_swap=may_swap)
+    if pieces:
+        return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))), pieces)
     return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))))
 
 
@@ -84,11 +89,15 @@ def plan_variant(
     return _planned(_Choice(problem, variant, pack_a, pack_b), threads)
 
 
-def _folded(p: Gemm) -> Gemm:
-    """Axes that run on from one another are one: those of m (with the same B), and those of k."""
+def _folded(p: Gemm, keep: int = 0) -> Gemm:
+    """Axes that run on from one another are one: those of m (with the same B), and those of k.
+
+    Args:
+        keep: so many outer axes stay what they are.
+    """
     if not p.blocks:
         p = replace(p, k=0, reduced=())
-    while p.outer and p.c_col == 1 and p.c_outer == p.m * p.c_row:
+    while len(p.outer) > keep and p.c_col == 1 and p.c_outer == p.m * p.c_row:
         n, a, b = p.outer[-1]
         if b != 0 or (a != p.m * p.a_row and n != 1 and p.m != 1):
             break
@@ -199,15 +208,19 @@ def _packing(line: int, step: int, v: Variant) -> float:
 # -- blocks and threads ----------------------------------------------------------------------
 
 
-def _planned(c: _Choice, threads: int) -> GemmPlan:
+def _planned(c: _Choice, threads: int, pieces: int = 0) -> GemmPlan:
     p, v = c.problem, c.variant
     packers = (
         Packer(v.kind, v.lanes, v.rows % v.lanes, v.rows >= v.lanes) if c.pack_a else None,
         Packer(v.kind, v.lanes, 0) if c.pack_b else None,
     )
-    parts = _parts(c, threads)
-    threads = parts[0] * parts[1] * parts[2]
-    parts = _finer(c, parts, threads)
+    if pieces:
+        parts = (_whole_pieces(c, pieces), 1, 1)
+        threads = min(threads, parts[0])
+    else:
+        parts = _parts(c, threads)
+        threads = parts[0] * parts[1] * parts[2]
+        parts = _finer(c, parts, threads)
     m = _ceil(_ceil(p.m, v.rows), parts[1]) * v.rows
     n = _ceil(_ceil(p.n, v.columns), parts[2]) * v.columns
     block_k, block_reduced = _depth(c)
@@ -304,6 +317,16 @@ def _finer(c: _Choice, parts: tuple[int, int, int], threads: int) -> tuple[int, 
         if count * PART < total * parts[alone] / threads and further < 0.02 * total:
             return (1, count, parts[2]) if alone else (count, *parts[1:])
     return parts
+
+
+def _whole_pieces(c: _Choice, pieces: int) -> int:
+    """Into how many parts of whole pieces the batch is cut: many, if packing B anew is cheap."""
+    p, v = c.problem, c.variant
+    again = p.n * p.k * p.blocks * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
+    counts = [count for count in range(1, pieces + 1) if pieces % count == 0]
+    cheap = [count for count in counts if count * again < 0.03 * _cycles(c)]
+    enough = min((count for count in counts if count >= _FINER), default=counts[-1])
+    return max(enough, *cheap) if cheap else enough
 
 
 def _panel_bytes(v: Variant, lines: int, width: int, depth: int) -> int:

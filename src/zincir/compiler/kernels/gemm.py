@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from zincir.compiler.builder import I64, PTR, Builder, Value, index, module, vector
 from zincir.compiler.kernels.micro import TILES_ARGUMENTS, argument, multiples, tiles_function
 from zincir.compiler.kernels.pack import panel_padding
-from zincir.compiler.kernels.parts import claimed
+from zincir.compiler.kernels.parts import call_follower, claimed
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _Range = tuple[Value, Value]
@@ -67,6 +67,7 @@ class _Blocks:
             low, high = self._share("batch", outer, "batch_parts", 1)
             with self._cut(*columns, "block_columns") as block:
                 self._column_block((low, high), rows, block)
+            call_follower(b, arg, part)
         return b.finish()
 
     def _operand(self, name: str, o: Value, k: Value) -> Value:

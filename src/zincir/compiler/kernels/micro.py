@@ -14,7 +14,8 @@ from zincir.compiler.kernels.pack import panel_padding
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _POINTERS = {
-    *("a", "b", "c", "scratch", "pack_a", "pack_b", "epilogue", "epilogue_args"),
+    *("a", "b", "c", "scratch", "pack_a", "pack_b"),
+    *("epilogue", "epilogue_args", "follow", "follow_args"),
     *("a_places", "b_places", "a_blocks", "b_blocks"),
 }
 _GROUP = 8

@@ -12,26 +12,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from zincir.compiler.builder import I64, PTR, Builder, Type, Value, constant, index, module, vector
-from zincir.compiler.kernels.parts import claimed
+from zincir.compiler.kernels.parts import call_follower, call_given, claimed
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Gemm
 
 _POINTERS = frozenset(
-    {"x", "g", "y", "u", "w", "scratch", "call", "call_args", "epilogue", "epilogue_args"}
+    [
+        *("x", "g", "y", "u", "w", "scratch", "call", "call_args"),
+        *("epilogue", "epilogue_args", "follow", "follow_args"),
+    ]
 )
 
 PRODUCT_ARGUMENTS = (
     *("x", "x_image", "x_line", "x_place", "y"),
     *("lines", "tiles", "channels", "columns"),
-    *("rows", "block_rows", "parts", "taken"),
+    *("rows", "part_rows", "block_rows", "parts", "taken"),
     *("v_place", "z_place", "z_at", "copy_at", "room_at"),
     *("call", "call_args", "scratch", "scratch_stride", "epilogue", "epilogue_args"),
+    *("follow", "follow_args", "follow_rows", "follow_columns"),
 )
 """Of `winograd`: x[image, line, place, channel] with these strides, and y as it comes.
 
-An image has `lines` lines of `tiles` tiles; `rows` lines of tiles are there in all, and each part
-has `block_rows` of them. In a thread's scratch transformed tiles come first, a place `v_place`
-elements from the next; then products (`z_at`, all in bytes), the arguments of the product, and its
-own scratch.
+An image has `lines` lines of `tiles` tiles; `rows` lines of tiles are there in all, `part_rows` in
+each part, and `block_rows` are transformed at a time. In a thread's scratch transformed tiles come
+first, a place `v_place` elements from the next; then products (`z_at`, all in bytes), the arguments
+of the product, and its own scratch. What follows each part is as for `gemm`.
 """
 SUMS_ARGUMENTS = (
     *("x", "x_image", "x_line", "x_place", "g", "g_image", "g_line", "g_place", "y"),
@@ -59,18 +63,29 @@ _COLUMNS = 64
 _PARTS = 8
 
 
-def product_call(n: int, lines: int, tiles: int, c: int, m: int) -> tuple[dict[str, int], Gemm]:
-    """Numbers for `winograd` of `n` images, and the product of a block."""
+def product_call(
+    n: int, lines: int, tiles: int, c: int, m: int, *, pieces: int = 0
+) -> tuple[dict[str, int], Gemm]:
+    """Numbers for `winograd` of `n` images, and the product of a block.
+
+    Args:
+        pieces: if not 0, parts are whole ones of so many equal pieces of the images.
+    """
     rows = n * lines
     block = _block(rows, tiles, c + m)
+    part = block
+    if pieces:
+        shares = [p for p in range(1, pieces + 1) if pieces % p == 0]
+        part = rows // max(p for p in shares if rows // p >= block or p == 1)
+        block = _block(part, tiles, c + m)
     count = block * tiles
     v, z = count * c + _APART, count * m + _APART
     outer = ((16, v, c * m),)
     problem = Gemm("float", count, m, c, c, 1, m, 1, m, outer, c_outer=z)
     numbers = {
-        **dict(lines=lines, tiles=tiles, channels=c, columns=m, rows=rows, block_rows=block),
+        **dict(lines=lines, tiles=tiles, channels=c, columns=m),
+        **dict(rows=rows, part_rows=part, block_rows=block, parts=-(-rows // part)),
         **_places(v, z),
-        "parts": -(-rows // block),
     }
     return numbers, problem
 
@@ -191,26 +206,33 @@ def _winograd(structure: Transform) -> str:
     z = b.offset(scratch, arg("z_at"), "i8")
     own = t.product(scratch, a=scratch, c=z)
     with claimed(b, arg("parts"), t.tid, t.threads, t.place("taken"), scratch) as part:
-        low = b.mul(part, arg("block_rows"))
-        high = b.minimum(b.add(low, arg("block_rows")), arg("rows"))
-        tiles, channels, columns = arg("tiles"), arg("channels"), arg("columns")
-        rows, sizes = (low, high), (tiles, channels)
-        _spread_rows(t, "x", arg("x"), "@windows", rows, scratch, arg("v_place"), sizes)
-        t.call(arg("call").text, own, index(0), index(1))
-        line = b.mul(b.mul(tiles, index(2)), columns)
-        with b.loop(low, high) as row:
-            ahead = b.mul(b.mul(b.sub(row.counter, low), tiles), columns)
-            y = b.offset(arg("y"), b.mul(b.mul(row.counter, index(2)), line), "float")
-            z_row = b.offset(z, ahead, "float")
-            t.call("@places", y, line, columns, z_row, arg("z_place"), tiles, columns)
-        epilogue = arg("epilogue")
-        given = b.compare("ne", b.emit(f"ptrtoint {epilogue} to i64", I64), index(0))
-        with b.when(given):
-            wide = b.mul(tiles, index(4))
-            rows = [b.mul(x, wide) for x in (low, high)]
-            t.call(epilogue.text, arg("epilogue_args"), *rows, index(0), columns)
+        begin = b.mul(part, arg("part_rows"))
+        end = b.minimum(b.add(begin, arg("part_rows")), arg("rows"))
+        with b.loop(begin, end, arg("block_rows")) as block:
+            low, high = block.counter, b.minimum(b.add(block.counter, arg("block_rows")), end)
+            _product_block(t, (low, high), scratch, z, own)
+        call_follower(b, arg, part)
     loops = _loop("windows", structure.lanes, _window), _loop("places", structure.lanes, _result)
     return module([*loops, (b, b.finish())])
+
+
+def _product_block(
+    t: _Task, rows: tuple[Value, Value], scratch: Value, z: Value, own: Value
+) -> None:
+    b, arg = t.b, t.arg
+    tiles, columns = arg("tiles"), arg("columns")
+    sizes = tiles, arg("channels")
+    _spread_rows(t, "x", arg("x"), "@windows", rows, scratch, arg("v_place"), sizes)
+    t.call(arg("call").text, own, index(0), index(1))
+    line = b.mul(b.mul(tiles, index(2)), columns)
+    with b.loop(*rows) as row:
+        ahead = b.mul(b.mul(b.sub(row.counter, rows[0]), tiles), columns)
+        y = b.offset(arg("y"), b.mul(b.mul(row.counter, index(2)), line), "float")
+        z_row = b.offset(z, ahead, "float")
+        t.call("@places", y, line, columns, z_row, arg("z_place"), tiles, columns)
+    wide = b.mul(tiles, index(4))
+    results = [b.mul(x, wide) for x in rows]
+    call_given(b, arg("epilogue"), arg("epilogue_args"), *results, index(0), columns)
 
 
 def _sums(structure: Transform) -> str:
