@@ -44,6 +44,7 @@ winograd_weight_p = register(
         doc="u[a, b, c, m] = (G w G^T)[a, b], for w[3, 3, c, m].",
         infer=_weight_spec,
         numpy=lambda w: np.einsum("ai,bj,ijcm->abcm", G, G, w).astype(w.dtype),
+        dtypes=("float32",),
     )
 )
 
@@ -74,6 +75,7 @@ winograd_p = register(
         """,
         infer=_product_spec,
         numpy=_product_numpy,
+        dtypes=("float32",),
     )
 )
 
@@ -106,6 +108,7 @@ winograd_sums_p = register(
         infer=_sums_spec,
         numpy=_sums_numpy,
         attrs=("pieces", "rows"),
+        dtypes=("float32",),
     )
 )
 
@@ -132,5 +135,6 @@ winograd_taps_p = register(
             f"ai,bj,pabrc->{'ijrc' if rows == 'x' else 'irjc'}", G, G, u
         ).astype(u.dtype),
         attrs=("rows",),
+        dtypes=("float32",),
     )
 )
