@@ -96,6 +96,7 @@ def test_settings_win_over_slurm_and_slurm_over_the_machine(
         ("ZINCIR_CACHE_BYTES", "1GB"),
         ("ZINCIR_VERIFY", "maybe"),
         ("ZINCIR_TARGET", "pdp11"),
+        ("ZINCIR_WINOGRAD", "F(4x4)"),
     ],
 )
 def test_unreadable_variables_are_named(name: str, text: str) -> None:
@@ -112,9 +113,10 @@ def test_variables_are_read() -> None:
             "ZINCIR_CACHE_BYTES": "0",
             "ZINCIR_VERIFY": "Yes",
             "ZINCIR_TARGET": "AVX2",
+            "ZINCIR_WINOGRAD": "0",
         }
     )
-    assert read == settings.Settings(3, settings.Path("/somewhere"), 0, True, "avx2")
+    assert read == settings.Settings(3, settings.Path("/somewhere"), 0, True, "avx2", False)
     assert settings.from_environment({"ZINCIR_VERIFY": "", "HOME": "/h"}).verify is False
 
 

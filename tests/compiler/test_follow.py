@@ -1,0 +1,117 @@
+"""Reductions behind the parts of products: which follow, and that they sum what was made."""
+
+import numpy as np
+import pytest
+
+import zincir
+import zincir.nn.functional as F
+from random_graphs import compiled, data
+from zincir.compiler import compile_graph
+from zincir.compiler.snapshot import snapshot
+from zincir.compiler.steps import Nests, Product, Step, Tiles
+from zincir.graph.node import Node
+from zincir.interpret import interpret
+from zincir.ops.contraction import matmul
+from zincir.ops.convolution import convolution
+from zincir.ops.elementwise import tanh
+from zincir.ops.movement import pad, reshape, slice_, sum_
+
+
+def steps(outputs: list[Node]) -> list[Step]:
+    return compile_graph(snapshot(outputs).graph(), 2).steps
+
+
+def followed(outputs: list[Node]) -> int:
+    """How many products are followed by a reduction."""
+    works = [step.work for step in steps(outputs)]
+    return sum(isinstance(w, Product | Tiles) and w.follower is not None for w in works)
+
+
+def same(outputs: list[Node], rtol: float = 3e-5) -> None:
+    """Compiled as interpreted, and the same bits for any number of threads."""
+    one = compiled(outputs, 1)
+    for got, want in zip(one, interpret(outputs, double=True), strict=True):
+        np.testing.assert_allclose(got, want, rtol=rtol, atol=rtol * float(np.abs(want).max()))
+    for threads in (2, 3, 5):
+        for got, again in zip(one, compiled(outputs, threads), strict=True):
+            assert got.tobytes() == again.tobytes()
+
+
+def given(*shape: int) -> Node:
+    return data(np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32))
+
+
+def summed(y: Node, pieces: int) -> list[Node]:
+    """Sums of y and of its square over pieces of the first axis and over all but the last."""
+    cut = reshape(y, (pieces, y.shape[0] // pieces, *y.shape[1:]))
+    inner = tuple(range(1, cut.ndim - 1))
+    return [sum_(cut, inner), sum_(cut * cut, inner)]
+
+
+@pytest.mark.parametrize("channels", [16, 32], ids=["plain sums", "tiles"])
+@pytest.mark.parametrize("pieces", [8, 16, 48])
+def test_sums_follow_a_convolution(channels: int, pieces: int) -> None:
+    x, w = tanh(given(48, 12, 12, 1, channels)), given(3, 3, 1, channels, channels)
+    y = convolution(x, w, (1, 1), (1, 1), (1, 1), (1, 1))
+    outputs = [y, *summed(reshape(y, (48, 12, 12, channels)), pieces)]
+    assert followed(outputs) == 1
+    same(outputs)
+
+
+def test_sums_follow_a_batch_of_products() -> None:
+    x, w = given(24, 40, 20), given(24, 20, 16)
+    y = matmul(x, w)
+    outputs = summed(y, 8)
+    assert followed(outputs) == 1
+    same(outputs)
+
+
+def test_sums_follow_what_an_epilogue_wrote() -> None:
+    x, w = tanh(given(16, 10, 10, 1, 32)), given(3, 3, 1, 32, 32)
+    y = tanh(convolution(x, w, (1, 1), (1, 1), (1, 1), (1, 1)))
+    outputs = [y, *summed(reshape(y, (16, 10, 10, 32)), 16)]
+    assert followed(outputs) == 1
+    same(outputs)
+
+
+def test_what_reads_a_frame_waits_for_its_border() -> None:
+    x, w = tanh(given(16, 10, 10, 1, 32)), given(3, 3, 1, 32, 32)
+    y = tanh(convolution(x, w, (1, 1), (1, 1), (1, 1), (1, 1)))
+    again = convolution(y, w, (1, 1), (1, 1), (1, 1), (1, 1))
+    outputs = [again, *summed(reshape(y, (16, 10, 10, 32)), 16)]
+    assert followed(outputs) == 0
+    same(outputs)
+
+
+def test_what_looks_across_pieces_does_not_follow() -> None:
+    x, w = given(16, 40, 20), given(16, 20, 16)
+    y = matmul(x, w)
+    # Each piece ends with the first product of the next one.
+    later = slice_(pad(y, (0, 0, 0), (1, 0, 0)), (1, 0, 0), (1, 1, 1), y.shape)
+    outputs = [y, *summed(later, 16)]
+    assert followed(outputs) == 0
+    same(outputs)
+
+
+def test_what_needs_the_whole_first_does_not_follow() -> None:
+    x, w = given(16, 40, 20), given(16, 20, 16)
+    y = matmul(x, w)
+    whole = sum_(y, (0, 1, 2)) * (1.0 / (16 * 40 * 16))
+    outputs = [y, *summed(y - whole, 16)]
+    works = [step.work for step in steps(outputs)]
+    assert any(isinstance(work, Nests) and work.calls[0].nest.folds for work in works)
+    same(outputs)
+
+
+def test_a_batch_norm_follows_its_convolution_in_training() -> None:
+    zincir.manual_seed(0)
+    net = zincir.nn.Sequential(
+        zincir.nn.Conv2d(3, 16, 3, padding=1),
+        zincir.nn.BatchNorm2d(16),
+        zincir.nn.ReLU(),
+        zincir.nn.Conv2d(16, 32, 3, padding=1),
+        zincir.nn.BatchNorm2d(32),
+    )
+    x = zincir.randn(32, 3, 16, 16)
+    loss = F.relu(net(x)).square().mean()
+    assert followed([loss._node]) == 2
