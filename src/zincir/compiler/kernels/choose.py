@@ -21,6 +21,8 @@ L1, L2 = 32 << 10, 1 << 20
 BLOCK_A, BLOCK_B, BLOCK_C = 512 << 10, 1 << 20, 512 << 10
 PANEL, PANEL_PACKED = 192 << 10, 64 << 10
 """A panel of B is longest if A is read in place: then C is seldom added to."""
+PANEL_IN_PLACE = 96 << 10
+"""What tiles of all rows read again of a B in place."""
 FETCH = 0.4
 """Cycles for an element from a cache that cores share."""
 CROSS = 1.5
@@ -272,6 +274,9 @@ def _depth(c: _Choice) -> tuple[int, int]:
     p, v = c.problem, c.variant
     k = max(1, p.k)
     if not c.pack_a and not c.pack_b:
+        most = PANEL_IN_PLACE // (v.columns * v.itemsize)
+        if k > 2 * most:
+            return _ceil(k, _ceil(k, most)), 1
         near = BLOCK_A // (max(1, p.m + p.n) * k * v.itemsize)
         return k, max(1, min(p.blocks, near))
     most = max(64, (PANEL_PACKED if c.pack_a else PANEL) // (v.columns * v.itemsize))
