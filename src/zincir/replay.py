@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,10 @@ class Replay:
         self.gradients: list[Gradient] = []
         self.read: list[GradientRead] = []
         self.conditions: list[tuple[Callable[[], Any], Any]] = []
-        self.results: list[tuple[int, Shape, DType] | Tensor] = []
+        self.results: list[Node | Tensor] = []
+        """Tensors as they are, and nodes like those of which new tensors are leaves."""
+        self.places: list[int] = []
+        """Where the program writes each result; -1 for a tensor that is there."""
         self.pointers: list[int] = []
         """Of the inputs, then the outputs."""
         self.first_output = 0
@@ -141,12 +145,12 @@ class Replay:
         self._point_to_changed(inputs, pointers, first_output)
         self._point_to_gradients(inputs, pointers, first_output, keep)
         made: list[Buffer | None] = []
-        for result in self.results:
+        for result, place in zip(self.results, self.places, strict=True):
             if isinstance(result, Tensor):
                 made.append(None)
                 continue
-            buffer = allocate(result[1], result[2])
-            pointers[first_output + result[0]] = buffer.pointer
+            buffer = allocate(result.shape, result.dtype)
+            pointers[first_output + place] = buffer.pointer
             made.append(buffer)
         problem = self.ready.program.run(pointers)
         del keep
@@ -161,7 +165,7 @@ class Replay:
         keep: list[Any] = []
         for number, place in self.arguments:
             x = inputs[number]
-            pointers[place] = _address(x._node.value.array if isinstance(x, Tensor) else x, keep)
+            pointers[place] = _address(x, keep)
         return keep
 
     def _point_to_changed(self, inputs: Sequence[Any], pointers: list[int], outputs: int) -> None:
@@ -232,11 +236,11 @@ class Replay:
                 if t._children is not None:
                     refresh_views(t)
 
-    def _result(self, result: tuple[int, Shape, DType] | Tensor, buffer: Buffer | None) -> Tensor:
+    def _result(self, result: Node | Tensor, buffer: Buffer | None) -> Tensor:
         if isinstance(result, Tensor):
             return result
         assert buffer is not None
-        return from_buffer(buffer)
+        return from_buffer(buffer, result.origin)
 
 
 def _renewed(t: Tensor, node: Node) -> Node:
@@ -251,12 +255,18 @@ def _renewed(t: Tensor, node: Node) -> Node:
     return new
 
 
-def _address(array: np.ndarray[Any, Any], keep: list[Any]) -> int:
-    """Where the values of `array` lie, row by row; a copy that this needs is put into `keep`."""
-    if not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array)
-        keep.append(array)
-    return array.ctypes.data
+def _address(x: Tensor | np.ndarray[Any, Any], keep: list[Any]) -> int:
+    """Where the values of `x` lie, row by row; a copy that this needs is put into `keep`."""
+    if isinstance(x, Tensor):
+        return _placed(x._node.value, None, keep)
+    if not x.flags.c_contiguous:
+        x = np.ascontiguousarray(x)
+        keep.append(x)
+    try:
+        # A third of the time that `x.ctypes.data` takes.
+        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
+    except (TypeError, ValueError):  # read-only, or empty
+        return x.ctypes.data
 
 
 def _placed(buffer: Buffer, order: Shape | None, keep: list[Any]) -> int:
@@ -325,8 +335,10 @@ class _Recorder:
         for t in outputs:
             if id(t) in recording.changed and id(t) not in self.argument_of:
                 made.results.append(t)
+                made.places.append(-1)
             else:
-                made.results.append((self.want(t._node), t.shape, t.dtype))
+                made.results.append(leaf(t.shape, t.dtype, origin=t._node.origin))
+                made.places.append(self.want(t._node))
         changed = [
             (t, before, self.want(t._node, before.value.order))
             for t, before in recording.changed.values()

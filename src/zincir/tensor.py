@@ -17,7 +17,7 @@ import numpy as np
 
 from zincir import anomaly, generator as gen, indexing, inplace, printing, tensor_backward
 from zincir.errors import AnomalyError, DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import MODE, Node, apply
+from zincir.graph.node import MODE, Node, Origin, apply
 from zincir.ops import (
     arithmetic as ar,
     composed as co,
@@ -105,10 +105,10 @@ def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tens
     return t
 
 
-def from_buffer(buffer: Buffer) -> Tensor:
+def from_buffer(buffer: Buffer, origin: Origin | None = None) -> Tensor:
     """A leaf tensor over a buffer."""
     array = buffer.array
-    node = leaf(array.shape, from_numpy_dtype(array.dtype))
+    node = leaf(array.shape, from_numpy_dtype(array.dtype), origin=origin)
     node.value = buffer
     t = Tensor.__new__(Tensor)
     t._node = node

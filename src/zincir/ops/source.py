@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zincir.graph.node import MODE, Node, apply, here
+from zincir.graph.node import MODE, Node, Origin, apply, here
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.types import DType, Scalar, Shape, contiguous_strides
 
@@ -100,9 +100,12 @@ iota_p = register(
 )
 
 
-def leaf(shape: Shape, dtype: DType, needs_grad: bool = False) -> Node:
-    """A new leaf, still without a value."""
-    return Node(leaf_p, (), (shape, dtype), (shape, dtype), needs_grad, MODE.origin or here())
+def leaf(
+    shape: Shape, dtype: DType, needs_grad: bool = False, *, origin: Origin | None = None
+) -> Node:
+    """A new leaf, still without a value, made at `origin`: at the line that runs if not given."""
+    origin = origin or MODE.origin or here()
+    return Node(leaf_p, (), (shape, dtype), (shape, dtype), needs_grad, origin)
 
 
 def const(value: Scalar, dtype: DType) -> Node:

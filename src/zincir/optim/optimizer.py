@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -112,7 +113,8 @@ class Optimizer(ABC):
     def _form(self) -> Any:
         """What decides which operations a step has, apart from gradients."""
         groups = [(switches(group), list(map(id, group["params"]))) for group in self.param_groups]
-        return groups, [id(t) for state in self.state.values() for t in state.values()]
+        states = [state.values() for state in self.state.values()]
+        return groups, list(map(id, chain.from_iterable(states)))
 
     def _step_group(self, group: Group) -> None:
         active = [p for p in group["params"] if p.grad is not None]
