@@ -78,7 +78,8 @@ CASES = {
     ],
     "winograd_weight": [([(3, 3, 16, 32)], ())],
     "winograd": [([(2, 6, 8, 16), (4, 4, 16, 32)], ())],
-    "winograd_sums": [([(4, 6, 8, 16), (4, 4, 6, 32)], (2, rows)) for rows in "xg"],
+    "winograd_sums": [([(4, 6, 8, 16), (4, 4, 6, 32)], (2, rows)) for rows in "xg"]
+    + [([(5, 4, 4, 16), (5, 2, 2, 16)], (3, "x"))],
     "winograd_taps": [([(2, 4, 4, 16, 32)], (rows,)) for rows in "xg"],
     "take": [([(3, 4), INDEX], ("index",)), ([(3,), INDEX[0]], ("index",))],
     "scatter": [

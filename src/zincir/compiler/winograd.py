@@ -73,7 +73,7 @@ def _weight(make: Make, node: Node, x: Node, w: Node) -> Node:
     gradient = make(permute_p, (w,), (3, 0, 1, 2, 4))
     gradient = make(reshape_p, (gradient,), (n, *w.shape[:2], m))
     most = max(1, min(_PIECES, _SUMS // (16 * c * m)))
-    pieces = max(p for p in range(1, most + 1) if n % p == 0)
+    pieces = -(-n // -(-n // most))
     # As a weight is stored, see `convolve.order_of_weight`.
     wider = is_wider(m, 3 * c)
     rows = "x" if wider else "g"

@@ -83,7 +83,8 @@ winograd_p = register(
 def _sums_spec(x: Spec, g: Spec, pieces: int, rows: str) -> Spec:
     (shape, dtype), (gradient, _) = x, g
     n, high, wide, c = shape
-    if gradient[:3] != (n, high - 2, wide - 2) or high % 2 or wide % 2 or n % pieces:
+    whole = pieces and -(-n // -(-n // pieces)) == pieces
+    if gradient[:3] != (n, high - 2, wide - 2) or high % 2 or wide % 2 or not whole:
         raise ShapeError(f"{gradient} is no gradient of a result of {shape} in {pieces} pieces")
     m = gradient[3]
     return (pieces, 4, 4, *((c, m) if rows == "x" else (m, c))), dtype
@@ -92,15 +93,17 @@ def _sums_spec(x: Spec, g: Spec, pieces: int, rows: str) -> Spec:
 def _sums_numpy(x: Any, g: Any, pieces: int, rows: str) -> Any:
     v = np.einsum("ia,jb,nhwcij->nhwabc", B, B, _windows(x, 4))
     e = np.einsum("ai,bj,nhwmij->nhwabm", A, A, _windows(g, 2))
-    v, e = (t.reshape(pieces, -1, *t.shape[1:]) for t in (v, e))
-    return np.einsum(f"pnhwabc,pnhwabm->pab{'cm' if rows == 'x' else 'mc'}", v, e).astype(x.dtype)
+    count = -(-len(x) // pieces)
+    cuts = [slice(start, start + count) for start in range(0, len(x), count)]
+    sums = [np.einsum("nhwabc,nhwabm->abcm", v[cut], e[cut]) for cut in cuts]
+    return np.stack(sums if rows == "x" else [s.swapaxes(2, 3) for s in sums]).astype(x.dtype)
 
 
 winograd_sums_p = register(
     Primitive(
         "winograd_sums",
         Kind.TRANSFORM,
-        doc="""The gradient of `winograd` for its transformed weight, in pieces of the batch.
+        doc="""The gradient of `winograd` for its transformed weight, in pieces of ceil(n / pieces).
 
         u[p, a, b, c, m] = sum over tiles of piece p of (B^T x B)[a, b, c] (A g A^T)[a, b, m]; with
         `rows` "g" instead of "x", m comes before c

@@ -40,15 +40,15 @@ of the product, and its own scratch. What follows each part is as for `gemm`.
 SUMS_ARGUMENTS = (
     *("x", "x_image", "x_line", "x_place", "g", "g_image", "g_line", "g_place", "y"),
     *("lines", "tiles", "channels", "columns"),
-    *("rows", "block_rows", "parts", "taken"),
+    *("rows", "part_rows", "block_rows", "parts", "taken"),
     *("slices", "x_slice", "g_slice", "y_slice", "piece"),
     *("v_place", "z_place", "z_at", "copy_at", "room_at", "turned"),
     *("call", "call_args", "scratch", "scratch_stride"),
 )
 """Of `winograd_sums`: as above, with the gradient g.
 
-A piece of the result has `piece` elements and sums `rows` lines of tiles. Its columns are cut into
-`slices`, each a part; `channels` and `columns` are those of a part, and x_slice, g_slice and
+A piece of the result has `piece` elements and sums `part_rows` lines of tiles. Its columns are cut
+into `slices`, each a part; `channels` and `columns` are those of a part, and x_slice, g_slice and
 y_slice how far one slice is from the next. `turned`: rows are of g, columns of x.
 """
 WEIGHT_ARGUMENTS = ("w", "w_line", "w_place", "w_row", "w_column", "y", "rows", "columns")
@@ -60,7 +60,8 @@ _APART = 16
 """Elements between transformed places, so that they are not in the same sets of a cache."""
 _COLUMNS = 64
 """Parts of a gradient's sums have at least so many columns."""
-_PARTS = 8
+_PARTS, _FEWEST = 8, 24
+"""So many parts, if they have so many tiles."""
 
 
 def product_call(
@@ -69,15 +70,15 @@ def product_call(
     """Numbers for `winograd` of `n` images, and the product of a block.
 
     Args:
-        pieces: if not 0, parts are whole ones of so many equal pieces of the images.
+        pieces: if not 0, parts are whole ones of so many (8 or more) equal pieces of the images.
     """
     rows = n * lines
     block = _block(rows, tiles, c + m)
     part = block
     if pieces:
-        shares = [p for p in range(1, pieces + 1) if pieces % p == 0]
-        part = rows // max(p for p in shares if rows // p >= block or p == 1)
-        block = _block(part, tiles, c + m)
+        shares = [p for p in range(_PARTS, pieces + 1) if pieces % p == 0]
+        part = rows // max(p for p in shares if p == shares[0] or rows // p >= block)
+        block = _block(part, tiles, c + m, parts=1)
     count = block * tiles
     v, z = count * c + _APART, count * m + _APART
     outer = ((16, v, c * m),)
@@ -97,14 +98,15 @@ def sums_call(
     rows, columns = (m, c) if turned else (c, m)
     slices = _slices(columns, -(-_PARTS // pieces))
     wide = columns // slices
-    lines_of_piece = n // pieces * lines
-    block = _block(lines_of_piece, tiles, rows + wide)
+    lines_of_piece = -(-n // pieces) * lines
+    block = _block(lines_of_piece, tiles, rows + wide, parts=1)
     count = block * tiles
     high, low = count * rows + _APART, count * wide + _APART
     outer = ((16, high, low),)
     problem = Gemm("float", rows, wide, count, 1, rows, wide, 1, columns, outer, c_outer=c * m)
     numbers = {
-        **dict(lines=lines, tiles=tiles, rows=lines_of_piece, block_rows=block),
+        **dict(lines=lines, tiles=tiles, rows=n * lines),
+        **dict(part_rows=lines_of_piece, block_rows=block),
         **dict(parts=pieces * slices, slices=slices, y_slice=wide),
         **dict(piece=16 * c * m, turned=int(turned)),
     }
@@ -119,10 +121,11 @@ def _slices(columns: int, wanted: int) -> int:
     return max(s for s in fits if s == 1 or columns // s >= _COLUMNS)
 
 
-def _block(rows: int, tiles: int, channels: int) -> int:
-    """How many lines of tiles are transformed at a time."""
+def _block(rows: int, tiles: int, channels: int, parts: int = _PARTS) -> int:
+    """How many lines of tiles are transformed at a time, if `parts` are worth having."""
     most = max(1, _CACHED // (64 * channels * tiles))
-    return -(-rows // -(-rows // most))
+    enough = max(rows // parts, -(-_FEWEST // tiles))
+    return -(-rows // -(-rows // min(most, enough)))
 
 
 def _places(v: int, z: int) -> dict[str, int]:
@@ -248,8 +251,8 @@ def _sums(structure: Transform) -> str:
         slice_ = b.sub(part, b.mul(piece, arg("slices")))
         ahead = b.add(b.mul(piece, arg("piece")), b.mul(slice_, arg("y_slice")))
         t.set(own, "c", b.offset(arg("y"), ahead, "float"))
-        begin = b.mul(piece, arg("rows"))
-        end = b.add(begin, arg("rows"))
+        begin = b.mul(piece, arg("part_rows"))
+        end = b.minimum(b.add(begin, arg("part_rows")), arg("rows"))
         with b.loop(begin, end, arg("block_rows")) as block:
             rows = block.counter, b.minimum(b.add(block.counter, arg("block_rows")), end)
             tiles = arg("tiles")
