@@ -257,7 +257,7 @@ def draw(training: Training, path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=10, help="passes over the images")
+    parser.add_argument("--epochs", type=int, default=16, help="passes over the images")
     parser.add_argument("--batch", type=int, default=128, help="images of a step")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and changes")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of log and plot")

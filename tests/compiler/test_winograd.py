@@ -51,9 +51,13 @@ EVERY = {"winograd", "winograd_sums", "winograd_taps", "winograd_weight"}
         (16, 4, 4, 32, 80),
         (7, 22, 2, 64, 32),
         (13, 8, 8, 32, 32),
-        (2, 8, 16, 320, 320),
+        (2, 16, 16, 320, 320),
+        (5, 7, 7, 48, 64),
+        (2, 15, 8, 32, 32),
+        (4, 6, 13, 64, 32, 0),
+        (9, 5, 5, 32, 32),
         (64, 2, 2, 96, 48),
-        (2, 16, 8, 160, 256),
+        (4, 16, 8, 160, 256),
         (5, 8, 8, 64, 64, 0),
         (4, 12, 12, 32, 64, 2),
     ],
@@ -94,13 +98,13 @@ def test_narrower_vectors_give_the_same_bits(target: str) -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        (8, 15, 16, 32, 32),
-        (8, 16, 7, 32, 32),
+        (64, 3, 3, 32, 32),
         (8, 16, 16, 24, 32),
         (8, 16, 16, 32, 16),
         (1, 8, 8, 64, 64),
+        (1, 16, 16, 256, 256),
     ],
-    ids=["odd lines", "odd places", "ragged channels", "few channels", "few tiles"],
+    ids=["mostly edge", "ragged channels", "few channels", "few tiles", "few for its channels"],
 )
 def test_others_are_plain_sums(shape: Shape) -> None:
     outputs = problem(*shape)
@@ -117,6 +121,14 @@ def test_strides_dilation_groups_and_double_precision_are_plain_sums() -> None:
     ]
     for y in results:
         assert not kernels([y._node])
+
+
+def test_channels_first_from_outside_are_laid_out_for_them() -> None:
+    x, w = zincir.randn(2, 32, 16, 16), zincir.randn(32, 32, 3, 3)
+    y = F.conv2d(x, w, padding=1)
+    assert kernels([y._node]) == {"winograd", "winograd_weight"}
+    (want,) = interpret([y._node], double=True)
+    np.testing.assert_allclose(y.numpy(), want, rtol=0, atol=1e-4)
 
 
 def test_a_setting_turns_them_off() -> None:

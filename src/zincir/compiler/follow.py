@@ -56,7 +56,7 @@ def _follows(before: Step, step: Step) -> bool:
         if work.kernel.name != "winograd":
             return False
         _, high, wide, m = work.node.shape
-        sizes = n, high // 2, wide // 2, work.numbers["channels"], m
+        sizes = n, high, wide, work.numbers["channels"], m
         numbers, work.problem = product_call(*sizes, pieces=pieces)
         work.numbers |= numbers
     work.follower = Follower(call, pieces)

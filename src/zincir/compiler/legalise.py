@@ -70,7 +70,7 @@ class _Legaliser:
         kind = node.op.kind
         if kind is Kind.CONVOLUTION:
             x, w = map(self._as_view, inputs)
-            tiled = as_tiles(self._make, node, x, w, self.legal.views)
+            tiled = as_tiles(self._make, node, x, w, self.legal.views, self._whole)
             if tiled is not None:
                 return tiled
             x, w = self._read_well(x, w)

@@ -202,7 +202,7 @@ def _tiles(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Step:
     x, u = (legal.views[n] for n in node.inputs)
     n, high, wide, m = node.shape
     c = node.inputs[0].shape[-1]
-    numbers, problem = product_call(n, high // 2, wide // 2, c, m)
+    numbers, problem = product_call(n, high, wide, c, m)
     numbers |= dict(zip(("x_image", "x_line", "x_place"), x.strides, strict=False))
     operands = {"x": (x.base, x.offset), "u": (u.base, u.offset)}
     work = Tiles(node, Transform("winograd", lanes), operands, numbers, problem)
@@ -227,7 +227,7 @@ def _transform(legal: Legal, node: Node, lanes: int) -> Step:
 def _sums(node: Node, views: list[Strided], lanes: int) -> tuple[Tiles, float]:
     x, g = node.inputs
     n, high, wide, m = g.shape
-    sizes = n, high // 2, wide // 2, x.shape[-1], m
+    sizes = n, high, wide, x.shape[-1], m
     pieces, rows = node.attrs
     numbers, problem = sums_call(*sizes, pieces=pieces, turned=rows == "g")
     for name, view in zip("xg", views, strict=True):

@@ -23,16 +23,28 @@ _FEWEST = 32
 """Channels of fewer do not pay for their transforms."""
 _UNIT = 16
 """Channels come in vectors of this, on every machine."""
-_TILES = 64
-"""Fewer tiles than these do not pay for the transform of the weight."""
+_TILES, _SHARE = 64, 0.4
+"""Fewer tiles than these, or than a share of the channels, do not pay for a weight's transform."""
+_WASTE = 1.5
+"""Tiles that reach over the edges may compute so many times the places there are."""
 _PIECES, _SUMS = 8, 1 << 20
 """A gradient of a weight is summed in at most so many pieces, of so many sums in all."""
 
 
-def as_tiles(make: Make, node: Node, x: Node, w: Node, views: dict[Node, Strided]) -> Node | None:
+def as_tiles(
+    make: Make,
+    node: Node,
+    x: Node,
+    w: Node,
+    views: dict[Node, Strided],
+    whole: Callable[[Node], Node],
+) -> Node | None:
     """The value of a convolution without a frame, with `x` and `w` in place of its operands.
 
     None if it is another one than these algorithms are for.
+
+    Args:
+        whole: makes a contiguous copy.
     """
     steps, spread, _, _ = node.attrs
     if not settings.current().winograd:
@@ -42,7 +54,7 @@ def as_tiles(make: Make, node: Node, x: Node, w: Node, views: dict[Node, Strided
     if x.dtype is not float32 or x.shape[-2] != 1:
         return None
     if w.shape[:2] == (3, 3) and _suits(node.shape[:3], x.shape[-1], node.shape[-1]):
-        return _forward(make, node, x, w) if views[x].strides[-1] == 1 else None
+        return _forward(make, node, x if views[x].strides[-1] == 1 else whole(x), w)
     if node.shape[1:3] == (3, 3) and _suits((w.shape[3], *w.shape[:2]), x.shape[0], w.shape[-1]):
         both = views[x].strides[0], views[w].strides[-1]
         return _weight(make, node, x, w) if both == (1, 1) else None
@@ -52,9 +64,10 @@ def as_tiles(make: Make, node: Node, x: Node, w: Node, views: dict[Node, Strided
 def _suits(places: Shape, c: int, m: int) -> bool:
     """Whether images, lines and places, all of the result, and channels are worth it."""
     n, high, wide = places
-    if high % 2 or wide % 2 or c % _UNIT or m % _UNIT:
+    tiles = n * -(-high // 2) * -(-wide // 2)
+    if c % _UNIT or m % _UNIT or 4 * tiles > _WASTE * n * high * wide:
         return False
-    return min(c, m) >= _FEWEST and n * high * wide >= 4 * _TILES
+    return min(c, m) >= _FEWEST and tiles >= max(_TILES, _SHARE * max(c, m))
 
 
 def _forward(make: Make, node: Node, x: Node, w: Node) -> Node:

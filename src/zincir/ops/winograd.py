@@ -25,7 +25,12 @@ A = np.array([[1, 1, 1, 0], [0, 1, -1, 1]]).T
 
 
 def _windows(x: Any, size: int) -> Any:
-    """x[n, h, w, c] as windows of size x size, two apart: n, line, place, c, i, j."""
+    """x[n, h, w, c] as windows of size x size, two apart: n, line, place, c, i, j.
+
+    Where they do not fill x, it goes on with zeros.
+    """
+    _, high, wide, _ = x.shape
+    x = np.pad(x, [(0, 0), (0, high % 2), (0, wide % 2), (0, 0)])
     every = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
     return every[:, ::2, ::2]
 
@@ -52,7 +57,7 @@ winograd_weight_p = register(
 def _product_spec(x: Spec, u: Spec) -> Spec:
     (shape, dtype), (weight, _) = x, u
     n, high, wide, c = shape
-    if high % 2 or wide % 2 or weight[:3] != (4, 4, c):
+    if min(high, wide) < 3 or weight[:3] != (4, 4, c):
         raise ShapeError(f"no windows of 4 x 4 in {shape} for a weight of {weight}")
     return (n, high - 2, wide - 2, weight[3]), dtype
 
@@ -62,7 +67,8 @@ def _product_numpy(x: Any, u: Any) -> Any:
     z = np.einsum("nhwabc,abcm->nhwabm", v, u)
     y = np.einsum("ai,bj,nhwabm->nhiwjm", A, A, z)
     n, h, _, w, _, m = y.shape
-    return y.reshape(n, 2 * h, 2 * w, m).astype(x.dtype)
+    _, high, wide, _ = x.shape
+    return y.reshape(n, 2 * h, 2 * w, m)[:, : high - 2, : wide - 2].astype(x.dtype)
 
 
 winograd_p = register(
@@ -71,7 +77,7 @@ winograd_p = register(
         Kind.CONTRACTION,
         doc="""A correlation of x[n, h + 2, w + 2, c] with a weight that `winograd_weight` made.
 
-        y[n, h, w, m] = A^T [ sum over c of (B^T x B)[c] u[c, m] ] A, tile by tile; h and w are even
+        y[n, h, w, m] = A^T [ sum over c of (B^T x B)[c] u[c, m] ] A, tile by tile
         """,
         infer=_product_spec,
         numpy=_product_numpy,
@@ -84,7 +90,7 @@ def _sums_spec(x: Spec, g: Spec, pieces: int, rows: str) -> Spec:
     (shape, dtype), (gradient, _) = x, g
     n, high, wide, c = shape
     whole = pieces and -(-n // -(-n // pieces)) == pieces
-    if gradient[:3] != (n, high - 2, wide - 2) or high % 2 or wide % 2 or not whole:
+    if gradient[:3] != (n, high - 2, wide - 2) or not whole:
         raise ShapeError(f"{gradient} is no gradient of a result of {shape} in {pieces} pieces")
     m = gradient[3]
     return (pieces, 4, 4, *((c, m) if rows == "x" else (m, c))), dtype

@@ -11,7 +11,18 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from zincir.compiler.builder import I64, PTR, Builder, Type, Value, constant, index, module, vector
+from zincir.compiler.builder import (
+    I64,
+    PTR,
+    Builder,
+    Loop,
+    Type,
+    Value,
+    constant,
+    index,
+    module,
+    vector,
+)
 from zincir.compiler.kernels.parts import call_follower, call_given, claimed
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Gemm
 
@@ -24,7 +35,7 @@ _POINTERS = frozenset(
 
 PRODUCT_ARGUMENTS = (
     *("x", "x_image", "x_line", "x_place", "y"),
-    *("lines", "tiles", "channels", "columns"),
+    *("high", "wide", "lines", "tiles", "channels", "columns"),
     *("rows", "part_rows", "block_rows", "parts", "taken"),
     *("v_place", "z_place", "z_at", "copy_at", "room_at"),
     *("call", "call_args", "scratch", "scratch_stride", "epilogue", "epilogue_args"),
@@ -32,14 +43,15 @@ PRODUCT_ARGUMENTS = (
 )
 """Of `winograd`: x[image, line, place, channel] with these strides, and y as it comes.
 
-An image has `lines` lines of `tiles` tiles; `rows` lines of tiles are there in all, `part_rows` in
-each part, and `block_rows` are transformed at a time. In a thread's scratch transformed tiles come
+A result of `high` x `wide` places has `lines` lines of `tiles` tiles, of which the last ones may
+reach over its edge; `rows` lines of tiles are there in all, `part_rows` in each part, and
+`block_rows` are transformed at a time. In a thread's scratch transformed tiles come
 first, a place `v_place` elements from the next; then products (`z_at`, all in bytes), the arguments
 of the product, and its own scratch. What follows each part is as for `gemm`.
 """
 SUMS_ARGUMENTS = (
     *("x", "x_image", "x_line", "x_place", "g", "g_image", "g_line", "g_place", "y"),
-    *("lines", "tiles", "channels", "columns"),
+    *("high", "wide", "lines", "tiles", "channels", "columns"),
     *("rows", "part_rows", "block_rows", "parts", "taken"),
     *("slices", "x_slice", "g_slice", "y_slice", "piece"),
     *("v_place", "z_place", "z_at", "copy_at", "room_at", "turned"),
@@ -65,13 +77,14 @@ _PARTS, _FEWEST = 8, 24
 
 
 def product_call(
-    n: int, lines: int, tiles: int, c: int, m: int, *, pieces: int = 0
+    n: int, high: int, wide: int, c: int, m: int, *, pieces: int = 0
 ) -> tuple[dict[str, int], Gemm]:
     """Numbers for `winograd` of `n` images, and the product of a block.
 
     Args:
         pieces: if not 0, parts are whole ones of so many (8 or more) equal pieces of the images.
     """
+    lines, tiles = -(-high // 2), -(-wide // 2)
     rows = n * lines
     block = _block(rows, tiles, c + m)
     part = block
@@ -84,7 +97,7 @@ def product_call(
     outer = ((16, v, c * m),)
     problem = Gemm("float", count, m, c, c, 1, m, 1, m, outer, c_outer=z)
     numbers = {
-        **dict(lines=lines, tiles=tiles, channels=c, columns=m),
+        **dict(high=high, wide=wide, lines=lines, tiles=tiles, channels=c, columns=m),
         **dict(rows=rows, part_rows=part, block_rows=block, parts=-(-rows // part)),
         **_places(v, z),
     }
@@ -92,27 +105,28 @@ def product_call(
 
 
 def sums_call(
-    n: int, lines: int, tiles: int, c: int, m: int, *, pieces: int, turned: bool
+    n: int, high: int, wide: int, c: int, m: int, *, pieces: int, turned: bool
 ) -> tuple[dict[str, int], Gemm]:
     """Numbers for `winograd_sums` of `n` images, and the product of a block."""
+    lines, tiles = -(-high // 2), -(-wide // 2)
     rows, columns = (m, c) if turned else (c, m)
     slices = _slices(columns, -(-_PARTS // pieces))
-    wide = columns // slices
+    mine = columns // slices
     lines_of_piece = -(-n // pieces) * lines
-    block = _block(lines_of_piece, tiles, rows + wide, parts=1)
+    block = _block(lines_of_piece, tiles, rows + mine, parts=1)
     count = block * tiles
-    high, low = count * rows + _APART, count * wide + _APART
-    outer = ((16, high, low),)
-    problem = Gemm("float", rows, wide, count, 1, rows, wide, 1, columns, outer, c_outer=c * m)
+    a, b = count * rows + _APART, count * mine + _APART
+    outer = ((16, a, b),)
+    problem = Gemm("float", rows, mine, count, 1, rows, mine, 1, columns, outer, c_outer=c * m)
     numbers = {
-        **dict(lines=lines, tiles=tiles, rows=n * lines),
-        **dict(part_rows=lines_of_piece, block_rows=block),
-        **dict(parts=pieces * slices, slices=slices, y_slice=wide),
+        **dict(high=high, wide=wide, lines=lines, tiles=tiles),
+        **dict(rows=n * lines, part_rows=lines_of_piece, block_rows=block),
+        **dict(parts=pieces * slices, slices=slices, y_slice=mine),
         **dict(piece=16 * c * m, turned=int(turned)),
     }
     if turned:
-        return numbers | _places(low, high) | dict(channels=wide, x_slice=wide, columns=m), problem
-    return numbers | _places(high, low) | dict(channels=c, columns=wide, g_slice=wide), problem
+        return numbers | _places(b, a) | dict(channels=mine, x_slice=mine, columns=m), problem
+    return numbers | _places(a, b) | dict(channels=c, columns=mine, g_slice=mine), problem
 
 
 def _slices(columns: int, wanted: int) -> int:
@@ -197,6 +211,13 @@ class _Task:
             self.set(own, name, address)
         return own
 
+    def line(self, row: Value) -> tuple[Value, Value, Value]:
+        """Of a line of tiles: its image, its first line of places, and how many are left there."""
+        b, lines = self.b, self.arg("lines")
+        image = b.div(row, lines)
+        line = b.mul(b.sub(row, b.mul(image, lines)), index(2))
+        return image, line, b.sub(self.arg("high"), line)
+
     def set(self, own: Value, name: str, value: Value) -> None:
         """Write an argument of `gemm`."""
         self.b.store(value, self.b.offset(own, index(GEMM_ARGUMENTS.index(name)), "i64"))
@@ -215,7 +236,7 @@ def _winograd(structure: Transform) -> str:
             low, high = block.counter, b.minimum(b.add(block.counter, arg("block_rows")), end)
             _product_block(t, (low, high), scratch, z, own)
         call_follower(b, arg, part)
-    loops = _loop("windows", structure.lanes, _window), _loop("places", structure.lanes, _result)
+    loops = _lines("windows", structure.lanes, _window), _lines("places", structure.lanes, _result)
     return module([*loops, (b, b.finish())])
 
 
@@ -223,18 +244,22 @@ def _product_block(
     t: _Task, rows: tuple[Value, Value], scratch: Value, z: Value, own: Value
 ) -> None:
     b, arg = t.b, t.arg
-    tiles, columns = arg("tiles"), arg("columns")
-    sizes = tiles, arg("channels")
-    _spread_rows(t, "x", arg("x"), "@windows", rows, scratch, arg("v_place"), sizes)
+    tiles, wide, columns = arg("tiles"), arg("wide"), arg("columns")
+    _spread_rows(t, "x", arg("x"), "@windows", rows, scratch, arg("v_place"), arg("channels"))
     t.call(arg("call").text, own, index(0), index(1))
-    line = b.mul(b.mul(tiles, index(2)), columns)
+    step = b.mul(wide, columns)
     with b.loop(*rows) as row:
         ahead = b.mul(b.mul(b.sub(row.counter, rows[0]), tiles), columns)
-        y = b.offset(arg("y"), b.mul(b.mul(row.counter, index(2)), line), "float")
         z_row = b.offset(z, ahead, "float")
-        t.call("@places", y, line, columns, z_row, arg("z_place"), tiles, columns)
-    wide = b.mul(tiles, index(4))
-    results = [b.mul(x, wide) for x in rows]
+        image, line, left = t.line(row.counter)
+        first = b.add(b.mul(image, arg("high")), line)
+        y = b.offset(arg("y"), b.mul(first, step), "float")
+        sizes = left, wide, z_row, arg("z_place"), tiles, columns
+        t.call("@places", y, step, columns, *sizes)
+    results: list[Value] = []
+    for row in rows:
+        image, line, _ = t.line(row)
+        results.append(b.mul(b.add(b.mul(image, arg("high")), line), wide))
     call_given(b, arg("epilogue"), arg("epilogue_args"), *results, index(0), columns)
 
 
@@ -255,18 +280,17 @@ def _sums(structure: Transform) -> str:
         end = b.minimum(b.add(begin, arg("part_rows")), arg("rows"))
         with b.loop(begin, end, arg("block_rows")) as block:
             rows = block.counter, b.minimum(b.add(block.counter, arg("block_rows")), end)
-            tiles = arg("tiles")
             for name, function, at, place, wide in (
                 ("x", "@windows", scratch, "v_place", "channels"),
                 ("g", "@gradients", z, "z_place", "columns"),
             ):
                 image = b.offset(arg(name), b.mul(slice_, arg(name + "_slice")), "float")
-                _spread_rows(t, name, image, function, rows, at, arg(place), (tiles, arg(wide)))
-            t.set(own, "k", b.mul(b.sub(rows[1], rows[0]), tiles))
+                _spread_rows(t, name, image, function, rows, at, arg(place), arg(wide))
+            t.set(own, "k", b.mul(b.sub(rows[1], rows[0]), arg("tiles")))
             t.set(own, "further", b.sub(block.counter, begin))
             t.call(arg("call").text, own, index(0), index(1))
     lanes = structure.lanes
-    loops = _loop("windows", lanes, _window), _loop("gradients", lanes, _gradient)
+    loops = _lines("windows", lanes, _window), _lines("gradients", lanes, _gradient)
     return module([*loops, (b, b.finish())])
 
 
@@ -278,27 +302,27 @@ def _spread_rows(
     rows: tuple[Value, Value],
     to: Value,
     place: Value,
-    sizes: tuple[Value, Value],
+    channels: Value,
 ) -> None:
     """Transform lines of tiles of the images at `x`; the first line goes `to` scratch."""
     b, arg = t.b, t.arg
-    lines, step = arg("lines"), arg(name + "_line")
+    step, tiles = arg(name + "_line"), arg("tiles")
     with b.loop(*rows) as row:
-        image = b.div(row.counter, lines)
-        line = b.mul(b.sub(row.counter, b.mul(image, lines)), index(2))
+        image, line, left = t.line(row.counter)
         ahead = b.add(b.mul(image, arg(name + "_image")), b.mul(line, step))
         source = b.offset(x, ahead, "float")
-        done = b.mul(b.mul(b.sub(row.counter, rows[0]), sizes[0]), sizes[1])
+        done = b.mul(b.mul(b.sub(row.counter, rows[0]), tiles), channels)
         target = b.offset(to, done, "float")
-        t.call(function, source, step, arg(name + "_place"), target, place, *sizes)
+        sizes = left, arg("wide"), target, place, tiles, channels
+        t.call(function, source, step, arg(name + "_place"), *sizes)
 
 
-_ARGUMENTS: tuple[Type, ...] = (PTR, I64, I64, PTR, I64, I64, I64)
+_ARGUMENTS: tuple[Type, ...] = (PTR, I64, I64, I64, I64, PTR, I64, I64, I64)
 
 
 @dataclass(slots=True)
-class _Tile:
-    """A line of tiles, of some channels."""
+class _Line:
+    """A line of tiles, of some channels; the last tile may reach over the edge, as may the line."""
 
     b: Builder
     type: Type
@@ -307,6 +331,10 @@ class _Tile:
     """From one line of the image to the next."""
     beside: Value
     """From one place of a line to the next."""
+    left: Value
+    """Lines of the result that are left; 1: tiles reach over its edge."""
+    wide: Value
+    """Places of the result."""
     places: Value
     """Where the line's transformed places begin."""
     place: Value
@@ -314,47 +342,84 @@ class _Tile:
     tiles: Value
     channels: Value
 
-    def at(self, line: int, column: int, first: Value) -> Value:
-        """A place of the image, counted from `first`."""
+    @contextmanager
+    def each(self) -> Generator[_Tile]:
+        """Each tile in turn."""
         b = self.b
-        ahead = b.add(b.mul(self.step, index(line)), b.mul(self.beside, index(column)))
-        return b.offset(first, ahead, "float")
+        with b.loop(index(0), self.tiles) as loop:
+            yield self.tile(loop)
 
-    def transformed(self, a: int, c: int, first: Value) -> Value:
+    def tile(self, loop: Loop) -> _Tile:
+        """The tile of a round of a loop."""
+        b = self.b
+        first = b.mul(loop.counter, index(2))
+        image = b.offset(self.image, b.mul(first, self.beside), "float")
+        places = b.offset(self.places, b.mul(loop.counter, self.channels), "float")
+        return _Tile(self, image, places, b.compare("lt", b.sub(self.wide, first), index(2)))
+
+    @property
+    def short(self) -> Value:
+        """Whether tiles reach over the edge below."""
+        return self.b.compare("lt", self.left, index(2))
+
+
+@dataclass(slots=True)
+class _Tile:
+    line: _Line
+    image: Value
+    places: Value
+    narrow: Value
+    """Whether it reaches over the edge beside it."""
+
+    def at(self, i: int, j: int, last: int) -> Value:
+        """A place of the image; beyond the edge, where `last` ones are, the place before."""
+        line, b = self.line, self.line.b
+        down, along = b.mul(line.step, index(i)), b.mul(line.beside, index(j))
+        if i == last:
+            down = b.select(line.short, b.mul(line.step, index(i - 1)), down)
+        if j == last:
+            along = b.select(self.narrow, b.mul(line.beside, index(j - 1)), along)
+        return b.offset(self.image, b.add(down, along), "float")
+
+    def transformed(self, a: int, c: int) -> Value:
         """A transformed place."""
-        return self.b.offset(first, self.b.mul(self.place, index(4 * a + c)), "float")
+        b = self.line.b
+        return b.offset(self.places, b.mul(self.line.place, index(4 * a + c)), "float")
 
 
-def _loop(name: str, lanes: int, body: Callable[[_Tile], None]) -> tuple[Builder, str]:
-    """`void name(image, line, place, transformed, place, tiles, channels)`."""
+def _lines(name: str, lanes: int, body: Callable[[_Line], None]) -> tuple[Builder, str]:
+    """`void name(image, line, place, left, wide, transformed, place, tiles, channels)`."""
     b = Builder(name, _ARGUMENTS, linkage="internal")
-    image, step, beside, places, place, tiles, channels = b.arguments
+    image, step, beside, left, wide, places, place, tiles, channels = b.arguments
     with b.loop(index(0), channels, lanes) as c:
         first, to = (b.offset(p, c.counter, "float") for p in (image, places))
-        body(_Tile(b, vector("float", lanes), first, step, beside, to, place, tiles, channels))
+        sizes = left, wide, to, place, tiles, channels
+        body(_Line(b, vector("float", lanes), first, step, beside, *sizes))
     return b, b.finish("nounwind noinline")
 
 
-def _window(t: _Tile) -> None:
-    """B^T x B; two columns of a tile are the last ones of the tile before."""
-    b = t.b
+def _window(line: _Line) -> None:
+    """B^T x B; two columns of a tile are the last ones of the tile before.
 
-    def columns(first: Value, which: tuple[int, int]) -> list[Value]:
+    What lies over the edge has a part in nothing that is kept, whatever is read there.
+    """
+    b = line.b
+
+    def columns(tile: _Tile, which: tuple[int, int]) -> list[Value]:
         found: list[Value] = []
-        for column in which:
-            found += _spread(b, [b.load(t.at(i, column, first), t.type) for i in range(4)])
+        for j in which:
+            found += _spread(b, [b.load(tile.at(i, j, 3), line.type) for i in range(4)])
         return found
 
-    start = columns(t.image, (0, 1))
-    with b.loop(index(0), t.tiles, carried=start) as tile:
-        image = b.offset(t.image, b.mul(tile.counter, b.mul(t.beside, index(2))), "float")
-        to = b.offset(t.places, b.mul(tile.counter, t.channels), "float")
-        new = columns(image, (2, 3))
-        every = [*tile.carried, *new]
+    start = columns(_Tile(line, line.image, line.places, line.short), (0, 1))
+    with b.loop(index(0), line.tiles, carried=start) as loop:
+        tile = line.tile(loop)
+        new = columns(tile, (2, 3))
+        every = [*loop.carried, *new]
         for a in range(4):
             for c, x in enumerate(_spread(b, [every[4 * i + a] for i in range(4)])):
-                b.store(x, t.transformed(a, c, to))
-        tile.carry(new)
+                b.store(x, tile.transformed(a, c))
+        loop.carry(new)
 
 
 def _spread(b: Builder, x: Line) -> Line:
@@ -362,17 +427,20 @@ def _spread(b: Builder, x: Line) -> Line:
     return [b.sub(x[0], x[2]), b.add(x[1], x[2]), b.sub(x[2], x[1]), b.sub(x[3], x[1])]
 
 
-def _gradient(t: _Tile) -> None:
-    """A g A^T."""
-    b = t.b
-    with b.loop(index(0), t.tiles) as tile:
-        image = b.offset(t.image, b.mul(tile.counter, b.mul(t.beside, index(2))), "float")
-        to = b.offset(t.places, b.mul(tile.counter, t.channels), "float")
-        columns = [[b.load(t.at(i, c, image), t.type) for i in range(2)] for c in range(2)]
-        columns = [_doubled(b, x) for x in columns]
+def _gradient(line: _Line) -> None:
+    """A g A^T, with 0 over the edge."""
+    b, zero = line.b, constant(0.0, line.type)
+    with line.each() as tile:
+        columns: list[Line] = []
+        for j in range(2):
+            found = [b.load(tile.at(i, j, 1), line.type) for i in range(2)]
+            found[1] = b.select(line.short, zero, found[1])
+            if j == 1:
+                found = [b.select(tile.narrow, zero, x) for x in found]
+            columns.append(_doubled(b, found))
         for a in range(4):
             for c, x in enumerate(_doubled(b, [columns[0][a], columns[1][a]])):
-                b.store(x, t.transformed(a, c, to))
+                b.store(x, tile.transformed(a, c))
 
 
 def _doubled(b: Builder, x: Line) -> Line:
@@ -380,18 +448,18 @@ def _doubled(b: Builder, x: Line) -> Line:
     return [x[0], b.add(x[0], x[1]), b.sub(x[0], x[1]), x[1]]
 
 
-def _result(t: _Tile) -> None:
-    """A^T z A."""
-    b = t.b
-    with b.loop(index(0), t.tiles) as tile:
-        image = b.offset(t.image, b.mul(tile.counter, b.mul(t.beside, index(2))), "float")
-        z = b.offset(t.places, b.mul(tile.counter, t.channels), "float")
+def _result(line: _Line) -> None:
+    """A^T z A; what lies over the edge is written first, and over."""
+    b = line.b
+    with line.each() as tile:
         columns = [
-            _halved(b, [b.load(t.transformed(a, c, z), t.type) for a in range(4)]) for c in range(4)
+            _halved(b, [b.load(tile.transformed(a, c), line.type) for a in range(4)])
+            for c in range(4)
         ]
-        for i in range(2):
-            for j, x in enumerate(_halved(b, [columns[c][i] for c in range(4)])):
-                b.store(x, t.at(i, j, image))
+        rows = [_halved(b, [columns[c][i] for c in range(4)]) for i in range(2)]
+        for i in (1, 0):
+            for j in (1, 0):
+                b.store(rows[i][j], tile.at(i, j, 1))
 
 
 def _halved(b: Builder, z: Line) -> Line:
