@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, assume, given, settings as hypothesis_settings, strategies as st
 
 import zincir
 import zincir.nn.functional as F
@@ -73,6 +74,24 @@ def test_values_and_gradients(shape: Shape) -> None:
     for threads in (2, 3, 20):
         for got, again in zip(one, compiled(outputs, threads), strict=True):
             assert got.tobytes() == again.tobytes()
+
+
+@hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.integers(1, 20),
+    st.integers(1, 17),
+    st.integers(1, 17),
+    st.sampled_from([16, 32, 48, 96]),
+    st.sampled_from([16, 32, 64, 80]),
+    st.integers(0, 2),
+    st.integers(1, 4),
+)
+def test_any_shape(n: int, high: int, wide: int, c: int, m: int, pad: int, threads: int) -> None:
+    assume(min(high, wide) + 2 - 2 * pad > 0)
+    outputs = problem(n, high, wide, c, m, pad)
+    for got, want in zip(compiled(outputs, threads), interpret(outputs, double=True), strict=True):
+        scale = float(np.abs(want).max())
+        np.testing.assert_allclose(got, want, rtol=0, atol=6e-6 * scale)
 
 
 def test_rounding_is_near_that_of_plain_sums() -> None:
