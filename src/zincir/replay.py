@@ -97,6 +97,9 @@ class Replay:
         self.live: list[tuple[int, Buffer, Callable[[], Any]]] = []
         self.constants: list[Node] = []
         self.changed: list[Changed] = []
+        self.own: list[Tensor] = []
+        """Those of `changed` that are always the same tensors, changed where they are."""
+        self.others: list[Changed] = []
         self.gradients: list[Gradient] = []
         self.read: list[GradientRead] = []
         self.conditions: list[tuple[Callable[[], Any], Any]] = []
@@ -225,22 +228,28 @@ class Replay:
                 t._grad = None
         if not done:
             return
-        for c in self.changed:
+        for t in self.own:
+            _changed(t)
+        for c in self.others:
             t = c.tensor if c.tensor is not None else inputs[c.argument]
             # A view has no value yet if the tensor that it looks at was changed before it.
             if c.copied is not None and not (isinstance(t, Tensor) and t._node.value is None):
                 target = t._node.value.array if isinstance(t, Tensor) else t
                 target[...] = c.copied.array
             if isinstance(t, Tensor):
-                t._version += 1
-                if t._children is not None:
-                    refresh_views(t)
+                _changed(t)
 
     def _result(self, result: Node | Tensor, buffer: Buffer | None) -> Tensor:
         if isinstance(result, Tensor):
             return result
         assert buffer is not None
         return from_buffer(buffer, result.origin)
+
+
+def _changed(t: Tensor) -> None:
+    t._version += 1
+    if t._children is not None:
+        refresh_views(t)
 
 
 def _renewed(t: Tensor, node: Node) -> Node:
@@ -359,6 +368,11 @@ class _Recorder:
         made.cells = numbers(taken.numbers)
         for t, before, at in changed:
             self._add_changed(t, before, at, place_of)
+        for c in made.changed:
+            if c.tensor is None or c.copied is not None:
+                made.others.append(c)
+            else:
+                made.own.append(c.tensor)
         for t, before, added, at in grads:
             self._add_gradient(t, before, added, at, place_of)
         for t, grad in recording.grads_read.values():

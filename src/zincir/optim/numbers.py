@@ -32,8 +32,12 @@ def number_nodes(group: Group, numbers: Numbers) -> dict[str, Node]:
     return nodes
 
 
-def switches(group: Group) -> dict[str, Any]:
-    """What decides which operations an update has: which settings are zero, which tensor is lr."""
-    found: dict[str, Any] = {k: bool(v) for k, v in group.items() if k not in ("lr", "params")}
-    found["lr"] = id(group["lr"]) if isinstance(group["lr"], Tensor) else None
+def switches(group: Group) -> list[Any]:
+    """What decides which operations an update has: which settings are zero, which tensor is lr.
+
+    A step asks at every replay, so it has to be quick.
+    """
+    rate = group["lr"]
+    found: list[Any] = [*group, *map(bool, {**group, "lr": True, "params": True}.values())]
+    found.append(id(rate) if isinstance(rate, Tensor) else None)
     return found
