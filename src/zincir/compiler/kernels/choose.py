@@ -33,6 +33,8 @@ _NEAR_ROW = 1 << 16
 Such a tile reads as many elements of A as it multiplies; places made of two registers would take
 the processor twice as many steps. Other tiles gain nothing by a kernel for each distance.
 """
+AT_ONCE = 2.0
+"""How many times as long packing B takes if parts do it with the same columns at once."""
 SHARE, PART = 3000.0, 100_000.0
 """Cycles that are worth waking another thread for, and those of a part if there are many."""
 _FINER = 8
@@ -292,7 +294,7 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
     tile = v.rows * v.vectors / 2
     # What every part of a row (or column) of the grid reads again costs each of them.
     pack_a = v.rows * (_packing(p.a_row, p.a_k, v) if c.pack_a else FETCH)
-    pack_b = v.columns * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
+    pack_b = v.columns * (AT_ONCE * _packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
     best, grid = 0.0, (1, 1, 1)
     for batch in range(min(threads, p.batch), 0, -1):
         for rows in range(1, min(threads // batch, row_tiles) + 1):
