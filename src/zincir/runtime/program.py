@@ -13,7 +13,6 @@ import numpy as np
 from zincir.runtime import native, team
 from zincir.runtime.buffer import allocate_memory
 
-_STRETCH = 8
 _lock = threading.RLock()
 _arena = allocate_memory(1 << 16)
 """Memory for what lives within one run. Runs are serialised, so programs share it."""
@@ -178,17 +177,11 @@ class Program:
         return None
 
     def _bind(self, spaces: list[int]) -> None:
-        words, bound = self._words, self._bound
-        # Most are where they were, and lists are compared much faster than walked through.
-        for start in range(0, len(spaces), _STRETCH):
-            stop = start + _STRETCH
-            if spaces[start:stop] == bound[start:stop]:
-                continue
-            for i in range(start, min(stop, len(spaces))):
-                new = spaces[i]
-                if new != bound[i]:
-                    for position, offset in self._places[i]:
-                        words[position] = new + offset
+        words = self._words
+        for new, old, places in zip(spaces, self._bound, self._places, strict=True):
+            if new != old:
+                for position, offset in places:
+                    words[position] = new + offset
         self._bound = spaces
 
     def _call(self, host: HostFunction, spaces: Sequence[int]) -> None:
