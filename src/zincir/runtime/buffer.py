@@ -41,7 +41,7 @@ class Buffer:
         self._memory = memory
 
     def __del__(self) -> None:
-        memory = self._memory
+        memory: Memory | None = getattr(self, "_memory", None)  # Unset after a Ctrl-C in __init__.
         if memory is None:
             return
         del self.array
