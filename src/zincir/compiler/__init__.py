@@ -18,6 +18,7 @@ from zincir.compiler.plan import Plan, plan
 from zincir.compiler.simplify import simplify
 from zincir.compiler.snapshot import Graph
 from zincir.compiler.steps import Nests, Product, Step, Tiles, lower
+from zincir.compiler.stream import stream
 from zincir.errors import CompileError, ZincirError, explain
 from zincir.graph.show import show
 from zincir.graph.verify import verify
@@ -65,6 +66,7 @@ def _lower(c: Compilation) -> None:
 def _plan(c: Compilation) -> None:
     assert c.legal is not None
     c.plan = plan(c.legal, c.steps, c.donations)
+    stream(c.plan)
 
 
 def _assemble(c: Compilation) -> None:

@@ -227,6 +227,19 @@ class Builder:
     def store(self, value: Value, pointer: Value) -> None:
         self.statement(f"store {value}, {pointer}, align {_bytes(value.type.kind)}")
 
+    def stream(self, value: Value, pointer: Value) -> None:
+        """Store a vector past the caches; its size is the alignment.
+
+        Other threads see it after a `fence` of the one that wrote it.
+        """
+        alignment = min(64, value.type.lanes * _bytes(value.type.kind))
+        self.declare("!0 = !{i32 1}")
+        self.statement(f"store {value}, {pointer}, align {alignment}, !nontemporal !0")
+
+    def fence(self) -> None:
+        """What was stored before is seen by others before what is stored after."""
+        self.statement("fence seq_cst")
+
     def masked_load(self, pointer: Value, mask: Value, type: Type) -> Value:
         """Lanes where `mask` is false are not read, and zero."""
         zero = Value("zeroinitializer", type)

@@ -34,7 +34,7 @@ Body = Callable[[Sequence[Value]], Sequence[Value]]
 _FREE_MASKS = 16
 """Lanes from which on vectors have mask registers."""
 
-_TOGETHER, _SMALL = 4, 16
+_TOGETHER, _SMALL = (4, 2), 80
 """Vectors of rows computed side by side, in nests of so few values."""
 
 STATUS, NUMBER, ROWS, COLUMNS, FIRST = range(5)
@@ -134,8 +134,13 @@ class Emitter:
     # -- loops ------------------------------------------------------------------------------
 
     def emit(self) -> None:
-        b, nest = self.b, self.nest
         self._values([i for i, v in enumerate(self.levels) if v.is_entry])
+        self._rows()
+        if any(slot.streams for slot in self.nest.slots):
+            self.b.fence()
+
+    def _rows(self) -> None:
+        b, nest = self.b, self.nest
         if nest.rows < 2:
             with b.loop(self.row_from, self.row_to) as row:
                 self._row(row.counter, [None] * len(self.slots))
@@ -173,12 +178,15 @@ class Emitter:
         another.
         """
         b, lanes = self.b, self.nest.lanes
-        end, together = self.col_from, _TOGETHER if len(self.nest.body) <= _SMALL else 1
-        if lanes > 1 and (together > 1 or lanes < _FREE_MASKS):
+        end = self.col_from
+        counts = _TOGETHER if lanes > 1 and len(self.nest.body) <= _SMALL else ()
+        if 1 < lanes < _FREE_MASKS:
+            counts = (*counts, 1)
+        for together in counts:
             width = index(lanes * together)
-            whole = b.mul(b.div(b.sub(self.col_to, self.col_from), width), width)
-            end = b.add(self.col_from, whole)
-            with b.loop(self.col_from, end, lanes * together) as loop:
+            whole = b.mul(b.div(b.sub(self.col_to, end), width), width)
+            begin, end = end, b.add(end, whole)
+            with b.loop(begin, end, lanes * together) as loop:
                 at = [b.add(loop.counter, index(i * lanes)) for i in range(together)]
                 self._stages([_Column(column, None) for column in at])
         with b.loop(end, self.col_to, lanes) as rest:
@@ -449,6 +457,8 @@ class Emitter:
             kind = _memory_kind(s.dtype)
             pointers = b.offset(pointer, self._lane_offsets(slot), kind)
             b.scatter(value, pointers, self.mask or constant(1, vector("i1", self.nest.lanes)))
+        elif s.streams:
+            b.stream(value, pointer)
         elif self.mask is not None:
             b.masked_store(value, pointer, self.mask)
         else:

@@ -29,10 +29,13 @@ class Slot:
     in_rows: bool
     in_inner: bool
     per_thread: bool = False
+    streams: bool = False
+    """Written in whole, aligned vectors past the caches: see `stream`."""
 
     def __str__(self) -> str:
         loops = "r" * self.in_rows + "i" * self.in_inner
-        return f"{self.dtype.name}[{loops}]{self.step}{' per thread' if self.per_thread else ''}"
+        more = " per thread" * self.per_thread + " streams" * self.streams
+        return f"{self.dtype.name}[{loops}]{self.step}{more}"
 
 
 @dataclass(frozen=True, slots=True)
