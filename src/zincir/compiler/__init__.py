@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from zincir import settings
 from zincir.compiler.assemble import Assembler, Checked
-from zincir.compiler.follow import follow
+from zincir.compiler.chain import chain
 from zincir.compiler.fuse import Group, fuse
 from zincir.compiler.legalise import Legal, legalise
 from zincir.compiler.lower import NestCall
 from zincir.compiler.plan import Plan, plan
 from zincir.compiler.simplify import simplify
 from zincir.compiler.snapshot import Graph
-from zincir.compiler.steps import Nests, Product, Step, Tiles, lower
+from zincir.compiler.steps import Chain, Nests, Product, Step, Tiles, lower
 from zincir.compiler.stream import stream
 from zincir.errors import CompileError, ZincirError, explain
 from zincir.graph.show import show
@@ -60,7 +60,7 @@ def _fuse(c: Compilation) -> None:
 
 def _lower(c: Compilation) -> None:
     assert c.legal is not None
-    c.steps = follow(lower(c.legal, c.groups, c.lanes))
+    c.steps = chain(lower(c.legal, c.groups, c.lanes))
 
 
 def _plan(c: Compilation) -> None:
@@ -83,7 +83,11 @@ PIPELINE: tuple[tuple[str, Pass, str], ...] = (
     ("simplify", _simplify, "algebra on views and constants; long reductions in fixed pieces"),
     ("legalise", _legalise, "copies where a view cannot be had for free"),
     ("fuse", _fuse, "values over the same loops share a nest, or follow a product"),
-    ("lower", _lower, "expressions become loop nests, views become strides"),
+    (
+        "lower",
+        _lower,
+        "expressions become loop nests, views become strides; what goes by pieces is chained",
+    ),
     ("plan", _plan, "order, barriers, updates in place, one arena"),
     ("assemble", _assemble, "native code from the cache or LLVM, and its arguments"),
 )
@@ -155,9 +159,8 @@ def _show_stage(name: str, c: Compilation) -> str:
 def _calls(step: Step) -> list[NestCall]:
     if isinstance(step.work, Nests):
         return step.work.calls
-    if isinstance(step.work, Product | Tiles):
-        follower = step.work.follower
-        return [c for c in (step.work.epilogue, follower and follower.call) if c is not None]
+    if isinstance(step.work, Product | Tiles) and step.work.epilogue is not None:
+        return [step.work.epilogue]
     return []
 
 
@@ -169,6 +172,8 @@ def _head(step: Step) -> str:
 
 def _show_step(step: Step) -> str:
     lines = [_head(step)]
+    if isinstance(step.work, Chain):
+        return "\n".join([*lines, *map(_show_step, step.work.links)])
     for call in _calls(step):
         sizes = f"rows {call.row_sizes} inner {call.inner_sizes} vector {call.vector_size}"
         lines += [f"  {sizes}", *(f"  {line}" for line in str(call.nest).splitlines())]

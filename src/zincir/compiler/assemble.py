@@ -9,13 +9,34 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from zincir.compiler.emit import STATUS, emit, slot_at, take_at
-from zincir.compiler.kernels import gemm_module, plan as plan_product
+from zincir.compiler.kernels import (
+    fitting_parts as product_parts,
+    gemm_module,
+    plan as plan_product,
+)
+from zincir.compiler.kernels.relay import (
+    ARGUMENTS as RELAY_ARGUMENTS,
+    KEY as RELAY_KEY,
+    LINK_ARGUMENTS,
+    relay_module,
+)
 from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, GemmPlan
+from zincir.compiler.kernels.winograd import fitting_parts as tile_parts, product_call
 from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall
 from zincir.compiler.plan import Plan
-from zincir.compiler.steps import HostCall, Nests, Operand, Product, ScatterRows, Step, Tiles
+from zincir.compiler.steps import (
+    Chain,
+    HostCall,
+    Nests,
+    Operand,
+    Product,
+    ScatterRows,
+    Step,
+    Tiles,
+    Work,
+)
 from zincir.graph.node import Node
 from zincir.graph.primitive import REGISTRY, Attr
 from zincir.runtime import native
@@ -55,6 +76,11 @@ class _Given:
     inside: dict[str, int] = field(default_factory=dict[str, int])
     """Where arguments of those are in the block."""
     values: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def _called(kernel: Kernel) -> _Given:
+    """How another kernel calls this one."""
+    return _Given({"call": kernel.function}, {"call_args": kernel.arguments})
 
 
 class Assembler:
@@ -158,6 +184,8 @@ class Assembler:
                 return [self._tiles(tiles, threads)]
             case ScatterRows() as scatter:
                 return [self._scatter_rows(scatter, threads)]
+            case Chain() as chain:
+                return [self._chain(chain, threads)]
             case HostCall():
                 raise AssertionError("host calls have phases of their own")
 
@@ -193,13 +221,15 @@ class Assembler:
         self._scratch = max(self._scratch, scratch)
         return start
 
-    def _product(self, product: Product, threads: int) -> Kernel:
-        pieces = product.follower.pieces if product.follower else 0
-        chosen = plan_product(product.problem, threads, native.target(), pieces=pieces)
-        (gemm,) = self._load(chosen.variant.key, lambda: gemm_module(chosen.variant), "gemm")
-        behind = self._behind(product, chosen.call.batch_parts)
-        start = self._gemm(chosen, product.operands | {"c": (product.node, 0)}, behind)
-        return Kernel(gemm, start, False, min(threads, max(1, chosen.threads)))
+    def _product(self, product: Product, threads: int, parts: int = 0) -> Kernel:
+        """The kernel of a product; of one cut into so many parts, what does a part of it."""
+        chosen = plan_product(product.problem, threads, native.target(), parts=parts)
+        variant = chosen.variant
+        functions = self._load(variant.key, lambda: gemm_module(variant), "gemm", "part")
+        operands = product.operands | {"c": (product.node, 0)}
+        start = self._gemm(chosen, operands, self._behind(product))
+        called = functions[1] if parts else functions[0]
+        return Kernel(called, start, False, min(threads, max(1, chosen.threads)))
 
     def _gemm(self, chosen: GemmPlan, operands: dict[str, Operand], given: _Given) -> int:
         """Write the arguments of a product; returns where they begin."""
@@ -236,29 +266,28 @@ class Assembler:
         else:
             self._word(values.get(name, 0))
 
-    def _behind(self, work: Product | Tiles, parts: int) -> _Given:
-        """What a kernel calls behind its blocks, and after its parts."""
+    def _behind(self, work: Product | Tiles) -> _Given:
+        """What a kernel calls behind its blocks."""
         given = _Given()
         if work.epilogue is not None:
             given.inside["epilogue_args"] = self._nest(work.epilogue)
             _, given.called["epilogue"] = self._nest_code(work.epilogue)
-        if work.follower is not None:
-            call = work.follower.call
-            given.inside["follow_args"] = self._nest(call)
-            _, given.called["follow"] = self._nest_code(call)
-            rows = call.row_count // parts
-            given.values |= {"follow_rows": rows, "follow_columns": call.vector_size}
         return given
 
-    def _tiles(self, tiles: Tiles, threads: int) -> Kernel:
+    def _tiles(self, tiles: Tiles, threads: int, parts: int = 0) -> Kernel:
         """A kernel on tiles; what product it calls, and with which arguments, are among its own."""
-        (task,) = self._load(tiles.kernel.key, tiles.kernel.build, "task")
-        given = self._behind(tiles, tiles.numbers.get("parts", 1))
-        operands, values = tiles.operands | {"y": (tiles.node, 0)}, tiles.numbers | given.values
-        if tiles.problem is not None:
-            chosen = plan_product(tiles.problem, 1, native.target(), may_swap=False)
+        symbols = ("task", "part") if tiles.kernel.has_parts else ("task",)
+        functions = self._load(tiles.kernel.key, tiles.kernel.build, *symbols)
+        given, problem = self._behind(tiles), tiles.problem
+        operands, values = tiles.operands | {"y": (tiles.node, 0)}, tiles.numbers
+        if parts:
+            numbers, problem = product_call(*tiles.sizes, parts=parts)
+            values = values | numbers
+        if problem is not None:
+            chosen = plan_product(problem, 1, native.target(), may_swap=False)
             variant = chosen.variant
-            (given.called["call"],) = self._load(variant.key, lambda: gemm_module(variant), "gemm")
+            product = self._load(variant.key, lambda: gemm_module(variant), "gemm", "part")
+            given.called["call"] = product[0]
             weight = {"b": operands.pop("u")} if "u" in operands else {}
             given.inside["call_args"] = self._gemm(chosen, weight, _Given())
             scratch = values["room_at"] + chosen.scratch_bytes_per_thread
@@ -266,7 +295,34 @@ class Assembler:
         start = len(self.code.words)
         for name in tiles.kernel.arguments:
             self._argument(name, operands, given, values)
-        return Kernel(task, start, False, threads)
+        return Kernel(functions[1] if parts else functions[0], start, False, threads)
+
+    def _chain(self, chain: Chain, threads: int) -> Kernel:
+        """A kernel that has each part done by all links, with their own kernels."""
+        parts = min(_fitting_parts(link.work, chain.pieces) for link in chain.links)
+        wanted: list[_Given] = []
+        for link in chain.links:
+            match link.work:
+                case Nests(calls):
+                    for call in calls:
+                        _, block = self._nest_code(call)
+                        inside = {"call_args": self._nest(call)}
+                        wanted.append(_Given({"call": block}, inside, _share(call, parts)))
+                case Product() as work:
+                    wanted.append(_called(self._product(work, threads, parts)))
+                case Tiles() as work:
+                    wanted.append(_called(self._tiles(work, threads, parts)))
+                case _:
+                    raise AssertionError(f"{link.work} cannot be in a chain")
+        (task,) = self._load(RELAY_KEY, relay_module, "task")
+        start = len(self.code.words)
+        values = {"parts": parts, "links": len(wanted)}
+        for name in RELAY_ARGUMENTS:
+            self._argument(name, {}, _Given(), values)
+        for given in wanted:
+            for name in LINK_ARGUMENTS:
+                self._argument(name, {}, given, given.values)
+        return Kernel(task, start, False, min(threads, parts))
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
         (task,) = self._load(work.kernel.key, work.kernel.build, "task")
@@ -292,3 +348,17 @@ class Assembler:
         space = self._spaces["arena"] if kind == "arena" else self._spaces[kind] + at
         offset = view.offset * size + (at if kind == "arena" else 0)
         return View(space, offset, node.shape, view.strides, np.dtype(node.dtype.numpy))
+
+
+def _fitting_parts(work: Work, pieces: int) -> int:
+    """Into how many parts of whole pieces a link of a chain is cut at most."""
+    if isinstance(work, Product):
+        return product_parts(work.problem, native.target(), pieces)
+    return tile_parts(*work.sizes, pieces=pieces) if isinstance(work, Tiles) else pieces
+
+
+def _share(call: NestCall, parts: int) -> dict[str, int]:
+    """What a nest does for one of so many parts: see `kernels.relay`."""
+    if call.row_sizes:
+        return {"rows": call.row_count // parts, "columns": call.vector_size}
+    return {"rows": 0, "columns": call.vector_size // parts}

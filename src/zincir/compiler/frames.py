@@ -13,6 +13,7 @@ from typing import Protocol
 from zincir.compiler.access import Strided, through
 from zincir.compiler.legalise import INLINE, Legal
 from zincir.graph.node import Node
+from zincir.graph.primitive import Kind
 from zincir.ops.movement import expand_p, update_p
 from zincir.ops.source import const_p
 from zincir.types import contiguous_strides
@@ -65,7 +66,7 @@ def move_into_frames(legal: Legal, groups: Iterable[Reader]) -> None:
 
 def _whole_value(legal: Legal, middle: Node) -> Node | None:
     """The value that `middle` shows, if it has the same axes but for some of size 1."""
-    view = legal.views.get(middle)
+    view = _view(legal, middle)
     if view is None or view.offset:
         return None
     value = view.base
@@ -77,6 +78,15 @@ def _whole_value(legal: Legal, middle: Node) -> Node | None:
         )
     )
     return value if mine == other else None
+
+
+def _view(legal: Legal, node: Node) -> Strided | None:
+    """What `node` shows of a buffer, even one that became a buffer after all views were noted."""
+    view = legal.views.get(node)
+    if view is None and node.op.kind is Kind.VIEW:
+        inner = _view(legal, node.inputs[0])
+        return None if inner is None else through(node, inner)
+    return view
 
 
 def _seen_in(frame: Node, value: Node, legal: Legal) -> dict[Node, Strided] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall
 from zincir.compiler.nest import Load, Take
-from zincir.compiler.steps import HostCall, Nests, Product, Step, Tiles
+from zincir.compiler.steps import Chain, HostCall, Nests, Product, Step, Tiles
 from zincir.graph.node import Node
 from zincir.graph.walk import in_order
 from zincir.types import size
@@ -118,10 +118,11 @@ class _Donor:
 def _in_place(step: Step, base: Node, source: Node) -> bool:
     """Whether the step reads each element of `source` only to write that element of `base`."""
     work = step.work
+    if isinstance(work, Chain):
+        touching = [s for s in work.links if source in s.reads or base in {*s.reads, *s.writes}]
+        return len(touching) == 1 and _in_place(touching[0], base, source)
     if isinstance(work, Product | Tiles):
         read = {operand for operand, _ in work.operands.values()}
-        if work.follower is not None:
-            read |= {place.buffer for place in work.follower.call.places}
         if source in read or base in {work.node, *read} or work.epilogue is None:
             return False
         calls = [work.epilogue]

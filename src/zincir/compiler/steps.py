@@ -32,15 +32,6 @@ class Step:
     """A guess, in nanoseconds on one thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
-    """A nest that goes over each part of a result as soon as it is made: see `follow`."""
-
-    call: NestCall
-    pieces: int
-    """Rows of its first loop: each part of the result has whole pieces."""
-
-
 Operand = tuple[Node, int]
 """A buffer, and the offset of the first element that is read or written."""
 
@@ -54,7 +45,6 @@ class Product:
     operands: dict[str, Operand]
     """a and b."""
     epilogue: NestCall | None = None
-    follower: Follower | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -70,7 +60,12 @@ class Tiles:
     problem: Gemm | None = None
     """The product that the kernel calls."""
     epilogue: NestCall | None = None
-    follower: Follower | None = None
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int, int]:
+        """Of a convolution: images, lines and places of the result, channels before and after."""
+        n, high, wide, m = self.node.shape
+        return n, high, wide, self.numbers["channels"], m
 
 
 @dataclass(eq=False, slots=True)
@@ -100,7 +95,20 @@ class Nests:
     calls: list[NestCall] = field(default_factory=list[NestCall])
 
 
-Work = Nests | Product | Tiles | ScatterRows | HostCall
+@dataclass(eq=False, slots=True)
+class Chain:
+    """Steps that go over the batch in equal pieces, one behind another: see `chain`."""
+
+    links: list[Step]
+    pieces: int
+
+
+Work = Nests | Product | Tiles | ScatterRows | HostCall | Chain
+
+
+def links(step: Step) -> list[Step]:
+    """The steps of a chain, or the step itself."""
+    return step.work.links if isinstance(step.work, Chain) else [step]
 
 
 def lower(legal: Legal, groups: list[Group], lanes: int) -> list[Step]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from zincir.compiler.lower import NestCall
 from zincir.compiler.plan import Plan
 from zincir.compiler.staging import stages
-from zincir.compiler.steps import Nests
+from zincir.compiler.steps import Nests, links
 from zincir.graph.node import Node
 from zincir.types import size
 
@@ -24,7 +24,7 @@ _NARROWEST = 32
 
 def stream(plan: Plan) -> None:
     """Mark the slots of loop nests that are written so."""
-    steps = [step for phase in plan.phases for step in phase]
+    steps = [link for phase in plan.phases for step in phase for link in links(step)]
     read = {buffer for step in steps for buffer in step.reads}
     for step in steps:
         if isinstance(step.work, Nests):

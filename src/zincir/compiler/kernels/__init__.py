@@ -2,6 +2,7 @@
 
 from zincir.compiler.kernels.choose import (
     family as family,
+    fitting_parts as fitting_parts,
     plan as plan,
     plan_variant as plan_variant,
 )

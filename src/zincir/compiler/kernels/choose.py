@@ -70,18 +70,31 @@ def family(machine: Machine) -> tuple[tuple[int, int], ...]:
 
 @lru_cache(maxsize=4096)
 def plan(
-    problem: Gemm, threads: int, machine: Machine, *, may_swap: bool = True, pieces: int = 0
+    problem: Gemm, threads: int, machine: Machine, *, may_swap: bool = True, parts: int = 0
 ) -> GemmPlan:
     """How to compute `problem` on up to `threads` threads of `machine`.
 
     Args:
         may_swap: whether the transposed product may be computed instead.
-        pieces: if not 0, parts are whole ones of so many equal pieces of the first outer axis.
+        parts: if not 0, the first outer axis is cut into so many equal parts.
     """
-    choice = _choose(_folded(problem, keep=1 if pieces else 0), machine, may_swap=may_swap)
-    if pieces:
-        return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))), pieces)
-    return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))))
+    choice = _choose(_folded(problem, keep=1 if parts else 0), machine, may_swap=may_swap)
+    return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))), parts)
+
+
+@lru_cache(maxsize=1024)
+def fitting_parts(problem: Gemm, machine: Machine, pieces: int) -> int:
+    """Into how many parts of whole pieces (8 or more) the first outer axis is cut at most.
+
+    They are many, if packing B anew is cheap.
+    """
+    c = _choose(_folded(problem, keep=1), machine, may_swap=True)
+    p, v = c.problem, c.variant
+    again = p.n * p.k * p.blocks * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
+    counts = [count for count in range(1, pieces + 1) if pieces % count == 0]
+    cheap = [count for count in counts if count * again < 0.03 * _cycles(c)]
+    enough = min((count for count in counts if count >= _FINER), default=counts[-1])
+    return max(enough, *cheap) if cheap else enough
 
 
 def plan_variant(
@@ -212,15 +225,15 @@ def _packing(line: int, step: int, v: Variant) -> float:
 # -- blocks and threads ----------------------------------------------------------------------
 
 
-def _planned(c: _Choice, threads: int, pieces: int = 0) -> GemmPlan:
+def _planned(c: _Choice, threads: int, batch_parts: int = 0) -> GemmPlan:
     p, v = c.problem, c.variant
     packers = (
         Packer(v.kind, v.lanes, v.rows % v.lanes, v.rows >= v.lanes) if c.pack_a else None,
         Packer(v.kind, v.lanes, 0) if c.pack_b else None,
     )
-    if pieces:
-        parts = (_whole_pieces(c, pieces), 1, 1)
-        threads = min(threads, parts[0])
+    if batch_parts:
+        parts = (batch_parts, 1, 1)
+        threads = min(threads, batch_parts)
     else:
         parts = _parts(c, threads)
         threads = parts[0] * parts[1] * parts[2]
@@ -324,16 +337,6 @@ def _finer(c: _Choice, parts: tuple[int, int, int], threads: int) -> tuple[int, 
         if count * PART < total * parts[alone] / threads and further < 0.02 * total:
             return (1, count, parts[2]) if alone else (count, *parts[1:])
     return parts
-
-
-def _whole_pieces(c: _Choice, pieces: int) -> int:
-    """Into how many parts of whole pieces the batch is cut: many, if packing B anew is cheap."""
-    p, v = c.problem, c.variant
-    again = p.n * p.k * p.blocks * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
-    counts = [count for count in range(1, pieces + 1) if pieces % count == 0]
-    cheap = [count for count in counts if count * again < 0.03 * _cycles(c)]
-    enough = min((count for count in counts if count >= _FINER), default=counts[-1])
-    return max(enough, *cheap) if cheap else enough
 
 
 def _panel_bytes(v: Variant, lines: int, width: int, depth: int) -> int:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from zincir.compiler.builder import I64, PTR, Builder, Value, index, module, vector
 from zincir.compiler.kernels.micro import TILES_ARGUMENTS, argument, multiples, tiles_function
 from zincir.compiler.kernels.pack import panel_padding
-from zincir.compiler.kernels.parts import call_follower, claimed
+from zincir.compiler.kernels.parts import claimed
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _Range = tuple[Value, Value]
@@ -27,20 +27,37 @@ _TRUE = Value("true", vector("i1", 1))
 
 
 def gemm_module(variant: Variant) -> str:
-    """LLVM IR of `void gemm(ptr args, i64 tid, i64 nthreads)`."""
+    """LLVM IR of `void gemm(ptr args, i64 tid, i64 nthreads)` and `part(args, tid, i64 part)`."""
     v = variant
-    b = Builder("gemm", (PTR, I64, I64))
-    functions = [tiles_function(v), (b, _Blocks(b, v).build())]
+    b = Builder("part", (PTR, I64, I64))
+    functions = [tiles_function(v), (b, _Blocks(b, v).build()), _gemm()]
     zeros = f"@zeros = internal constant [{v.columns} x {v.kind}] zeroinitializer, align 64"
     return module(functions, zeros)
+
+
+def _gemm() -> tuple[Builder, str]:
+    b = Builder("gemm", (PTR, I64, I64))
+    args, tid, threads = b.arguments
+    parts = argument(b, args, "batch_parts")
+    for more in ("row_parts", "column_parts"):
+        parts = b.mul(parts, argument(b, args, more))
+    taken = b.offset(args, index(GEMM_ARGUMENTS.index("taken")), "i64")
+    with claimed(b, parts, tid, threads, taken, _scratch(b, args, tid)) as part:
+        b.statement(f"call void @part({args}, {tid}, {part})")
+    return b, b.finish()
+
+
+def _scratch(b: Builder, args: Value, tid: Value) -> Value:
+    """The thread's own."""
+    start = b.mul(tid, argument(b, args, "scratch_stride"))
+    return b.offset(argument(b, args, "scratch"), start, "i8")
 
 
 class _Blocks:
     def __init__(self, b: Builder, variant: Variant) -> None:
         self.b, self.v = b, variant
-        self.args, self.tid, self.threads = b.arguments
-        start = b.mul(self.tid, self.arg("scratch_stride"))
-        scratch = b.offset(self.arg("scratch"), start, "i8")
+        self.args, tid, self.part = b.arguments
+        scratch = _scratch(b, self.args, tid)
         self.block = {
             "args": self.args,
             "buffer": scratch,
@@ -53,21 +70,17 @@ class _Blocks:
         return argument(self.b, self.args, name)
 
     def build(self) -> str:
-        b, arg = self.b, self.arg
+        b, arg, part = self.b, self.arg, self.part
         grid = b.mul(arg("row_parts"), arg("column_parts"))
-        parts, own = b.mul(arg("batch_parts"), grid), self.block["buffer"]
-        taken = b.offset(self.args, index(GEMM_ARGUMENTS.index("taken")), "i64")
-        with claimed(b, parts, self.tid, self.threads, taken, own) as part:
-            outer = b.div(part, grid)
-            rest = b.sub(part, b.mul(outer, grid))
-            row = b.div(rest, arg("column_parts"))
-            column = b.sub(rest, b.mul(row, arg("column_parts")))
-            rows = self._share("m", row, "row_parts", self.v.rows)
-            columns = self._share("n", column, "column_parts", self.v.columns)
-            low, high = self._share("batch", outer, "batch_parts", 1)
-            with self._cut(*columns, "block_columns") as block:
-                self._column_block((low, high), rows, block)
-            call_follower(b, arg, part)
+        outer = b.div(part, grid)
+        rest = b.sub(part, b.mul(outer, grid))
+        row = b.div(rest, arg("column_parts"))
+        column = b.sub(rest, b.mul(row, arg("column_parts")))
+        rows = self._share("m", row, "row_parts", self.v.rows)
+        columns = self._share("n", column, "column_parts", self.v.columns)
+        low, high = self._share("batch", outer, "batch_parts", 1)
+        with self._cut(*columns, "block_columns") as block:
+            self._column_block((low, high), rows, block)
         return b.finish()
 
     def _operand(self, name: str, o: Value, k: Value) -> Value:

@@ -15,7 +15,7 @@ from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Variant
 
 _POINTERS = {
     *("a", "b", "c", "scratch", "pack_a", "pack_b"),
-    *("epilogue", "epilogue_args", "follow", "follow_args"),
+    *("epilogue", "epilogue_args"),
     *("a_places", "b_places", "a_blocks", "b_blocks"),
 }
 _GROUP = 8

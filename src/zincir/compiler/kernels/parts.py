@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from zincir.compiler.builder import I64, Builder, Value, index
@@ -39,11 +39,3 @@ def call_given(b: Builder, function: Value, *arguments: Value) -> None:
     address = b.emit(f"ptrtoint {function} to i64", I64)
     with b.when(b.compare("ne", address, index(0))):
         b.statement(f"call void {function.text}({', '.join(map(str, arguments))})")
-
-
-def call_follower(b: Builder, argument: Callable[[str], Value], part: Value) -> None:
-    """What goes over a part again while it is near: see `steps.Follower`."""
-    low = b.mul(part, argument("follow_rows"))
-    rows = low, b.add(low, argument("follow_rows"))
-    columns = index(0), argument("follow_columns")
-    call_given(b, argument("follow"), argument("follow_args"), *rows, *columns)

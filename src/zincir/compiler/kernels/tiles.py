@@ -194,12 +194,6 @@ class GemmCall:
     epilogue: int = 0
     """0, or `void f(ptr epilogue_args, i64 row_lo, i64 row_hi, i64 col_lo, i64 col_hi)`."""
     epilogue_args: int = 0
-    follow: int = 0
-    """0, or `void f(ptr follow_args, i64 row_lo, i64 row_hi, i64 0, i64 follow_columns)`, called
-    with so many rows of its own after each part."""
-    follow_args: int = 0
-    follow_rows: int = 0
-    follow_columns: int = 0
     taken: int = 0
     """How many parts were taken; the kernel counts, and leaves 0 behind."""
     further: int = 0

@@ -23,13 +23,13 @@ from zincir.compiler.builder import (
     module,
     vector,
 )
-from zincir.compiler.kernels.parts import call_follower, call_given, claimed
+from zincir.compiler.kernels.parts import call_given, claimed
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Gemm
 
 _POINTERS = frozenset(
     [
         *("x", "g", "y", "u", "w", "scratch", "call", "call_args"),
-        *("epilogue", "epilogue_args", "follow", "follow_args"),
+        *("epilogue", "epilogue_args"),
     ]
 )
 
@@ -39,7 +39,6 @@ PRODUCT_ARGUMENTS = (
     *("rows", "part_rows", "block_rows", "parts", "taken"),
     *("v_place", "z_place", "z_at", "copy_at", "room_at"),
     *("call", "call_args", "scratch", "scratch_stride", "epilogue", "epilogue_args"),
-    *("follow", "follow_args", "follow_rows", "follow_columns"),
 )
 """Of `winograd`: x[image, line, place, channel] with these strides, and y as it comes.
 
@@ -47,7 +46,7 @@ A result of `high` x `wide` places has `lines` lines of `tiles` tiles, of which 
 reach over its edge; `rows` lines of tiles are there in all, `part_rows` in each part, and
 `block_rows` are transformed at a time. In a thread's scratch transformed tiles come
 first, a place `v_place` elements from the next; then products (`z_at`, all in bytes), the arguments
-of the product, and its own scratch. What follows each part is as for `gemm`.
+of the product, and its own scratch.
 """
 SUMS_ARGUMENTS = (
     *("x", "x_image", "x_line", "x_place", "g", "g_image", "g_line", "g_place", "y"),
@@ -77,20 +76,18 @@ _PARTS, _FEWEST = 8, 24
 
 
 def product_call(
-    n: int, high: int, wide: int, c: int, m: int, *, pieces: int = 0
+    n: int, high: int, wide: int, c: int, m: int, *, parts: int = 0
 ) -> tuple[dict[str, int], Gemm]:
     """Numbers for `winograd` of `n` images, and the product of a block.
 
     Args:
-        pieces: if not 0, parts are whole ones of so many (8 or more) equal pieces of the images.
+        parts: if not 0, the images are cut into so many equal parts.
     """
     lines, tiles = -(-high // 2), -(-wide // 2)
     rows = n * lines
-    block = _block(rows, tiles, c + m)
-    part = block
-    if pieces:
-        shares = [p for p in range(_PARTS, pieces + 1) if pieces % p == 0]
-        part = rows // max(p for p in shares if p == shares[0] or rows // p >= block)
+    part = block = _block(rows, tiles, c + m)
+    if parts:
+        part = rows // parts
         block = _block(part, tiles, c + m, parts=1)
     count = block * tiles
     v, z = count * c + _APART, count * m + _APART
@@ -102,6 +99,14 @@ def product_call(
         **_places(v, z),
     }
     return numbers, problem
+
+
+def fitting_parts(n: int, high: int, wide: int, c: int, m: int, *, pieces: int) -> int:
+    """How many parts of whole pieces (8 or more) `winograd` has at most: each fills a block."""
+    lines, tiles = -(-high // 2), -(-wide // 2)
+    block = _block(n * lines, tiles, c + m)
+    counts = [p for p in range(_PARTS, pieces + 1) if pieces % p == 0]
+    return max(p for p in counts if p == counts[0] or n * lines // p >= block)
 
 
 def sums_call(
@@ -171,18 +176,26 @@ class Transform:
         """The array of i64 behind `args`."""
         return _KERNELS[self.name][0]
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether there is a function for a part of the work as well."""
+        return self.name == "winograd"
+
     def build(self) -> str:
         """LLVM IR of `void task(ptr args, i64 tid, i64 nthreads)`."""
         return _KERNELS[self.name][1](self)
 
 
 class _Task:
-    """The function `task` of a kernel."""
+    """The function `task` of a kernel, or one for a part of its work.
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.b = Builder("task", (PTR, I64, I64))
+    The last argument of `task` is the number of threads, of `part` that of the part.
+    """
+
+    def __init__(self, names: Sequence[str], name: str = "task") -> None:
+        self.b = Builder(name, (PTR, I64, I64))
         self.names = names
-        self.args, self.tid, self.threads = self.b.arguments
+        self.args, self.tid, self.last = self.b.arguments
 
     def arg(self, name: str) -> Value:
         return self.b.load(self.place(name), PTR if name in _POINTERS else I64)
@@ -225,19 +238,24 @@ class _Task:
 
 def _winograd(structure: Transform) -> str:
     t = _Task(PRODUCT_ARGUMENTS)
+    with claimed(t.b, t.arg("parts"), t.tid, t.last, t.place("taken"), t.scratch()) as part:
+        t.call("@part", t.args, t.tid, part)
+    loops = _lines("windows", structure.lanes, _window), _lines("places", structure.lanes, _result)
+    return module([*loops, _product_part(), (t.b, t.b.finish())])
+
+
+def _product_part() -> tuple[Builder, str]:
+    t = _Task(PRODUCT_ARGUMENTS, "part")
     b, arg = t.b, t.arg
     scratch = t.scratch()
     z = b.offset(scratch, arg("z_at"), "i8")
     own = t.product(scratch, a=scratch, c=z)
-    with claimed(b, arg("parts"), t.tid, t.threads, t.place("taken"), scratch) as part:
-        begin = b.mul(part, arg("part_rows"))
-        end = b.minimum(b.add(begin, arg("part_rows")), arg("rows"))
-        with b.loop(begin, end, arg("block_rows")) as block:
-            low, high = block.counter, b.minimum(b.add(block.counter, arg("block_rows")), end)
-            _product_block(t, (low, high), scratch, z, own)
-        call_follower(b, arg, part)
-    loops = _lines("windows", structure.lanes, _window), _lines("places", structure.lanes, _result)
-    return module([*loops, (b, b.finish())])
+    begin = b.mul(t.last, arg("part_rows"))
+    end = b.minimum(b.add(begin, arg("part_rows")), arg("rows"))
+    with b.loop(begin, end, arg("block_rows")) as block:
+        low, high = block.counter, b.minimum(b.add(block.counter, arg("block_rows")), end)
+        _product_block(t, (low, high), scratch, z, own)
+    return b, b.finish()
 
 
 def _product_block(
@@ -271,7 +289,7 @@ def _sums(structure: Transform) -> str:
     turned = b.compare("ne", arg("turned"), index(0))
     first, second = b.select(turned, z, scratch), b.select(turned, scratch, z)
     own = t.product(scratch, a=first, b=second)
-    with claimed(b, arg("parts"), t.tid, t.threads, t.place("taken"), scratch) as part:
+    with claimed(b, arg("parts"), t.tid, t.last, t.place("taken"), scratch) as part:
         piece = b.div(part, arg("slices"))
         slice_ = b.sub(part, b.mul(piece, arg("slices")))
         ahead = b.add(b.mul(piece, arg("piece")), b.mul(slice_, arg("y_slice")))
@@ -535,8 +553,8 @@ def _taps(structure: Transform) -> str:
 def _shared(t: _Task, rows: Value) -> Generator[Value]:
     """The rows that are the thread's."""
     b = t.b
-    low = b.div(b.mul(rows, t.tid), t.threads)
-    high = b.div(b.mul(rows, b.add(t.tid, index(1))), t.threads)
+    low = b.div(b.mul(rows, t.tid), t.last)
+    high = b.div(b.mul(rows, b.add(t.tid, index(1))), t.last)
     with b.loop(low, high) as row:
         yield row.counter
 

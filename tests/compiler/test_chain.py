@@ -1,4 +1,6 @@
-"""Reductions behind the parts of products: which follow, and that they sum what was made."""
+"""Steps that go over the batch piece by piece: which are chained, and that values are the same."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import zincir.nn.functional as F
 from random_graphs import compiled, data
 from zincir.compiler import compile_graph
 from zincir.compiler.snapshot import snapshot
-from zincir.compiler.steps import Nests, Product, Step, Tiles
+from zincir.compiler.steps import Chain, Nests, Product, Step, Tiles
 from zincir.graph.node import Node
 from zincir.interpret import interpret
 from zincir.ops.contraction import matmul
@@ -21,10 +23,22 @@ def steps(outputs: list[Node]) -> list[Step]:
     return compile_graph(snapshot(outputs).graph(), 2).steps
 
 
-def followed(outputs: list[Node]) -> int:
-    """How many products are followed by a reduction."""
+def chains(outputs: list[Node]) -> list[list[type]]:
+    """The kinds of the links of each chain."""
     works = [step.work for step in steps(outputs)]
-    return sum(isinstance(w, Product | Tiles) and w.follower is not None for w in works)
+    return [[type(link.work) for link in w.links] for w in works if isinstance(w, Chain)]
+
+
+def followed(outputs: list[Node]) -> int:
+    """How many products have a loop nest right behind them."""
+    pairs = [pair for kinds in chains(outputs) for pair in pairwise(kinds)]
+    return sum(a is not Nests and b is Nests for a, b in pairs)
+
+
+def summed_alone(outputs: list[Node]) -> bool:
+    """Whether sums of 16 pieces are taken outside of all chains."""
+    alone = [step.writes for step in steps(outputs) if isinstance(step.work, Nests)]
+    return any(n.shape == (16, 1, 1, 16) for writes in alone for n in writes)
 
 
 def same(outputs: list[Node], rtol: float = 3e-5) -> None:
@@ -74,12 +88,41 @@ def test_sums_follow_what_an_epilogue_wrote() -> None:
     same(outputs)
 
 
-def test_what_reads_a_frame_waits_for_its_border() -> None:
-    x, w = tanh(given(16, 10, 10, 1, 32)), given(3, 3, 1, 32, 32)
+@pytest.mark.parametrize("channels", [16, 32], ids=["plain sums", "tiles"])
+def test_two_convolutions_and_the_frames_around_them_are_one_chain(channels: int) -> None:
+    x, w = tanh(given(16, 10, 10, 1, channels)), given(3, 3, 1, channels, channels)
     y = tanh(convolution(x, w, (1, 1), (1, 1), (1, 1), (1, 1)))
     again = convolution(y, w, (1, 1), (1, 1), (1, 1), (1, 1))
-    outputs = [again, *summed(reshape(y, (16, 10, 10, 32)), 16)]
-    assert followed(outputs) == 0
+    outputs = [again, *summed(reshape(y, (16, 10, 10, channels)), 16)]
+    (kinds,) = chains(outputs)
+    assert [kind for kind in kinds if kind is not Nests] == 2 * [
+        Tiles if channels > 16 else Product
+    ]
+    assert kinds[0] is kinds[-1] is Nests
+    same(outputs)
+
+
+def test_pieces_become_coarser_until_all_links_have_them() -> None:
+    y = pad(tanh(given(48, 16, 16)), (0, 1, 1), (0, 1, 1))
+    z = tanh(slice_(y, (0, 2, 1), (1, 1, 1), (48, 16, 16))) * given(16)
+    outputs = [y, z, *summed(z, 24)]
+    (chain,) = [step.work for step in steps(outputs) if isinstance(step.work, Chain)]
+    assert chain.pieces == 24
+    same(outputs)
+
+
+@pytest.mark.parametrize(("side", "chained"), [(300, True), (600, False)])
+def test_what_does_not_stay_near_is_not_chained(side: int, chained: bool) -> None:
+    x, w = tanh(given(8, side, side)), given(8, side, 16)
+    outputs = [matmul(x, w)]
+    assert bool(chains(outputs)) is chained
+    same(outputs)
+
+
+def test_too_few_pieces_are_not_chained() -> None:
+    x, w = tanh(given(7, 40, 20)), given(7, 20, 16)
+    outputs = [matmul(x, w)]
+    assert chains(outputs) == []
     same(outputs)
 
 
@@ -89,7 +132,7 @@ def test_what_looks_across_pieces_does_not_follow() -> None:
     # Each piece ends with the first product of the next one.
     later = slice_(pad(y, (0, 0, 0), (1, 0, 0)), (1, 0, 0), (1, 1, 1), y.shape)
     outputs = [y, *summed(later, 16)]
-    assert followed(outputs) == 0
+    assert summed_alone(outputs)
     same(outputs)
 
 
@@ -98,8 +141,7 @@ def test_what_needs_the_whole_first_does_not_follow() -> None:
     y = matmul(x, w)
     whole = sum_(y, (0, 1, 2)) * (1.0 / (16 * 40 * 16))
     outputs = [y, *summed(y - whole, 16)]
-    alone = [step.writes for step in steps(outputs) if isinstance(step.work, Nests)]
-    assert any(n.shape == (16, 1, 1, 16) for writes in alone for n in writes)
+    assert summed_alone(outputs)
     same(outputs)
 
 
