@@ -62,7 +62,49 @@ def two_frames() -> Made:
     return [framed(v), wide, mv.sum_(v, (4,))], True
 
 
-CASES = [residual, behind_a_product, result, scattered, two_frames]
+def side_by_side() -> Made:
+    v, w = value(), value() * 0.5
+    both = mv.cat([v, w], 4)
+    return [framed_wide(both), mv.sum_(v, (4,)), mv.sum_(w * w, (0, 1))], True
+
+
+def one_before_the_other() -> Made:
+    """The second part of the whole depends on the first, which is read there."""
+    v = value()
+    w = el.exp(mv.sum_(v * v, (4,)) * -0.01) * array(2, 5, 6, 1, 16)
+    both = mv.cat([v, el.tanh(w) * el.exp(w)], 4)
+    return [framed_wide(both), mv.sum_(both, (0, 1, 2))], True
+
+
+def other_axes() -> Made:
+    """A shuffled copy goes where its axes are found in what is put together."""
+    v = mv.reshape(array(2, 5, 6, 1, 64), (2, 5, 6, 2, 2, 16))
+    shuffled = mv.reshape(mv.permute(v, (0, 1, 3, 2, 4, 5)), (2, 10, 12, 1, 16))
+    both = mv.cat([array(2, 10, 12, 1, 16), shuffled], 4)
+    return [mv.sum_(both, (4,)), mv.sum_(shuffled, (1, 2))], True
+
+
+def narrow() -> Made:
+    v = el.tanh(array(2, 5, 6, 1, 3)) * el.exp(array(2, 5, 6, 1, 3))
+    both = mv.cat([v, v * 2.0, v + 1.0], 4)
+    return [mv.sum_(v, (0,)), matmul(mv.reshape(both, (60, 9)), array(9, 4))], False
+
+
+def framed_wide(both: Node) -> Node:
+    return convolution(both, array(3, 3, 1, 32, 8), (1, 1), (1, 1), (1, 1), (1, 1))
+
+
+CASES = [
+    side_by_side,
+    one_before_the_other,
+    other_axes,
+    narrow,
+    residual,
+    behind_a_product,
+    result,
+    scattered,
+    two_frames,
+]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -70,7 +112,7 @@ def test_frames(case: Callable[[], Made]) -> None:
     outputs, moved = case()
     legal = compile_graph(snapshot(outputs).graph(), 2).legal
     assert legal is not None
-    assert bool(legal.framed) is moved
+    assert bool(legal.inside) is moved
     for threads in (1, 2):
         for got, want in zip(
             compiled(outputs, threads), interpret(outputs, double=True), strict=True
@@ -84,7 +126,7 @@ def test_nothing_is_copied_into_the_frame() -> None:
     made = compile_graph(snapshot(outputs).graph(), 1)
     assert made.plan is not None
     assert made.legal is not None
-    frame = next(iter(made.legal.framed))
+    ((frame, _),) = made.legal.inside.values()
     writers = [s for phase in made.plan.phases for s in phase if frame in s.writes]
     reads = [x for step in writers for x in step.reads if x not in made.graph.inputs]
     assert len(writers) == 5

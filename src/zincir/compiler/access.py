@@ -181,11 +181,12 @@ def through(view: Node, inner: Strided) -> Strided | None:
         both = [f * s for by in factors for f, s in zip(by, strides, strict=True)]
         return Strided(inner.base, inner.offset, tuple(both))
     assert view.op is reshape_p
-    new = _reshape_strides(shape, view.shape, strides)
+    new = reshape_strides(shape, view.shape, strides)
     return None if new is None else Strided(inner.base, inner.offset, new)
 
 
-def _reshape_strides(old: Shape, new: Shape, strides: tuple[int, ...]) -> tuple[int, ...] | None:
+def reshape_strides(old: Shape, new: Shape, strides: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Strides of a view of shape `new` of one with `old` and `strides`, if there are such."""
     if 0 in old:
         return contiguous_strides(new)
     out = [0] * len(new)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from zincir.compiler.access import Map, identity, strided
-from zincir.compiler.frames import move_into_frames
+from zincir.compiler.frames import compute_inside
 from zincir.compiler.legalise import INLINE, Legal
 from zincir.compiler.read import Read, own_address, reads
 from zincir.graph.node import Node
@@ -85,7 +85,7 @@ def fuse(legal: Legal) -> list[Group]:
         if legal.is_buffer(node) and node.op.kind is not Kind.SOURCE and size(node.shape):
             fuser.place(node)
     _drop_internal(legal, fuser, forced)
-    move_into_frames(legal, fuser.groups)
+    compute_inside(legal, fuser.groups)
     position = {node: i for i, node in enumerate(order)}
     for group in fuser.groups:
         group.members.sort(key=position.__getitem__)

@@ -33,8 +33,8 @@ class Legal:
     """Inline nodes that somebody needs as a buffer."""
     views: dict[Node, Strided] = field(default_factory=dict[Node, Strided])
     """Every buffer, and every view of one, as offset and strides."""
-    framed: dict[Node, Node] = field(default_factory=dict[Node, Node])
-    """For a frame, the value that is computed in the middle of it: see `frames`."""
+    inside: dict[Node, tuple[Node, int]] = field(default_factory=dict[Node, tuple[Node, int]])
+    """For what is computed inside a larger value, that value and which operand: see `frames`."""
 
     def is_buffer(self, node: Node) -> bool:
         if node.op.kind is Kind.VIEW or node.op is const_p:

@@ -132,7 +132,9 @@ class Expressions:
         read = buffer_read(self._legal, node, map_, self._loops)
         if read is None:
             return self._computed(node, map_)
-        made = self._legal.framed.get(read.buffer, read.buffer)
+        made = node
+        while made.op.kind is Kind.VIEW:
+            made = made.inputs[0]
         if made in self._inside:
             return self.member(made)
         assert read.address is not None
@@ -199,12 +201,12 @@ def lower_region(
     expressions = Expressions(legal, group)
     map_ = identity(source.shape, group.all_loops, group.dims)
     assert map_ is not None
-    out = contiguous_strides(target.shape)
-    offset = sum(a * s for a, s in zip(starts, out, strict=True))
-    scaled = tuple(a * s for a, s in zip(steps, out, strict=True))
+    out = legal.views[target]
+    offset = out.offset + sum(a * s for a, s in zip(starts, out.strides, strict=True))
+    scaled = tuple(a * s for a, s in zip(steps, out.strides, strict=True))
     at = address(map_, offset, scaled, len(group.dims))
     value = expressions.value(source, map_)
-    slot = expressions.slot(Place(target, at, target.dtype))
+    slot = expressions.slot(Place(out.base, at, target.dtype))
     expressions.raw.stores.append((slot, value))
     return finish(expressions.raw, group, lanes)
 

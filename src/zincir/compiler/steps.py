@@ -113,7 +113,7 @@ def links(step: Step) -> list[Step]:
 
 def lower(legal: Legal, groups: list[Group], lanes: int) -> list[Step]:
     """The steps of all groups, in order."""
-    wanted = {legal.views[root].base for root in legal.graph.outputs} | {*legal.framed.values()}
+    wanted = {legal.views[root].base for root in legal.graph.outputs} | legal.inside.keys()
     for group in groups:
         for x in group.reads:
             if x not in group.members:
@@ -268,12 +268,14 @@ def _taps(node: Node, views: list[Strided], lanes: int) -> tuple[Tiles, float]:
 
 def _assembly(legal: Legal, node: Node, lanes: int) -> Iterator[Step]:
     assert node.op.writes is not None
+    there = {number for whole, number in legal.inside.values() if whole is node}
     regions: list[_Region] = [
         (node.inputs[i], starts, steps)
         for i, starts, steps, _ in node.op.writes(*node.inputs, *node.attrs)
+        if i not in there and not (i == 0 and is_frame(node))
     ]
     if is_frame(node):
-        regions = [*_border(node), *([] if node in legal.framed else regions[1:])]
+        regions = [*_border(node), *regions]
     calls = [
         lower_region(legal, node, x, starts, steps, lanes)
         for x, starts, steps in regions
