@@ -20,6 +20,7 @@ from zincir.graph.primitive import Kind, Primitive
 from zincir.ops.movement import (
     cat_p,
     expand_p,
+    interleave_p,
     permute_p,
     reshape_p,
     slice_p,
@@ -125,6 +126,14 @@ def _cat(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | N
     return build(permute_p, (y,), axes)
 
 
+def _interleave(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
+    inner = tuple(_undone(build, x, axes) for x in xs)
+    shape, steps, starts = node.attrs
+    places = tuple(_placed(start, axes) for start in starts)
+    attrs = _placed(shape, axes), _placed(steps, axes), places
+    return build(permute_p, (build(interleave_p, inner, *attrs, stay=True),), axes)
+
+
 def _reshape(build: Build, node: Node, xs: tuple[Node, ...], axes: Axes) -> Node | None:
     """Axes that are cut or joined stay together; such groups of axes keep the order of memory."""
     old, new = xs[0].shape, node.shape
@@ -152,5 +161,6 @@ _RULES: dict[Primitive, Callable[[Build, Node, tuple[Node, ...], Axes], Node | N
     windows_p: _windows,
     update_p: _update,
     cat_p: _cat,
+    interleave_p: _interleave,
     reshape_p: _reshape,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -11,7 +12,7 @@ from zincir.errors import DTypeError, ShapeError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.ops.bfloat import halves, sum_type
-from zincir.ops.movement import cat, expand, flip, pad, permute, reshape, slice_, update
+from zincir.ops.movement import expand, flip, interleave, pad, permute, reshape, slice_, update
 from zincir.ops.source import const
 from zincir.types import Shape, pair
 
@@ -150,18 +151,39 @@ def gradient_of_input(
     rank = len(steps)
     before = before or (0,) * rank
     places = tuple(range(rank))
+    if w.shape[:rank] == steps and set(spread) <= {1} and not any(before):
+        whole = tuple(s * n for s, n in zip(steps, g.shape[1:], strict=False))
+        if shape[1 : rank + 1] == whole:
+            return _apart(g, shape, w, steps)
     turned = permute(flip(w, places), (*places, rank, rank + 2, rank + 1))
     if any(s != 1 and d != 1 for s, d in zip(steps, spread, strict=True)):
         wide = [s * (n - 1) + 1 for s, n in zip(steps, g.shape[1:], strict=False)]
         zeros = expand(const(0, g.dtype), (g.shape[0], *wide, *g.shape[-2:]))
         g = update(zeros, g, (0,) * g.ndim, (1, *steps, 1, 1))
         steps = (1,) * rank
-    most = tuple(-(-n // s) for n, s in zip(shape[1:], steps, strict=False))
     parts: list[Node] = []
-    for number in range(prod(steps)):
-        rests = tuple(int(r) for r in np.unravel_index(number, steps))
-        parts.append(_one_rest(g, turned, steps, spread, before, rests, most))
-    return parts[0] if len(parts) == 1 else _interleaved(parts, shape, steps, most)
+    for rests in product(*map(range, steps)):
+        counts = tuple(-(-(n - r) // s) for n, r, s in zip(shape[1:], rests, steps, strict=False))
+        parts.append(_one_rest(g, turned, steps, spread, before, rests, counts))
+    return interleave(parts, shape, (1, *steps, 1, 1))
+
+
+def _apart(g: Node, shape: Shape, w: Node, steps: Shape) -> Node:
+    """Windows that lie side by side: one convolution gives all places of each, as channels."""
+    rank = len(steps)
+    taps = (*range(rank), rank + 1)
+    wide = reshape(
+        permute(w, (rank, rank + 2, *taps)),
+        (*(1,) * rank, w.shape[rank], w.shape[-1], prod(steps) * w.shape[rank + 1]),
+    )
+    ones = (1,) * rank
+    y = convolution(g, wide, ones, ones)
+    # n, places..., groups, then (steps..., c): each step goes behind its place
+    y = reshape(y, (*y.shape[:-1], *steps, shape[-1]))
+    order = [0]
+    for i in range(rank):
+        order += [1 + i, rank + 2 + i]
+    return reshape(permute(y, (*order, rank + 1, 2 * rank + 2)), shape)
 
 
 def _one_rest(
@@ -173,14 +195,17 @@ def _one_rest(
     rests: Shape,
     most: Shape,
 ) -> Node:
-    """dx[s * q + r] for q < most: taps (r + before) % s, and every s-th after it, turned."""
+    """dx[s * q + r] for each q < most: taps (r + before) % s, and every s-th after it, turned."""
     rank = len(steps)
+    nothing = expand(const(0, g.dtype), (g.shape[0], *most, g.shape[-2], turned.shape[-1]))
+    if 0 in most:
+        return nothing
     starts, counts, frame, after = list[int](), list[int](), list[int](), list[int]()
     for i, (s, d, b, r) in enumerate(zip(steps, spread, before, rests, strict=True)):
         k, ahead, first = turned.shape[i], (r + b) // s, (r + b) % s
         taps = len(range(first, k, s))
         if taps == 0:
-            return expand(const(0, g.dtype), (g.shape[0], *most, g.shape[-2], turned.shape[-1]))
+            return nothing
         # The turned kernel begins with its last tap, first + s * (taps - 1).
         starts.append(k - 1 - (first + s * (taps - 1)))
         counts.append(taps)
@@ -190,20 +215,6 @@ def _one_rest(
     sizes = (*counts, *turned.shape[rank:])
     kernel = slice_(turned, (*starts, 0, 0, 0), (*steps, 1, 1, 1), sizes)
     return convolution(g, kernel, ones, spread, tuple(frame), tuple(after))
-
-
-def _interleaved(parts: list[Node], shape: Shape, steps: Shape, most: Shape) -> Node:
-    """The whole, whose element s * q + r is element q of part r."""
-    rank = len(steps)
-    stacked = cat([reshape(p, (1, *p.shape)) for p in parts], 0)
-    stacked = reshape(stacked, (*steps, *parts[0].shape))
-    order = [rank]
-    for i in range(rank):
-        order += [rank + 1 + i, i]
-    stacked = permute(stacked, (*order, 2 * rank + 1, 2 * rank + 2))
-    whole = tuple(m * s for m, s in zip(most, steps, strict=True))
-    joined = reshape(stacked, (shape[0], *whole, *parts[0].shape[-2:]))
-    return slice_(joined, (0,) * joined.ndim, (1,) * joined.ndim, shape)
 
 
 def framed(x: Node, before: Shape, after: Shape) -> Node:

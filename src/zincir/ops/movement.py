@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,44 @@ cat_p = register(
 )
 
 
+def _interleave_spec(*args: Any) -> Spec:
+    specs, (shape, steps, starts) = args[:-3], args[-3:]
+    for (part, dtype), start in zip(specs, starts, strict=True):
+        wanted = tuple(-(-(n - a) // s) for n, s, a in zip(shape, steps, start, strict=True))
+        if part != wanted or dtype != specs[0][1]:
+            raise ShapeError(f"a part from {start} on by {steps} of {shape} is not {part}")
+    return shape, specs[0][1]
+
+
+def _interleave_numpy(*args: Any) -> Any:
+    parts, (shape, steps, starts) = args[:-3], args[-3:]
+    out = np.empty(shape, parts[0].dtype)
+    for part, start in zip(parts, starts, strict=True):
+        out[_indices(start, steps, part.shape)] = part
+    return out
+
+
+interleave_p = register(
+    Primitive(
+        "interleave",
+        Kind.ASSEMBLY,
+        doc="Each input is every `steps`-th element of the whole, from its `starts` on.",
+        infer=_interleave_spec,
+        numpy=_interleave_numpy,
+        vjp=lambda g, y, *args: tuple(
+            slice_(g, start, args[-2], part.shape)
+            for part, start in zip(args[:-3], args[-1], strict=True)
+        ),
+        writes=lambda *args: [
+            (i, start, args[-2], part.shape)
+            for i, (part, start) in enumerate(zip(args[:-3], args[-1], strict=True))
+        ],
+        attrs=("shape", "steps", "starts"),
+        saves=False,
+    )
+)
+
+
 def reshape(x: Node, shape: Shape) -> Node:
     return x if x.shape == shape else apply(reshape_p, x, attrs=(shape,))
 
@@ -279,6 +318,14 @@ def _placed(x: Node, axis: int, n: int, step: int, start: int) -> Node:
 
 def update(base: Node, x: Node, starts: Shape, steps: Shape) -> Node:
     return apply(update_p, base, x, attrs=(starts, steps))
+
+
+def interleave(parts: list[Node], shape: Shape, steps: Shape) -> Node:
+    """Parts that are every `steps`-th element of a whole, by remainders, the last axis fastest."""
+    starts = tuple(product(*map(range, steps)))
+    return (
+        parts[0] if len(parts) == 1 else apply(interleave_p, *parts, attrs=(shape, steps, starts))
+    )
 
 
 def cat(xs: list[Node], axis: int) -> Node:
