@@ -86,7 +86,7 @@ PIPELINE: tuple[tuple[str, Pass, str], ...] = (
     (
         "lower",
         _lower,
-        "expressions become loop nests, views become strides; what goes by pieces is chained",
+        "loop nests and strides; steps that go over the batch by pieces are chained",
     ),
     ("plan", _plan, "order, barriers, updates in place, one arena"),
     ("assemble", _assemble, "native code from the cache or LLVM, and its arguments"),
