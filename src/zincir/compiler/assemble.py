@@ -22,7 +22,7 @@ from zincir.compiler.kernels.relay import (
 )
 from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
 from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, GemmPlan
-from zincir.compiler.kernels.winograd import fitting_parts as tile_parts, product_call
+from zincir.compiler.kernels.winograd_blocks import fitting_parts as tile_parts, product_call
 from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall
 from zincir.compiler.plan import Plan

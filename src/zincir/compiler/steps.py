@@ -10,7 +10,8 @@ from zincir.compiler.frames import is_frame
 from zincir.compiler.fuse import Group
 from zincir.compiler.kernels.scatter import Scatter
 from zincir.compiler.kernels.tiles import Gemm
-from zincir.compiler.kernels.winograd import Transform, product_call, sums_call
+from zincir.compiler.kernels.winograd import Transform
+from zincir.compiler.kernels.winograd_blocks import product_call, sums_call
 from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall, lower_nest, lower_region
 from zincir.compiler.nest import Apply, Reduce

@@ -15,8 +15,6 @@ from zincir.compiler.builder import (
     I64,
     PTR,
     Builder,
-    Loop,
-    Type,
     Value,
     constant,
     index,
@@ -24,7 +22,8 @@ from zincir.compiler.builder import (
     vector,
 )
 from zincir.compiler.kernels.parts import call_given, claimed
-from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, Gemm
+from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS
+from zincir.compiler.kernels.winograd_lines import Line, lines_function
 
 _POINTERS = frozenset(
     [
@@ -64,97 +63,6 @@ y_slice how far one slice is from the next. `turned`: rows are of g, columns of 
 """
 WEIGHT_ARGUMENTS = ("w", "w_line", "w_place", "w_row", "w_column", "y", "rows", "columns")
 TAPS_ARGUMENTS = ("u", "pieces", "y", "y_line", "y_place", "y_row", "rows", "columns")
-
-_CACHED = 640 << 10
-"""Bytes of a block in transformed shape: they stay in a cache that is the core's own."""
-_APART = 16
-"""Elements between transformed places, so that they are not in the same sets of a cache."""
-_COLUMNS = 64
-"""Parts of a gradient's sums have at least so many columns."""
-_PARTS, _FEWEST = 8, 24
-"""So many parts, if they have so many tiles."""
-
-
-def product_call(
-    n: int, high: int, wide: int, c: int, m: int, *, parts: int = 0
-) -> tuple[dict[str, int], Gemm]:
-    """Numbers for `winograd` of `n` images, and the product of a block.
-
-    Args:
-        parts: if not 0, the images are cut into so many equal parts.
-    """
-    lines, tiles = -(-high // 2), -(-wide // 2)
-    rows = n * lines
-    part = block = _block(rows, tiles, c + m)
-    if parts:
-        part = rows // parts
-        block = _block(part, tiles, c + m, parts=1)
-    count = block * tiles
-    v, z = count * c + _APART, count * m + _APART
-    outer = ((16, v, c * m),)
-    problem = Gemm("float", count, m, c, c, 1, m, 1, m, outer, c_outer=z)
-    numbers = {
-        **dict(high=high, wide=wide, lines=lines, tiles=tiles, channels=c, columns=m),
-        **dict(rows=rows, part_rows=part, block_rows=block, parts=-(-rows // part)),
-        **_places(v, z),
-    }
-    return numbers, problem
-
-
-def fitting_parts(n: int, high: int, wide: int, c: int, m: int, *, pieces: int) -> int:
-    """How many parts of whole pieces (8 or more) `winograd` has at most: each fills a block."""
-    lines, tiles = -(-high // 2), -(-wide // 2)
-    block = _block(n * lines, tiles, c + m)
-    counts = [p for p in range(_PARTS, pieces + 1) if pieces % p == 0]
-    return max(p for p in counts if p == counts[0] or n * lines // p >= block)
-
-
-def sums_call(
-    n: int, high: int, wide: int, c: int, m: int, *, pieces: int, turned: bool
-) -> tuple[dict[str, int], Gemm]:
-    """Numbers for `winograd_sums` of `n` images, and the product of a block."""
-    lines, tiles = -(-high // 2), -(-wide // 2)
-    rows, columns = (m, c) if turned else (c, m)
-    slices = _slices(columns, -(-_PARTS // pieces))
-    mine = columns // slices
-    lines_of_piece = -(-n // pieces) * lines
-    block = _block(lines_of_piece, tiles, rows + mine, parts=1)
-    count = block * tiles
-    a, b = count * rows + _APART, count * mine + _APART
-    outer = ((16, a, b),)
-    problem = Gemm("float", rows, mine, count, 1, rows, mine, 1, columns, outer, c_outer=c * m)
-    numbers = {
-        **dict(high=high, wide=wide, lines=lines, tiles=tiles),
-        **dict(rows=n * lines, part_rows=lines_of_piece, block_rows=block),
-        **dict(parts=pieces * slices, slices=slices, y_slice=mine),
-        **dict(piece=16 * c * m, turned=int(turned)),
-    }
-    if turned:
-        return numbers | _places(b, a) | dict(channels=mine, x_slice=mine, columns=m), problem
-    return numbers | _places(a, b) | dict(channels=c, columns=mine, g_slice=mine), problem
-
-
-def _slices(columns: int, wanted: int) -> int:
-    """Into how many parts of whole vectors columns are cut."""
-    fits = [s for s in range(1, wanted + 1) if columns % (16 * s) == 0]
-    return max(s for s in fits if s == 1 or columns // s >= _COLUMNS)
-
-
-def _block(rows: int, tiles: int, channels: int, parts: int = _PARTS) -> int:
-    """How many lines of tiles are transformed at a time, if `parts` are worth having."""
-    most = max(1, _CACHED // (64 * channels * tiles))
-    enough = max(rows // parts, -(-_FEWEST // tiles))
-    return -(-rows // -(-rows // min(most, enough)))
-
-
-def _places(v: int, z: int) -> dict[str, int]:
-    """Where what is in the thread's scratch."""
-    copy_at = 64 * (v + z)
-    room_at = copy_at + -(-8 * len(GEMM_ARGUMENTS) // 64) * 64
-    return dict(v_place=v, z_place=z, z_at=64 * v, copy_at=copy_at, room_at=room_at)
-
-
-Line = list[Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +148,7 @@ def _winograd(structure: Transform) -> str:
     t = _Task(PRODUCT_ARGUMENTS)
     with claimed(t.b, t.arg("parts"), t.tid, t.last, t.place("taken"), t.scratch()) as part:
         t.call("@part", t.args, t.tid, part)
-    loops = _lines("windows", structure.lanes, _window), _lines("places", structure.lanes, _result)
+    loops = [lines_function(name, structure.lanes) for name in ("windows", "places")]
     return module([*loops, _product_part(), (t.b, t.b.finish())])
 
 
@@ -307,8 +215,7 @@ def _sums(structure: Transform) -> str:
             t.set(own, "k", b.mul(b.sub(rows[1], rows[0]), arg("tiles")))
             t.set(own, "further", b.sub(block.counter, begin))
             t.call(arg("call").text, own, index(0), index(1))
-    lanes = structure.lanes
-    loops = _lines("windows", lanes, _window), _lines("gradients", lanes, _gradient)
+    loops = [lines_function(name, structure.lanes) for name in ("windows", "gradients")]
     return module([*loops, (b, b.finish())])
 
 
@@ -333,157 +240,6 @@ def _spread_rows(
         target = b.offset(to, done, "float")
         sizes = left, arg("wide"), target, place, tiles, channels
         t.call(function, source, step, arg(name + "_place"), *sizes)
-
-
-_ARGUMENTS: tuple[Type, ...] = (PTR, I64, I64, I64, I64, PTR, I64, I64, I64)
-
-
-@dataclass(slots=True)
-class _Line:
-    """A line of tiles, of some channels; the last tile may reach over the edge, as may the line."""
-
-    b: Builder
-    type: Type
-    image: Value
-    step: Value
-    """From one line of the image to the next."""
-    beside: Value
-    """From one place of a line to the next."""
-    left: Value
-    """Lines of the result that are left; 1: tiles reach over its edge."""
-    wide: Value
-    """Places of the result."""
-    places: Value
-    """Where the line's transformed places begin."""
-    place: Value
-    """From one transformed place to the next."""
-    tiles: Value
-    channels: Value
-
-    @contextmanager
-    def each(self) -> Generator[_Tile]:
-        """Each tile in turn."""
-        b = self.b
-        with b.loop(index(0), self.tiles) as loop:
-            yield self.tile(loop)
-
-    def tile(self, loop: Loop) -> _Tile:
-        """The tile of a round of a loop."""
-        b = self.b
-        first = b.mul(loop.counter, index(2))
-        image = b.offset(self.image, b.mul(first, self.beside), "float")
-        places = b.offset(self.places, b.mul(loop.counter, self.channels), "float")
-        return _Tile(self, image, places, b.compare("lt", b.sub(self.wide, first), index(2)))
-
-    @property
-    def short(self) -> Value:
-        """Whether tiles reach over the edge below."""
-        return self.b.compare("lt", self.left, index(2))
-
-
-@dataclass(slots=True)
-class _Tile:
-    line: _Line
-    image: Value
-    places: Value
-    narrow: Value
-    """Whether it reaches over the edge beside it."""
-
-    def at(self, i: int, j: int, last: int) -> Value:
-        """A place of the image; beyond the edge, where `last` ones are, the place before."""
-        line, b = self.line, self.line.b
-        down, along = b.mul(line.step, index(i)), b.mul(line.beside, index(j))
-        if i == last:
-            down = b.select(line.short, b.mul(line.step, index(i - 1)), down)
-        if j == last:
-            along = b.select(self.narrow, b.mul(line.beside, index(j - 1)), along)
-        return b.offset(self.image, b.add(down, along), "float")
-
-    def transformed(self, a: int, c: int) -> Value:
-        """A transformed place."""
-        b = self.line.b
-        return b.offset(self.places, b.mul(self.line.place, index(4 * a + c)), "float")
-
-
-def _lines(name: str, lanes: int, body: Callable[[_Line], None]) -> tuple[Builder, str]:
-    """`void name(image, line, place, left, wide, transformed, place, tiles, channels)`."""
-    b = Builder(name, _ARGUMENTS, linkage="internal")
-    image, step, beside, left, wide, places, place, tiles, channels = b.arguments
-    with b.loop(index(0), channels, lanes) as c:
-        first, to = (b.offset(p, c.counter, "float") for p in (image, places))
-        sizes = left, wide, to, place, tiles, channels
-        body(_Line(b, vector("float", lanes), first, step, beside, *sizes))
-    return b, b.finish("nounwind noinline")
-
-
-def _window(line: _Line) -> None:
-    """B^T x B; two columns of a tile are the last ones of the tile before.
-
-    What lies over the edge has a part in nothing that is kept, whatever is read there.
-    """
-    b = line.b
-
-    def columns(tile: _Tile, which: tuple[int, int]) -> list[Value]:
-        found: list[Value] = []
-        for j in which:
-            found += _spread(b, [b.load(tile.at(i, j, 3), line.type) for i in range(4)])
-        return found
-
-    start = columns(_Tile(line, line.image, line.places, line.short), (0, 1))
-    with b.loop(index(0), line.tiles, carried=start) as loop:
-        tile = line.tile(loop)
-        new = columns(tile, (2, 3))
-        every = [*loop.carried, *new]
-        for a in range(4):
-            for c, x in enumerate(_spread(b, [every[4 * i + a] for i in range(4)])):
-                b.store(x, tile.transformed(a, c))
-        loop.carry(new)
-
-
-def _spread(b: Builder, x: Line) -> Line:
-    """B^T x."""
-    return [b.sub(x[0], x[2]), b.add(x[1], x[2]), b.sub(x[2], x[1]), b.sub(x[3], x[1])]
-
-
-def _gradient(line: _Line) -> None:
-    """A g A^T, with 0 over the edge."""
-    b, zero = line.b, constant(0.0, line.type)
-    with line.each() as tile:
-        columns: list[Line] = []
-        for j in range(2):
-            found = [b.load(tile.at(i, j, 1), line.type) for i in range(2)]
-            found[1] = b.select(line.short, zero, found[1])
-            if j == 1:
-                found = [b.select(tile.narrow, zero, x) for x in found]
-            columns.append(_doubled(b, found))
-        for a in range(4):
-            for c, x in enumerate(_doubled(b, [columns[0][a], columns[1][a]])):
-                b.store(x, tile.transformed(a, c))
-
-
-def _doubled(b: Builder, x: Line) -> Line:
-    """A x."""
-    return [x[0], b.add(x[0], x[1]), b.sub(x[0], x[1]), x[1]]
-
-
-def _result(line: _Line) -> None:
-    """A^T z A; what lies over the edge is written first, and over."""
-    b = line.b
-    with line.each() as tile:
-        columns = [
-            _halved(b, [b.load(tile.transformed(a, c), line.type) for a in range(4)])
-            for c in range(4)
-        ]
-        rows = [_halved(b, [columns[c][i] for c in range(4)]) for i in range(2)]
-        for i in (1, 0):
-            for j in (1, 0):
-                b.store(rows[i][j], tile.at(i, j, 1))
-
-
-def _halved(b: Builder, z: Line) -> Line:
-    """A^T z."""
-    low, high = b.add(z[1], z[2]), b.sub(z[1], z[2])
-    return [b.add(z[0], low), b.add(high, z[3])]
 
 
 def _weight(structure: Transform) -> str:
