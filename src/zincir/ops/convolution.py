@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any
@@ -161,10 +162,27 @@ def gradient_of_input(
         zeros = expand(const(0, g.dtype), (g.shape[0], *wide, *g.shape[-2:]))
         g = update(zeros, g, (0,) * g.ndim, (1, *steps, 1, 1))
         steps = (1,) * rank
-    parts: list[Node] = []
+    counts: list[Shape] = []
+    found: list[_Rest | None] = []
     for rests in product(*map(range, steps)):
-        counts = tuple(-(-(n - r) // s) for n, r, s in zip(shape[1:], rests, steps, strict=False))
-        parts.append(_one_rest(g, turned, steps, spread, before, rests, counts))
+        most = tuple(-(-(n - r) // s) for n, r, s in zip(shape[1:], rests, steps, strict=False))
+        counts.append(most)
+        found.append(_one_rest(g.shape, turned, steps, spread, before, rests, most))
+    frames = [rest.frame for rest in found if rest is not None]
+    # One frame around the gradient serves all of them.
+    low, high = (
+        tuple(max(0, *sides) for sides in zip((0,) * rank, *both, strict=True))
+        for both in ([f[0] for f in frames], [f[1] for f in frames])
+    )
+    if len(found) > 1:
+        g = framed(g, low, high)
+        found = [rest and rest.within(low, high) for rest in found]
+    parts = [
+        expand(const(0, g.dtype), (g.shape[0], *most, g.shape[-2], turned.shape[-1]))
+        if rest is None
+        else convolution(g, rest.kernel, (1,) * rank, spread, *rest.frame)
+        for rest, most in zip(found, counts, strict=True)
+    ]
     return interleave(parts, shape, (1, *steps, 1, 1))
 
 
@@ -186,35 +204,49 @@ def _apart(g: Node, shape: Shape, w: Node, steps: Shape) -> Node:
     return reshape(permute(y, (*order, rank + 1, 2 * rank + 2)), shape)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """The convolution that gives every s-th element of a gradient."""
+
+    kernel: Node
+    frame: tuple[Shape, Shape]
+    """Zeros before and after what it reads; cut off where they are negative."""
+
+    def within(self, low: Shape, high: Shape) -> _Rest:
+        """The same, if so many zeros are there already."""
+        sides = zip(self.frame, (low, high), strict=True)
+        before, after = (tuple(n - m for n, m in zip(*side, strict=True)) for side in sides)
+        return _Rest(self.kernel, (before, after))
+
+
 def _one_rest(
-    g: Node,
+    g: Shape,
     turned: Node,
     steps: Shape,
     spread: Shape,
     before: Shape,
     rests: Shape,
     most: Shape,
-) -> Node:
-    """dx[s * q + r] for each q < most: taps (r + before) % s, and every s-th after it, turned."""
+) -> _Rest | None:
+    """dx[s * q + r] for each q < most: taps (r + before) % s, and every s-th after it, turned.
+
+    None if there are no such taps.
+    """
     rank = len(steps)
-    nothing = expand(const(0, g.dtype), (g.shape[0], *most, g.shape[-2], turned.shape[-1]))
-    if 0 in most:
-        return nothing
     starts, counts, frame, after = list[int](), list[int](), list[int](), list[int]()
     for i, (s, d, b, r) in enumerate(zip(steps, spread, before, rests, strict=True)):
         k, ahead, first = turned.shape[i], (r + b) // s, (r + b) % s
         taps = len(range(first, k, s))
-        if taps == 0:
-            return nothing
+        if taps == 0 or most[i] == 0:
+            return None
         # The turned kernel begins with its last tap, first + s * (taps - 1).
         starts.append(k - 1 - (first + s * (taps - 1)))
         counts.append(taps)
         frame.append(d * (taps - 1) - ahead)
-        after.append(most[i] - g.shape[i + 1] + ahead)
-    ones = (1,) * rank
+        after.append(most[i] - g[i + 1] + ahead)
     sizes = (*counts, *turned.shape[rank:])
     kernel = slice_(turned, (*starts, 0, 0, 0), (*steps, 1, 1, 1), sizes)
-    return convolution(g, kernel, ones, spread, tuple(frame), tuple(after))
+    return _Rest(kernel, (tuple(frame), tuple(after)))
 
 
 def framed(x: Node, before: Shape, after: Shape) -> Node:
