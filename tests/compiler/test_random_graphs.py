@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from random_graphs import compiled, graphs
+from random_images import image_graphs
 from zincir.graph.node import Node
 from zincir.interpret import interpret
 from zincir.types import DType, float32, float64
@@ -43,6 +44,27 @@ def test_float32_graphs_equal_the_interpreter_on_any_number_of_threads(outputs: 
 @given(graphs(float64))
 def test_float64_graphs_equal_the_interpreter_on_any_number_of_threads(outputs: list[Node]):
     check(outputs, float64)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(image_graphs())
+def test_batches_of_images_equal_the_interpreter_on_any_number_of_threads(outputs: list[Node]):
+    check(outputs, float32)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=1500,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(image_graphs(most=20))
+def test_long_chains_of_images_equal_the_interpreter(outputs: list[Node]):
+    check(outputs, float32)
 
 
 @pytest.mark.slow
