@@ -119,6 +119,16 @@ def test_what_does_not_stay_near_is_not_chained(side: int, chained: bool) -> Non
     same(outputs)
 
 
+def test_threads_are_not_left_without_a_piece() -> None:
+    x, w = tanh(given(9, 40, 20)), given(9, 20, 16)
+    graph = snapshot([matmul(x, w)]).graph()
+    found = [
+        [isinstance(step.work, Chain) for step in compile_graph(graph, threads).steps]
+        for threads in (9, 10)
+    ]
+    assert found == [[True], [False, False]]
+
+
 def test_too_few_pieces_are_not_chained() -> None:
     x, w = tanh(given(7, 40, 20)), given(7, 20, 16)
     outputs = [matmul(x, w)]

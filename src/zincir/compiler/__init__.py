@@ -60,7 +60,7 @@ def _fuse(c: Compilation) -> None:
 
 def _lower(c: Compilation) -> None:
     assert c.legal is not None
-    c.steps = chain(lower(c.legal, c.groups, c.lanes))
+    c.steps = chain(lower(c.legal, c.groups, c.lanes), c.threads)
 
 
 def _plan(c: Compilation) -> None:

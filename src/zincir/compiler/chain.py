@@ -19,19 +19,20 @@ from zincir.graph.walk import in_order
 from zincir.types import Shape, contiguous_strides, size
 
 _FEWEST = 8
-"""Fewer pieces than these do not keep threads busy."""
+"""Fewer pieces than these, or than there are threads, do not keep threads busy."""
 _NEAR = 1 << 20
 """Bytes of a piece that the nearest caches hold until the next link wants them."""
 
 
-def chain(steps: list[Step]) -> list[Step]:
+def chain(steps: list[Step], threads: int) -> list[Step]:
     """The steps, of which some have become links of chains."""
+    fewest = max(_FEWEST, threads)
     made_in: dict[Node, _Run] = {}
     runs: list[_Run] = []
     for step in steps:
         makers = {made_in[x] for x in (*step.reads, *step.writes) if x in made_in}
         latest = sorted(makers, key=lambda run: -run.number)
-        run = next((run for run in latest if run.take(step, makers - {run})), None)
+        run = next((run for run in latest if run.take(step, makers - {run}, fewest)), None)
         if run is None:
             run = _Run(len(runs), [step], _pieces(step.work), after=makers)
             runs.append(run)
@@ -52,14 +53,15 @@ class _Run:
     shared: set[Node] = field(default_factory=set[Node])
     """What links hand on."""
 
-    def take(self, step: Step, others: set[_Run]) -> bool:
+    def take(self, step: Step, others: set[_Run], fewest: int) -> bool:
         """Append a step if that is sound, and if a piece stays near.
 
         Args:
             others: what the step has to wait for besides.
+            fewest: pieces of a chain that is worth it.
         """
         pieces = gcd(self.pieces, _pieces(step.work))
-        if pieces < _FEWEST:
+        if pieces < fewest:
             return False
         touched = step.reads | step.writes
         new = {x for link in self.links for x in link.writes if x in touched}
