@@ -224,8 +224,9 @@ def _transposed(
     _, kept = grown(what, x, w, steps, cut, more, spread)
     y = _channels_last(x, rank, groups)
     shape = (y.shape[0], *kept, groups, w.shape[1])
-    y = gradient_of_input(y, shape, _kernel(w, groups), steps, spread, cut)
-    return wrap(_channels_second(y, b, x.ndim == rank + 1))
+    added = None if b is None else reshape(b, shape[-2:])
+    y = gradient_of_input(y, shape, _kernel(w, groups), steps, spread, cut, added)
+    return wrap(_channels_second(y, None, x.ndim == rank + 1))
 
 
 def _channels_last(x: Node, rank: int, groups: int) -> Node:

@@ -142,12 +142,21 @@ def _gradient_of_weight(
 
 
 def gradient_of_input(
-    g: Node, shape: Shape, w: Node, steps: Shape, spread: Shape, before: Shape | None = None
+    g: Node,
+    shape: Shape,
+    w: Node,
+    steps: Shape,
+    spread: Shape,
+    before: Shape | None = None,
+    bias: Node | None = None,
 ) -> Node:
     """Convolutions of the gradient with the turned kernel, one for each remainder of the step.
 
     x[s * q + r] meets only every s-th tap (if taps are not spread), so that no zeros between the
     elements of a strided gradient are multiplied. A transposed convolution is this, too.
+
+    Args:
+        bias: what is added to the channels (groups, c) of every place.
     """
     rank = len(steps)
     before = before or (0,) * rank
@@ -155,7 +164,7 @@ def gradient_of_input(
     if w.shape[:rank] == steps and set(spread) <= {1} and not any(before):
         whole = tuple(s * n for s, n in zip(steps, g.shape[1:], strict=False))
         if shape[1 : rank + 1] == whole:
-            return _apart(g, shape, w, steps)
+            return _apart(g, shape, w, steps, bias)
     turned = permute(flip(w, places), (*places, rank, rank + 2, rank + 1))
     if any(s != 1 and d != 1 for s, d in zip(steps, spread, strict=True)):
         wide = [s * (n - 1) + 1 for s, n in zip(steps, g.shape[1:], strict=False)]
@@ -183,10 +192,11 @@ def gradient_of_input(
         else convolution(g, rest.kernel, (1,) * rank, spread, *rest.frame)
         for rest, most in zip(found, counts, strict=True)
     ]
-    return interleave(parts, shape, (1, *steps, 1, 1))
+    whole = interleave(parts, shape, (1, *steps, 1, 1))
+    return whole if bias is None else whole + bias
 
 
-def _apart(g: Node, shape: Shape, w: Node, steps: Shape) -> Node:
+def _apart(g: Node, shape: Shape, w: Node, steps: Shape, bias: Node | None) -> Node:
     """Windows that lie side by side: one convolution gives all places of each, as channels."""
     rank = len(steps)
     taps = (*range(rank), rank + 1)
@@ -198,6 +208,9 @@ def _apart(g: Node, shape: Shape, w: Node, steps: Shape) -> Node:
     y = convolution(g, wide, ones, ones)
     # n, places..., groups, then (steps..., c): each step goes behind its place
     y = reshape(y, (*y.shape[:-1], *steps, shape[-1]))
+    if bias is not None:
+        # While channels are still a product's columns: then what is shuffled is only moved.
+        y = y + reshape(bias, (bias.shape[0], *ones, bias.shape[-1]))
     order = [0]
     for i in range(rank):
         order += [1 + i, rank + 2 + i]
