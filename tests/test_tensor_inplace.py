@@ -374,4 +374,4 @@ def test_detached_results_do_not_keep_graphs_alive():
     w = zincir.ones(3, requires_grad=True)
     kept = [(w * k).sum().detach() for k in range(3)]
     assert [k.item() for k in kept] == [0, 3, 6]
-    assert all(not k._node.inputs and k.parent() is None for k in kept)
+    assert all(not k._node.inputs and k._base is None for k in kept)

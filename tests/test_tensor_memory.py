@@ -68,7 +68,7 @@ def test_numpy_shares_both_ways_while_the_array_lives():
     del a, part
     gc.collect()
     x.add_(1)
-    assert x._exported is None
+    assert x._storage.array is None
     np.testing.assert_array_equal(x.numpy(), [10, 6, 6, 4])
 
 

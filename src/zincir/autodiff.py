@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from zincir.errors import GradientError, explain
-from zincir.graph.node import MODE, Node, describe
+from zincir.graph.node import MODE, Node, changed_at, describe
 from zincir.graph.walk import toposort
 from zincir.ops.movement import sum_to
 from zincir.ops.source import variable_p
@@ -28,7 +28,8 @@ def grad(
     """Gradients of a weighted sum of outputs: `seeds` maps each output to its weight.
 
     Args:
-        wrt: the nodes asked for; None means every variable and leaf that needs a gradient.
+        wrt: the nodes asked for; None means every variable and leaf that needs a gradient. Only
+            what lies on a way to them is passed through, and given up.
         retain: whether another backward pass over the same nodes will be allowed.
         hook: called with each node and its complete gradient; returns the gradient to pass on.
 
@@ -37,9 +38,11 @@ def grad(
             was changed in place since.
     """
     order = toposort(seeds, lambda node: node.needs_grad)
-    if not retain:
-        _refuse_freed(order)
     wanted = set(wrt) if wrt is not None else None
+    needed = None if wanted is None else _above(order, wanted)
+    if needed is not None:
+        order = [node for node in order if node in needed]
+    _refuse_freed([n for n in order if not retain or not n.inputs])
     pending: dict[Node, Node] = dict(seeds)
     found: dict[Node, Node] = {}
     before = MODE.origin
@@ -61,7 +64,7 @@ def grad(
                 and node.op.vjp is not None
                 and not (node.op is variable_p and not node.inputs[0].needs_grad)
             ):
-                _through(node, g, pending)
+                _through(node, g, pending, needed)
             if not retain and node.op.saves and node.inputs:
                 node.freed = True
     finally:
@@ -69,7 +72,18 @@ def grad(
     return found
 
 
-def _through(node: Node, g: Node, pending: dict[Node, Node]) -> None:
+def _above(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
+    """The nodes that depend on one of those wanted, and these."""
+    found: set[Node] = set()
+    for node in order:
+        if node in wanted or any(x in found for x in node.inputs):
+            found.add(node)
+    return found
+
+
+def _through(
+    node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] | None
+) -> None:
     if node.freed and node.op.saves:
         _refuse_freed([node])
     rule = node.op.vjp
@@ -79,7 +93,7 @@ def _through(node: Node, g: Node, pending: dict[Node, Node]) -> None:
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
     for x, gx in zip(node.inputs, gradients, strict=False):
-        if gx is None or not x.needs_grad:
+        if gx is None or not x.needs_grad or (needed is not None and x not in needed):
             continue
         if gx.shape != x.shape:
             gx = sum_to(gx, x.shape)
@@ -89,7 +103,7 @@ def _through(node: Node, g: Node, pending: dict[Node, Node]) -> None:
 
 
 def _refuse_changed(node: Node, g: Node, gradients: Sequence[Node | None]) -> None:
-    changed = [x for x in (node, *node.inputs) if x.superseded is not None]
+    changed = [x for x in (node, *node.inputs) if changed_at(x) is not None]
     if not changed or not node.op.saves:
         return
     used = _looked_at([n for n in gradients if n is not None], g, {node, *node.inputs})
@@ -100,7 +114,7 @@ def _refuse_changed(node: Node, g: Node, gradients: Sequence[Node | None]) -> No
                     f"backward: {node.op.name} needs a tensor that was changed in place since",
                     where=describe(node.origin),
                     expected=f"the {x.dtype.name}{list(x.shape)} tensor as it was then",
-                    got=f"a change in place at {describe(x.superseded or x.origin)}",
+                    got=f"a change in place at {describe(changed_at(x) or x.origin)}",
                     try_="change a copy (x.clone()), or write x = x + ... instead of x += ...",
                 )
             )

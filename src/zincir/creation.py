@@ -8,6 +8,7 @@ import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.ops.dims import is_several, place
+from zincir.storage import adopt
 from zincir.tensor import Tensor, as_dtype, from_array
 from zincir.types import DType, Scalar, Shape, float32, float64, from_numpy_dtype, int64
 
@@ -105,8 +106,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     if not ndarray.flags.aligned or not ndarray.dtype.isnative or _fractional(ndarray):
         return from_array(np.array(ndarray, ndarray.dtype.newbyteorder("=")))
     t = from_array(ndarray)
-    t._exported = lambda: ndarray
-    t._memory = ndarray
+    adopt(t, ndarray)
     return t
 
 

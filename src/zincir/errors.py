@@ -65,3 +65,7 @@ def explain(
         if text:
             lines.append(f"  {name:<9} {text}".rstrip().replace("\n", "\n" + " " * 12))
     return "\n".join(lines)
+
+
+class RecordingWarning(UserWarning):
+    """A compiled function is run as it is written, since it could not be replayed."""

@@ -6,6 +6,8 @@ compiles in its first round and runs native code from then on.
 
 from __future__ import annotations
 
+import os
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -18,42 +20,74 @@ from zincir.compiler.prepare import Ready, prepare
 from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.errors import IndexOutOfRange
 from zincir.graph.node import Node, describe
+from zincir.graph.primitive import Kind
 from zincir.ops.indexing import out_of_range
+from zincir.ops.movement import expand_p
 from zincir.runtime import team
-from zincir.runtime.buffer import Buffer, allocate
+from zincir.runtime.buffer import Buffer, allocate, looking
 from zincir.types import DType, Scalar, Shape
 
 _programs: OrderedDict[tuple[Any, ...], Ready] = OrderedDict()
 _MOST_PROGRAMS = 512
+
+ENGINE = threading.RLock()
+"""Held while nodes get their values and programs run: Python's threads take turns."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: ENGINE._at_fork_reinit())  # type: ignore[attr-defined]
 
 
 def evaluate(nodes: Sequence[Node]) -> None:
     """Compute the values of all `nodes`, in one program.
 
     Afterwards `node.value` is a `Buffer`; a node that takes no part in gradients lets go of its
-    inputs.
+    inputs. Views and other names of known values look at the memory there is.
 
     Raises:
         IndexOutOfRange: an index or label pointed outside of its axis. No value is set then.
     """
-    wanted = [node for node in nodes if node.value is None]
-    if not wanted:
-        return
-    orders = [_order(node) for node in wanted]
-    taken = snapshot(wanted, orders)
-    ready = _find(taken)
-    buffers = [allocate(n.shape, n.dtype, o) for n, o in zip(wanted, orders, strict=True)]
-    run(ready, taken.leaves, numbers(taken.numbers), buffers)
-    for node, buffer in zip(wanted, buffers, strict=True):
+    with ENGINE:
+        wanted = [node for node in nodes if node.value is None and not _looks_at_known(node)]
+        if not wanted:
+            return
+        orders = [_order(node) for node in wanted]
+        taken = snapshot(wanted, orders)
+        ready = _find(taken)
+        buffers = [allocate(n.shape, n.dtype, o) for n, o in zip(wanted, orders, strict=True)]
+        run(ready, taken.leaves, numbers(taken.numbers), buffers)
+        for node, buffer in zip(wanted, buffers, strict=True):
+            node.value = buffer
+        for node in wanted:
+            release(node)
+
+
+def _looks_at_known(node: Node) -> bool:
+    """Give a view, or another name, of a known value a buffer that looks at the same memory."""
+    path: list[Node] = []
+    at = node
+    while at.value is None:
+        kind = at.op.kind
+        if (kind is not Kind.VIEW and kind is not Kind.ALIAS) or at.op is expand_p:
+            return False
+        path.append(at)
+        at = at.inputs[0]
+    buffer: Buffer = at.value
+    array = buffer.array
+    for step in reversed(path):
+        if step.op.kind is Kind.VIEW:
+            array = step.op.numpy(array, *step.attrs)
+    if array is buffer.array:
+        buffer.shared = True
         node.value = buffer
-    for node in wanted:
-        release(node)
+    else:
+        node.value = looking(buffer, array)
+    release(node)
+    return True
 
 
 def _order(node: Node) -> Shape | None:
     """The order in which the tensor that holds a node wants its values stored."""
-    owner: weakref.ref[Any] = node.owner
-    tensor = owner() if type(owner) is weakref.ref else None
+    owner: weakref.ref[Any] | None = node.owner
+    tensor = owner() if owner is not None else None
     return None if tensor is None else tensor._order_for(node.ndim)
 
 

@@ -11,7 +11,7 @@ from zincir.errors import DTypeError, StateError, explain
 from zincir.graph.node import Node
 from zincir.ops import random
 from zincir.ops.dims import place
-from zincir.recording import live
+from zincir.recording import live, note_draw, refuse_replay
 from zincir.types import DType, Shape, float32, int64, size
 
 
@@ -28,6 +28,7 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to `seed`."""
+        refuse_replay("it sets the seed of a generator")
         self._key = int(seed) & 0x7FFFFFFFFFFFFFFF
         self._position = 0
         return self
@@ -55,11 +56,14 @@ class Generator:
                     got=f"{state.dtype} of shape {state.shape}",
                 )
             )
+        refuse_replay("it sets the state of a generator")
         self._key, self._position = int(state[0]), int(state[1])
         return self
 
     def draw(self, count: int) -> Node:
         """The state for the next `count` numbers; the stream moves past them."""
+
+        note_draw(self)
 
         def getter() -> Any:
             at = self._position

@@ -1,15 +1,14 @@
-"""Changes in place, made functional: a tensor gets a new node, and so do all views of it.
+"""Changes in place, made functional: a tensor gets a new node, and what shares its memory sees it.
 
-Nodes never change. A write computes the new value as a graph and binds the tensor to it; views
-know their parent and the `Step` that made them, so a write goes up to the tensors they look at,
-and from there down to every other view. Memory that NumPy can see is written for real.
+Nodes never change. A write computes the new value of the whole as a graph and binds the tensor that
+is the whole to it; what else looks at the memory takes its value anew when it is asked for it
+(`storage`). Memory that NumPy can see is written for real.
 """
 
 from __future__ import annotations
 
-import sys
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,11 +17,20 @@ from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, here
 from zincir.ops.arithmetic import cast, where
 from zincir.ops.movement import expand
-from zincir.ops.source import const, detach, graft, leaf, leaf_p, variable, variable_p
-from zincir.recording import CURRENT, note_change
-from zincir.runtime.buffer import Buffer
-from zincir.types import Shape, bool_
-from zincir.views import Step
+from zincir.ops.source import (
+    alias,
+    const,
+    detach,
+    graft,
+    leaf,
+    leaf_p,
+    variable,
+    variable_like,
+    variable_p,
+)
+from zincir.recording import CURRENT, changed_setting, note_change, refuse_replay
+from zincir.storage import Storage, storage_of
+from zincir.types import bool_
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
 
 def is_leaf(tensor: Tensor) -> bool:
     """Whether gradients are collected here, or nowhere."""
-    node = tensor._node
+    node = tensor._held if tensor._storage is None else tensor._node
     return not node.needs_grad or node.op is leaf_p or node.op is variable_p
 
 
@@ -47,7 +55,7 @@ def write(tensor: Tensor, value: Node, what: str, *, convert: bool = False) -> N
         GradientError: the tensor is a leaf that requires grad.
     """
     refuse_leaf(tensor, what)
-    old = tensor._node
+    old = tensor._held
     if value.dtype is not old.dtype:
         if value.dtype.category > old.dtype.category and not convert:
             raise DTypeError(
@@ -79,209 +87,187 @@ def _spread(value: Node, old: Node, what: str) -> Node:
 
 def rebind(tensor: Tensor, value: Node) -> None:
     """Bind `tensor`, and whatever shares its memory, to a new value of the same shape."""
+    storage = tensor._storage
     origin = MODE.origin or here()
-    quiet = not MODE.grad
-    if tensor._parent is None and tensor._children is None and tensor._memory is None:
-        _bind(tensor, value, quiet, origin)
+    if storage is None:
+        _bind(tensor, value, origin)
+        tensor._writes += 1
         return
-    path = [tensor]
-    plan = [(value, quiet)]
-    while (parent := path[-1].parent()) is not None:
-        step = path[-1]._step
-        assert step is not None
-        quiet = quiet or step.cuts_gradient
-        value = step.write(parent._node, value)
-        plan.append((value, quiet))
-        path.append(parent)
-    root = path[-1]
-    before = [] if root._memory is None else [member._node for member in _members(root)]
-    for member, (new, silent) in zip(path, plan, strict=True):
-        _bind(member, new, silent, origin)
-    done = {id(member) for member in path}
-    for member in reversed(path):
-        _refresh_children(member, done, origin)
-    if before and CURRENT.recording is None:
-        _write_memory(root, before)
+    whole = tensor._base
+    if whole is None:
+        whole = tensor
+    else:
+        assert tensor._step is not None
+        if tensor._leaf_view:
+            value = detach(value)
+        value = tensor._step.write(whole._node, value)
+    _bind(whole, value, origin)
+    _written(whole, storage, origin)
 
 
-def _bind(tensor: Tensor, value: Node, quiet: bool, origin: Origin) -> None:
+def _bind(tensor: Tensor, value: Node, origin: Origin) -> None:
+    note_change(tensor)
     old = tensor._node
-    note_change(tensor, old)
-    if quiet:
+    if not MODE.grad:
         value = detach(value)
         if old.needs_grad:
-            if is_leaf(tensor):
-                value = variable(value)
-                value.owner = weakref.ref(tensor)
-            else:
-                value = graft(value, old)
+            value = variable(value) if is_leaf(tensor) else graft(value, old)
     elif old.needs_grad and not value.needs_grad:
         # Overwritten whole: still part of the graph, with a gradient of zero.
         value = where(const(True, bool_), value, old)
+    if value is old or value.owner is not None:
+        value = alias(value)
     old.superseded = origin
-    tensor._node = value
-    tensor._version += 1
+    value.owner = weakref.ref(tensor)
+    tensor._held = value
     if value.value is None:
         tensor._await()
 
 
-def refresh_views(tensor: Tensor) -> None:
-    """Let the views of a tensor see that its memory has changed."""
-    _refresh_children(tensor, {id(tensor)}, here())
+def _written(whole: Tensor, storage: Storage, origin: Origin) -> None:
+    """Let everything that shares the memory know that `whole` has a new value."""
+    node = whole._held
+    storage.version += 1
+    storage.writes += 1
+    storage.written_at = origin
+    whole._seen = storage.version
+    node.home = (storage, storage.writes)
+    if storage.several:
+        storage.node = detach(node)
+    if CURRENT.recording is not None:
+        CURRENT.recording.written.add(storage)
+    elif storage.array is not None and storage.exposed():
+        _write_memory(whole, storage)
 
 
-def _refresh_children(tensor: Tensor, done: set[int], origin: Origin) -> None:
-    if tensor._children is None:
+def _write_memory(whole: Tensor, storage: Storage) -> None:
+    array = storage.array
+    assert array is not None
+    node = whole._held
+    if not array.flags.writeable:
+        storage.array = storage.given = None
         return
-    alive: list[weakref.ref[Tensor]] = []
-    for reference in tensor._children:
-        child = reference()
-        if child is None:
-            continue
-        alive.append(reference)
-        if id(child) in done:
-            continue
-        done.add(id(child))
-        step = child._step
-        assert step is not None
-        before = MODE.grad
-        MODE.grad = child._step_grad
-        try:
-            new = step.read(tensor._node)
-        finally:
-            MODE.grad = before
-        _bind(child, new, step.cuts_gradient and child._node.needs_grad, origin)
-        _refresh_children(child, done, origin)
-    tensor._children = alive or None
+    evaluate([node])
+    np.copyto(array, node.value.array)
+
+
+def wrote_memory(whole: Tensor) -> None:
+    """Let everything that shares the memory of `whole` see what a program has written there."""
+    storage = whole._storage
+    if storage is None:
+        whole._writes += 1
+        return
+    storage.version += 1
+    storage.writes += 1
+    storage.written_at = here()
+    whole._seen = storage.version
+    whole._held.home = (storage, storage.writes)
+    if storage.several:
+        storage.node = whole._held
 
 
 def refuse_leaf(tensor: Tensor, what: str) -> None:
     """Raise where PyTorch does: a leaf that collects gradients cannot change unseen."""
     if not MODE.grad:
         return
-    member: Tensor | None = tensor
     kind = "a leaf Variable"
-    while member is not None:
-        if member._node.needs_grad and is_leaf(member):
-            raise GradientError(
-                explain(
-                    f"{what}: {kind} that requires grad is being used in an in-place operation",
-                    where=describe(MODE.origin or here()),
-                    try_="do it inside `with zincir.no_grad():`, or on x.data or x.clone()",
-                )
-            )
-        if member._step is not None and member._step.cuts_gradient:
-            return
+    found = tensor.requires_grad and is_leaf(tensor)
+    if not found and tensor._base is not None and not tensor._leaf_view:
         kind = "a view of a leaf Variable"
-        member = member.parent()
+        found = tensor._base.requires_grad and is_leaf(tensor._base)
+    if found:
+        raise GradientError(
+            explain(
+                f"{what}: {kind} that requires grad is being used in an in-place operation",
+                where=describe(MODE.origin or here()),
+                try_="do it inside `with zincir.no_grad():`, or on x.data or x.clone()",
+            )
+        )
 
 
-def as_view(child: Tensor, parent: Tensor, step: Step) -> Tensor:
-    """Note that `child` shows the memory of `parent` through `step`."""
-    child._step = step
-    child._step_grad = MODE.grad
-    if step.cuts_gradient and parent._node.needs_grad:
-        child._parent = weakref.ref(parent)  # or it would keep the graph alive
-    else:
-        child._parent = lambda: parent
-    children = parent._children
-    if children is None:
-        parent._children = [weakref.ref(child)]
-    else:
-        if len(children) > 64:
-            children[:] = [r for r in children if r() is not None]
-        children.append(weakref.ref(child))
-    if parent._memory is not None:
-        share(child, step.look(parent._memory))
-    return child
-
-
-def leaf_like(node: Node, needs_grad: bool) -> Node:
-    """A leaf with the value of `node`, which takes part in gradients or not."""
-    if node.value is None:
-        return variable(detach(node)) if needs_grad else detach(node)
-    new = leaf(node.shape, node.dtype, needs_grad)
-    new.value = node.value
-    return new
-
-
-# Memory that NumPy can see -----------------------------------------------------------------------
-
-
-def export(tensor: Tensor) -> np.ndarray[Any, Any]:
-    """The values as an array that shares memory with `tensor`, both ways.
-
-    Views of a tensor export views of the one array of the tensor they look at.
-    """
-    parent = tensor.parent()
-    if parent is not None and tensor._step is not None:
-        return tensor._step.look(export(parent))
-    node = tensor._node
-    known = tensor._exported() if tensor._exported is not None else None
-    if known is not None:
-        if _address(known) != _address(node.value.array):  # a replayed program moved the value
-            np.copyto(known, node.value.array)
-            share(tensor, tensor._memory)
-        return known
-    if sys.getrefcount(node.value) > 2:  # the node and the argument; others hold it too
-        node.value = Buffer(node.value.array.copy("K"), order=node.value.order)
-    share(tensor, node.value.array, node.value.order)
-    array = np.asarray(memoryview(node.value.array))
-    # All of NumPy's views of `array` keep `array` itself alive, since its own base is no array.
-    tensor._exported = weakref.ref(array)
-    return array
-
-
-def share(tensor: Tensor, memory: Any, order: Shape | None = None) -> None:
-    """Let `tensor` and all its views read `memory`, whoever writes to it.
-
-    Args:
-        order: the axes as they lie in memory, if that is known to be another order.
-    """
-    tensor._memory = memory
-    tensor._node.value = Buffer(memory, order=order)
-    for reference in tensor._children or ():
-        child = reference()
-        if child is not None and child._step is not None:
-            share(child, child._step.look(memory), order)
-
-
-def _unshare(tensor: Tensor) -> None:
-    tensor._memory = tensor._exported = None
-    for reference in tensor._children or ():
-        child = reference()
-        if child is not None:
-            _unshare(child)
-
-
-def _address(array: np.ndarray[Any, Any]) -> int:
-    return array.__array_interface__["data"][0]
-
-
-def _members(tensor: Tensor) -> list[Tensor]:
-    """A tensor and all views of it."""
-    found = [tensor]
-    for reference in tensor._children or ():
-        child = reference()
-        if child is not None:
-            found += _members(child)
-    return found
-
-
-def _write_memory(root: Tensor, before: list[Node]) -> None:
-    """After a change in place: write the new value where NumPy sees it."""
-    array = root._exported() if root._exported is not None else None
-    memory = root._memory
-    if array is None or memory is None or not array.flags.writeable:
-        _unshare(root)
+def set_data(tensor: Tensor, value: Tensor) -> None:
+    """Let `tensor` have the memory of `value`, with the gradients it has."""
+    recording = CURRENT.recording
+    if recording is not None:
+        _set_in_recording(tensor, value)
         return
-    node = root._node
-    evaluate([node])
-    new = node.value.array
-    for old in before:
-        # Graphs that are still to be computed read the old value: it gets memory of its own.
-        buffer = old.value
-        if buffer is not None and np.may_share_memory(buffer.array, memory):
-            old.value = Buffer(buffer.array.copy())
-    np.copyto(memory, new)
-    share(root, memory, node.value.order)
+    changed_setting()
+    kept = tensor._held if tensor._storage is None else tensor._node
+    trained = kept.needs_grad and is_leaf(tensor)
+    source = value.detach()
+    storage = storage_of(source)
+    tensor._storage, tensor._base, tensor._step = storage, source._base, source._step
+    tensor._step_grad, tensor._leaf_view = True, source._base is not None and trained
+    storage.several = True
+    node = source._node
+    if trained:
+        node = variable(node)
+    elif kept.needs_grad and kept.shape == node.shape and kept.dtype is node.dtype:
+        node = graft(node, kept)
+    else:
+        node = alias(node)
+    node.owner = weakref.ref(tensor)
+    node.home = (storage, storage.writes)
+    tensor._held, tensor._seen = node, storage.version
+    tensor._await()
+
+
+def _set_in_recording(tensor: Tensor, value: Tensor) -> None:
+    """What is assigned belongs to nobody else as a rule: then it is a change in place."""
+    recording = CURRENT.recording
+    assert recording is not None
+    same = value.shape == tensor.shape and value.dtype is tensor.dtype
+    if not same or tensor._storage is not None or value._storage is not None:
+        recording.refuse("`.data` is assigned a tensor of another form, or one that is shared")
+    before = MODE.grad
+    MODE.grad = False
+    try:
+        rebind(tensor, value._node)
+    finally:
+        MODE.grad = before
+
+
+def turned(tensor: Tensor, requires_grad: bool) -> None:
+    """Make `tensor` a leaf that collects gradients, or one that does not."""
+    node = tensor._node
+    changed_setting()
+    if tensor._base is not None:
+        tensor._leaf_view = True
+    if requires_grad and node.value is None:
+        new = variable(detach(node))
+    elif node.value is None:
+        new = alias(detach(node))
+    else:
+        new = leaf(node.shape, node.dtype, requires_grad)
+        new.value = node.value
+        new.value.shared = new.value.shared or node.used
+    new.owner = weakref.ref(tensor)
+    new.home, new.superseded = node.home, node.superseded
+    if CURRENT.recording is not None:
+        CURRENT.recording.note_flag(tensor, node)
+    tensor._held = new
+    if new.value is None:
+        tensor._await()
+
+
+def cut(tensor: Tensor) -> None:
+    """Make `tensor` a leaf without gradients."""
+    if tensor._base is not None:
+        raise GradientError(
+            explain(
+                "detach_: views cannot be detached in place",
+                where=describe(MODE.origin or here()),
+                try_="x.detach()",
+            )
+        )
+    node = tensor._node
+    if not node.needs_grad:
+        return
+    refuse_replay("it detaches a tensor in place")
+    changed_setting()
+    new = variable_like(node, False)
+    new.owner = weakref.ref(tensor)
+    new.home, new.superseded = node.home, node.superseded
+    tensor._held = new
+    tensor._retains = False
+    tensor._await()

@@ -3,33 +3,55 @@
 `zincir.compile` runs a function once with recording on. Whatever must happen again at each replay
 passes through here: numbers that change from call to call (`live`), tensors that are changed in
 place (`note_change`), gradients that are read or assigned, and what decides which operations there
-are (`note_condition`). Looking at a value while recording is an error (`refuse_to_look`).
+are (`note_condition`, `note_module`). What a replay could not do again is refused (`refuse`): then
+the function is run as it is written. Looking at a value while recording is an error
+(`refuse_to_look`).
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zincir.errors import TraceError, explain
-from zincir.graph.node import Node, describe, here
+from zincir.graph.node import Node, Origin, describe, here, next_serial
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape
+
+if TYPE_CHECKING:
+    from zincir.storage import Storage
+
+
+@dataclass(slots=True)
+class Change:
+    """A tensor that is changed in place, and what it was before."""
+
+    tensor: Any
+    node: Node
+    writes: int
+    there: bool
+    """Whether the tensor was there before the recording."""
 
 
 class Recording:
     """Everything noted during one recording."""
 
     def __init__(self) -> None:
+        self.began = next_serial()
+        """Nodes with smaller numbers were there before."""
         self.live: list[tuple[Node, Callable[[], Any]]] = []
         """Leaves whose values come from a function that is called again before each replay."""
-        self.changed: dict[int, tuple[Any, Node]] = {}
-        """Tensors changed in place (by id), with the nodes they held before."""
+        self.changed: dict[int, Change] = {}
+        """Tensors changed in place, by id."""
+        self.written: set[Storage] = set()
+        """Shared memory that was written to."""
         self.grads: dict[int, tuple[Any, Any, bool]] = {}
         """Tensors whose `.grad` was assigned (by id), with the gradients they had before, and
         whether what was assigned depends on them."""
@@ -37,13 +59,35 @@ class Recording:
         """Tensors whose `.grad` was looked at (by id), with the gradients they had before."""
         self.conditions: dict[int, tuple[Any, Callable[[], Any], Any]] = {}
         """By id of its owner: what decided which operations were recorded, and what it was."""
+        self.modules: dict[int, Any] = {}
+        """Modules that ran, by id."""
+        self.flags: dict[int, tuple[Any, Node]] = {}
+        """Tensors whose `requires_grad` was set, by id, with the nodes they held before."""
+        self.given: dict[int, Node] = {}
+        """By id of a tensor that stands for an argument: its node at the beginning."""
+        self.windows: dict[int, Node] = {}
+        """By id of a tensor whose memory NumPy sees: the leaf over that memory."""
+        self.there: set[int] = set()
+        """By id: older tensors that have got a new node, though they were not changed."""
+        self.generators: dict[int, tuple[Any, Any]] = {}
+        """Generators that were drawn from (by id), and their states before."""
+        self.keep: list[Any] = []
+        """What must live as long as its id is used here."""
+        self.refused: tuple[str, Origin] | None = None
+        """Why this cannot be replayed, and the line."""
 
-    def forget_temporaries(self) -> None:
-        """Let go of tensors that the function made itself and then changed.
+    def was_there(self, tensor: Any) -> bool:
+        """Whether a tensor is older than the recording."""
+        return tensor._held.serial < self.began or id(tensor) in self.there
 
-        Whatever was there before has a value; such tensors began without one.
-        """
-        self.changed = {k: v for k, v in self.changed.items() if v[1].value is not None}
+    def refuse(self, why: str) -> None:
+        """What is recorded cannot be replayed: the function is to be run as it is written."""
+        if self.refused is None:
+            self.refused = why, here()
+
+    def note_flag(self, tensor: Any, before: Node) -> None:
+        """Note that `requires_grad` of a tensor that held `before` is being set."""
+        self.flags.setdefault(id(tensor), (tensor, before))
 
 
 class _Current(threading.local):
@@ -51,6 +95,31 @@ class _Current(threading.local):
 
 
 CURRENT = _Current()
+
+
+class _Epoch:
+    """How often something was set that recordings depend on and that they do not see each time."""
+
+    count = 0
+
+
+EPOCH = _Epoch()
+_next = itertools.count(1).__next__
+
+
+def changed_setting() -> None:
+    """What recordings depend on has been set: they have to look whether it is still the same."""
+    EPOCH.count = _next()
+
+
+@contextmanager
+def resumed(recording: Recording) -> Generator[None]:
+    """Tensors are meanwhile as they are in the recording."""
+    before, CURRENT.recording = CURRENT.recording, recording
+    try:
+        yield
+    finally:
+        CURRENT.recording = before
 
 
 @contextmanager
@@ -78,11 +147,12 @@ def live(getter: Callable[[], Any], shape: Shape, dtype: DType) -> Node:
     return node
 
 
-def note_change(tensor: Any, before: Node) -> None:
-    """Note that `tensor`, which held `before`, is being changed in place."""
+def note_change(tensor: Any) -> None:
+    """Note that `tensor` is about to be changed in place."""
     recording = CURRENT.recording
-    if recording is not None:
-        recording.changed.setdefault(id(tensor), (tensor, before))
+    if recording is not None and id(tensor) not in recording.changed:
+        there = recording.was_there(tensor)
+        recording.changed[id(tensor)] = Change(tensor, tensor._node, tensor._version, there)
 
 
 def note_grad(tensor: Any, before: Any, *, added: bool) -> None:
@@ -99,11 +169,45 @@ def note_grad_read(tensor: Any) -> None:
         recording.grads_read.setdefault(id(tensor), (tensor, tensor._grad))
 
 
+def note_draw(generator: Any) -> None:
+    """Note that numbers are about to be drawn from a generator."""
+    recording = CURRENT.recording
+    if recording is not None and id(generator) not in recording.generators:
+        recording.generators[id(generator)] = generator, generator.get_state()
+
+
 def note_condition(owner: Any, getter: Callable[[], Any]) -> None:
     """Note that what is recorded depends on `getter()`, one condition for each owner."""
     recording = CURRENT.recording
     if recording is not None and id(owner) not in recording.conditions:
         recording.conditions[id(owner)] = owner, getter, getter()
+
+
+def note_module(module: Any) -> None:
+    """Note that `module` runs: what is recorded depends on its attributes."""
+    recording = CURRENT.recording
+    if recording is not None:
+        recording.modules[id(module)] = module
+
+
+def note_setting(owner: Any, name: str, value: Any) -> None:
+    """Note that an attribute of a module is being set.
+
+    A tensor that a function leaves in a module is seen when the recording ends; anything else that
+    it sets anew differs from call to call.
+    """
+    changed_setting()
+    recording = CURRENT.recording
+    if recording is not None and not hasattr(value, "_held"):
+        before = owner.__dict__.get(name, recording)
+        if before is not value and not (type(before) is type(value) and before == value):
+            recording.refuse(f"it sets {type(owner).__name__}.{name}")
+
+
+def refuse_replay(why: str) -> None:
+    """What happens here could not be done again by a replay, if a function is being recorded."""
+    if CURRENT.recording is not None:
+        CURRENT.recording.refuse(why)
 
 
 def refuse_to_look(what: str, node: Node) -> None:

@@ -3,34 +3,62 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
-from zincir.compiler.precision import Terms
-from zincir.compiler.prepare import Ready, prepare
-from zincir.compiler.snapshot import snapshot
-from zincir.evaluate import numbers, raise_out_of_range
-from zincir.graph.node import Node, here
-from zincir.inplace import refresh_views
-from zincir.ops.source import leaf
-from zincir.recording import Recording
+from zincir.arguments import built
+from zincir.compiler.prepare import Ready
+from zincir.evaluate import ENGINE, raise_out_of_range
+from zincir.graph.node import MODE, Node, here
+from zincir.inplace import is_leaf, rebind, wrote_memory
+from zincir.ops.source import given_up, leaf
+from zincir.recording import EPOCH
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, arranged
-from zincir.tensor import Tensor, _pending, from_buffer, settle
-from zincir.types import DType, Shape
+from zincir.storage import seen
+from zincir.tensor import Tensor, from_buffer, settle, waiting
+from zincir.types import DType, Shape, from_numpy_dtype
+from zincir.watched import Watched
+
+
+@dataclass(slots=True)
+class Captured:
+    """A tensor that the function looks at and does not get as an argument."""
+
+    tensor: Tensor
+    node: Node
+    """What it held when its place was last bound."""
+    place: int
+    order: Shape | None
+    layout: tuple[int, ...] | None
+    """How its values lie in memory."""
+
+    def holds(self) -> bool:
+        """Whether it is still of the same kind."""
+        t, known = self.tensor, self.node
+        if t.requires_grad is not known.needs_grad or t._held.dtype is not known.dtype:
+            return False
+        if self.layout is not None:
+            buffer = readable(t)
+            return (buffer.layout, buffer.order) == (self.layout, self.order)
+        return t._held.shape == known.shape
 
 
 @dataclass(slots=True)
 class Changed:
-    """A tensor that the function changes in place: given, or the argument of a number."""
+    """A tensor that the function changes in place."""
 
     tensor: Tensor | None
+    """The tensor itself, or None for one that differs from call to call:"""
     argument: int
+    """the number of an argument, or"""
+    gradient: Tensor | int | None
+    """the tensor (or the number of the argument) whose gradient it is."""
     input: int
     """Its place among the program's inputs, or -1 if its old value is not read."""
     output: int
@@ -38,9 +66,27 @@ class Changed:
     """Where the new value is computed, if that cannot be in place."""
     order: Shape | None
     """The order in which its values lie in memory."""
+    trained: bool
+    """Whether it is a leaf of gradients."""
     node: Node | None = None
     value: Buffer | None = None
     """What the tensor held at the last replay, and where its values lay."""
+
+    def holds(self) -> bool:
+        """Whether it is still a leaf of gradients, or without them, as it was."""
+        t = self.tensor
+        if t is None or t._held is self.node:
+            return True
+        return t._held.needs_grad is self.trained and is_leaf(t)
+
+    def found(self, inputs: Sequence[Any]) -> Any:
+        """The tensor (or array) of this call."""
+        if self.tensor is not None:
+            return self.tensor
+        if self.gradient is None:
+            return inputs[self.argument]
+        of = self.gradient if isinstance(self.gradient, Tensor) else inputs[self.gradient]
+        return of._grad
 
 
 @dataclass(slots=True)
@@ -54,7 +100,9 @@ class Gradient:
     had: bool | None
     """Whether there was one; None if that makes no difference."""
     output: int
-    """The place of the new gradient among the outputs; -1 for None."""
+    """The place of the new gradient among the outputs; -1 if there is none or it is the old one."""
+    stays: bool
+    """Whether the gradient there was is there afterwards, with other values."""
     orders: tuple[Shape | None, Shape | None]
     """The order in memory of the gradient that is read, and of the new one."""
     held: Tensor | None = None
@@ -73,16 +121,35 @@ class GradientRead:
     """The order in which the program reads it from memory."""
     place: int
     """Its place among the program's inputs, or -1."""
-    itself: Tensor | None
-    """The gradient, if the function also changes it in place: then it must be this one."""
 
     def holds(self) -> bool:
         """Whether there is such a gradient."""
         grad = self.tensor._grad
         if grad is None or self.form is None:
             return grad is None and self.form is None
-        same = self.itself is None or self.itself is grad
-        return same and self.form == (grad.shape, grad.dtype)
+        return self.form == (grad.shape, grad.dtype)
+
+
+@dataclass(slots=True)
+class Result:
+    """Where a tensor that the function returns comes from."""
+
+    place: int = -1
+    """Its place among the program's outputs, or -1: then it is, or looks at,"""
+    argument: int = -1
+    """an argument,"""
+    tensor: Tensor | None = None
+    """a tensor that was there before, or"""
+    other: int = -1
+    """another of the results (by number)"""
+    detached: bool = False
+    """without its gradients"""
+    step: Any = None
+    """through this view."""
+    node: Node | None = None
+    """For one that the program computes: a node like it."""
+    differentiated: bool = False
+    """Whether it takes part in gradients that have been given up."""
 
 
 class Replay:
@@ -92,28 +159,42 @@ class Replay:
         self.ready: Ready
         self.threads = team.get_num_threads()
         self.form: Any
+        self.checked = False
+        """Whether a second recording was the same."""
+        self.text: Any
+        """What the recording is compared by."""
         self.arguments: list[tuple[int, int]] = []
         """(number of the argument, its place among the inputs)."""
         self.live: list[tuple[int, Buffer, Callable[[], Any]]] = []
-        self.constants: list[Node] = []
+        self.captured: list[Captured] = []
+        self.fixed: list[Node] = []
+        """Leaves that nobody can change: they are kept."""
         self.changed: list[Changed] = []
-        self.own: list[Tensor] = []
-        """Those of `changed` that are always the same tensors, changed where they are."""
-        self.others: list[Changed] = []
+        self.written: set[int] = set()
+        """By id: the tensors that are changed at every call."""
+        self.writes_arguments = False
         self.gradients: list[Gradient] = []
         self.read: list[GradientRead] = []
         self.conditions: list[tuple[Callable[[], Any], Any]] = []
-        self.results: list[Node | Tensor] = []
-        """Tensors as they are, and nodes like those of which new tensors are leaves."""
-        self.places: list[int] = []
-        """Where the program writes each result; -1 for a tensor that is there."""
+        self.watched: Watched
+        self.epoch = EPOCH.count
+        self.results: list[Result] = []
+        self.left: list[tuple[weakref.ref[Tensor], int]] = []
+        """Tensors that the function keeps elsewhere, and their places among the outputs."""
         self.pointers: list[int] = []
         """Of the inputs, then the outputs."""
         self.first_output = 0
         self.cells: np.ndarray[Any, Any]
+        self.box: list[float] = []
+        """The numbers among the arguments of this call, where `live` reads them."""
 
     def holds(self, inputs: Sequence[Any]) -> bool:
         """Whether what was recorded is still what the function would do."""
+        if self.epoch != EPOCH.count:
+            count = EPOCH.count
+            if not self.watched.holds():
+                return False
+            self.epoch = count
         for getter, recorded in self.conditions:
             if getter() != recorded:
                 return False
@@ -125,102 +206,184 @@ class Replay:
                 t = g.tensor if g.tensor is not None else inputs[g.argument]
                 if (t._grad is not None) is not g.had:
                     return False
-        for node in self.constants:
-            if node.superseded is not None:
+        for c in self.captured:
+            t = c.tensor
+            if (t._storage is not None or t._held is not c.node) and not c.holds():
                 return False
+        for c in self.changed:
+            if not c.holds():
+                return False
+        if self.left and not self._left_holds():
+            return False
         return self.threads == team.get_num_threads()
 
-    def run(self, inputs: Sequence[Any], first: bool = False) -> Any:
+    def _left_holds(self) -> bool:
+        """Whether tensors that the function keeps are still where it put them, and only there."""
+        for reference, _ in self.left:
+            if reference() is None or holders(reference) > ALONE:
+                return False
+        return True
+
+    def aliased(self, inputs: Sequence[Any]) -> bool:
+        """Whether an argument shares memory with something that is written to besides it."""
+        for x in inputs:
+            if isinstance(x, Tensor):
+                whole = x if x._base is None else x._base
+                if id(whole) in self.written:
+                    return True
+                storage = x._storage
+                if storage is not None and storage.several and self._writes(storage):
+                    return True
+        return self.writes_arguments and _overlap(inputs, self)
+
+    def _writes(self, storage: Any) -> bool:
+        tensors = (c.tensor for c in self.changed if c.tensor is not None)
+        return any(t._storage is storage for t in tensors)
+
+    def run(self, inputs: Sequence[Any], numbers: list[float]) -> Any:
         """Do what the function does, to these arguments."""
-        if _pending:
-            settle()
-        pointers = self.pointers
-        keep = self._point_to_arguments(inputs, pointers)
-        for r in self.read:
-            if r.place >= 0 and r.tensor._grad is not None:
-                pointers[r.place] = _placed(r.tensor._grad._node.value, r.order, keep)
-        for place, buffer, getter in self.live:
-            if not first:
+        with ENGINE:
+            self.box[:] = numbers
+            if waiting():
+                settle()
+            pointers = self.pointers
+            keep: list[Any] = []
+            for number, place in self.arguments:
+                pointers[place] = _address(inputs[number], keep)
+            self._bind_captured(pointers, keep)
+            for r in self.read:
+                if r.place >= 0 and r.tensor._grad is not None:
+                    pointers[r.place] = _placed(readable(r.tensor._grad), r.order, keep)
+            for place, buffer, getter in self.live:
                 buffer.array[...] = getter()
-            if place >= 0:
-                pointers[place] = buffer.pointer
-        first_output = self.first_output
-        self._point_to_changed(inputs, pointers, first_output)
-        self._point_to_gradients(inputs, pointers, first_output, keep)
+                if place >= 0:
+                    pointers[place] = buffer.pointer
+            self._point_to_changed(inputs, pointers, keep)
+            self._point_to_gradients(inputs, pointers, keep)
+            made = self._make_results(pointers)
+            problem = self.ready.program.run(pointers)
+            self._finish(inputs, done=problem is None)
+            if problem is not None:
+                raise_out_of_range(self.ready, *problem)
+            for (reference, _), buffer in zip(self.left, made[len(self.results) :], strict=True):
+                _rebound(reference(), buffer)
+            return built(self.form, self._results(inputs, made))
+
+    def _bind_captured(self, pointers: list[int], keep: list[Any]) -> None:
+        for c in self.captured:
+            t = c.tensor
+            if t._storage is None:
+                if t._held is c.node:
+                    continue
+                c.node = t._held
+                buffer = c.node.value
+            else:
+                buffer = readable(t)
+                c.node = t._held
+                keep.append(buffer)
+            if c.layout is None:
+                pointers[c.place] = _placed(buffer, c.order, keep)
+            else:
+                pointers[c.place] = buffer.pointer
+
+    def _make_results(self, pointers: list[int]) -> list[Buffer | None]:
         made: list[Buffer | None] = []
-        for result, place in zip(self.results, self.places, strict=True):
-            if isinstance(result, Tensor):
+        for r in self.results:
+            if r.node is None:
                 made.append(None)
                 continue
-            buffer = allocate(result.shape, result.dtype)
-            pointers[first_output + place] = buffer.pointer
+            buffer = allocate(r.node.shape, r.node.dtype)
+            pointers[self.first_output + r.place] = buffer.pointer
             made.append(buffer)
-        problem = self.ready.program.run(pointers)
-        del keep
-        self._finish(inputs, done=problem is None)
-        if problem is not None:
-            raise_out_of_range(self.ready, *problem)
-        return _built(
-            self.form, [self._result(r, b) for r, b in zip(self.results, made, strict=True)]
-        )
+        for reference, place in self.left:
+            t = reference()
+            assert t is not None
+            buffer = allocate(t.shape, t.dtype)
+            pointers[self.first_output + place] = buffer.pointer
+            made.append(buffer)
+        return made
 
-    def _point_to_arguments(self, inputs: Sequence[Any], pointers: list[int]) -> list[Any]:
-        keep: list[Any] = []
-        for number, place in self.arguments:
-            x = inputs[number]
-            pointers[place] = _address(x, keep)
-        return keep
-
-    def _point_to_changed(self, inputs: Sequence[Any], pointers: list[int], outputs: int) -> None:
+    def _point_to_changed(self, inputs: Sequence[Any], pointers: list[int], keep: list[Any]) -> None:
+        outputs = self.first_output
         for c in self.changed:
             t = c.tensor
             if t is None:
-                t = inputs[c.argument]
+                t = c.found(inputs)
                 if not isinstance(t, Tensor):
                     if c.copied is None:
                         pointers[outputs + c.output] = pointers[c.input]
                     continue
-            node = t._node
-            # References: the tensor's, the one here, the name, the argument. Any other is a graph
-            # that needs the old value: it gets to know that it is gone.
-            if node is c.node and node.value is c.value and getrefcount(node) <= 4:
-                continue
-            if node.value.order != c.order:
-                node.value = arranged(node.value, c.order)
-            c.node = None
-            if getrefcount(node) > 3:
-                node = _renewed(t, node)
-            c.node, c.value = node, node.value
-            pointer = node.value.pointer
+            if t._storage is None:
+                node = t._held
+                value = node.value
+                if node is c.node and value is c.value and not (node.used or value.shared):
+                    continue
+                c.node = node = None
+                if c.order != value.order or value.layout is not None:
+                    _renewed(t, arranged(value, c.order))
+                elif t._held.used or value.shared:
+                    _renewed(t, None)
+                c.node = t._held
+                c.value = buffer = c.node.value
+            else:
+                buffer = self._shared_memory(c, t, keep)
+            pointer = buffer.pointer
             if c.input >= 0:
                 pointers[c.input] = pointer
             pointers[outputs + c.output] = pointer if c.copied is None else c.copied.pointer
 
+    def _shared_memory(self, c: Changed, t: Tensor, keep: list[Any]) -> Buffer:
+        """Where to compute the new value of a tensor in a storage."""
+        c.node = None
+        storage = t._storage
+        assert storage is not None
+        if t._base is not None:  # a view: its whole is told when the value is there
+            buffer = allocate(t.shape, t.dtype, c.order)
+            buffer.array[...] = readable(t).array
+            c.value = buffer
+            return buffer
+        if storage.array is not None and storage.exposed():
+            c.value = buffer = Buffer(storage.array, order=c.order)
+            if c.copied is None and (buffer.layout is not None or buffer.order != c.order):
+                c.value = buffer = arranged(buffer, c.order)
+                keep.append(buffer)
+            return buffer
+        value = readable(t)
+        if c.order != value.order or value.layout is not None:
+            _renewed(t, arranged(value, c.order))
+        elif t._held.used or value.shared:
+            _renewed(t, None)
+        c.value = t._held.value
+        return t._held.value
+
     def _point_to_gradients(
-        self, inputs: Sequence[Any], pointers: list[int], outputs: int, keep: list[Any]
+        self, inputs: Sequence[Any], pointers: list[int], keep: list[Any]
     ) -> None:
+        outputs = self.first_output
         for g in self.gradients:
             t = g.tensor if g.tensor is not None else inputs[g.argument]
             held = g.held
-            if g.before >= 0:
+            if g.before >= 0 and not g.stays:
                 assert t._grad is not None
-                pointers[g.before] = _placed(t._grad._node.value, g.orders[0], keep)
+                pointers[g.before] = _placed(readable(t._grad), g.orders[0], keep)
                 held = None
             if g.output < 0:
                 continue
-            # References: the record's, the name, the argument, and perhaps the tensor's.
-            moved = held is not None and held._node.value is not g.value
-            if held is None or moved or getrefcount(held) > 3 + (t._grad is held):
-                node = t._node
+            if held is None or held._shown or held._storage is not None or held._held.used:
+                node = t._held
                 g.value = allocate(node.shape, node.dtype, g.orders[1])
-                held = g.held = from_buffer(g.value)
+                g.held = from_buffer(g.value)
                 pointers[outputs + g.output] = g.value.pointer
-            elif getrefcount(held._node) > 2:
-                _renewed(held, held._node)
+            elif held._held.value is not g.value or g.value.shared:
+                g.value = allocate(held.shape, held.dtype, g.orders[1])
+                held._held.value = g.value
+                pointers[outputs + g.output] = g.value.pointer
 
     def _finish(self, inputs: Sequence[Any], *, done: bool) -> None:
         """Let tensors show what the program has computed, or that it has stopped."""
         for g in self.gradients:
+            if g.stays:
+                continue
             t = g.tensor if g.tensor is not None else inputs[g.argument]
             if done:
                 t._grad = g.held
@@ -228,46 +391,159 @@ class Replay:
                 t._grad = None
         if not done:
             return
-        for t in self.own:
-            _changed(t)
-        for c in self.others:
-            t = c.tensor if c.tensor is not None else inputs[c.argument]
-            # A view has no value yet if the tensor that it looks at was changed before it.
-            if c.copied is not None and not (isinstance(t, Tensor) and t._node.value is None):
-                target = t._node.value.array if isinstance(t, Tensor) else t
-                target[...] = c.copied.array
-            if isinstance(t, Tensor):
-                _changed(t)
+        for c in self.changed:
+            t = c.tensor
+            if t is not None and t._storage is None and c.copied is None:
+                t._writes += 1
+            else:
+                self._finish_changed(c, c.found(inputs))
 
-    def _result(self, result: Node | Tensor, buffer: Buffer | None) -> Tensor:
-        if isinstance(result, Tensor):
-            return result
-        assert buffer is not None
-        return from_buffer(buffer, result.origin)
+    def _finish_changed(self, c: Changed, t: Any) -> None:
+        if not isinstance(t, Tensor):
+            if c.copied is not None:
+                t[...] = c.copied.array
+            return
+        storage = t._storage
+        value = c.value if c.copied is None else c.copied
+        assert value is not None
+        if storage is not None and t._base is not None:
+            node = leaf(t.shape, t.dtype)
+            node.value = _copy(value) if value is c.copied else value
+            before = MODE.grad
+            MODE.grad = False
+            try:
+                rebind(t, node)
+            finally:
+                MODE.grad = before
+            return
+        if storage is not None and storage.array is not None and storage.exposed():
+            if storage.array.ctypes.data != value.pointer:
+                np.copyto(storage.array, value.array)
+        elif c.copied is not None:
+            t._held.value.array[...] = c.copied.array
+        _wrote(t)
+
+    def _results(self, inputs: Sequence[Any], made: Sequence[Buffer | None]) -> list[Tensor]:
+        out: list[Tensor] = []
+        for r, buffer in zip(self.results, made, strict=False):
+            if r.node is not None:
+                assert buffer is not None
+                t = from_buffer(buffer, r.node.origin)
+                if r.differentiated:
+                    t._held = given_up(t._held)
+            else:
+                t = out[r.other] if r.other >= 0 else r.tensor
+                if t is None:
+                    t = inputs[r.argument]
+                if r.detached:
+                    t = t.detach()
+                if r.step is not None:
+                    t = t._view(r.step)
+            out.append(t)
+        return out
 
 
-def _changed(t: Tensor) -> None:
-    t._version += 1
-    if t._children is not None:
-        refresh_views(t)
+def holders(reference: weakref.ref[Any]) -> int:
+    """How often an object is held: to be compared with `ALONE`."""
+    return sys.getrefcount(reference())
 
 
-def _renewed(t: Tensor, node: Node) -> Node:
-    """A new leaf over the same memory, which is about to change."""
-    new = leaf(node.shape, node.dtype, node.needs_grad)
-    new.value = node.value
-    if node.owner is not None:
-        new.owner = weakref.ref(t)
-    node.superseded = here()
-    node.value = None
-    t._node = new
+class _Something:
+    pass
+
+
+_kept = [_Something()]
+ALONE = holders(weakref.ref(_kept[0]))
+"""What `holders` finds for an object that is held once, in this version of Python."""
+
+
+def _overlap(inputs: Sequence[Any], replay: Replay) -> bool:
+    """Whether an argument that is written to shares memory with another argument, or a capture."""
+    for c in replay.changed:
+        if c.tensor is not None or c.gradient is not None:
+            continue
+        x = inputs[c.argument]
+        others = [y for i, y in enumerate(inputs) if i != c.argument]
+        if any(shares(x, y) for y in others):
+            return True
+        if isinstance(x, Tensor) and any(shares(x, k.tensor) for k in replay.captured):
+            return True
+    return False
+
+
+def shares(x: Any, y: Any) -> bool:
+    """Whether two tensors or arrays have memory in common."""
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        return x is y or (x._storage is not None and x._storage is y._storage)
+    if isinstance(x, Tensor):
+        x, y = y, x
+    if isinstance(y, Tensor):
+        y = None if y._storage is None else y._storage.array
+    return y is not None and bool(np.may_share_memory(x, y))
+
+
+def readable(t: Tensor) -> Buffer:
+    """Where the value of a tensor lies at this moment."""
+    storage = t._storage
+    if storage is None:
+        if t._held.value is None:  # it comes from another thread
+            t._value("a compiled function")
+        return t._held.value
+    if storage.array is not None and storage.exposed():
+        return Buffer(seen(t, storage))
+    t._value("a compiled function")
+    return t._node.value
+
+
+def _wrote(t: Tensor) -> None:
+    storage = t._storage
+    if storage is not None and storage.array is None and t._held.value is None:
+        t._node  # noqa: B018
+    wrote_memory(t)
+
+
+def _rebound(t: Tensor | None, buffer: Buffer | None) -> None:
+    if t is not None and buffer is not None:
+        node = leaf(t.shape, t.dtype, origin=t._held.origin)
+        node.value = buffer
+        node.owner = weakref.ref(t)
+        t._held = node
+
+
+def _renewed(t: Tensor, value: Buffer | None) -> None:
+    """Give `t` a new leaf: over `value`, or over the same memory if nobody wants the old leaf.
+
+    Whoever holds the old leaf, a graph that may still be differentiated, keeps the old memory.
+    """
+    old = t._held
+    new = leaf(old.shape, old.dtype, old.needs_grad, origin=old.origin)
+    new.owner = weakref.ref(t)
+    new.home = old.home
+    memory: Buffer = old.value
+    old.superseded = here()
+    t._held = new
+    gone = weakref.ref(old)
+    del old
+    if value is None:
+        wanted = gone() is not None or memory.shared
+        value = _copy(memory) if wanted else memory
+    new.value = value
+
+
+def _copy(buffer: Buffer) -> Buffer:
+    array = buffer.array
+    new = allocate(array.shape, from_numpy_dtype(array.dtype), buffer.order)
+    new.array[...] = array
     return new
 
 
 def _address(x: Tensor | np.ndarray[Any, Any], keep: list[Any]) -> int:
     """Where the values of `x` lie, row by row; a copy that this needs is put into `keep`."""
     if isinstance(x, Tensor):
-        return _placed(x._node.value, None, keep)
+        buffer = readable(x)
+        if x._storage is not None:
+            keep.append(buffer)
+        return _placed(buffer, None, keep)
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
         keep.append(x)
@@ -284,154 +560,3 @@ def _placed(buffer: Buffer, order: Shape | None, keep: list[Any]) -> int:
         buffer = arranged(buffer, order)
         keep.append(buffer)
     return buffer.pointer
-
-
-def _built(form: Any, results: list[Tensor]) -> Any:
-    kind, what = form
-    if kind is Tensor:
-        number: int = what
-        return results[number]
-    if kind is None:
-        return what
-    if kind is dict:
-        return {k: _built(v, results) for k, v in what.items()}
-    return kind([_built(v, results) for v in what])
-
-
-def record_replay(
-    recording: Recording,
-    stand_ins: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    form: Any,
-    undo: Callable[[], None],
-    terms: Terms | None = None,
-) -> Replay:
-    """Compile what was recorded; tensors are left as they were before the recording."""
-    return _Recorder(recording, stand_ins, terms).replay(outputs, form, undo)
-
-
-class _Recorder:
-    """Turns a recording into a replay."""
-
-    def __init__(
-        self, recording: Recording, stand_ins: Sequence[Tensor], terms: Terms | None
-    ) -> None:
-        self.recording = recording
-        self.terms: Terms | None = terms
-        self.stand_ins = stand_ins
-        self.argument_of = {id(t): i for i, t in enumerate(stand_ins)}
-        self.wanted: list[Node] = []
-        self.orders: list[Shape | None] = []
-        self.known: set[int] = set()
-        self.made = Replay()
-
-    def want(self, node: Node, order: Shape | None = None) -> int:
-        """The number that `node` has among the outputs, and the order in which it is stored."""
-        self.wanted.append(node)
-        self.orders.append(order)
-        return len(self.wanted) - 1
-
-    def _want_gradient(self, t: Tensor) -> int:
-        """The same for the gradient of `t`, stored as `t` is; -1 if it has none."""
-        if t._grad is None:
-            return -1
-        _, before = self.recording.changed.get(id(t), (t, t._node))
-        return self.want(t._grad._node, None if before.value is None else before.value.order)
-
-    def replay(self, outputs: Sequence[Tensor], form: Any, undo: Callable[[], None]) -> Replay:
-        made, recording = self.made, self.recording
-        made.form = form
-        for t in outputs:
-            if id(t) in recording.changed and id(t) not in self.argument_of:
-                made.results.append(t)
-                made.places.append(-1)
-            else:
-                made.results.append(leaf(t.shape, t.dtype, origin=t._node.origin))
-                made.places.append(self.want(t._node))
-        changed = [
-            (t, before, self.want(t._node, before.value.order))
-            for t, before in recording.changed.values()
-        ]
-        grads = [
-            (t, before, added, self._want_gradient(t))
-            for t, before, added in recording.grads.values()
-        ]
-        taken = snapshot(self.wanted, self.orders)
-        place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
-        donations = {
-            at: place_of[id(before.value)]
-            for _, before, at in changed
-            if id(before.value) in place_of and before.value.layout is None
-        }
-        undo()
-        made.ready = prepare(taken, made.threads, donations, self.terms)
-        made.cells = numbers(taken.numbers)
-        for t, before, at in changed:
-            self._add_changed(t, before, at, place_of)
-        for c in made.changed:
-            if c.tensor is None or c.copied is not None:
-                made.others.append(c)
-            else:
-                made.own.append(c.tensor)
-        for t, before, added, at in grads:
-            self._add_gradient(t, before, added, at, place_of)
-        for t, grad in recording.grads_read.values():
-            self._add_read(t, grad, place_of)
-        self._add_inputs(taken.leaves, place_of)
-        first = made.cells.ctypes.data
-        made.pointers = [n.value.pointer for n in taken.leaves]
-        made.pointers += range(first, first + 8 * len(taken.numbers), 8)
-        made.first_output = len(made.pointers)
-        made.pointers += [0] * len(self.wanted)
-        made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]
-        return made
-
-    def _add_changed(self, t: Tensor, before: Node, at: int, place_of: dict[int, int]) -> None:
-        self.known.add(id(before.value))
-        place = place_of.get(id(before.value), -1)
-        donated = self.made.ready.donated
-        order = before.value.order
-        in_place = (at in donated or place < 0) and before.value.layout is None
-        argument = self.argument_of.get(id(t), -1)
-        copied = None if in_place else allocate(t.shape, t.dtype, order)
-        self.made.changed.append(
-            Changed(t if argument < 0 else None, argument, place, at, copied, order)
-        )
-
-    def _add_gradient(
-        self, t: Tensor, before: Tensor | None, added: bool, at: int, place_of: dict[int, int]
-    ) -> None:
-        place, order = -1, None
-        if before is not None:
-            place = place_of.get(id(before._node.value), -1)
-            order = before._node.value.order
-            self.known.add(id(before._node.value))
-        argument = self.argument_of.get(id(t), -1)
-        had = before is not None if added else None
-        self.made.gradients.append(
-            Gradient(
-                t if argument < 0 else None, argument, place, had, at, (order, self.orders[at])
-            )
-        )
-
-    def _add_read(self, t: Tensor, grad: Tensor | None, place_of: dict[int, int]) -> None:
-        if grad is None:
-            self.made.read.append(GradientRead(t, None, None, -1, None))
-            return
-        value, order = id(grad._node.value), grad._node.value.order
-        self.known.add(value)
-        itself = grad if id(grad) in self.recording.changed else None
-        form = grad.shape, grad.dtype
-        self.made.read.append(GradientRead(t, form, order, place_of.get(value, -1), itself))
-
-    def _add_inputs(self, leaves: Sequence[Node], place_of: dict[int, int]) -> None:
-        """Where the values of all other inputs come from at each call."""
-        for i, t in enumerate(self.stand_ins):
-            place = place_of.get(id(t._node.value))
-            if place is not None:
-                self.made.arguments.append((i, place))
-                self.known.add(id(t._node.value))
-        for node, getter in self.recording.live:
-            self.made.live.append((place_of.get(id(node.value), -1), node.value, getter))
-            self.known.add(id(node.value))
-        self.made.constants = [node for node in leaves if id(node.value) not in self.known]

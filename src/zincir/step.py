@@ -2,49 +2,86 @@
 
 Recording runs the function on lazy tensors and notes what it does to the world: which tensors it
 changes in place, which gradients it assigns, which numbers it asks for anew each time. A replay
-does all of that again without running the function.
+does all of that again without running the function. What could not be done again that way is not
+replayed: the function is then run as it is written.
 """
 
 from __future__ import annotations
 
 import functools
 import gc
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, ParamSpec, TypeVar
+import warnings
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
+from zincir import anomaly
+from zincir.arguments import Arguments, Numbers, Rebuilt, results_of, with_arrays
+from zincir.array_argument import ArrayArgument
 from zincir.compiler.precision import checked, terms_of, warn_lacking
-from zincir.errors import TraceError, explain
-from zincir.graph.node import MODE, describe, here
+from zincir.errors import ArgumentError, RecordingWarning, explain
+from zincir.graph.node import MODE, Origin, describe, here
 from zincir.graph.walk import toposort
-from zincir.recording import CURRENT, Recording
-from zincir.replay import Replay, record_replay
-from zincir.tensor import Tensor, _pending, from_array, settle
-from zincir.types import from_numpy_dtype
+from zincir.ops.live_number import LiveNumber
+from zincir.recorder import Recorder, undo
+from zincir.recording import CURRENT, Change, Recording, live, resumed
+from zincir.replay import Replay, shares
+from zincir.tensor import Tensor, alive_pending, from_array, settle
+from zincir.watched import modules_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_MOST_RECORDINGS = 32
+_MOST_RECORDINGS = 64
+"""So many recordings a function may have; after that it is run as it is written."""
 
-# Arguments are of any type, and so is what they hold: these names check without narrowing them.
-_ARRAY: type[Any] = np.ndarray
-_SEQUENCES: tuple[type[Any], ...] = (tuple, list)
-_MAPPING: type[Any] = dict
+_DIFFERENCES = 3
+"""So often a second recording may differ from the first."""
 
 
-def compile(function: Callable[P, R], *, precision: str | None = None) -> Compiled[P, R]:
+@overload
+def compile(
+    function: Callable[P, R],
+    *,
+    precision: str | None = None,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "zincir",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+) -> Compiled[P, R]: ...
+@overload
+def compile(
+    function: None = None, *, precision: str | None = None, **settings: Any
+) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
+def compile(
+    function: Any = None,
+    *,
+    precision: str | None = None,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "zincir",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+) -> Any:
     """Record `function` once for each kind of arguments, and replay it as native code.
 
     The function may hold a whole training step: `zero_grad`, forward, `backward` and the
-    optimizer's `step`. Tensors and NumPy arrays among its arguments (also inside lists, tuples and
-    dictionaries) are inputs; every other argument is a constant, and another value of it means
-    another recording. Learning rates, dropout and whether modules are training stay live.
+    optimizer's `step`. Tensors and NumPy arrays among its arguments (also inside lists, tuples,
+    dictionaries and dataclasses) are inputs, and so are numbers that differ from call to call;
+    every other argument is a constant, and another value of it means another recording. Learning
+    rates and dropout stay live; attributes of modules, hooks, `requires_grad` and the like are
+    watched, and another recording is made when they are set.
 
     Python code of the function does not run in a replay, so it must do the same for every call:
     looking at a value (`.item()`, `if x > 0`) is an error, and effects outside of tensors (a print,
-    a counter) happen only while recording.
+    a counter) happen only while recording, at the first two calls. docs/laziness.md says what is
+    watched, and when a function is run as it is written instead.
 
     With `precision="bf16"`, float32 matrix products and convolutions, those of gradients included,
     read their operands rounded to bfloat16 (8 bits of precision, halves to even) and sum in
@@ -55,12 +92,16 @@ def compile(function: Callable[P, R], *, precision: str | None = None) -> Compil
     calls unless that one asks for bfloat16.
 
     Args:
-        function: what to record.
+        function: what to record: a function, a method, or a module, of which a module is made.
+            Without it, a decorator.
         precision: of products: "bf16", or None for float32.
+        fullgraph: whether a function that cannot be replayed is an error.
+        dynamic, backend, mode, options: taken as PyTorch has them; they change nothing here.
+        disable: return `function` as it is.
 
     Raises:
         TraceError: the function looks at a value.
-        ArgumentError: there is no such precision.
+        ArgumentError: there is no such precision; or `fullgraph`, and it cannot be replayed.
 
     Example:
         >>> import zincir
@@ -76,162 +117,352 @@ def compile(function: Callable[P, R], *, precision: str | None = None) -> Compil
         >>> [round(step(zincir.tensor([1.0])).item(), 4) for _ in range(3)]
         [4.0, 2.56, 1.6384]
     """
-    return Compiled(function, checked(precision))
+    precision = checked(precision)
+    if function is None:
+        return functools.partial(compile, precision=precision, fullgraph=fullgraph, disable=disable)
+    if disable:
+        return function
+    wrapped = getattr(type(function), "_compiled_with", None)
+    if wrapped is not None:
+        return wrapped(function, functools.partial(Compiled, precision=precision, whole=fullgraph))
+    if not callable(function):
+        raise ArgumentError(
+            explain(
+                "zincir.compile: this cannot be called",
+                where=describe(here()),
+                expected="a function, a method or a module",
+                got=type(function).__name__,
+            )
+        )
+    return Compiled(function, precision, whole=fullgraph)
+
+
+@dataclass
+class _Known:
+    """What is known of one kind of arguments."""
+
+    replays: list[Replay] = field(default_factory=list[Replay])
+    plain: bool = False
+    """Whether the function is run as it is written."""
+    differed: int = 0
+    """How often a second recording was not as the first."""
+    left: list[weakref.ref[Tensor]] | None = None
+    """Tensors that the last recording left elsewhere, if it could not be replayed for that."""
 
 
 class Compiled(Generic[P, R]):
     """A function with its recordings."""
 
-    def __init__(self, function: Callable[P, R], precision: str | None = None) -> None:
+    def __init__(
+        self, function: Callable[P, R], precision: str | None = None, whole: bool = False
+    ) -> None:
         # First: of a function that is compiled itself, it copies all that stands below.
         functools.update_wrapper(self, function)
         self._function = function
         self._precision = precision
-        self._warned = False
-        self._recordings: dict[Any, list[Replay]] = {}
-        self._plain: set[Any] = set()
+        self._whole = whole
+        self._told: set[str] = set()
+        self._count = 0
+        self._known: dict[Any, _Known] = {}
+        self._numbers: dict[Any, Numbers] = {}
 
     def __reduce__(self) -> Any:
         """A copy records anew: what a recording changes is the original's."""
-        return type(self), (self._function, self._precision)
+        return type(self), (self._function, self._precision, self._whole)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A method: each instance is an argument of its own."""
+        return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if CURRENT.recording is not None:
-            return self._function(*args, **kwargs)
-        inputs: list[Any] = []
-        key = (_flatten((args, kwargs) if kwargs else args, inputs), MODE.grad)
-        for replay in self._recordings.get(key, ()):
+        if CURRENT.recording is not None or anomaly.STATE.on:
+            return self._plain(args, kwargs)
+        given = Arguments(args, kwargs)
+        numbers = self._numbers.get(given.shape)
+        if numbers is None:
+            numbers = self._numbers[given.shape] = Numbers()
+        key = (given.shape, numbers.fixed(given.numbers), MODE.grad)
+        known = self._known.get(key)
+        if known is None:
+            numbers.learn(given.numbers)
+            key = (given.shape, numbers.fixed(given.numbers), MODE.grad)
+            known = self._known.get(key)
+            if known is None:
+                return self._record(given, args, kwargs)
+        inputs = given.inputs
+        for replay in known.replays:
             if replay.holds(inputs):
-                return replay.run(inputs)
-        if key in self._plain:
-            return self._function(*args, **kwargs)
-        return self._record(key, args, kwargs, inputs)
+                if replay.aliased(inputs):
+                    return self._as_written(_ALIASED, here(), args, kwargs)
+                if not replay.checked:
+                    return self._record(given, args, kwargs, replay)
+                return replay.run(inputs, given.numbers)
+        if known.plain:
+            return self._plain(args, kwargs)
+        return self._record(given, args, kwargs)
 
-    def _record(self, key: Any, args: Any, kwargs: Any, inputs: list[Any]) -> R:
-        settle()
-        terms = terms_of(self._precision)
-        if terms is None and self._precision is not None and not self._warned:
-            self._warned = True
-            warn_lacking()
+    def _plain(self, args: Any, kwargs: Any) -> R:
         function: Callable[..., R] = self._function
-        stand_ins = [_stand_in(x) for x in inputs]
-        left = iter(stand_ins)
-        new_args, new_kwargs = _rebuild((args, kwargs), left)
-        recording = Recording()
+        args, kwargs = with_arrays((args, kwargs), ArrayArgument.over)
+        return function(*args, **kwargs)
+
+    def _as_written(self, why: str, where: Origin, args: Any, kwargs: Any) -> R:
+        self._tell(why, where)
+        return self._plain(args, kwargs)
+
+    def _record(self, given: Arguments, args: Any, kwargs: Any, first: Replay | None = None) -> R:
+        """Record the function; a second time to see whether it is the same, if there is a first."""
+        self._count += first is None
+        if self._count > _MOST_RECORDINGS:
+            return self._as_written(_TOO_MANY, here(), args, kwargs)
+        settle()
+        terms = self._terms()
+        took = _Take(self._function, given, self._numbers[given.shape], args, kwargs)
+        # Numbers may have been looked at: then the recording is good for them alone.
+        key = (given.shape, self._numbers[given.shape].fixed(given.numbers), MODE.grad)
+        known = self._known.setdefault(key, _Known())
+        with resumed(took.recording):
+            why = took.why_not(known, again=first is not None)
+        if why is not None:
+            return self._step_aside(known, took, why, args, kwargs)
+        modules = modules_of(self._function, (args, kwargs))
+        replay = took.replay(modules, terms)
+        if first is not None and replay.text == first.text:
+            first.left, first.checked, replay = replay.left, True, first
+        else:
+            known.replays.insert(0, replay)
+            if first is not None:
+                known.replays.remove(first)
+                known.differed += 1
+        if known.differed >= _DIFFERENCES:
+            known.plain = True
+            known.replays.clear()
+            self._tell(_DIFFERENT, here())
+        # What was recorded is not to be computed besides: the replay settles what is alive.
+        del took
+        return replay.run(given.inputs, given.numbers)
+
+    def _step_aside(
+        self, known: _Known, took: _Take, why: tuple[str, Origin], args: Any, kwargs: Any
+    ) -> R:
+        """What cannot be replayed has still been computed, lazily: leave it at that if possible."""
+        if why[0] != _LEFT:
+            known.plain = True
+            known.replays.clear()
+        if why[0] != _DIFFERENTIABLE:
+            self._tell(*why)
+        if took.stands():
+            result = took.result
+            del took
+            settle()
+            return result
+        undo(took.recording)
+        del took
+        return self._plain(args, kwargs)
+
+    def _terms(self) -> Any:
+        terms = terms_of(self._precision)
+        if terms is None and self._precision is not None and "terms" not in self._told:
+            self._told.add("terms")
+            warn_lacking()
+        return terms
+
+    def _tell(self, why: str, where: Origin) -> None:
+        """Say once, for each reason, that the function is run as it is written."""
+        if why in self._told:
+            return
+        self._told.add(why)
+        name = getattr(self._function, "__qualname__", type(self._function).__name__)
+        text = explain(
+            f"zincir.compile: {name} is run as it is written, which is slower: {why}",
+            where=describe(where),
+            try_=_REMEDY.get(why, ""),
+        )
+        if self._whole:
+            raise ArgumentError(text)
+        warnings.warn(text, RecordingWarning, stacklevel=4)
+
+
+_DIFFERENTIABLE = "its result can still be differentiated"
+_LEFT = "it keeps a tensor that it computes"
+_ALIASED = "an argument shares memory with something that it changes"
+_TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of a new kind again"
+_DIFFERENT = "each recording is another one: it depends on something that is not watched"
+_MADE = "it keeps a tensor that it makes and changes"
+_FILLED = "it changes a list, a dictionary or an object among its arguments"
+_OUTSIDE = "it takes gradients through an argument, into the graph that this was computed by"
+_REMEDY = {
+    _LEFT: "return the tensor",
+    _TOO_MANY: "pass what differs from call to call as a tensor",
+    _DIFFERENT: "pass random numbers, counters and the like as arguments",
+    _FILLED: "return the tensors",
+}
+
+
+class _Take:
+    """One recording of a function, on stand-ins for its arguments."""
+
+    def __init__(
+        self, function: Any, given: Arguments, numbers: Numbers, args: Any, kwargs: Any
+    ) -> None:
+        self.inputs = given.inputs
+        self.stand_ins = [_stand_in(x) for x in given.inputs]
+        self.recording = recording = Recording()
+        self.box = list(given.numbers)
+        new = [self._number(i, n, numbers) for i, n in enumerate(given.numbers)]
+        for t in self.stand_ins:
+            recording.given[id(t)] = t._held
+        rebuilt = Rebuilt((args, kwargs), iter(self.stand_ins), iter(new))
         CURRENT.recording = recording
         try:
-            result = function(*new_args, **new_kwargs)
+            self.result = function(*rebuilt.args[0], **rebuilt.args[1])
         except BaseException:
             CURRENT.recording = None
             undo(recording)
             raise
         CURRENT.recording = None
-        recording.forget_temporaries()
-        outputs: list[Tensor] = []
-        form = _outputs(result, outputs)
-        if _stays_differentiable(outputs) or _leaves_behind(recording, outputs):
-            return self._as_it_was(key, recording, outputs, result, args, kwargs)
-        del result, new_args, new_kwargs
-        replay = record_replay(
-            recording, stand_ins, outputs, form, functools.partial(undo, recording), terms
+        self.outputs: list[Tensor] = []
+        self.form = results_of(self.result, self.outputs)
+        self.filled = rebuilt.changed()
+        self.left: list[Tensor] = []
+
+    def _number(self, i: int, number: Any, numbers: Numbers) -> Any:
+        if i not in numbers.live:
+            return number
+        box = self.box
+        return LiveNumber(
+            type(number), lambda: box[i], lambda: numbers.look(i), lambda now, d: live(now, (), d)
         )
-        kept = self._recordings.setdefault(key, [])
-        kept.insert(0, replay)
-        del kept[_MOST_RECORDINGS:]
-        # What was recorded is not to be computed besides: the replay settles what is alive.
-        del outputs, stand_ins, left, recording
-        return replay.run(inputs, first=True)
 
-    def _as_it_was(
-        self,
-        key: Any,
-        recording: Recording,
-        outputs: list[Tensor],
-        result: Any,
-        args: Any,
-        kwargs: Any,
-    ) -> Any:
-        """What cannot be replayed has still been computed, lazily: leave it at that."""
-        if _stays_differentiable(outputs):
-            # The caller differentiates the result, so it has to see the whole graph each time.
-            self._plain.add(key)
-            undo(recording)
-            function: Callable[..., R] = self._function
-            return function(*args, **kwargs)
-        settle()
-        return result
+    def why_not(self, known: _Known, again: bool) -> tuple[str, Origin] | None:
+        """Why this cannot be replayed, and the line."""
+        recording = self.recording
+        survived = self._forget_temporaries()
+        if recording.refused is not None:
+            return recording.refused
+        where = here()
+        if self.filled:
+            return _FILLED, where
+        if survived and again:
+            return _MADE, survived[0]._held.origin
+        changed = [c.tensor for c in recording.changed.values()]
+        grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
+        for t in (*self.outputs, *changed, *grads):
+            if _stays_differentiable(t):
+                return _DIFFERENTIABLE, t._held.origin
+        if any(id(t) in recording.grads and t.requires_grad for t in self.stand_ins):
+            return _OUTSIDE, where
+        flags = [t for t, node in recording.flags.values() if t.requires_grad != node.needs_grad]
+        if flags:
+            return "it sets requires_grad", where
+        if self._aliased():
+            return _ALIASED, where
+        self.left = self._leaves_behind()
+        if self.left:
+            return self._left(known)
+        return None
 
+    def _left(self, known: _Known) -> tuple[str, Origin] | None:
+        """Tensors that are kept are renewed by replays, if each call puts new ones in their place."""
+        before, known.left = known.left, [weakref.ref(t) for t in self.left]
+        if before is not None and len(before) == len(self.left):
+            gc.collect()
+            if all(reference() is None for reference in before):
+                return None
+        if any(r.left for r in known.replays):
+            return None
+        return _LEFT, self.left[0]._held.origin
 
-def undo(recording: Recording) -> None:
-    """Give tensors back the nodes and gradients they had before a recording."""
-    for tensor, node in recording.changed.values():
-        node.superseded = None
-        tensor._node = node
-    for tensor, grad, _ in recording.grads.values():
-        tensor._grad = grad
+    def _forget_temporaries(self) -> list[Tensor]:
+        """Let go of tensors that the function made itself and then changed.
 
+        Returns:
+            those that somebody keeps.
+        """
+        recording = self.recording
+        returned = {id(t) for t in self.outputs}
+        kept: dict[int, Change] = {}
+        survived: list[Tensor] = []
+        for k, change in recording.changed.items():
+            if change.there:
+                kept[k] = change
+                continue
+            reference = weakref.ref(change.tensor)
+            change.tensor = None
+            tensor = None if k in returned else reference()
+            if tensor is not None:
+                change.tensor = tensor
+                kept[k] = change
+                survived.append(tensor)
+        recording.changed = kept
+        return survived
 
-class _Itself:
-    """A tensor as a key: the very same one."""
+    def _aliased(self) -> bool:
+        """Whether something that is written to shares memory with an argument."""
+        changed = self.recording.changed
+        whole = {id(c.tensor) for c in changed.values()}
+        storages = {id(c.tensor._storage) for c in changed.values() if c.tensor._storage}
+        inputs = self.inputs
+        written = [i for i, t in enumerate(self.stand_ins) if id(t) in whole]
+        for x in inputs:
+            if isinstance(x, Tensor):
+                base = x if x._base is None else x._base
+                if id(base) in whole or id(x._storage) in storages:
+                    return True
+        for i in written:
+            if any(shares(inputs[i], y) for j, y in enumerate(inputs) if j != i):
+                return True
+            if isinstance(inputs[i], Tensor) and self._captures(inputs[i]):
+                return True
+        return False
 
-    __slots__ = ("tensor",)
+    def _captures(self, x: Tensor) -> bool:
+        """Whether the function looks at `x` besides getting it as an argument."""
+        graph = toposort([t._node for t in self._computed()])
+        owners = (n.owner() for n in graph if n.owner is not None and n.value is not None)
+        return any(t is not None and t is not x and shares(t, x) or t is x for t in owners)
 
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+    def _computed(self) -> list[Tensor]:
+        changed = [c.tensor for c in self.recording.changed.values()]
+        grads = [t._grad for t, _, _ in self.recording.grads.values() if t._grad is not None]
+        return [*self.outputs, *changed, *grads]
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and other.tensor is self.tensor
+    def _leaves_behind(self) -> list[Tensor]:
+        """Tensors that the recording made and that live on outside of what a replay renews."""
+        recording = self.recording
+        expected = {id(t) for t in self.outputs} | set(recording.changed)
+        expected |= {id(t._base) for t in self.outputs}
+        expected |= {id(t) for t in self.stand_ins}
+        for t, _, _ in recording.grads.values():
+            if t._grad is not None:
+                expected.add(id(t._grad))
 
-    def __hash__(self) -> int:
-        return id(self.tensor)
+        def others() -> list[Tensor]:
+            alive = [t for t in alive_pending() if t._held.value is None]
+            return [t for t in alive if id(t) not in expected]
 
+        if others():
+            gc.collect()
+            return others()
+        return []
 
-def _is_input(x: Any) -> bool:
-    """Whether an argument is data, which may differ from call to call.
+    def replay(self, modules: list[Any], terms: Any) -> Replay:
+        """The replay of this recording."""
+        recorder = Recorder(self.recording, self.stand_ins, modules, terms)
+        self.result = None
+        made = recorder.replay(self.outputs, self.form, self.left)
+        made.box = self.box
+        return made
 
-    A leaf that collects gradients is not: an optimizer may hold it too, so it has to stay itself.
-    """
-    if isinstance(x, Tensor):
-        return not (x._node.needs_grad and x.is_leaf)
-    return isinstance(x, _ARRAY)
-
-
-def _flatten(x: Any, inputs: list[Any]) -> Any:
-    """A hashable description of arguments; tensors and arrays are put into `inputs`."""
-    if isinstance(x, Tensor):
-        if not _is_input(x):
-            return _Itself(x)
-        inputs.append(x)
-        node = x._node
-        return (Tensor, node.shape, node.dtype, node.needs_grad)
-    if isinstance(x, _ARRAY):
-        inputs.append(x)
-        return (np.ndarray, x.shape, x.dtype)
-    if isinstance(x, _SEQUENCES):
-        return (type(x), *[_flatten(item, inputs) for item in x])
-    if isinstance(x, _MAPPING):
-        return (dict, *[(k, _flatten(v, inputs)) for k, v in x.items()])
-    try:
-        hash(x)
-    except TypeError:
-        raise TraceError(
-            explain(
-                f"zincir.compile: an argument of type {type(x).__name__} cannot be told apart",
-                where=describe(here()),
-                expected="tensors, arrays, hashable constants, and lists, tuples or dicts of them",
-            )
-        ) from None
-    return (type(x), x)
-
-
-def _rebuild(x: Any, stand_ins: Any) -> Any:
-    if _is_input(x):
-        return next(stand_ins)
-    if isinstance(x, _SEQUENCES):
-        return type(x)([_rebuild(item, stand_ins) for item in x])
-    if isinstance(x, _MAPPING):
-        return {k: _rebuild(v, stand_ins) for k, v in x.items()}
-    return x
+    def stands(self) -> bool:
+        """Whether what was recorded can stay as what the call has done."""
+        if self.filled or self.recording.windows:
+            return False
+        given = {id(t) for t in self.stand_ins}
+        storages = {id(t._storage) for t in self.stand_ins if t._storage is not None}
+        shown = [t for t in self.outputs if id(t) in given or id(t._storage) in storages]
+        changed = any(k in given for k in self.recording.changed)
+        return not (shown or changed or any(t.requires_grad for t in self.stand_ins))
 
 
 def _stand_in(x: Any) -> Tensor:
@@ -239,45 +470,19 @@ def _stand_in(x: Any) -> Tensor:
     if isinstance(x, Tensor):
         array = np.ascontiguousarray(x._value("zincir.compile")).reshape(x.shape)
         return from_array(array, x.requires_grad)
-    from_numpy_dtype(x.dtype)
-    return from_array(np.ascontiguousarray(x).reshape(x.shape))
+    t = from_array(np.ascontiguousarray(x).reshape(x.shape))
+    new = ArrayArgument.__new__(ArrayArgument)
+    new.__dict__.update(t.__dict__)
+    new._holds_node()
+    new._array = x
+    return new
 
 
-def _outputs(x: Any, found: list[Tensor]) -> Any:
-    """The form of a result, with numbers in place of tensors."""
-    if isinstance(x, Tensor):
-        found.append(x)
-        return (Tensor, len(found) - 1)
-    if isinstance(x, _SEQUENCES):
-        return (type(x), [_outputs(item, found) for item in x])
-    if isinstance(x, _MAPPING):
-        return (dict, {k: _outputs(v, found) for k, v in x.items()})
-    return (None, x)
-
-
-def _stays_differentiable(outputs: Sequence[Tensor]) -> bool:
+def _stays_differentiable(t: Tensor) -> bool:
     """Whether somebody may still call backward on a result."""
-    for t in outputs:
-        node = t._node
-        if node.needs_grad and node.inputs:
-            graph = toposort([node], lambda n: n.needs_grad)
-            if not any(n.freed for n in graph) and any(n.op.saves for n in graph if n.inputs):
-                return True
-    return False
-
-
-def _leaves_behind(recording: Recording, outputs: Sequence[Tensor]) -> bool:
-    """Whether tensors that the recording made live on outside of what a replay can renew."""
-    expected = {id(t) for t in outputs} | set(recording.changed)
-    for t, _, _ in recording.grads.values():
-        if t._grad is not None:
-            expected.add(id(t._grad))
-
-    def others() -> bool:
-        alive = (reference() for reference in _pending)
-        return any(t is not None and t._node.value is None and id(t) not in expected for t in alive)
-
-    if others():
-        gc.collect()
-        return others()
+    node = t._held if t._storage is None else t._node
+    if node.needs_grad and node.inputs:
+        graph = toposort([node], lambda n: n.needs_grad)
+        if not any(n.freed for n in graph):
+            return any(n.op.saves for n in graph if n.inputs) or not graph[0].inputs
     return False

@@ -9,14 +9,16 @@ from __future__ import annotations
 import builtins
 import math
 import operator
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from zincir import anomaly, generator as gen, indexing, inplace, printing, tensor_backward
+from zincir import anomaly, generator as gen, indexing, inplace, printing, storage, tensor_backward
 from zincir.errors import AnomalyError, DTypeError, GradientError, ShapeError, explain
+from zincir.evaluate import ENGINE
 from zincir.graph.node import MODE, Node, Origin, apply
 from zincir.ops import (
     arithmetic as ar,
@@ -27,8 +29,8 @@ from zincir.ops import (
     products,
 )
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
-from zincir.ops.source import const, detach, leaf, stand_in
-from zincir.recording import CURRENT, note_change, note_grad, note_grad_read, refuse_to_look
+from zincir.ops.source import alias, const, leaf, leaf_p, stand_in, variable_p
+from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_replay, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.types import (
     DType,
@@ -44,7 +46,7 @@ from zincir.types import (
     size,
     uint8,
 )
-from zincir.views import Detach, Expand, Permute, Reshape, Step, reshaped_strides
+from zincir.views import Diagonal, Expand, Permute, Reshape, Step, reshaped_strides
 
 Float: TypeAlias = builtins.float
 Int: TypeAlias = builtins.int
@@ -55,7 +57,26 @@ Operand: TypeAlias = Any
 TOO_MANY = 10_000
 """Operations without a look after which values are computed: graphs must not grow for ever."""
 
-_pending: list[weakref.ref[Tensor]] = []
+
+class _Waiting(threading.local):
+    """Tensors whose values are not known yet: those that this thread has made."""
+
+    def __init__(self) -> None:
+        self.tensors: list[weakref.ref[Tensor]] = []
+
+
+_WAITING = _Waiting()
+
+
+def waiting() -> bool:
+    """Whether there are tensors whose values may not be known yet."""
+    return bool(_WAITING.tensors)
+
+
+def alive_pending() -> list[Tensor]:
+    """The tensors that may wait for their values."""
+    found = (reference() for reference in _WAITING.tensors)
+    return [t for t in found if t is not None]
 
 
 def settle() -> None:
@@ -65,25 +86,30 @@ def settle() -> None:
 
 def evaluate_with(nodes: Sequence[Node]) -> None:
     """Compute `nodes` together with all live tensors that wait for their values."""
-    waiting = _pending[:]
-    _pending.clear()
+    tensors = _WAITING.tensors
     wanted = dict.fromkeys(nodes)
-    for reference in waiting:
+    for reference in tensors:
         tensor = reference()
         if tensor is not None:
-            node = tensor._node
-            if node.value is None:
+            node = tensor._held
+            if node.value is None and not (node.op is leaf_p and not node.inputs):
                 wanted[node] = None
+    tensors.clear()
     if wanted:
-        anomaly.evaluate(list(wanted))
+        with ENGINE:
+            anomaly.evaluate(list(wanted))
 
 
 def wrap(node: Node) -> Tensor:
-    """A tensor that holds `node`."""
+    """A tensor that holds `node`, or another name of it if a tensor holds it already."""
     t = _new(Tensor)
-    t._node = node
-    _pending.append(_ref(t))
-    if len(_pending) > TOO_MANY:
+    if node.owner is not None:
+        node = alias(node)
+    node.owner = reference = _ref(t)
+    t._held = node
+    tensors = _WAITING.tensors
+    tensors.append(reference)
+    if len(tensors) > TOO_MANY:
         _crowded()
     return t
 
@@ -99,9 +125,8 @@ def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tens
     node = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
     node.value = Buffer(array)
     t = _new(Tensor)
-    t._node = node
-    if requires_grad:
-        node.owner = _ref(t)
+    t._held = node
+    node.owner = _ref(t)
     return t
 
 
@@ -110,8 +135,9 @@ def from_buffer(buffer: Buffer, origin: Origin | None = None) -> Tensor:
     array = buffer.array
     node = leaf(array.shape, from_numpy_dtype(array.dtype), origin=origin)
     node.value = buffer
-    t = Tensor.__new__(Tensor)
-    t._node = node
+    t = _new(Tensor)
+    t._held = node
+    node.owner = _ref(t)
     return t
 
 
@@ -126,7 +152,7 @@ def operand(x: Operand) -> Node | Scalar:
     if isinstance(x, float | int):
         return x
     if isinstance(x, np.ndarray):
-        return from_array(cast(Any, x))._node
+        return from_array(np.array(cast(Any, x)))._held
     raise TypeError(
         explain(
             f"cannot use a {type(x).__name__} with a tensor",
@@ -219,17 +245,29 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    _node: Node
+    _held: Node
+    """The value when it was last asked for: `_node` is that of this moment."""
     _grad: Tensor | None = None
-    _parent: Callable[[], Tensor | None] | None = None
+    _storage: storage.Storage | None = None
+    """What it has in common with whatever shares its memory."""
+    _seen: Int = 0
+    """The version of the storage that `_held` belongs to."""
+    _base: Tensor | None = None
+    """For a view: the tensor that it shows a part of, through"""
     _step: Step | None = None
+    """this step, and"""
     _step_grad: Bool = True
-    _children: list[weakref.ref[Tensor]] | None = None
+    """with gradients or without them."""
+    _shared_with: weakref.ref[Tensor] | None = None
+    """What a parameter was made of, and shares memory with."""
+    _leaf_view: Bool = False
+    """Whether it collects gradients itself, though it is a view."""
     _hooks: list[Any] | None = None
     _after: list[Any] | None = None
-    _exported: Callable[[], Any] | None = None
-    _memory: Any = None
-    _version: Int = 0
+    _retains: Bool = False
+    _writes: Int = 0
+    _shown: Bool = False
+    """For a gradient: whether anybody but a backward pass has asked for it."""
     _order: Shape | None = None
     """The axes as values are to lie in memory, the slowest first, if that is another order."""
     __array_priority__ = 1000
@@ -238,8 +276,22 @@ class Tensor:
         if isinstance(data, Tensor):
             data = data._value("Tensor()")
         array = np.array(data, dtype.numpy)
-        self._node = leaf(array.shape, dtype)
-        self._node.value = Buffer(array)
+        self._held = leaf(array.shape, dtype)
+        self._held.value = Buffer(array)
+        self._held.owner = _ref(self)
+
+    @property
+    def _node(self) -> Node:
+        """The value at this moment, as what graphs are made of."""
+        return self._held if self._storage is None else storage.current(self)
+
+    def _holds_node(self) -> None:
+        """Note that `_held` is held by this tensor, and by no other."""
+        self._held.owner = _ref(self)
+
+    def _is_gradient_leaf(self) -> Bool:
+        held = self._held
+        return held.needs_grad and (held.op is leaf_p or held.op is variable_p)
 
     @staticmethod
     def _of(node: Node) -> Tensor:
@@ -249,15 +301,15 @@ class Tensor:
 
     @property
     def shape(self) -> Shape:
-        return self._node.shape
+        return self._held.shape
 
     @property
     def dtype(self) -> DType:
-        return self._node.dtype
+        return self._held.dtype
 
     @property
     def ndim(self) -> Int:
-        return len(self._node.shape)
+        return len(self._held.shape)
 
     @property
     def device(self) -> str:
@@ -265,7 +317,7 @@ class Tensor:
 
     @property
     def itemsize(self) -> Int:
-        return self._node.dtype.itemsize
+        return self._held.dtype.itemsize
 
     @property
     def nbytes(self) -> Int:
@@ -273,7 +325,12 @@ class Tensor:
 
     @property
     def requires_grad(self) -> Bool:
-        return self._node.needs_grad
+        whole = self._base
+        if whole is None or self._leaf_view:
+            return self._held.needs_grad
+        if self._storage is not None and self._seen == self._storage.version:
+            return self._held.needs_grad
+        return whole._held.needs_grad and self._step_grad and self._held.dtype.category == 2
 
     @requires_grad.setter
     def requires_grad(self, value: Bool) -> None:
@@ -296,12 +353,16 @@ class Tensor:
     def grad(self) -> Tensor | None:
         """The gradient that backward passes have collected here."""
         note_grad_read(self)
-        return self._grad
+        grad = self._grad
+        if grad is not None:
+            grad._shown = True
+        return grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             tensor_backward.check_grad(self, value)
+            value._shown = True
         note_grad(self, self._grad, added=False)
         self._grad = value
 
@@ -312,13 +373,11 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        node = inplace.leaf_like(value._node, self._node.needs_grad and self.is_leaf)
-        note_change(self, self._node)
-        self._node = node
-        self._parent = self._step = self._exported = self._memory = None
-        if node.needs_grad:
-            node.owner = _ref(self)
-        self._await()
+        inplace.set_data(self, value)
+
+    @property
+    def _version(self) -> Int:
+        return self._writes if self._storage is None else self._storage.writes
 
     def size(self, dim: Int | None = None) -> Any:
         """The shape, or one number of it."""
@@ -326,13 +385,13 @@ class Tensor:
 
     def dim(self) -> Int:
         """The number of dimensions."""
-        return len(self._node.shape)
+        return len(self._held.shape)
 
     ndimension = dim
 
     def numel(self) -> Int:
         """The number of elements."""
-        return size(self._node.shape)
+        return size(self._held.shape)
 
     nelement = numel
 
@@ -342,7 +401,7 @@ class Tensor:
 
     def is_floating_point(self) -> Bool:
         """Whether the type is a floating one."""
-        return self._node.dtype.category == 2
+        return self._held.dtype.category == 2
 
     def is_complex(self) -> Bool:
         """Never: there are no complex tensors."""
@@ -352,27 +411,17 @@ class Tensor:
         """Whether the type has negative numbers."""
         return self.dtype not in (uint8, bool_)
 
-    def parent(self) -> Tensor | None:
-        """The tensor this one is a view of."""
-        return None if self._parent is None else self._parent()
-
     def _is_view(self) -> Bool:
-        return self.parent() is not None
+        return self._base is not None
 
     def stride(self, dim: Int | None = None) -> Any:
         """Steps in memory along each dimension, in elements."""
-        parent = self.parent()
-        if self._memory is not None:
-            strides = tuple(s // self._memory.itemsize for s in self._memory.strides)
-        elif parent is not None and self._step is not None:
-            strides = self._step.strides(parent.shape, parent.stride())
-        else:
-            strides = contiguous_strides(self.shape)
+        strides = storage.strides(self)
         return strides if dim is None else strides[one_axis(dim, self.ndim)]
 
     def is_contiguous(self) -> Bool:
         """Whether the elements lie row by row in memory."""
-        if self._parent is None and self._memory is None:
+        if self._storage is None:
             return True
         mine = zip(self.shape, self.stride(), contiguous_strides(self.shape), strict=True)
         return self.numel() == 0 or all(a == b for n, a, b in mine if n != 1)
@@ -380,11 +429,15 @@ class Tensor:
     # Values -------------------------------------------------------------------------------------
 
     def _await(self) -> None:
-        _pending.append(_ref(self))
+        _WAITING.tensors.append(_ref(self))
 
     def _value(self, what: str) -> np.ndarray[Any, Any]:
+        refuse_to_look(what, self._held)
+        if self._storage is not None:
+            array = storage.glance(self)
+            if array is not None:
+                return array
         node = self._node
-        refuse_to_look(what, node)
         if node.value is None:
             evaluate_with((node,))
         assert node.value is not None
@@ -401,7 +454,7 @@ class Tensor:
 
     def item(self) -> Any:
         """The value of a tensor with one element, as a Python number."""
-        node = self._node
+        node = self._held
         if node.shape and size(node.shape) != 1:
             raise ShapeError(
                 explain(
@@ -419,7 +472,7 @@ class Tensor:
 
     def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
         """The values as a NumPy array that shares the tensor's memory, both ways."""
-        if self._node.needs_grad:
+        if self.requires_grad:
             if force:
                 return self.detach().numpy()
             raise GradientError(
@@ -429,11 +482,8 @@ class Tensor:
                     try_="tensor.detach().numpy()",
                 )
             )
-        root = self
-        while (parent := root.parent()) is not None:
-            root = parent
-        root._value("numpy()")
-        return inplace.export(self)
+        refuse_to_look("numpy()", self._held)
+        return storage.export(self)
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
         array = self.numpy()
@@ -526,15 +576,9 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: Bool = True) -> Tensor:
         """Collect gradients here, or no longer."""
-        node = self._node
-        if node.needs_grad == requires_grad:
-            return self
-        tensor_backward.check_flag(self, requires_grad)
-        self._node = inplace.leaf_like(node, requires_grad)
-        if requires_grad:
-            self._node.owner = _ref(self)
-        if self._node.value is None:
-            self._await()
+        if self.requires_grad != requires_grad:
+            tensor_backward.check_flag(self, requires_grad)
+            inplace.turned(self, requires_grad)
         return self
 
     def backward(
@@ -556,12 +600,14 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory, without gradients."""
-        return inplace.as_view(wrap(detach(self._node)), self, Detach())
+        whole = self if self._base is None else self._base
+        t = storage.detached(_new(Tensor), whole)
+        t._await()
+        return t if self is whole or self._step is None else t._view(self._step)
 
     def detach_(self) -> Tensor:
         """Forget how this tensor was computed."""
-        self._node = detach(self._node)
-        self._await()
+        inplace.cut(self)
         return self
 
     def retain_grad(self) -> None:
@@ -962,14 +1008,14 @@ class Tensor:
 
     def _view(self, *steps: Step) -> Tensor:
         t = self
-        for step in steps:
-            t = inplace.as_view(wrap(step.read(t._node)), t, step)
-        return t if t is not self else self._view(Reshape(self.shape))
+        for step in steps or (Reshape(self.shape),):
+            t = storage.look_at(_new(Tensor), t, step)
+        return t
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements under another shape: a view if memory allows, else a copy."""
         new = full_shape(self, shape)
-        if self._parent is None and self._memory is None:
+        if self._storage is None:
             return self._view(Reshape(new))
         if reshaped_strides(self.shape, self.stride(), new) is None:
             return wrap(mv.reshape(self._node, new))
@@ -1006,7 +1052,7 @@ class Tensor:
 
     def ravel(self) -> Tensor:
         """All elements in one dimension."""
-        return self.reshape(-1)
+        return self.contiguous().view(-1)
 
     def unflatten(self, dim: Int, sizes: Sequence[Int]) -> Tensor:
         """One dimension as several."""
@@ -1145,8 +1191,13 @@ class Tensor:
         return wrap(layout.repeat_interleave(x._node, repeats, axis))
 
     def diagonal(self, offset: Int = 0, dim1: Int = 0, dim2: Int = 1) -> Tensor:
-        """The diagonal of two dimensions, as the last one (a copy)."""
-        return wrap(layout.diagonal(self._node, offset, dim1, dim2))
+        """The diagonal of two dimensions, as the last one."""
+        axes = one_axis(dim1, self.ndim), one_axis(dim2, self.ndim)
+        if axes[0] == axes[1]:
+            raise ShapeError(
+                explain("diagonal: the two dimensions are one", where=place(), got=str(dim1))
+            )
+        return self._view(Diagonal(offset, axes))
 
     def diag(self, diagonal: Int = 0) -> Tensor:
         """A matrix with this vector on its diagonal; of a matrix, the diagonal."""
@@ -1171,7 +1222,7 @@ class Tensor:
     # Picking ------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        if type(index) is int and self._node.shape:
+        if type(index) is int and self._held.shape:
             return self._view(indexing.fast_number(self, index))
         plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
         if not plan.gathers:
@@ -1420,10 +1471,9 @@ def _rebuilt(
 ) -> Tensor:
     t = _new(cls)
     t.__dict__.update({k: v for k, v in state.items() if k not in _OWN})
-    t._node = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
-    t._node.value = arranged(Buffer(array), t._order_for(array.ndim))
-    if requires_grad:
-        t._node.owner = _ref(t)
+    t._held = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
+    t._held.value = arranged(Buffer(array), t._order_for(array.ndim))
+    t._holds_node()
     t._grad = None if grad is None else grad.detach().clone()
     return t
 

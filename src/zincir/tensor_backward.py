@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,29 +10,16 @@ from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, describe, grad_mode
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf
-from zincir.ops.arithmetic import cast, copy
+from zincir.ops.arithmetic import cast
 from zincir.ops.dims import is_several, place
 from zincir.ops.movement import expand
-from zincir.ops.source import const
-from zincir.recording import note_grad
+from zincir.ops.source import const, leaf_p, variable_p
+from zincir.recording import CURRENT, changed_setting, note_grad, refuse_replay
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
 
 Wrap = Callable[[Node], "Tensor"]
-
-
-class Hooks:
-    """What is to happen when the gradient of a node that is no leaf is known."""
-
-    __slots__ = ("functions", "retained")
-
-    def __init__(self) -> None:
-        self.functions: list[Callable[[Tensor], Tensor | None]] = []
-        self.retained: weakref.ref[Tensor] | None = None
-
-    def __call__(self) -> None:
-        """As the owner of a node: no tensor that collects gradients."""
 
 
 class Removable:
@@ -47,6 +33,8 @@ class Removable:
         """Take the hook away again."""
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
+            changed_setting()
+            refuse_replay("it takes a hook away")
 
     def __enter__(self) -> Removable:
         return self
@@ -65,12 +53,11 @@ def backward(
 ) -> None:
     """Add gradients of the outputs to the `.grad` of all leaves, or of `inputs`."""
     retain = create_graph if retain_graph is None else retain_graph
-    asked = None if inputs is None else _tensors(inputs)
-    found = _found(outputs, gradients, asked, retain, create_graph, wrap)
-    given: set[Node] = set()
+    chosen = None if inputs is None else _tensors(inputs)
+    found = _found(outputs, gradients, chosen, retain, create_graph, wrap)
     with grad_mode(create_graph):
         for tensor, g in found:
-            _accumulate(tensor, g, wrap, given)
+            _accumulate(tensor, g, wrap)
     anomaly.after_backward([g for _, g in found])
 
 
@@ -111,50 +98,57 @@ def _found(
 ) -> list[tuple[Tensor, Node]]:
     """Tensors and what is to be added to their gradients."""
     for x in inputs or ():
-        if not x._node.needs_grad:
+        if not x.requires_grad:
             raise GradientError(
                 explain(
                     "one of the inputs does not require grad",
                     where=place(),
-                    got=f"{x.dtype.name}{list(x.shape)}, made at {describe(x._node.origin)}",
+                    got=f"{x.dtype.name}{list(x.shape)}, made at {describe(x._held.origin)}",
                     try_="x.requires_grad_() before it is used",
                 )
             )
     retained: list[tuple[Tensor, Node]] = []
+    asked = None if inputs is None else {id(x) for x in inputs}
+    branches = {x._node: x for x in inputs or () if not is_leaf(x)}
 
     def hook(node: Node, g: Node) -> Node:
-        return g if node.owner is None else _hooked(node, g, wrap, retained)
+        if node.hooks is None and node.owner is None:
+            return g
+        return _hooked(node, g, wrap, retained if asked is None else None)
 
-    branches = [x for x in inputs or () if not is_leaf(x)]
     with grad_mode(create_graph):
         seeds = _seeds(outputs, gradients)
         anomaly.before_backward(seeds)
         # Leaves are matched by their owners: a tensor changed in place has more than one node.
-        wrt = None if not branches else _leaves(seeds) + [x._node for x in branches]
+        wrt = None if asked is None else [*_leaves_of(seeds, asked), *branches]
         found = autodiff.grad(seeds, wrt, retain=retain, hook=hook)
-    out = retained if inputs is None else []
-    wanted = None if inputs is None else {id(x) for x in inputs}
-    by_node = {x._node: x for x in branches}
+    out = retained
     for node, g in found.items():
-        owner = by_node.get(node)
+        owner = branches.get(node)
         if owner is None and node.owner is not None:
             owner = node.owner()
-        if owner is not None and (wanted is None or id(owner) in wanted):
+        if owner is not None and (owner.requires_grad or node in branches):
             out.append((owner, g))
     return out
 
 
-def _leaves(seeds: dict[Node, Node]) -> list[Node]:
-    return [n for n in toposort(seeds, lambda n: n.needs_grad) if n.owner is not None]
+def _leaves_of(seeds: dict[Node, Node], asked: set[int]) -> list[Node]:
+    """The leaves above `seeds` that belong to one of the tensors asked for."""
+    leaves = [n for n in toposort(seeds, lambda n: n.needs_grad) if _collects(n)]
+    return [n for n in leaves if n.owner is not None and id(n.owner()) in asked]
 
 
-def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]) -> Node:
-    owner = node.owner
-    if isinstance(owner, Hooks):
-        functions = owner.functions
-    else:
-        tensor = owner()
-        functions = tensor._hooks if tensor is not None else None
+def _collects(node: Node) -> bool:
+    return node.op is leaf_p or node.op is variable_p
+
+
+def _hooked(
+    node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]] | None
+) -> Node:
+    tensor = None if node.owner is None else node.owner()
+    functions = node.hooks
+    if _collects(node):
+        functions = None if tensor is None else tensor._hooks
     for function in list(functions or ()):
         new = function(wrap(g))
         if new is not None:
@@ -168,26 +162,20 @@ def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]
                     )
                 )
             g = cast(new._node, node.dtype)
-    if isinstance(owner, Hooks) and owner.retained is not None:
-        tensor = owner.retained()
-        if tensor is not None:
-            retained.append((tensor, g))
+    if retained is not None and tensor is not None and tensor._retains and tensor._node is node:
+        retained.append((tensor, g))
     return g
 
 
-def _accumulate(tensor: Tensor, g: Node, wrap: Wrap, given: set[Node]) -> None:
+def _accumulate(tensor: Tensor, g: Node, wrap: Wrap) -> None:
     before = tensor._grad
     note_grad(tensor, before, added=True)
-    if before is not None:
-        if MODE.grad:
-            tensor._grad = wrap(before._node + g)
-        else:
-            before._rebind(before._node + g)
-    else:
-        if g in given:  # two tensors never hold one node: each may be changed in place
-            g = copy(g)
-        given.add(g)
+    if before is None:
         tensor._grad = wrap(g)
+    elif MODE.grad:
+        tensor._grad = wrap(before._node + g)
+    else:
+        before._rebind(before._node + g)
     for hook in list(tensor._after or ()):
         hook(tensor)
 
@@ -295,15 +283,8 @@ def check_flag(tensor: Tensor, requires_grad: bool) -> None:
         )
 
 
-def _hooks_of(tensor: Tensor) -> Hooks:
-    node = tensor._node
-    if not isinstance(node.owner, Hooks):
-        node.owner = Hooks()
-    return node.owner
-
-
 def _needs(tensor: Tensor, what: str) -> None:
-    if not tensor._node.needs_grad:
+    if not tensor.requires_grad:
         raise GradientError(
             explain(
                 f"cannot {what} on a tensor that doesn't require gradient",
@@ -318,31 +299,44 @@ def retain_grad(tensor: Tensor) -> None:
     """Collect the gradient of a tensor that is no leaf."""
     _needs(tensor, "retain_grad()")
     if not is_leaf(tensor):
-        _hooks_of(tensor).retained = weakref.ref(tensor)
+        tensor._retains = True
 
 
 def retains(tensor: Tensor) -> bool:
     """Whether `retain_grad` was called."""
-    owner = tensor._node.owner
-    return isinstance(owner, Hooks) and owner.retained is not None
+    return tensor._retains and not is_leaf(tensor)
+
+
+def _refuse_hook(tensor: Tensor) -> None:
+    """A hook on what was there before the recording is there afterwards too."""
+    recording = CURRENT.recording
+    if recording is not None and tensor._held.serial < recording.began:
+        recording.refuse("it registers a hook")
 
 
 def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removable:
     """Call `hook` with the gradient."""
     _needs(tensor, "register a hook")
+    _refuse_hook(tensor)
+    changed_setting()
     if is_leaf(tensor):
         if tensor._hooks is None:
             tensor._hooks = []
         hooks = tensor._hooks
     else:
-        hooks = _hooks_of(tensor).functions
+        node = tensor._node
+        if node.hooks is None:
+            node.hooks = []
+        hooks = node.hooks
     hooks.append(hook)
     return Removable(hooks, hook)
 
 
 def register_after(tensor: Tensor, hook: Callable[[Tensor], None]) -> Removable:
     """Call `hook` once `.grad` has been added to."""
-    if not tensor._node.needs_grad or not is_leaf(tensor):
+    _refuse_hook(tensor)
+    changed_setting()
+    if not tensor.requires_grad or not is_leaf(tensor):
         raise GradientError(
             explain(
                 "post accumulate grad hooks cannot be registered on non-leaf tensors", where=place()

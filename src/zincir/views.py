@@ -9,8 +9,8 @@ import numpy as np
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
-from zincir.ops import movement, source
-from zincir.types import Shape
+from zincir.ops import arithmetic, layout, movement, source
+from zincir.types import Shape, int64
 
 Strides = tuple[int, ...]
 
@@ -18,14 +18,16 @@ Strides = tuple[int, ...]
 class Step(Protocol):
     """One view operation: how to read, how to write back, and what it does to the strides."""
 
-    cuts_gradient: bool
-
     def read(self, parent: Node) -> Node:
         """The view's value from its parent's."""
         ...
 
     def write(self, parent: Node, value: Node) -> Node:
         """The parent's value after the view was given `value`."""
+        ...
+
+    def size(self, shape: Shape) -> Shape:
+        """The view's shape, from its parent's."""
         ...
 
     def strides(self, shape: Shape, strides: Strides) -> Strides:
@@ -38,36 +40,19 @@ class Step(Protocol):
 
 
 @dataclass(slots=True)
-class Detach:
-    """The same values without a gradient."""
-
-    cuts_gradient = True
-
-    def read(self, parent: Node) -> Node:
-        return source.detach(parent)
-
-    def write(self, parent: Node, value: Node) -> Node:
-        return source.detach(value)
-
-    def strides(self, shape: Shape, strides: Strides) -> Strides:
-        return strides
-
-    def look(self, array: Any) -> Any:
-        return array
-
-
-@dataclass(slots=True)
 class Reshape:
     """The same elements under another shape."""
 
     shape: Shape
-    cuts_gradient = False
 
     def read(self, parent: Node) -> Node:
         return movement.reshape(parent, self.shape)
 
     def write(self, parent: Node, value: Node) -> Node:
         return movement.reshape(value, parent.shape)
+
+    def size(self, shape: Shape) -> Shape:
+        return self.shape
 
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         found = reshaped_strides(shape, strides, self.shape)
@@ -83,7 +68,6 @@ class Permute:
     """Axes in another order."""
 
     axes: tuple[int, ...]
-    cuts_gradient = False
 
     def read(self, parent: Node) -> Node:
         return movement.permute(parent, self.axes)
@@ -91,6 +75,9 @@ class Permute:
     def write(self, parent: Node, value: Node) -> Node:
         inverse = sorted(range(len(self.axes)), key=self.axes.__getitem__)
         return movement.permute(value, tuple(inverse))
+
+    def size(self, shape: Shape) -> Shape:
+        return tuple(shape[a] for a in self.axes)
 
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         return tuple(strides[a] for a in self.axes)
@@ -106,7 +93,6 @@ class Slice:
     starts: tuple[int, ...]
     steps: tuple[int, ...]
     sizes: Shape
-    cuts_gradient = False
 
     def read(self, parent: Node) -> Node:
         return movement.slice_(parent, self.starts, self.steps, self.sizes)
@@ -115,6 +101,9 @@ class Slice:
         if self.sizes == parent.shape:
             return value
         return movement.update(parent, value, self.starts, self.steps)
+
+    def size(self, shape: Shape) -> Shape:
+        return self.sizes
 
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         return tuple(s * step for s, step in zip(strides, self.steps, strict=True))
@@ -129,7 +118,6 @@ class Expand:
     """Axes of size 1 repeated. Cannot be written through: several elements are one."""
 
     shape: Shape
-    cuts_gradient = False
 
     def read(self, parent: Node) -> Node:
         return movement.expand(parent, self.shape)
@@ -144,6 +132,9 @@ class Expand:
             )
         )
 
+    def size(self, shape: Shape) -> Shape:
+        return self.shape
+
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         new = len(self.shape) - len(shape)
         return (0,) * new + tuple(
@@ -156,11 +147,64 @@ class Expand:
 
 
 @dataclass(slots=True)
+class Diagonal:
+    """The diagonal of two axes, as the last one; `offset` above the main one."""
+
+    offset: int
+    axes: tuple[int, int]
+
+    def read(self, parent: Node) -> Node:
+        return layout.diagonal(parent, self.offset, *self.axes)
+
+    def write(self, parent: Node, value: Node) -> Node:
+        rows, columns = self.axes
+        n, m = parent.shape[rows], parent.shape[columns]
+        length, start = value.shape[-1], max(0, -self.offset)
+        lead = (0,) * (value.ndim - 1)
+        # One element for each row, repeated along it, and taken where the diagonal crosses.
+        spread = movement.pad(value, (*lead, start), (*lead, n - length - start))
+        spread = movement.reshape(spread, (*spread.shape, 1))
+        spread = movement.expand(spread, (*spread.shape[:-1], m))
+        kept = iter(range(value.ndim - 1))
+        last = value.ndim - 1
+        order = tuple(
+            last if a == rows else last + 1 if a == columns else next(kept)
+            for a in range(parent.ndim)
+        )
+        row = source.iota(parent.shape, rows, int64)
+        column = source.iota(parent.shape, columns, int64)
+        crossed = arithmetic.compare("eq", row + self.offset, column)
+        return arithmetic.where(crossed, movement.permute(spread, order), parent)
+
+    def size(self, shape: Shape) -> Shape:
+        rows, columns = self.axes
+        rest = tuple(n for a, n in enumerate(shape) if a not in self.axes)
+        above = min(shape[rows], shape[columns] - self.offset)
+        return (*rest, max(0, min(above, shape[columns], shape[rows] + self.offset)))
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        rest = tuple(s for a, s in enumerate(strides) if a not in self.axes)
+        return (*rest, strides[self.axes[0]] + strides[self.axes[1]])
+
+    def look(self, array: Any) -> Any:
+        rows, columns = self.axes
+        size = self.size(array.shape)
+        if 0 not in size:
+            first = (max(0, -self.offset), max(0, self.offset))
+            at = tuple(
+                slice(first[self.axes.index(a)], None) if a in self.axes else slice(None)
+                for a in range(array.ndim)
+            )
+            array = array[at]
+        strides = self.strides(array.shape, array.strides)
+        return np.lib.stride_tricks.as_strided(array, size, strides)
+
+
+@dataclass(slots=True)
 class Chain:
     """Several steps as one."""
 
     steps: tuple[Step, ...]
-    cuts_gradient = False
 
     def read(self, parent: Node) -> Node:
         for step in self.steps:
@@ -175,16 +219,29 @@ class Chain:
             value = step.write(above, value)
         return value
 
+    def size(self, shape: Shape) -> Shape:
+        for step in self.steps:
+            shape = step.size(shape)
+        return shape
+
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         for step in self.steps:
             strides = step.strides(shape, strides)
-            shape = step.sizes if isinstance(step, Slice) else shape
+            shape = step.size(shape)
         return strides
 
     def look(self, array: Any) -> Any:
         for step in self.steps:
             array = step.look(array)
         return array
+
+
+def after(first: Step | None, second: Step) -> Step:
+    """Both steps as one."""
+    if first is None:
+        return second
+    before = first.steps if isinstance(first, Chain) else (first,)
+    return Chain((*before, *(second.steps if isinstance(second, Chain) else (second,))))
 
 
 def reshaped_strides(shape: Shape, strides: Strides, new: Shape) -> Strides | None:

@@ -121,6 +121,36 @@ def snapshot(outputs: Sequence[Node], orders: Sequence[Shape | None] = ()) -> Sn
     return Snapshot(key, taker.leaves, taker.numbers, taker.sources)
 
 
+def structure(outputs: Sequence[Node]) -> tuple[Any, ...]:
+    """What a computation is, in an order that follows from it alone: equal for equal ones.
+
+    Returns:
+        the operations, the numbers of the outputs among them, the leaves, the numbers.
+    """
+    taker = _Taker()
+    taker.take(_depth_first(outputs))
+    places = [taker.number[root] for root in outputs]
+    return tuple(taker.entries), places, taker.leaves, taker.numbers
+
+
+def _depth_first(outputs: Sequence[Node]) -> list[Node]:
+    """The same nodes as `_reachable`, inputs first, in the order in which they are met."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for root in outputs:
+        stack: list[tuple[Node, bool]] = [(root, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                stack.append((node, True))
+                if node.value is None:
+                    stack += [(x, False) for x in reversed(node.inputs)]
+    return order
+
+
 def _reachable(outputs: Sequence[Node]) -> list[Node]:
     """Nodes from `outputs` up to known values, inputs first."""
     seen = set(outputs)

@@ -36,10 +36,17 @@ MODE = Mode()
 _serial = itertools.count()
 
 
+def next_serial() -> int:
+    """A number larger than those of all nodes there are."""
+    return next(_serial)
+
+
 class Node(Operand):
     """One value in the graph: how it is computed, its shape and type, and where it was written.
 
-    Everything but `value`, `superseded` and `freed` is fixed when the node is made.
+    Everything but what is known of its value and of the tensor that holds it is fixed when it is
+    made. Each node is held by one tensor at most, so that what is said of the tensor (hooks, whether
+    it was changed in place) can be said of the node.
     """
 
     __slots__ = (
@@ -47,6 +54,8 @@ class Node(Operand):
         "attrs",
         "dtype",
         "freed",
+        "home",
+        "hooks",
         "inputs",
         "needs_grad",
         "op",
@@ -55,6 +64,7 @@ class Node(Operand):
         "serial",
         "shape",
         "superseded",
+        "used",
         "value",
     )
 
@@ -80,9 +90,15 @@ class Node(Operand):
         self.value: Any = None
         """The buffer that holds the value, once it is known."""
         self.owner: Any = None
-        """For a variable: a weak reference to the tensor that collects its gradient."""
+        """A weak reference to the tensor that holds this node, or held it before it was changed."""
+        self.hooks: Any = None
+        """Functions to call with the gradient that arrives here, in a list; None without any."""
         self.superseded: Origin | None = None
         """Where the tensor that held this node was changed in place, if it was."""
+        self.home: Any = None
+        """The memory that the tensor shares with others, and how often that had been written to."""
+        self.used = False
+        """Whether another node was ever made of this one: its value may be wanted again."""
         self.serial = next(_serial)
         """Inputs have smaller numbers than their users."""
         self.freed = False
@@ -96,6 +112,14 @@ class Node(Operand):
         return f"<{self.op.name} {self.dtype.name}{list(self.shape)}>"
 
 
+def changed_at(node: Node) -> Origin | None:
+    """Where the tensor that held `node` was changed in place since; None if it was not."""
+    home = node.home
+    if node.superseded is None and home is not None and home[0].writes != home[1]:
+        return home[0].written_at
+    return node.superseded
+
+
 _specs: dict[tuple[Any, ...], Spec] = {}
 
 
@@ -103,11 +127,15 @@ def apply(op: Primitive, *inputs: Node, attrs: tuple[Attr, ...] = ()) -> Node:
     """A new node for `op`. Its shape rule runs now: errors are raised at the user's line."""
     if len(inputs) == 2:
         x, y = inputs
+        x.used = y.used = True
         key: tuple[Any, ...] = (op, attrs, x.shape, x.dtype, y.shape, y.dtype)
     elif len(inputs) == 1:
         x = inputs[0]
+        x.used = True
         key = (op, attrs, x.shape, x.dtype)
     else:
+        for x in inputs:
+            x.used = True
         key = (op, attrs, *[v for n in inputs for v in (n.shape, n.dtype)])
     spec = _specs.get(key)
     if spec is None:

@@ -48,7 +48,7 @@ def known(array: np.ndarray[Any, Any]) -> Node:
 
 def fast_number(tensor: Tensor, i: int) -> Step:
     """The view x[i], the most common of all."""
-    shape = tensor._node.shape
+    shape = tensor._held.shape
     n = shape[0]
     at = i + n if i < 0 else i
     if not 0 <= at < n:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, describe, here
 from zincir.ops.arithmetic import copy
-from zincir.recording import note_condition
+from zincir.recording import changed_setting, note_module, refuse_replay
 from zincir.tensor import Tensor, wrap
 
 Hook = Callable[..., Any]
@@ -25,6 +25,8 @@ class Handle:
     def remove(self) -> None:
         """Take the hook away. Doing it twice is harmless."""
         self._hooks.pop(self._key, None)
+        changed_setting()
+        refuse_replay("it takes a hook away")
 
     def __enter__(self) -> Handle:
         return self
@@ -35,6 +37,8 @@ class Handle:
 
 def _hang(hooks: dict[object, Any], hook: Any, prepend: bool) -> Handle:
     handle = Handle(hooks)
+    changed_setting()
+    refuse_replay("it registers a hook")
     others = dict(hooks)
     if prepend:
         hooks.clear()
@@ -87,7 +91,7 @@ class Hooked:
         return _hang(self._backward_hooks, hook, prepend)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        note_condition(self, lambda: self.training)
+        note_module(self)
         mode = MODE
         before = mode.layer
         mode.layer = f"{before}.{self._place}" if before else self._place or type(self).__name__

@@ -12,6 +12,7 @@ from zincir.nn.hooks import Hooked
 from zincir.nn.parameter import Parameter
 from zincir.nn.state import check_fit
 from zincir.nn.tree import Tree
+from zincir.recording import note_setting
 from zincir.tensor import Tensor
 from zincir.types import DType, float32, float64
 
@@ -72,6 +73,7 @@ class Module(Tree, Hooked):
     # costs nothing extra; every write passes through here and keeps both the same.
 
     def __setattr__(self, name: str, value: Any) -> None:
+        note_setting(self, name, value)
         if isinstance(value, Parameter):
             self._hold("_parameters", name, value)
         elif isinstance(value, Module):
@@ -84,6 +86,7 @@ class Module(Tree, Hooked):
             object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        note_setting(self, name, None)
         for kind in ("_parameters", "_modules", "_buffers"):
             self.__dict__[kind].pop(name, None)
         object.__delattr__(self, name)
@@ -132,6 +135,7 @@ class Module(Tree, Hooked):
                 explain(f"{type(self).__name__}: cannot register {name!r}", expected=problem)
             )
         _check_kind(kind, name, value)
+        note_setting(self, name, value)
         self._hold(kind, name, value)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -188,7 +192,9 @@ class Module(Tree, Hooked):
         if not isinstance(mode, bool):
             raise DTypeError(explain("train: mode is not a bool", got=repr(mode)))
         for module in self.modules():
-            module.__dict__["training"] = mode
+            if module.training is not mode:
+                note_setting(module, "training", mode)
+                module.__dict__["training"] = mode
         return self
 
     def eval(self) -> Self:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 from zincir.creation import tensor
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import describe, here
-from zincir.inplace import leaf_like
+from zincir.ops.source import variable_like
+from zincir.storage import share
 from zincir.tensor import Tensor
 
 
@@ -38,11 +38,10 @@ class Parameter(Tensor):
                     try_="Parameter(data.float()), or requires_grad=False",
                 )
             )
-        node = leaf_like(data._node, requires_grad)
-        self._node = node
-        if requires_grad:
-            node.owner = weakref.ref(self)
-        if node.value is None:
+        self._held = variable_like(data._node, requires_grad)
+        self._holds_node()
+        share(self, data)
+        if self._held.value is None:
             self._await()
 
     def __repr__(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn, Self, TypeGuard
 
@@ -10,7 +9,7 @@ from zincir.autograd import no_grad
 from zincir.creation import empty
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import Node
-from zincir.inplace import leaf_like
+from zincir.ops.source import variable_like
 from zincir.nn.parameter import Parameter
 from zincir.nn.place import where_am_i
 from zincir.tensor import Tensor
@@ -45,14 +44,21 @@ class _Uninitialized(Tensor):
         trained = self._trained
         del self._type, self._trained, self._order_of
         self.__class__ = self.cls_to_become  # pyright: ignore[reportAttributeAccessIssue]
-        Tensor.__setattr__(self, "_node", leaf_like(node, trained))
-        if trained:
-            self._node.owner = weakref.ref(self)
-        if self._node.value is None:
+        self._held = variable_like(node, trained)
+        self._holds_node()
+        if self._held.value is None:
             self._await()
 
     @property
-    def _node(self) -> NoReturn:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def _node(self) -> NoReturn:
+        self._refuse()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "_held":
+            self._refuse()
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def _refuse(self) -> NoReturn:
         raise ShapeError(
             explain(
                 f"{type(self).__name__}: it has no shape and no values yet",

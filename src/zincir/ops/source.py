@@ -47,6 +47,29 @@ variable_p = register(
     )
 )
 
+alias_p = register(
+    Primitive(
+        "alias",
+        Kind.ALIAS,
+        doc="The input under another name, for a tensor of its own.",
+        infer=_same,
+        numpy=lambda x: x,
+        vjp=lambda g, y, x: g,
+        saves=False,
+    )
+)
+
+given_up_p = register(
+    Primitive(
+        "given_up",
+        Kind.ALIAS,
+        doc="A value whose gradients have been taken, with all that they were taken through.",
+        infer=_same,
+        numpy=lambda x: x,
+        vjp=lambda g, y: None,
+    )
+)
+
 detach_p = register(
     Primitive(
         "detach",
@@ -137,13 +160,36 @@ def graft(value: Node, stem: Node) -> Node:
     return node
 
 
-def stand_in(x: Node) -> Node:
-    """The same value and gradient under another name, which no change in place supersedes."""
-    return graft(x, x) if x.needs_grad else apply(detach_p, x)
+def alias(x: Node) -> Node:
+    """The same value and gradient under another name, for a tensor of its own."""
+    return apply(alias_p, x)
+
+
+stand_in = alias
+"""The name of a value within a rule: no tensor holds it, so no change in place supersedes it."""
+
+
+def given_up(x: Node) -> Node:
+    """A name for a known value whose gradients have been taken already, and cannot be any more."""
+    node = Node(given_up_p, (), (), (x.shape, x.dtype), True, x.origin)
+    node.value, node.owner, node.freed = x.value, x.owner, True
+    return node
+
+
+def variable_like(x: Node, needs_grad: bool) -> Node:
+    """A leaf of gradients, or (without `needs_grad`) a constant of them, with the value of `x`."""
+    if x.value is None:
+        return variable(detach(x)) if needs_grad else apply(detach_p, x)
+    new = leaf(x.shape, x.dtype, needs_grad)
+    new.value = x.value
+    new.value.shared = True
+    return new
 
 
 def custom(result: Node, inputs: tuple[Node, ...], call: object) -> Node:
     """`result`, whose gradients with respect to `inputs` are `call.backward(g, y, inputs)`."""
+    for x in (result, *inputs):
+        x.used = True
     spec = (result.shape, result.dtype)
     return Node(custom_p, (result, *inputs), (call,), spec, True, MODE.origin or here())
 

@@ -19,7 +19,7 @@ _PER_SIZE = 64
 class Buffer:
     """One value in memory. `array` is a NumPy view of it, possibly strided."""
 
-    __slots__ = ("__weakref__", "_memory", "array", "layout", "order", "pointer")
+    __slots__ = ("__weakref__", "_memory", "array", "layout", "order", "pointer", "shared")
 
     def __init__(
         self,
@@ -39,6 +39,8 @@ class Buffer:
         if memory is None and order is None and not array.flags.c_contiguous:
             self.layout = tuple(stride // array.itemsize for stride in array.strides)
         self._memory = memory
+        self.shared = False
+        """Whether anything else than one node may read this memory: then it stays as it is."""
 
     def __del__(self) -> None:
         memory: Memory | None = getattr(self, "_memory", None)  # Unset after a Ctrl-C in __init__.
@@ -49,6 +51,14 @@ class Buffer:
         # the one in `memory`, and getrefcount's argument.
         if sys.getrefcount(memory.whole) <= 2:
             _give_back(memory)
+
+
+def looking(buffer: Buffer, array: np.ndarray[Any, Any]) -> Buffer:
+    """A buffer of its own for `array`, a view of the memory of `buffer`."""
+    buffer.shared = True
+    new = Buffer(array)
+    new.shared = True
+    return new
 
 
 def _lies(array: np.ndarray[Any, Any], order: Shape) -> bool:

@@ -1,0 +1,253 @@
+"""What a compiled function is called with, and what it returns, taken apart and put together."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from zincir.errors import TraceError, explain
+from zincir.graph.node import describe, here
+from zincir.tensor import Tensor
+
+# Arguments are of any type, and so is what they hold: these names check without narrowing them.
+ARRAY: type[Any] = np.ndarray
+_SEQUENCES: tuple[type[Any], ...] = (tuple, list)
+_MAPPING: type[Any] = dict
+_NUMBERS = (float, int)
+
+
+class _Itself:
+    """A tensor as a key: the very same one."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.tensor is self.tensor
+
+    def __hash__(self) -> int:
+        return id(self.tensor)
+
+
+def is_input(x: Any) -> bool:
+    """Whether an argument is data, which may differ from call to call.
+
+    A leaf that collects gradients is not: an optimizer may hold it too, so it has to stay itself.
+    """
+    if isinstance(x, Tensor):
+        return not (x.requires_grad and x.is_leaf)
+    return isinstance(x, ARRAY)
+
+
+class Arguments:
+    """Arguments taken apart: what they look like, and the data and numbers among them."""
+
+    __slots__ = ("inputs", "numbers", "shape")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.inputs: list[Any] = []
+        """Tensors and arrays."""
+        self.numbers: list[float] = []
+        """Python numbers."""
+        self.shape: Any = self._taken((args, kwargs) if kwargs else args)
+        """All else, hashable, with marks where inputs and numbers are."""
+
+    def _taken(self, x: Any) -> Any:
+        if isinstance(x, Tensor):
+            if not is_input(x):
+                return _Itself(x)
+            self.inputs.append(x)
+            node = x._held
+            return (Tensor, node.shape, node.dtype, x.requires_grad)
+        kind: type[Any] = type(x)
+        if kind in _NUMBERS:
+            self.numbers.append(x)
+            return kind
+        if isinstance(x, ARRAY):
+            self.inputs.append(x)
+            return (ARRAY, x.shape, x.dtype)
+        if isinstance(x, _SEQUENCES):
+            return (kind, *[self._taken(item) for item in x])
+        if isinstance(x, _MAPPING):
+            return (kind, *[(k, self._taken(v)) for k, v in x.items()])
+        if _is_dataclass(x):
+            return (kind, *[(k, self._taken(v)) for k, v in _fields(x)])
+        return (kind, x) if _hashable(x) else _refused(x)
+
+
+def _hashable(x: Any) -> bool:
+    try:
+        hash(x)
+    except TypeError:
+        return False
+    return True
+
+
+def _refused(x: Any) -> Any:
+    raise TraceError(
+        explain(
+            f"zincir.compile: an argument of type {type(x).__name__} cannot be told apart",
+            where=describe(here()),
+            expected="tensors, arrays, hashable constants, and lists, tuples, dicts or "
+            "dataclasses of them",
+        )
+    )
+
+
+def _is_dataclass(x: Any) -> bool:
+    return dataclasses.is_dataclass(x) and not isinstance(x, type)
+
+
+def _fields(x: Any) -> list[tuple[str, Any]]:
+    return [(f.name, getattr(x, f.name)) for f in dataclasses.fields(x)]
+
+
+def _with_fields(x: Any, values: dict[str, Any]) -> Any:
+    new = copy.copy(x)
+    for name, value in values.items():
+        object.__setattr__(new, name, value)
+    return new
+
+
+def _of_kind(like: Any, items: list[Any]) -> Any:
+    """A sequence like another, of other items; a named tuple takes them one by one."""
+    kind: Any = type(like)
+    return kind(*items) if hasattr(kind, "_fields") else kind(items)
+
+
+class Rebuilt:
+    """Arguments with other inputs and numbers; their containers are new, and may be changed."""
+
+    def __init__(self, args: Any, inputs: Iterator[Any], numbers: Iterator[Any]) -> None:
+        self._inputs = inputs
+        self._numbers = numbers
+        self._containers: list[tuple[Any, Any]] = []
+        self.args = self._built(args)
+
+    def _built(self, x: Any) -> Any:
+        if is_input(x):
+            return next(self._inputs)
+        if type(x) in _NUMBERS:
+            return next(self._numbers)
+        if isinstance(x, _SEQUENCES):
+            return self._noted(_of_kind(x, [self._built(item) for item in x]))
+        if isinstance(x, _MAPPING):
+            new = copy.copy(x)
+            for k, v in x.items():
+                new[k] = self._built(v)
+            return self._noted(new)
+        if _is_dataclass(x):
+            return self._noted(_with_fields(x, {k: self._built(v) for k, v in _fields(x)}))
+        return x
+
+    def _noted(self, container: Any) -> Any:
+        if not isinstance(container, tuple):
+            self._containers.append((container, _content(container)))
+        return container
+
+    def changed(self) -> bool:
+        """Whether the function has changed a list, a dictionary or a dataclass."""
+        return any(not _same(_content(c), before) for c, before in self._containers)
+
+
+def with_arrays(x: Any, over: Callable[[Any], Any]) -> Any:
+    """Arguments with `over(array)` for each NumPy array among them; all else is as it was."""
+    if isinstance(x, ARRAY):
+        return over(x)
+    if isinstance(x, _SEQUENCES) and not _same(list(x), new := [with_arrays(v, over) for v in x]):
+        return _of_kind(x, new)
+    if isinstance(x, _MAPPING):
+        values = {k: with_arrays(v, over) for k, v in x.items()}
+        if not _same(list(x.values()), list(values.values())):
+            made = copy.copy(x)
+            made.update(values)
+            return made
+    return x
+
+
+def _content(container: Any) -> list[Any]:
+    if isinstance(container, _MAPPING):
+        return [item for pair in container.items() for item in pair]
+    return [v for _, v in _fields(container)] if _is_dataclass(container) else list(container)
+
+
+def _same(a: list[Any], b: list[Any]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+
+
+def results_of(x: Any, found: list[Tensor]) -> Any:
+    """The form of a result, with numbers in place of tensors, which are put into `found`."""
+    if isinstance(x, Tensor):
+        for number, t in enumerate(found):
+            if t is x:
+                return (Tensor, number)
+        found.append(x)
+        return (Tensor, len(found) - 1)
+    if isinstance(x, _SEQUENCES):
+        return ("items", [results_of(item, found) for item in x], x if _named(x) else type(x)(()))
+    if isinstance(x, _MAPPING):
+        return ("dict", {k: results_of(v, found) for k, v in x.items()}, type(x))
+    if _is_dataclass(x):
+        return ("fields", {k: results_of(v, found) for k, v in _fields(x)}, x)
+    return (None, x)
+
+
+def _named(x: Any) -> bool:
+    return hasattr(type(x), "_fields")
+
+
+def built(form: Any, results: list[Any]) -> Any:
+    """A result of a form, with these tensors."""
+    kind, what = form[:2]
+    if kind is Tensor:
+        return results[what]
+    if kind is None:
+        return what
+    if kind == "items":
+        return _of_kind(form[2], [built(v, results) for v in what])
+    values = {k: built(v, results) for k, v in what.items()}
+    return _with_fields(form[2], values) if kind == "fields" else _mapping(form[2], values)
+
+
+def _mapping(kind: Callable[..., Any], values: dict[Any, Any]) -> Any:
+    try:
+        return kind(values)
+    except TypeError:  # a defaultdict wants its factory
+        return values
+
+
+class Numbers:
+    """Which numbers among the arguments of one kind are inputs: those that have differed."""
+
+    __slots__ = ("last", "live", "looked")
+
+    def __init__(self) -> None:
+        self.last: list[float] | None = None
+        """The numbers of the last call that was recorded."""
+        self.live: set[int] = set()
+        self.looked: set[int] = set()
+        """Those that the function looks at: each value is another recording."""
+
+    def fixed(self, numbers: list[float]) -> tuple[Any, ...]:
+        """The numbers that a recording is good for."""
+        live = self.live
+        return tuple(repr(n) for i, n in enumerate(numbers) if i not in live)
+
+    def learn(self, numbers: list[float]) -> None:
+        """Take what differs from the last recording for an input from now on."""
+        if self.last is not None:
+            for i, (new, old) in enumerate(zip(numbers, self.last, strict=True)):
+                if repr(new) != repr(old) and i not in self.looked:
+                    self.live.add(i)
+        self.last = list(numbers)
+
+    def look(self, number: int) -> None:
+        """Note that the function looks at a number."""
+        self.looked.add(number)
+        self.live.discard(number)

@@ -1,0 +1,311 @@
+"""Turns a recording into a replay: what the program reads and writes, and whose it is."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from zincir.compiler.precision import Terms
+from zincir.compiler.prepare import prepare
+from zincir.compiler.snapshot import snapshot, structure
+from zincir.evaluate import ENGINE, numbers
+from zincir.graph.node import Node
+from zincir.ops.source import leaf
+from zincir.recording import Change, Recording, resumed
+from zincir.replay import Captured, Changed, Gradient, GradientRead, Replay, Result
+from zincir.runtime.buffer import allocate
+from zincir.tensor import Tensor
+from zincir.types import Shape
+from zincir.watched import Watched
+
+
+def undo(recording: Recording) -> None:
+    """Give tensors back the nodes and gradients they had before a recording."""
+    for change in recording.changed.values():
+        tensor, node = change.tensor, change.node
+        node.superseded = None
+        storage = tensor._storage
+        tensor._held = node
+        if storage is None:
+            tensor._writes = change.writes
+            continue
+        storage.version += 1
+        storage.writes = change.writes
+        tensor._seen = storage.version
+        if storage.several:
+            storage.node = node
+        if storage.array is not None:  # what it held was a leaf over the memory itself
+            tensor._held = leaf(node.shape, node.dtype, node.needs_grad)
+            tensor._held.owner = weakref.ref(tensor)
+    for tensor, grad, _ in recording.grads.values():
+        tensor._grad = grad
+    for tensor, node in recording.flags.values():
+        tensor._held = node
+    for generator, state in recording.generators.values():
+        generator.set_state(state)
+
+
+class Recorder:
+    """Turns a recording into a replay; tensors are left as they were before the recording."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        stand_ins: Sequence[Tensor],
+        modules: list[Any],
+        terms: Terms | None,
+    ) -> None:
+        self.recording = recording
+        self.modules = modules
+        self.terms: Terms | None = terms
+        self.stand_ins = stand_ins
+        self.argument_of = {id(t): i for i, t in enumerate(stand_ins)}
+        self.wanted: list[Node] = []
+        self.orders: list[Shape | None] = []
+        self.known: set[int] = set()
+        self.made = Replay()
+
+    def want(self, node: Node, order: Shape | None = None) -> int:
+        """The number that `node` has among the outputs, and the order in which it is stored."""
+        self.wanted.append(node)
+        self.orders.append(order)
+        return len(self.wanted) - 1
+
+    def replay(self, outputs: Sequence[Tensor], form: Any, left: Sequence[Tensor]) -> Replay:
+        """The replay of a function that returned `outputs`, and put the tensors `left` elsewhere."""
+        made, recording = self.made, self.recording
+        made.form = form
+        with resumed(recording):
+            changed, grads = self._gather(outputs, left)
+        taken = snapshot(self.wanted, self.orders)
+        place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
+        donations = {
+            at: place_of[id(c.node.value)]
+            for c, at in changed
+            if id(c.node.value) in place_of and c.node.value.layout is None
+        }
+        made.text = self._compared()
+        undo(recording)
+        with ENGINE:
+            made.ready = prepare(taken, made.threads, donations, self.terms)
+        made.cells = numbers(taken.numbers)
+        for c, at in changed:
+            self._add_changed(c, at, place_of)
+        for gradient in grads:
+            self._add_gradient(*gradient, place_of)
+        for t, grad in recording.grads_read.values():
+            self._add_read(t, grad, place_of)
+        self._add_inputs(taken.leaves, place_of)
+        first = made.cells.ctypes.data
+        made.pointers = [n.value.pointer for n in taken.leaves]
+        made.pointers += range(first, first + 8 * len(taken.numbers), 8)
+        made.first_output = len(made.pointers)
+        made.pointers += [0] * len(self.wanted)
+        made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]
+        made.watched = Watched(self.modules, self._watched_tensors())
+        return made
+
+    def _gather(self, outputs: Sequence[Tensor], left: Sequence[Tensor]) -> Any:
+        """What the program has to compute: for changed tensors and gradients, and where."""
+        made, recording = self.made, self.recording
+        made.results = _Results(self, outputs).all()
+        made.left = [(weakref.ref(t), self.want(t._node)) for t in left]
+        changed = [
+            (c, self.want(c.tensor._node, c.node.value.order)) for c in recording.changed.values()
+        ]
+        grads = [
+            (t, before, t._grad, added, self._want_gradient(t, before))
+            for t, before, added in recording.grads.values()
+        ]
+        return changed, grads
+
+    def _compared(self) -> Any:
+        """What must be the same if the function is recorded again: structure, numbers, and data
+        that it makes itself.
+        """
+        began = self.recording.began
+        known = {id(node.value) for node, _ in self.recording.live}
+        operations, places, leaves, numbers = structure(self.wanted)
+        data = [
+            node.value.array.tobytes()
+            for node in leaves
+            if node.serial > began and id(node.value) not in known and not _held(node)
+        ]
+        return operations, places, repr(numbers), data
+
+    def _watched_tensors(self) -> list[Tensor]:
+        made = self.made
+        tensors = [c.tensor for c in made.captured]
+        tensors += [c.tensor for c in made.changed if c.tensor is not None]
+        tensors += [g.tensor for g in made.gradients if g.tensor is not None]
+        tensors += [t for t, _ in self.recording.flags.values()]
+        tensors += [r.tensor for r in made.read]
+        return list({id(t): t for t in tensors}.values())
+
+    def _want_gradient(self, t: Tensor, before: Tensor | None) -> int:
+        """The same for the gradient of `t`, stored as `t` is; -1 if it has none or it is the old.
+
+        The old one is among what was changed in place, if it was changed.
+        """
+        if t._grad is None or t._grad is before:
+            return -1
+        change = self.recording.changed.get(id(t))
+        node = t._held if change is None else change.node
+        return self.want(t._grad._node, None if node.value is None else node.value.order)
+
+    def _whose(self, t: Tensor) -> tuple[Tensor | None, int, Tensor | int | None]:
+        """Whose gradient `t` was, if it was one: then it is that of this call."""
+        argument = self.argument_of.get(id(t), -1)
+        if argument >= 0:
+            return None, argument, None
+        owners = [(o, g) for o, g, _ in self.recording.grads.values()]
+        owners += list(self.recording.grads_read.values())
+        for owner, grad in owners:
+            if grad is t:
+                number = self.argument_of.get(id(owner), -1)
+                return None, -1, owner if number < 0 else number
+        return t, -1, None
+
+    def _add_changed(self, c: Change, at: int, place_of: dict[int, int]) -> None:
+        t, before = c.tensor, c.node
+        self.known.add(id(before.value))
+        place = place_of.get(id(before.value), -1)
+        donated = self.made.ready.donated
+        order = before.value.order
+        in_place = (at in donated or place < 0) and before.value.layout is None
+        tensor, argument, gradient = self._whose(t)
+        copied = None if in_place else allocate(t.shape, t.dtype, order)
+        made = self.made
+        made.changed.append(
+            Changed(tensor, argument, gradient, place, at, copied, order, before.needs_grad)
+        )
+        if tensor is not None:
+            made.written.add(id(tensor))
+        made.writes_arguments = made.writes_arguments or argument >= 0
+
+    def _add_gradient(
+        self,
+        t: Tensor,
+        before: Tensor | None,
+        after: Tensor | None,
+        added: bool,
+        at: int,
+        place_of: dict[int, int],
+    ) -> None:
+        place, order = -1, None
+        if before is not None:
+            node = before._node
+            if node.value is not None:
+                place = place_of.get(id(node.value), -1)
+                order = node.value.order
+                self.known.add(id(node.value))
+        stays = before is not None and after is before
+        argument = self.argument_of.get(id(t), -1)
+        had = before is not None if added or stays else None
+        orders = (order, self.orders[at] if at >= 0 else None)
+        tensor = t if argument < 0 else None
+        self.made.gradients.append(Gradient(tensor, argument, place, had, at, stays, orders))
+
+    def _add_read(self, t: Tensor, grad: Tensor | None, place_of: dict[int, int]) -> None:
+        if grad is None:
+            self.made.read.append(GradientRead(t, None, None, -1))
+            return
+        node = grad._node
+        value, order = id(node.value), node.value.order
+        changed = id(grad) in self.recording.changed
+        self.known.add(value)
+        place = -1 if changed else place_of.get(value, -1)
+        self.made.read.append(GradientRead(t, (grad.shape, grad.dtype), order, place))
+
+    def _add_inputs(self, leaves: Sequence[Node], place_of: dict[int, int]) -> None:
+        """Where the values of all other inputs come from at each call."""
+        made = self.made
+        for i, t in enumerate(self.stand_ins):
+            value = self.recording.given[id(t)].value
+            place = place_of.get(id(value))
+            if place is not None:
+                made.arguments.append((i, place))
+                self.known.add(id(value))
+        for node, getter in self.recording.live:
+            made.live.append((place_of.get(id(node.value), -1), node.value, getter))
+            self.known.add(id(node.value))
+        for place, node in enumerate(leaves):
+            if id(node.value) in self.known:
+                continue
+            holder = None if node.owner is None else node.owner()
+            if holder is None:
+                made.fixed.append(node)
+                continue
+            made.captured.append(Captured(holder, node, place, node.value.order, node.value.layout))
+
+
+def _held(node: Node) -> bool:
+    return node.owner is not None and node.owner() is not None
+
+
+class _Results:
+    """Where each tensor that a function returns comes from."""
+
+    def __init__(self, recorder: Recorder, outputs: Sequence[Tensor]) -> None:
+        self._recorder = recorder
+        self._outputs = outputs
+        self._number = {id(t): i for i, t in enumerate(outputs)}
+        shared: dict[int, int] = {}
+        for t in outputs:
+            if t._storage is not None:
+                shared[id(t._storage)] = shared.get(id(t._storage), 0) + 1
+        self._shared = shared
+        self._found: list[Result] = []
+
+    def all(self) -> list[Result]:
+        """One for each output."""
+        for t in self._outputs:
+            self._found.append(self._result(t))
+        return self._found
+
+    def _result(self, t: Tensor) -> Result:
+        there = self._there(t)
+        if there is not None:
+            return there
+        storage = t._storage
+        if storage is not None:
+            whole = t if t._base is None else t._base
+            found = self._there_before(storage)
+            if found is not None:
+                found.detached = True
+                if whole is not t:
+                    found.step = t._step
+                return found
+            other = self._number.get(id(whole), -1)
+            if whole is not t and 0 <= other < len(self._found):
+                return Result(other=other, step=t._step)
+            if self._shared[id(storage)] > 1:
+                self._recorder.recording.refuse("it returns tensors that share memory")
+        node = leaf(t.shape, t.dtype, origin=t._held.origin)
+        place = self._recorder.want(t._node)
+        return Result(place, node=node, differentiated=t.requires_grad)
+
+    def _there(self, t: Tensor) -> Result | None:
+        """For an argument or a tensor that was there before, or a view of one."""
+        recorder = self._recorder
+        whole = t if t._base is None else t._base
+        step = None if whole is t else t._step
+        if id(whole) in recorder.argument_of:
+            return Result(argument=recorder.argument_of[id(whole)], step=step)
+        change = recorder.recording.changed.get(id(whole))
+        if change.there if change is not None else recorder.recording.was_there(whole):
+            return Result(tensor=whole, step=step)
+        return None
+
+    def _there_before(self, storage: Any) -> Result | None:
+        """The argument, or the tensor that was there before, whose memory this is."""
+        recorder = self._recorder
+        for i, t in enumerate(recorder.stand_ins):
+            if t._storage is storage:
+                return Result(argument=i)
+        for c in recorder.recording.changed.values():
+            if c.tensor._storage is storage and c.there:
+                return Result(tensor=c.tensor)
+        return None
+

@@ -1,0 +1,422 @@
+"""Memory that is shared: by tensors that look at each other, and with NumPy.
+
+A tensor owns its value until it is viewed, detached or shown to NumPy; from then on it has a
+`Storage`, and so has everything that looks at the same memory. Nobody is told of a write: it only
+raises the version, and a tensor that has seen an older one takes its value anew when it is next
+asked for it (`current`). There are three kinds of tensors in a storage:
+
+- whole: the tensor that was there first, and what `detach()` makes of it. Each has gradients of its
+  own; the value is that of the last write through any of them.
+- a view: what a `Step` reads of a whole, with its gradients.
+- a leaf view: what a `Step` reads of a whole, and a leaf of gradients.
+
+Memory that NumPy can see (`Storage.array`) may change at any moment. Graphs never look at it: what
+they read is a copy of the moment at which they were made.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zincir.graph.node import MODE, Node, Origin, here
+from zincir.ops.source import alias, detach, detach_p, graft, leaf, leaf_p, variable
+from zincir.recording import CURRENT
+from zincir.runtime.buffer import Buffer, looking
+from zincir.types import contiguous_strides, from_numpy_dtype
+from zincir.views import Step, after
+
+if TYPE_CHECKING:
+    from zincir.tensor import Tensor
+
+
+class Storage:
+    """What tensors that share memory have in common."""
+
+    __slots__ = (
+        "__weakref__",
+        "array",
+        "given",
+        "node",
+        "several",
+        "version",
+        "viewed",
+        "writes",
+        "written_at",
+    )
+
+    def __init__(self, writes: int) -> None:
+        self.version = 0
+        """Which value it is: raised by everything that makes tensors take theirs anew."""
+        self.writes = writes
+        """How often it was changed in place: what gradients must not overlook."""
+        self.written_at: Origin | None = None
+        """Where that was done last."""
+        self.several = False
+        """Whether there is more than one whole."""
+        self.viewed = False
+        """Whether it was ever looked at by another tensor than the one it was made for."""
+        self.node: Node | None = None
+        """The value of the whole since the last write, if there are several."""
+        self.array: np.ndarray[Any, Any] | None = None
+        """The memory of the whole, while somebody else may write to it."""
+        self.given: weakref.ref[np.ndarray[Any, Any]] | None = None
+        """The array that was handed out; None if `array` came from outside."""
+
+    def exposed(self) -> bool:
+        """Whether somebody else may write to the memory; if nobody can any more, it is private."""
+        array = self.array
+        if array is None:
+            return False
+        if self.given is not None:
+            open_ = self.given() is not None
+        else:
+            open_ = _held_elsewhere(self)
+        if not open_ and CURRENT.recording is None:
+            node = leaf(array.shape, from_numpy_dtype(array.dtype))
+            node.value = Buffer(array)
+            self.close(node)
+        return open_ or CURRENT.recording is not None
+
+    def close(self, node: Node) -> None:
+        """The memory is private from now on; its value is that of `node`."""
+        self.array = self.given = None
+        self.node = node
+        self.several = True
+        self.version += 1
+
+
+def _holders(storage: Storage) -> int:
+    return sys.getrefcount(storage.array)
+
+
+def _base_holders(storage: Storage) -> int:
+    array = storage.array
+    assert array is not None
+    return sys.getrefcount(array.base)
+
+
+def _alone() -> tuple[int, int]:
+    """What the two counts are when nobody else holds the array, in this version of Python."""
+    storage = Storage(0)
+    storage.array = np.zeros(1)
+    alone = _holders(storage)
+    storage.array = np.zeros(2)[:1]
+    return alone, _base_holders(storage)
+
+
+_ALONE, _BASE_ALONE = _alone()
+
+
+def _held_elsewhere(storage: Storage) -> bool:
+    """Whether an array that came from outside, or what it is a part of, is held by others too."""
+    array = storage.array
+    assert array is not None
+    if _holders(storage) > _ALONE:
+        return True
+    base = array.base
+    if base is None:
+        return False
+    known = type(base) is np.ndarray and base.base is None
+    del base
+    return not known or _base_holders(storage) > _BASE_ALONE
+
+
+def storage_of(tensor: Tensor) -> Storage:
+    """The storage of a tensor, which gets one if it has none."""
+    storage = tensor._storage
+    if storage is None:
+        storage = tensor._storage = Storage(tensor._writes)
+        tensor._held.home = (storage, storage.writes)
+        tensor._seen = 0
+    return storage
+
+
+def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
+    """Make `child` show the memory of `parent` through `step`."""
+    storage = storage_of(parent)
+    whole = parent._base
+    storage.viewed = True
+    child._storage = storage
+    child._base = whole = parent if whole is None else whole
+    child._step = step if parent is whole else after(parent._step, step)
+    child._step_grad = MODE.grad and parent._step_grad
+    child._seen = -1
+    held = parent._held
+    if CURRENT.recording is None and not whole._held.needs_grad and not parent._leaf_view:
+        # Its value is taken when somebody asks for it.
+        spec = (step.size(held.shape), held.dtype)
+        child._held = Node(leaf_p, (), spec, spec, False, MODE.origin or here())
+        child._held.owner = weakref.ref(child)
+    else:
+        # What passes through a view of a view passes through both, as long as nothing is written.
+        node = parent._node
+        _hold(child, _own(step.read(node), node), storage)
+    return child
+
+
+def detached(child: Tensor, tensor: Tensor) -> Tensor:
+    """Make `child` another whole with the memory of `tensor`, which is one, and no gradients."""
+    storage = storage_of(tensor)
+    node = tensor._node
+    child._storage = storage
+    storage.viewed = storage.several = True
+    if node.value is None or CURRENT.recording is not None:
+        new = Node(detach_p, (node,), (), (node.shape, node.dtype), False, MODE.origin or here())
+        node.used = True
+    else:
+        new = leaf(node.shape, node.dtype)
+        new.value = node.value
+        new.value.shared = True
+    _hold(child, new, storage)
+    return child
+
+
+def share(tensor: Tensor, source: Tensor) -> None:
+    """Let `tensor`, which has the value of `source`, have its memory too, as long as that lives."""
+    if source._base is not None:
+        source = source.detach()
+        assert source._base is not None
+        tensor._base, tensor._step, tensor._leaf_view = source._base, source._step, True
+        tensor._storage, tensor._seen = source._storage, source._storage and source._storage.version
+        return
+    storage = tensor._storage = storage_of(source)
+    storage.several = True
+    _hold(tensor, tensor._held, storage)
+    mine = weakref.ref(tensor)
+
+    def alone(_: Any) -> None:
+        t = mine()
+        if t is not None and t._storage is storage and not storage.viewed and storage.array is None:
+            node = current(t)
+            t._storage = None
+            t._writes = storage.writes
+            node.home = None
+
+    tensor._shared_with = weakref.ref(source, alone)
+
+
+def current(tensor: Tensor) -> Node:
+    """The node of a tensor in a storage: its value at this moment."""
+    storage = tensor._storage
+    assert storage is not None
+    recording = CURRENT.recording
+    if storage.array is not None and storage.exposed():
+        return _copied(tensor, storage)
+    node = tensor._held
+    if tensor._seen == storage.version and (
+        recording is None or tensor._base is None or node.op is not leaf_p
+    ):
+        return node
+    return _taken(tensor, storage)
+
+
+def _hold(tensor: Tensor, node: Node, storage: Storage) -> Node:
+    recording = CURRENT.recording
+    if recording is not None and "_held" in tensor.__dict__ and recording.was_there(tensor):
+        recording.there.add(id(tensor))
+        recording.keep.append(tensor)
+    node.owner = weakref.ref(tensor)
+    node.home = (storage, storage.writes)
+    tensor._held = node
+    tensor._seen = storage.version
+    return node
+
+
+def _own(node: Node, other: Node) -> Node:
+    """`node` as one of its own, if it is `other` or somebody holds it."""
+    return alias(node) if node is other or node.owner is not None else node
+
+
+def _taken(tensor: Tensor, storage: Storage) -> Node:
+    """The value of a tensor whose memory was written to."""
+    whole = tensor._base
+    if whole is None:
+        node = storage.node
+        assert node is not None
+        return _hold(tensor, _replaced(tensor, detach(node)), storage)
+    step = tensor._step
+    assert step is not None
+    above = whole._node
+    if tensor._leaf_view:
+        node = step.read(detach(above))
+        return _hold(tensor, _replaced(tensor, node), storage)
+    if CURRENT.recording is None and above.value is not None and not above.needs_grad:
+        node = _fresh(tensor)
+        node.value = looking(above.value, step.look(above.value.array))
+        return _hold(tensor, node, storage)
+    before = MODE.grad
+    MODE.grad = tensor._step_grad
+    try:
+        node = _own(step.read(above), above)
+    finally:
+        MODE.grad = before
+    if CURRENT.recording is not None and tensor._seen == storage.version:
+        return node  # the one that is held belongs to the time before the recording
+    return _hold(tensor, node, storage)
+
+
+def _fresh(tensor: Tensor) -> Node:
+    """A leaf without a value and gradients, for `tensor`: the one it holds, if that is one."""
+    held = tensor._held
+    if held.op is leaf_p and held.value is None and not held.needs_grad:
+        return held
+    return _valueless(held)
+
+
+def _valueless(node: Node) -> Node:
+    """A leaf like `node` that says what a tensor looks like, and has no value."""
+    spec = (node.shape, node.dtype)
+    return Node(leaf_p, (), spec, spec, False, node.origin)
+
+
+def _replaced(tensor: Tensor, value: Node) -> Node:
+    """`value` with what `tensor` has of gradients."""
+    held = tensor._held
+    if tensor._is_gradient_leaf():
+        return variable(value)
+    if held.needs_grad:
+        return graft(value, held)
+    return alias(value)
+
+
+# Memory that NumPy can see -----------------------------------------------------------------------
+
+
+def _copied(tensor: Tensor, storage: Storage) -> Node:
+    """The value that memory shows at this moment; the one of last time if it is still the same."""
+    recording = CURRENT.recording
+    if recording is not None:
+        return _read_by_program(tensor, storage)
+    whole = tensor._base
+    if whole is not None and whole._held.needs_grad and not tensor._leaf_view:
+        current(whole)
+        return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
+    array = seen(tensor, storage)
+    held = tensor._held
+    if held.value is None or not _same_bits(held.value.array, array):
+        if tensor._seen == storage.version:
+            storage.version += 1  # written to from outside: views of a whole have to look again
+        held = _with_gradient(tensor, Buffer(array.copy()))
+    return _hold(tensor, held, storage)
+
+
+def _read_by_program(tensor: Tensor, storage: Storage) -> Node:
+    """In a recording: a leaf over the memory itself, which the program reads at each replay.
+
+    It is written to when the replay is done: what was changed in the recording is found with the
+    tensor.
+    """
+    recording = CURRENT.recording
+    assert recording is not None
+    if storage in recording.written:
+        return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
+    node = recording.windows.get(id(tensor))
+    if node is None:
+        node = _with_gradient(tensor, Buffer(seen(tensor, storage)))
+        recording.windows[id(tensor)] = node
+        recording.keep.append(tensor)
+    return node
+
+
+def _with_gradient(tensor: Tensor, buffer: Buffer) -> Node:
+    array = buffer.array
+    held = tensor._held
+    leaf_of_gradients = tensor._is_gradient_leaf()
+    node = leaf(array.shape, from_numpy_dtype(array.dtype), leaf_of_gradients)
+    node.value = buffer
+    if held.needs_grad and not leaf_of_gradients:
+        node = graft(node, held)
+    node.owner = weakref.ref(tensor)
+    return node
+
+
+def seen(tensor: Tensor, storage: Storage) -> np.ndarray[Any, Any]:
+    """The part of the memory that `tensor` shows."""
+    array = storage.array
+    assert array is not None
+    return array if tensor._step is None else tensor._step.look(array)
+
+
+def _same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    bits = _BITS[a.itemsize]
+    return bool(np.array_equal(a.view(bits), b.view(bits)))
+
+
+_BITS = {1: np.uint8, 4: np.uint32, 8: np.uint64}
+
+
+def glance(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+    """The values of a tensor in a storage, if they can be seen without making a node."""
+    storage = tensor._storage
+    assert storage is not None
+    if storage.array is not None and storage.exposed():
+        return seen(tensor, storage)
+    whole, step = tensor._base, tensor._step
+    if whole is None or step is None or tensor._seen == storage.version:
+        return None
+    above = whole._node
+    return None if above.value is None else step.look(above.value.array)
+
+
+def adopt(tensor: Tensor, array: np.ndarray[Any, Any]) -> None:
+    """Let `tensor` have the memory of an array that came from outside."""
+    storage = storage_of(tensor)
+    storage.array = array
+    storage.version += 1
+    tensor._held = _valueless(tensor._held)
+
+
+def export(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The values as an array that shares memory with `tensor`, both ways."""
+    whole = tensor._base
+    if whole is not None:
+        assert tensor._step is not None
+        array = export(whole)
+        return tensor._step.look(array)
+    storage = storage_of(tensor)
+    storage.viewed = True
+    if storage.array is not None and storage.exposed():
+        return storage.array if storage.given is None else _again(storage)
+    node = tensor._node
+    if node.value is None:
+        tensor._value("numpy()")
+        node = tensor._node
+    buffer: Buffer = node.value
+    array = buffer.array
+    mine = not (node.used or buffer.shared or node.needs_grad)
+    if not mine or not array.flags.writeable or buffer.layout is not None:
+        array = array.copy("K" if buffer.layout is None else "C")
+    else:
+        # The memory is not the node's own any more.
+        tensor._held = _valueless(node)
+    # All of NumPy's views of the array that is handed out keep it alive: its base is no array.
+    given = np.asarray(memoryview(array))
+    storage.array = array
+    storage.given = weakref.ref(given)
+    storage.version += 1
+    return given
+
+
+def _again(storage: Storage) -> np.ndarray[Any, Any]:
+    assert storage.given is not None
+    given = storage.given()
+    assert given is not None
+    return given
+
+
+def strides(tensor: Tensor) -> tuple[int, ...]:
+    """Steps in memory along each dimension, in elements."""
+    storage = tensor._storage
+    if storage is not None and storage.array is not None:
+        array = seen(tensor, storage)
+        return tuple(s // array.itemsize for s in array.strides)
+    whole = tensor._base
+    if whole is None or tensor._step is None:
+        return contiguous_strides(tensor._held.shape)
+    return tensor._step.strides(whole._held.shape, strides(whole))

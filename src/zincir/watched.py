@@ -1,0 +1,133 @@
+"""What a recording depends on and does not look at each time: is it still as it was?
+
+Whoever sets such a thing raises `EPOCH`; only then it is looked at. Watched are the attributes of
+modules, and of tensors whether they collect gradients and which hooks they have.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import Any, Protocol
+
+from zincir.tensor import Tensor
+
+
+class Watchable(Protocol):
+    """A module: it has attributes, and modules below it."""
+
+    def modules(self) -> Iterator[Any]:
+        """Itself and all modules below."""
+        ...
+
+
+Fact = tuple[bool, tuple[Any, ...], tuple[Any, ...]]
+
+
+class Watched:
+    """Modules and tensors, and what was known of them."""
+
+    def __init__(self, modules: list[Any], tensors: list[Tensor]) -> None:
+        self._modules = [(module, _attributes(module)) for module in modules]
+        self._tensors = [(t, _fact(t)) for t in tensors]
+
+    def holds(self) -> bool:
+        """Whether all of it is as it was."""
+        return all(_same(_attributes(m), known) for m, known in self._modules) and all(
+            _fact(t) == fact for t, fact in self._tensors
+        )
+
+
+def _fact(t: Tensor) -> Fact:
+    return t.requires_grad, tuple(t._hooks or ()), tuple(t._after or ())
+
+
+def _attributes(module: Any) -> dict[str, Any]:
+    """The attributes of a module, containers copied."""
+    return {k: _copied(v) for k, v in module.__dict__.items() if k not in _OURS}
+
+
+_OURS = ("_place", "_origin")
+
+
+def _copied(value: Any) -> Any:
+    if type(value) is dict:
+        return dict(value)
+    return list(value) if type(value) is list or type(value) is set else value
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, float) and a != a:
+        return bool(b != b)
+    return isinstance(a, _PLAIN) and bool(a == b)
+
+
+_PLAIN = (bool, int, float, complex, str, bytes)
+
+
+def modules_of(function: Callable[..., Any], args: Any) -> list[Any]:
+    """The modules that a function can reach: called on them, closed over, or named as globals."""
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
+    stack: list[Any] = [function, args]
+    while stack:
+        x = stack.pop()
+        if id(x) in seen:
+            continue
+        seen.add(id(x))
+        if hasattr(type(x), "named_modules"):
+            found.update((id(m), m) for m in x.modules())
+        else:
+            stack.extend(_reached(x))
+    return list(found.values())
+
+
+def _reached(x: Any) -> list[Any]:
+    if isinstance(x, list | tuple):
+        return list(x)
+    if isinstance(x, dict):
+        return list(x.values())
+    if isinstance(x, functools.partial):
+        return [x.func, x.args, x.keywords]
+    if inspect.ismethod(x):
+        return [x.__func__, x.__self__]
+    if inspect.isfunction(x):
+        cells = [c.cell_contents for c in x.__closure__ or () if _filled(c)]
+        names = _names(x.__code__)
+        globals_ = [x.__globals__[name] for name in names if name in x.__globals__]
+        known = [g for g in globals_ if not inspect.ismodule(g) and not inspect.isclass(g)]
+        wrapped = getattr(x, "__wrapped__", None)
+        return [*cells, *known, *(x.__defaults__ or ()), wrapped]
+    if type(x).__module__ in _BUILT_IN or isinstance(x, Tensor) or inspect.isclass(x):
+        return []
+    fields = getattr(x, "__dict__", None)
+    return list(fields.values()) if isinstance(fields, dict) else []
+
+
+_BUILT_IN = ("builtins", "numpy")
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _names(code: CodeType) -> set[str]:
+    """The globals that code names, and functions defined in it."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names
