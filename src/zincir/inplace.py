@@ -29,7 +29,7 @@ from zincir.ops.source import (
     variable_p,
 )
 from zincir.recording import CURRENT, changed_setting, note_change, refuse_replay
-from zincir.storage import Storage, storage_of
+from zincir.storage import Storage, leave, storage_of, whole_of
 from zincir.types import bool_
 
 if TYPE_CHECKING:
@@ -93,10 +93,8 @@ def rebind(tensor: Tensor, value: Node) -> None:
         _bind(tensor, value, origin)
         tensor._writes += 1
         return
-    whole = tensor._base
-    if whole is None:
-        whole = tensor
-    else:
+    whole = whole_of(tensor)
+    if whole is not tensor:
         assert tensor._step is not None
         if tensor._leaf_view:
             value = detach(value)
@@ -174,7 +172,7 @@ def refuse_leaf(tensor: Tensor, what: str) -> None:
     found = tensor.requires_grad and is_leaf(tensor)
     if not found and tensor._base is not None and not tensor._leaf_view:
         kind = "a view of a leaf Variable"
-        found = tensor._base.requires_grad and is_leaf(tensor._base)
+        found = whole_of(tensor).requires_grad and is_leaf(whole_of(tensor))
     if found:
         raise GradientError(
             explain(
@@ -195,6 +193,7 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     kept = tensor._held if tensor._storage is None else tensor._node
     trained = kept.needs_grad and is_leaf(tensor)
     source = value.detach()
+    leave(tensor)
     storage = storage_of(source)
     tensor._storage, tensor._base, tensor._step = storage, source._base, source._step
     tensor._step_grad, tensor._leaf_view = True, source._base is not None and trained

@@ -15,6 +15,7 @@ from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Captured, Changed, Gradient, GradientRead, Replay, Result
 from zincir.runtime.buffer import allocate
+from zincir.storage import whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
 from zincir.watched import Watched
@@ -72,8 +73,19 @@ class Recorder:
         self.orders.append(order)
         return len(self.wanted) - 1
 
-    def replay(self, outputs: Sequence[Tensor], form: Any, left: Sequence[Tensor]) -> Replay:
-        """The replay of a function that returned `outputs`, and put the tensors `left` elsewhere."""
+    def replay(
+        self,
+        outputs: Sequence[Tensor],
+        form: Any,
+        left: Sequence[Tensor],
+        first: Replay | None = None,
+    ) -> Replay:
+        """The replay of a function that returned `outputs`, and put the tensors `left` elsewhere.
+
+        Args:
+            first: that of an earlier recording, which is returned if it is the same.
+        """
+        self.returned = {id(t) for t in outputs}
         made, recording = self.made, self.recording
         made.form = form
         with resumed(recording):
@@ -87,6 +99,9 @@ class Recorder:
         }
         made.text = self._compared()
         undo(recording)
+        if first is not None and first.text == made.text:
+            first.left = made.left
+            return first
         with ENGINE:
             made.ready = prepare(taken, made.threads, donations, self.terms)
         made.cells = numbers(taken.numbers)
@@ -234,10 +249,15 @@ class Recorder:
             if id(node.value) in self.known:
                 continue
             holder = None if node.owner is None else node.owner()
-            if holder is None:
+            if holder is None or self._is_new(holder):
                 made.fixed.append(node)
                 continue
             made.captured.append(Captured(holder, node, place, node.value.order, node.value.layout))
+
+
+    def _is_new(self, t: Tensor) -> bool:
+        """Whether the function has made `t` and returns it."""
+        return id(t) in self.returned and not self.recording.was_there(t)
 
 
 def _held(node: Node) -> bool:
@@ -270,7 +290,7 @@ class _Results:
             return there
         storage = t._storage
         if storage is not None:
-            whole = t if t._base is None else t._base
+            whole = whole_of(t)
             found = self._there_before(storage)
             if found is not None:
                 found.detached = True
@@ -289,7 +309,7 @@ class _Results:
     def _there(self, t: Tensor) -> Result | None:
         """For an argument or a tensor that was there before, or a view of one."""
         recorder = self._recorder
-        whole = t if t._base is None else t._base
+        whole = whole_of(t)
         step = None if whole is t else t._step
         if id(whole) in recorder.argument_of:
             return Result(argument=recorder.argument_of[id(whole)], step=step)

@@ -20,7 +20,7 @@ from zincir.ops.source import given_up, leaf
 from zincir.recording import EPOCH
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, arranged
-from zincir.storage import seen
+from zincir.storage import seen, whole_of
 from zincir.tensor import Tensor, from_buffer, settle, waiting
 from zincir.types import DType, Shape, from_numpy_dtype
 from zincir.watched import Watched
@@ -228,7 +228,7 @@ class Replay:
         """Whether an argument shares memory with something that is written to besides it."""
         for x in inputs:
             if isinstance(x, Tensor):
-                whole = x if x._base is None else x._base
+                whole = whole_of(x)
                 if id(whole) in self.written:
                     return True
                 storage = x._storage

@@ -29,6 +29,7 @@ from zincir.ops.live_number import LiveNumber
 from zincir.recorder import Recorder, undo
 from zincir.recording import CURRENT, Change, Recording, live, resumed
 from zincir.replay import Replay, shares
+from zincir.storage import whole_of
 from zincir.tensor import Tensor, alive_pending, from_array, settle
 from zincir.watched import modules_of
 
@@ -226,9 +227,9 @@ class Compiled(Generic[P, R]):
         if why is not None:
             return self._step_aside(known, took, why, args, kwargs)
         modules = modules_of(self._function, (args, kwargs))
-        replay = took.replay(modules, terms)
-        if first is not None and replay.text == first.text:
-            first.left, first.checked, replay = replay.left, True, first
+        replay = took.replay(modules, terms, first)
+        if replay is first:
+            replay.checked = True
         else:
             known.replays.insert(0, replay)
             if first is not None:
@@ -406,7 +407,7 @@ class _Take:
         written = [i for i, t in enumerate(self.stand_ins) if id(t) in whole]
         for x in inputs:
             if isinstance(x, Tensor):
-                base = x if x._base is None else x._base
+                base = whole_of(x)
                 if id(base) in whole or id(x._storage) in storages:
                     return True
         for i in written:
@@ -431,7 +432,7 @@ class _Take:
         """Tensors that the recording made and that live on outside of what a replay renews."""
         recording = self.recording
         expected = {id(t) for t in self.outputs} | set(recording.changed)
-        expected |= {id(t._base) for t in self.outputs}
+        expected |= {id(whole_of(t)) for t in self.outputs}
         expected |= {id(t) for t in self.stand_ins}
         for t, _, _ in recording.grads.values():
             if t._grad is not None:
@@ -446,12 +447,13 @@ class _Take:
             return others()
         return []
 
-    def replay(self, modules: list[Any], terms: Any) -> Replay:
-        """The replay of this recording."""
+    def replay(self, modules: list[Any], terms: Any, first: Replay | None) -> Replay:
+        """The replay of this recording, or the first if it is the same."""
         recorder = Recorder(self.recording, self.stand_ins, modules, terms)
         self.result = None
-        made = recorder.replay(self.outputs, self.form, self.left)
-        made.box = self.box
+        made = recorder.replay(self.outputs, self.form, self.left, first)
+        if made is not first:
+            made.box = self.box
         return made
 
     def stands(self) -> bool:

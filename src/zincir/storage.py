@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, here
 from zincir.ops.source import alias, detach, detach_p, graft, leaf, leaf_p, variable
-from zincir.recording import CURRENT
+from zincir.recording import CURRENT, paused
 from zincir.runtime.buffer import Buffer, looking
 from zincir.types import contiguous_strides, from_numpy_dtype
 from zincir.views import Step, after
@@ -40,6 +41,7 @@ class Storage:
         "__weakref__",
         "array",
         "given",
+        "heirs",
         "node",
         "several",
         "version",
@@ -61,6 +63,8 @@ class Storage:
         """Whether it was ever looked at by another tensor than the one it was made for."""
         self.node: Node | None = None
         """The value of the whole since the last write, if there are several."""
+        self.heirs: dict[int, Tensor] = {}
+        """Wholes that stand in for tensors which got other memory (`x.data = ...`), by their ids."""
         self.array: np.ndarray[Any, Any] | None = None
         """The memory of the whole, while somebody else may write to it."""
         self.given: weakref.ref[np.ndarray[Any, Any]] | None = None
@@ -135,13 +139,34 @@ def storage_of(tensor: Tensor) -> Storage:
     return storage
 
 
+def whole_of(tensor: Tensor) -> Tensor:
+    """The tensor itself, or the one that it is a view of."""
+    whole = tensor._base
+    if whole is None:
+        return tensor
+    storage = tensor._storage
+    if whole._storage is not storage and storage is not None:
+        whole = tensor._base = storage.heirs[id(whole)]
+    return whole
+
+
+def leave(tensor: Tensor) -> None:
+    """Let another tensor take the place of `tensor` in its storage: it gets memory of its own."""
+    storage = tensor._storage
+    if storage is not None and tensor._base is None:
+        heir = object.__new__(type(tensor).__mro__[-2])
+        heir.__dict__.update(tensor.__dict__)
+        heir._held = _replaced(tensor, detach(tensor._node))
+        _hold(heir, heir._held, storage)
+        storage.heirs[id(tensor)] = heir
+
+
 def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     """Make `child` show the memory of `parent` through `step`."""
     storage = storage_of(parent)
-    whole = parent._base
     storage.viewed = True
     child._storage = storage
-    child._base = whole = parent if whole is None else whole
+    child._base = whole = whole_of(parent)
     child._step = step if parent is whole else after(parent._step, step)
     child._step_grad = MODE.grad and parent._step_grad
     child._seen = -1
@@ -233,11 +258,9 @@ def _own(node: Node, other: Node) -> Node:
 
 def _taken(tensor: Tensor, storage: Storage) -> Node:
     """The value of a tensor whose memory was written to."""
-    whole = tensor._base
-    if whole is None:
-        node = storage.node
-        assert node is not None
-        return _hold(tensor, _replaced(tensor, detach(node)), storage)
+    whole = whole_of(tensor)
+    if whole is tensor:
+        return _taken_whole(tensor, storage)
     step = tensor._step
     assert step is not None
     above = whole._node
@@ -257,6 +280,22 @@ def _taken(tensor: Tensor, storage: Storage) -> Node:
     if CURRENT.recording is not None and tensor._seen == storage.version:
         return node  # the one that is held belongs to the time before the recording
     return _hold(tensor, node, storage)
+
+
+def _taken_whole(tensor: Tensor, storage: Storage) -> Node:
+    node = storage.node
+    assert node is not None
+    recording = CURRENT.recording
+    if recording is None or storage in recording.written:
+        return _hold(tensor, _replaced(tensor, detach(node)), storage)
+    # What was written before the recording is an input of the program.
+    if recording.was_there(tensor):
+        recording.there.add(id(tensor))
+        recording.keep.append(tensor)
+    with paused():
+        node = _hold(tensor, _replaced(tensor, detach(node)), storage)
+        evaluate([node])
+    return node
 
 
 def _fresh(tensor: Tensor) -> Node:
@@ -291,8 +330,8 @@ def _copied(tensor: Tensor, storage: Storage) -> Node:
     recording = CURRENT.recording
     if recording is not None:
         return _read_by_program(tensor, storage)
-    whole = tensor._base
-    if whole is not None and whole._held.needs_grad and not tensor._leaf_view:
+    whole = whole_of(tensor)
+    if whole is not tensor and whole._held.needs_grad and not tensor._leaf_view:
         current(whole)
         return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
     array = seen(tensor, storage)
@@ -357,8 +396,8 @@ def glance(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     assert storage is not None
     if storage.array is not None and storage.exposed():
         return seen(tensor, storage)
-    whole, step = tensor._base, tensor._step
-    if whole is None or step is None or tensor._seen == storage.version:
+    whole, step = whole_of(tensor), tensor._step
+    if whole is tensor or step is None or tensor._seen == storage.version:
         return None
     above = whole._node
     return None if above.value is None else step.look(above.value.array)
@@ -374,8 +413,8 @@ def adopt(tensor: Tensor, array: np.ndarray[Any, Any]) -> None:
 
 def export(tensor: Tensor) -> np.ndarray[Any, Any]:
     """The values as an array that shares memory with `tensor`, both ways."""
-    whole = tensor._base
-    if whole is not None:
+    whole = whole_of(tensor)
+    if whole is not tensor:
         assert tensor._step is not None
         array = export(whole)
         return tensor._step.look(array)
@@ -416,7 +455,7 @@ def strides(tensor: Tensor) -> tuple[int, ...]:
     if storage is not None and storage.array is not None:
         array = seen(tensor, storage)
         return tuple(s // array.itemsize for s in array.strides)
-    whole = tensor._base
-    if whole is None or tensor._step is None:
+    whole = whole_of(tensor)
+    if whole is tensor or tensor._step is None:
         return contiguous_strides(tensor._held.shape)
     return tensor._step.strides(whole._held.shape, strides(whole))

@@ -325,9 +325,9 @@ class Tensor:
 
     @property
     def requires_grad(self) -> Bool:
-        whole = self._base
-        if whole is None or self._leaf_view:
+        if self._base is None or self._leaf_view:
             return self._held.needs_grad
+        whole = storage.whole_of(self)
         if self._storage is not None and self._seen == self._storage.version:
             return self._held.needs_grad
         return whole._held.needs_grad and self._step_grad and self._held.dtype.category == 2
@@ -600,7 +600,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory, without gradients."""
-        whole = self if self._base is None else self._base
+        whole = storage.whole_of(self)
         t = storage.detached(_new(Tensor), whole)
         t._await()
         return t if self is whole or self._step is None else t._view(self._step)

@@ -40,9 +40,9 @@ class Mask:
 
 
 def known(array: np.ndarray[Any, Any]) -> Node:
-    """An int64 leaf that holds `array`."""
+    """An int64 leaf with a copy of `array`."""
     node = leaf(array.shape, int64)
-    node.value = Buffer(array.astype(np.int64, copy=False))
+    node.value = Buffer(array.astype(np.int64))
     return node
 
 

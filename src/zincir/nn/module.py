@@ -73,12 +73,12 @@ class Module(Tree, Hooked):
     # costs nothing extra; every write passes through here and keeps both the same.
 
     def __setattr__(self, name: str, value: Any) -> None:
-        note_setting(self, name, value)
         if isinstance(value, Parameter):
             self._hold("_parameters", name, value)
         elif isinstance(value, Module):
             self._hold("_modules", name, value)
         else:
+            note_setting(self, name, value)
             for kind in ("_parameters", "_modules", "_buffers"):
                 if name in self.__dict__.get(kind, ()):
                     _check_kind(kind, name, value)
@@ -101,6 +101,7 @@ class Module(Tree, Hooked):
                     try_=f"call super().__init__() first in {type(self).__name__}.__init__",
                 )
             )
+        note_setting(self, name, value)
         for other in ("_parameters", "_modules", "_buffers"):
             if other != kind:
                 fields[other].pop(name, None)
@@ -135,7 +136,6 @@ class Module(Tree, Hooked):
                 explain(f"{type(self).__name__}: cannot register {name!r}", expected=problem)
             )
         _check_kind(kind, name, value)
-        note_setting(self, name, value)
         self._hold(kind, name, value)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
