@@ -30,6 +30,7 @@ def _cache_dir() -> Path:
 
 os.environ["ZINCIR_CACHE_DIR"] = os.environ.get("ZINCIR_TEST_CACHE_DIR") or str(_cache_dir())
 os.environ.setdefault("ZINCIR_VERIFY", "1")
+os.environ.setdefault("ZINCIR_POISON", "1")
 
 import zincir  # noqa: E402
 

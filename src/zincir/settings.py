@@ -8,6 +8,7 @@
 | verify      | ZINCIR_VERIFY      | check the intermediate code after every pass of the compiler |
 | target      | ZINCIR_TARGET      | code for less than this machine: `avx2` or `generic`        |
 | winograd    | ZINCIR_WINOGRAD    | 0: convolutions are plain sums, never of transformed tiles  |
+| poison      | ZINCIR_POISON      | fill memory with NaN before use: what is read too early shows |
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Settings:
     verify: bool = False
     target: str | None = None
     winograd: bool = True
+    poison: bool = False
 
     @property
     def code(self) -> tuple[str | None, bool]:
@@ -79,6 +81,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         verify=read("ZINCIR_VERIFY", _flag, False, "0 or 1"),
         target=read("ZINCIR_TARGET", _target, None, " or ".join(TARGETS)),
         winograd=read("ZINCIR_WINOGRAD", _flag, True, "0 or 1"),
+        poison=read("ZINCIR_POISON", _flag, False, "0 or 1"),
     )
 
 

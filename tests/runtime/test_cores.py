@@ -97,6 +97,7 @@ def test_settings_win_over_slurm_and_slurm_over_the_machine(
         ("ZINCIR_VERIFY", "maybe"),
         ("ZINCIR_TARGET", "pdp11"),
         ("ZINCIR_WINOGRAD", "F(4x4)"),
+        ("ZINCIR_POISON", "cyanide"),
     ],
 )
 def test_unreadable_variables_are_named(name: str, text: str) -> None:
@@ -114,9 +115,10 @@ def test_variables_are_read() -> None:
             "ZINCIR_VERIFY": "Yes",
             "ZINCIR_TARGET": "AVX2",
             "ZINCIR_WINOGRAD": "0",
+            "ZINCIR_POISON": "1",
         }
     )
-    assert read == settings.Settings(3, settings.Path("/somewhere"), 0, True, "avx2", False)
+    assert read == settings.Settings(3, settings.Path("/somewhere"), 0, True, "avx2", False, True)
     assert settings.from_environment({"ZINCIR_VERIFY": "", "HOME": "/h"}).verify is False
 
 

@@ -15,6 +15,7 @@ from zincir.compiler.fuse import Group, fuse
 from zincir.compiler.legalise import Legal, legalise
 from zincir.compiler.lower import NestCall
 from zincir.compiler.plan import Plan, plan
+from zincir.compiler.plan_verify import verify_plan
 from zincir.compiler.simplify import simplify
 from zincir.compiler.snapshot import Graph
 from zincir.compiler.steps import Chain, Nests, Product, Step, Tiles, lower
@@ -65,8 +66,11 @@ def _lower(c: Compilation) -> None:
 
 def _plan(c: Compilation) -> None:
     assert c.legal is not None
+    steps = list(c.steps)
     c.plan = plan(c.legal, c.steps, c.donations)
     stream(c.plan)
+    if settings.current().verify:
+        verify_plan(c.legal, steps, c.plan)
 
 
 def _assemble(c: Compilation) -> None:

@@ -317,12 +317,7 @@ class Emitter:
         x = _reduce(self.nest, i)
         wide = self.nest.vector_inside or self.levels[x.operand].wide
         type = vector(KINDS[x.dtype], self.nest.lanes if wide else 1)
-        value = x.op.identity
-        if not type.is_float and value in (float("inf"), float("-inf")):
-            value = 2 ** (type.bits - 1) - 1 if value > 0 else -(2 ** (type.bits - 1))
-            if type.kind == "i8":
-                value = 255 if x.op.identity > 0 else 0
-        return constant(value, type)
+        return constant(x.op.neutral(x.dtype), type)
 
     def _combine(self, i: int, total: Value) -> Value:
         x, b = _reduce(self.nest, i), self.b

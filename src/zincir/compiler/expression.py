@@ -47,10 +47,21 @@ class ExpressionBuilder(Builder):
         return self.select(nan, x, self.copysign(magnitude, x))
 
     def div_integer(self, x: Value, y: Value) -> Value:
-        """Quotient cut towards zero; 0 where the divisor is 0."""
+        """Quotient cut towards zero; 0 where the divisor is 0.
+
+        The smallest number by -1 is itself, as sums and products wrap around.
+        """
         none = self.compare("eq", y, constant(0, y.type))
-        safe = self.select(none, constant(1, y.type), y)
+        bad = none
+        if x.type.kind != "i8":
+            smallest = self.compare("eq", x, constant(-(2 ** (x.type.bits - 1)), x.type))
+            bad = self.bit_or(none, self.bit_and(smallest, self._is_minus_one(y)))
+        safe = self.select(bad, constant(1, y.type), y)
         return self.select(none, constant(0, x.type), self.div(x, safe))
+
+    def _is_minus_one(self, y: Value) -> Value:
+        """Where the processor's division may stop the process."""
+        return self.compare("eq", y, constant(-1, y.type))
 
     def remainder(self, x: Value, y: Value) -> Value:
         """What is left after whole steps of y, with the sign of y; for integers 0 if y is 0."""
@@ -58,11 +69,13 @@ class ExpressionBuilder(Builder):
         if x.type.is_float:
             left = self.emit(f"frem {x}, {y.text}", x.type)
         else:
-            none = self.compare("eq", y, zero)
-            safe = self.select(none, constant(1, y.type), y)
-            op = "urem" if x.type.kind == "i8" else "srem"
-            left = self.emit(f"{op} {x}, {safe.text}", x.type)
-            left = self.select(none, zero, left)
+            signed = x.type.kind != "i8"
+            bad = self.compare("eq", y, zero)
+            if signed:
+                bad = self.bit_or(bad, self._is_minus_one(y))
+            # By 1, nothing is left.
+            safe = self.select(bad, constant(1, y.type), y)
+            left = self.emit(f"{'srem' if signed else 'urem'} {x}, {safe.text}", x.type)
         if x.type.kind == "i8":
             return left
         differ = self.bit_xor(self.compare("lt", left, zero), self.compare("lt", y, zero))

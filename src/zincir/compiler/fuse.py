@@ -242,9 +242,13 @@ class _Fuser:
         return other
 
     def _reads_in_place(self, node: Node, group: Group, members: set[Node]) -> bool:
-        """Whether `node` fits the domain and reads other members only where they were made."""
+        """Whether `node` fits the domain and reads other members only where they were made.
+
+        A product reads its operands through memory, from anywhere and before what follows it runs:
+        none of them may be made in its own group.
+        """
         if node.op.kind is Kind.CONTRACTION:
-            return True
+            return members.isdisjoint(self._buffers_read(node, group))
         found = self._read(node, group)
         if found is None:
             return False

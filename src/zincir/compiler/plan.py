@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from zincir.compiler.legalise import Legal
 from zincir.compiler.lower import NestCall
 from zincir.compiler.nest import Load, Take
+from zincir.compiler.staging import times
 from zincir.compiler.steps import Chain, HostCall, Nests, Product, Step, Tiles
 from zincir.graph.node import Node
 from zincir.graph.walk import in_order
@@ -143,10 +144,9 @@ def _same_element(call: NestCall, base: Node, source: Node) -> bool:
             continue
         if isinstance(x, Take) or places[x.slot].at != places[out].at:
             return False
-    # A later stage would read what an earlier one has written, unless stages are behind it.
-    slot = nest.slots[out]
-    behind = not slot.in_inner and (slot.step == "same" or not nest.vector_inside)
-    return behind or not nest.folds
+    # A later stage would read what an earlier one has written.
+    read, written = times(nest)
+    return all(read[i] <= written[out] for i in read if places[i].buffer is source)
 
 
 Memory = Node | tuple[str, int]

@@ -162,6 +162,10 @@ def _reduction(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bool
     axes = tuple(a for a in axes if x.shape[a] != 1)
     if not axes:
         return x
+    if 0 in x.shape:
+        # Nothing is read of an operand without elements: not even what is the same for them all.
+        start = build.make(node, const_p, (), (node.op.neutral(node.dtype), node.dtype))
+        return build.build(node, expand_p, (start,), node.shape)
     return _in_pieces(build, node, x, axes) or build.make(node, node.op, (x,), (axes,))
 
 

@@ -138,3 +138,27 @@ def worth_keeping(nest: Nest) -> list[int]:
             if isinstance(x, Apply) and x.op.expensive:
                 count[v] = count.get(v, 0) + 1
     return [v for v, n in count.items() if n > 1]
+
+
+def times(nest: Nest) -> tuple[dict[int, int], dict[int, int]]:
+    """For each slot, the last stage in which it is read, and the first in which it is written.
+
+    Within a stage an element is read before it is written. What is stored once for a row comes
+    behind all stages.
+    """
+    read: dict[int, int] = {}
+    written: dict[int, int] = {}
+    all_stages = stages(nest)
+    for number, stage in enumerate(all_stages):
+        for i in (*stage.before, *stage.values):
+            x = nest.body[i]
+            if isinstance(x, Load | Take):
+                read[x.slot] = number
+        for slot, _ in stage.stores:
+            written.setdefault(slot, number)
+    for x in nest.body:
+        if isinstance(x, Load | Take):
+            read.setdefault(x.slot, -1)
+    for slot, _ in nest.stores:
+        written.setdefault(slot, len(all_stages))
+    return read, written

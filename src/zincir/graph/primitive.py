@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from zincir.types import DType, Shape
 
 Attr: TypeAlias = Any
@@ -107,6 +109,15 @@ class Primitive:
     """REDUCTION only: what changes nothing; `lower(builder, x, y)` combines two elements."""
     writes: Callable[..., Sequence[Region]] | None = None
     """ASSEMBLY only: the regions, in order of writing."""
+
+    def neutral(self, dtype: DType) -> float:
+        """`identity` among the values of a type: integers and bools have no infinities."""
+        if dtype.category == 2 or abs(self.identity) != float("inf"):
+            return self.identity
+        if dtype.category == 0:
+            return float(self.identity > 0)
+        limits = np.iinfo(dtype.numpy)  # type: ignore[arg-type]
+        return int(limits.max if self.identity > 0 else limits.min)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

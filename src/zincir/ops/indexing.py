@@ -11,6 +11,7 @@ from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.ops.movement import expand
 from zincir.ops.source import const
+from zincir.types import size
 
 
 def check_range(index: Any, rows: int, what: str) -> None:
@@ -34,6 +35,8 @@ def out_of_range(what: str, rows: int, position: int, value: int, where: str = "
 def _take_spec(x: Spec, index: Spec, what: str) -> Spec:
     if index[1].category != 1:
         raise DTypeError(f"{what} must be integers, not {index[1].name}")
+    if x[0][0] == 0 and 0 not in index[0]:
+        raise IndexOutOfRange(f"{what}: picks {size(index[0])} rows, of none")
     return index[0] + x[0][1:], x[1]
 
 

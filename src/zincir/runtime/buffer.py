@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from zincir import settings
 from zincir.types import DType, Shape, from_numpy_dtype, size
 
 ALIGNMENT = 64
+NAN_BYTE = 0xFF
+"""Floating-point numbers of nothing but such bytes are NaN; integers are -1 or the largest."""
 _SMALLEST = 64
 _LARGEST_POOLED = 1 << 28
 _PER_SIZE = 64
@@ -99,6 +102,8 @@ def allocate_memory(nbytes: int) -> Memory:
 def allocate(shape: Shape, dtype: DType, order: Shape | None = None) -> Buffer:
     """An uninitialised buffer, contiguous row by row or in another order of axes."""
     memory = allocate_memory(size(shape) * dtype.itemsize)
+    if settings.current().poison:
+        memory.whole.fill(NAN_BYTE)
     if order is None:
         array = np.ndarray(shape, dtype.numpy, memory.whole, memory.offset)
     else:

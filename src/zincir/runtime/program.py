@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from zincir import settings
 from zincir.runtime import native, team
-from zincir.runtime.buffer import allocate_memory
+from zincir.runtime.buffer import NAN_BYTE, allocate_memory
 
 _lock = threading.RLock()
 _arena = allocate_memory(1 << 16)
@@ -160,6 +161,8 @@ class Program:
         """
         with _lock:
             arena = _grown(self._arena_bytes)
+            if settings.current().poison:
+                ctypes.memset(arena, NAN_BYTE, self._arena_bytes)
             spaces = [*pointers, arena]
             if spaces != self._bound:
                 self._bind(spaces)
