@@ -130,7 +130,7 @@ def test_a_flipped_bit_is_noticed(folder: Path, at: int) -> None:
 def test_a_sound_file_with_no_object_in_it_is_replaced(folder: Path) -> None:
     answer("k", Builder(module(7)))
     (path,) = files(folder)
-    path.write_bytes(disk._header(b"no object") + b"no object")
+    path.write_bytes(disk._header(path.stem, b"no object") + b"no object")
     new_process()
     build = Builder(module(7))
     assert answer("k", build) == 7
