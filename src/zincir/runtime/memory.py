@@ -30,6 +30,7 @@ _OVERHEAD = 512
 _PER_SIZE = 1024
 _HUGE = 1 << 28
 """From this size on it is asked whether the machine has so much: it promises more than it has."""
+_MOST = 1 << 62
 _PATIENCE = 256
 """Runs that needed a small arena after which a large one is given back."""
 
@@ -185,14 +186,14 @@ def require(nbytes: int, what: str) -> None:
     raise OutOfMemoryError(_report(nbytes, what))
 
 
-def _available() -> float:
-    """Bytes that the machine can give without killing somebody; infinite if it does not tell."""
+def _available() -> int:
+    """Bytes that the machine can give without killing somebody, if it tells."""
     found = 0
     for line in _lines("/proc/meminfo"):
         name, _, rest = line.partition(":")
         if name in ("MemAvailable", "SwapFree"):
             found += int(rest.split()[0]) << 10
-    return found or float("inf")
+    return found or _MOST
 
 
 def _lines(path: str) -> list[str]:
@@ -211,8 +212,9 @@ def _report(nbytes: int, what: str = "") -> str:
     if len(pages) == 2:
         of, resident = (int(n) * os.sysconf("SC_PAGE_SIZE") for n in pages)
         got += f"\nthe process has {_mega(resident)} in memory, of {_mega(of)} of addresses"
-    if _available() < float("inf"):
-        got += f"\nthe machine has {_mega(_available())} left"
+    left = _available()
+    if left < _MOST:
+        got += f"\nthe machine has {_mega(left)} left"
     return explain(
         f"out of memory: {_mega(nbytes)} asked for{what and ' ' + what}",
         got=got,
@@ -222,7 +224,7 @@ def _report(nbytes: int, what: str = "") -> str:
     )
 
 
-def _mega(nbytes: float) -> str:
+def _mega(nbytes: int) -> str:
     return f"{nbytes / 1e6:,.1f} MB"
 
 
