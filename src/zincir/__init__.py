@@ -219,6 +219,7 @@ from zincir.random import (
     seed as seed,
     set_rng_state as set_rng_state,
 )
+from zincir.runtime.memory import empty_cache as empty_cache
 from zincir.runtime.team import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,

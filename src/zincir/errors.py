@@ -43,6 +43,10 @@ class CompileError(ZincirError, RuntimeError):
     """A failure inside the compiler: names the pass, the node and the user's line."""
 
 
+class OutOfMemoryError(ZincirError, RuntimeError, MemoryError):
+    """More memory than there is. What was computed before is intact, and everything goes on."""
+
+
 class StateError(ZincirError, RuntimeError, KeyError):
     """Saved state that does not match the object it is loaded into."""
 

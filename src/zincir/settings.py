@@ -1,14 +1,15 @@
 """The few switches of the library: one frozen value, read once from the environment.
 
-| field       | variable           | meaning                                                     |
-|-------------|--------------------|-------------------------------------------------------------|
-| num_threads | ZINCIR_NUM_THREADS | threads of a compiled step; automatic when unset            |
-| cache_dir   | ZINCIR_CACHE_DIR   | where machine code is kept between runs                     |
-| cache_bytes | ZINCIR_CACHE_BYTES | bound of that folder (default 256 MiB); 0 keeps nothing     |
-| verify      | ZINCIR_VERIFY      | check the intermediate code after every pass of the compiler |
-| target      | ZINCIR_TARGET      | code for less than this machine: `avx2` or `generic`        |
-| winograd    | ZINCIR_WINOGRAD    | 0: convolutions are plain sums, never of transformed tiles  |
-| poison      | ZINCIR_POISON      | fill memory with NaN before use: what is read too early shows |
+| field        | variable            | meaning                                                      |
+|--------------|---------------------|--------------------------------------------------------------|
+| num_threads  | ZINCIR_NUM_THREADS  | threads of a compiled step; automatic when unset             |
+| cache_dir    | ZINCIR_CACHE_DIR    | where machine code is kept between runs                      |
+| cache_bytes  | ZINCIR_CACHE_BYTES  | bound of that folder (default 256 MiB); 0 keeps nothing      |
+| verify       | ZINCIR_VERIFY       | check the intermediate code after every pass of the compiler |
+| target       | ZINCIR_TARGET       | code for less than this machine: `avx2` or `generic`         |
+| winograd     | ZINCIR_WINOGRAD     | 0: convolutions are plain sums, never of transformed tiles   |
+| memory_bytes | ZINCIR_MEMORY_BYTES | most memory kept for reuse (default 256 MiB); 0 keeps none   |
+| poison       | ZINCIR_POISON       | fill memory with NaN before use: reading too early shows     |
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Settings:
     target: str | None = None
     winograd: bool = True
     poison: bool = False
+    memory_bytes: int = 256 << 20
 
     @property
     def code(self) -> tuple[str | None, bool]:
@@ -53,6 +55,8 @@ class Settings:
             raise _bad("num_threads", f"a whole number from 1 to {MAX_THREADS}", self.num_threads)
         if self.cache_bytes < 0:
             raise _bad("cache_bytes", "a number of bytes, 0 or more", self.cache_bytes)
+        if self.memory_bytes < 0:
+            raise _bad("memory_bytes", "a number of bytes, 0 or more", self.memory_bytes)
         if self.target is not None and self.target not in TARGETS:
             raise _bad("target", " or ".join(TARGETS), self.target)
 
@@ -82,6 +86,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         target=read("ZINCIR_TARGET", _target, None, " or ".join(TARGETS)),
         winograd=read("ZINCIR_WINOGRAD", _flag, True, "0 or 1"),
         poison=read("ZINCIR_POISON", _flag, False, "0 or 1"),
+        memory_bytes=read("ZINCIR_MEMORY_BYTES", _size, 256 << 20, "a number of bytes, 0 or more"),
     )
 
 

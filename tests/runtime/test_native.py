@@ -127,10 +127,26 @@ def test_a_flipped_bit_is_noticed(folder: Path, at: int) -> None:
     assert build.calls == 1
 
 
+def test_a_sound_file_under_anothers_name_is_not_loaded(folder: Path) -> None:
+    for index in range(5):
+        answer(f"k{index}", Builder(module(index)))
+    sound = {path: path.read_bytes() for path in files(folder)}
+    assert len(sound) == 5
+    for shift in range(1, 5):
+        contents = list(sound.values())
+        for path, content in zip(sound, contents[shift:] + contents[:shift], strict=True):
+            path.write_bytes(content)
+        new_process()
+        builds = [Builder(module(index)) for index in range(5)]
+        assert [answer(f"k{index}", builds[index]) for index in range(5)] == [0, 1, 2, 3, 4]
+        assert [build.calls for build in builds] == [1] * 5
+    assert {path: path.read_bytes() for path in files(folder)} == sound
+
+
 def test_a_sound_file_with_no_object_in_it_is_replaced(folder: Path) -> None:
     answer("k", Builder(module(7)))
     (path,) = files(folder)
-    path.write_bytes(disk._header(b"no object") + b"no object")
+    path.write_bytes(disk._header(path.stem, b"no object") + b"no object")
     new_process()
     build = Builder(module(7))
     assert answer("k", build) == 7
@@ -249,7 +265,7 @@ for index in range(12):
     command = [sys.executable, "-W", "error", "-c", script]
     running = [
         subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
+        for _ in range(8)
     ]
     for process in running:
         _, errors = process.communicate(timeout=100)

@@ -1,22 +1,17 @@
-"""Memory that holds values: aligned, recycled, and visible to NumPy without a copy."""
+"""A value in memory: visible to NumPy without a copy, its bytes recycled when it is gone."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from zincir import settings
+from zincir.runtime.memory import Memory, allocate_memory, give_back
 from zincir.types import DType, Shape, from_numpy_dtype, size
 
-ALIGNMENT = 64
 NAN_BYTE = 0xFF
 """Floating-point numbers of nothing but such bytes are NaN; integers are -1 or the largest."""
-_SMALLEST = 64
-_LARGEST_POOLED = 1 << 28
-_PER_SIZE = 64
 
 
 class Buffer:
@@ -50,10 +45,7 @@ class Buffer:
         if memory is None:
             return
         del self.array
-        # NumPy views hold on to the bytes themselves. If nobody does, there are two references:
-        # the one in `memory`, and getrefcount's argument.
-        if sys.getrefcount(memory.whole) <= 2:
-            _give_back(memory)
+        give_back(memory)  # NumPy views hold on to the bytes themselves: then it does nothing.
 
 
 def looking(buffer: Buffer, array: np.ndarray[Any, Any]) -> Buffer:
@@ -66,37 +58,6 @@ def looking(buffer: Buffer, array: np.ndarray[Any, Any]) -> Buffer:
 
 def _lies(array: np.ndarray[Any, Any], order: Shape) -> bool:
     return len(order) == array.ndim and array.transpose(order).flags.c_contiguous
-
-
-@dataclass(slots=True, eq=False)
-class Memory:
-    """Bytes that are aligned from `offset` on."""
-
-    whole: np.ndarray[Any, Any]
-    offset: int
-    pointer: int
-    nbytes: int
-
-
-_pool: dict[int, list[Memory]] = {}
-
-
-def _give_back(memory: Memory) -> None:
-    shelf = _pool.setdefault(memory.nbytes, [])
-    if memory.nbytes <= _LARGEST_POOLED and len(shelf) < _PER_SIZE:
-        shelf.append(memory)
-
-
-def allocate_memory(nbytes: int) -> Memory:
-    """At least `nbytes` uninitialised bytes, aligned to a cache line."""
-    nbytes = max(_SMALLEST, -(-nbytes // ALIGNMENT) * ALIGNMENT)
-    shelf = _pool.get(nbytes)
-    if shelf:
-        return shelf.pop()
-    whole = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = whole.ctypes.data
-    offset = -start % ALIGNMENT
-    return Memory(whole, offset, start + offset, nbytes)
 
 
 def allocate(shape: Shape, dtype: DType, order: Shape | None = None) -> Buffer:

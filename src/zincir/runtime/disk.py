@@ -19,7 +19,7 @@ from pathlib import Path
 from zincir import settings
 from zincir.errors import explain
 
-_FORMAT = 2
+_FORMAT = 3
 _MAGIC = b"zincir%02d" % _FORMAT
 _SUFFIX = ".zco"
 _HOUR = 3600.0
@@ -34,7 +34,8 @@ def cache() -> DiskCache:
 class DiskCache:
     """A bounded folder of object code that only its owner may have written.
 
-    A file is: magic, length, SHA-256, object. Files appear by a rename, so that any number of
+    A file is: magic, length, SHA-256 of its name and of the object, object. A file that was given
+    another's name is therefore not taken for it. Files appear by a rename, so that any number of
     processes may share the folder; those unused for longest go when it outgrows its bound.
     """
 
@@ -58,7 +59,7 @@ class DiskCache:
         if content is None:
             return None
         header, code = content[:_HEADER], content[_HEADER:]
-        if header != _header(code):
+        if header != _header(digest, code):
             self.remove(digest)
             return None
         return code
@@ -68,7 +69,7 @@ class DiskCache:
         if not self._ready() or len(code) + _HEADER > self.bound:
             return
         try:
-            self._store(digest, _header(code) + code)
+            self._store(digest, _header(digest, code) + code)
             self._unswept += len(code)
             if self._unswept >= self.bound // 16:
                 self._unswept = 0
@@ -157,8 +158,10 @@ def _is_private(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
-def _header(code: bytes) -> bytes:
-    return _MAGIC + len(code).to_bytes(8, "little") + hashlib.sha256(code).digest()
+def _header(digest: str, code: bytes) -> bytes:
+    state = hashlib.sha256(digest.encode() + b"\0")
+    state.update(code)
+    return _MAGIC + len(code).to_bytes(8, "little") + state.digest()
 
 
 @functools.cache
@@ -179,5 +182,5 @@ def sources() -> str:
     return state.hexdigest()
 
 
-_HEADER = len(_header(b""))
+_HEADER = len(_header("", b""))
 _disk = functools.cache(DiskCache)

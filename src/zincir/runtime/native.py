@@ -23,8 +23,11 @@ from zincir import settings
 from zincir.errors import ArgumentError, CompileError, explain
 from zincir.runtime import disk
 from zincir.runtime.cores import default_threads
+from zincir.runtime.memory import require
 
 _T = TypeVar("_T")
+_LLVM_BYTES, _MODULE_BYTES = 192 << 20, 64 << 20
+"""What LLVM may need to start, and for a module. It ends the process when there is no memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +114,20 @@ def load_all(modules: Iterable[Module], *, effort: int = 2) -> None:
         with ThreadPoolExecutor(default_threads()) as pool:
             # This thread writes and parses the next module while others generate code.
             codes = [
-                (m, pool.submit(_generated, machine, key, _parsed(machine, key, m.build()), effort))
+                (m, _submitted(pool, machine, key, _parsed(machine, key, m.build()), effort))
                 for key, m in missing.items()
             ]
             for m, code in codes:
-                _keep(machine, m.key, code.result(), m.symbols)
+                _keep(machine, m.key, code(), m.symbols)
+
+
+def _submitted(
+    pool: ThreadPoolExecutor, machine: Target, key: str, module: Any, effort: int
+) -> Callable[[], bytes]:
+    try:
+        return pool.submit(_generated, machine, key, module, effort).result
+    except RuntimeError:  # No thread is to be had.
+        return functools.partial(_generated, machine, key, module, effort)
 
 
 def known(key: str, symbols: Sequence[str]) -> tuple[int, ...] | None:
@@ -137,6 +149,7 @@ def known(key: str, symbols: Sequence[str]) -> tuple[int, ...] | None:
 @functools.cache
 def _llvm() -> Any:
     """llvmlite.binding, imported at the first compilation because that takes long."""
+    require(_LLVM_BYTES, "for the compiler")
     llvm: Any = importlib.import_module("llvmlite.binding")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -229,6 +242,7 @@ def _keep(machine: Target, key: str, code: bytes, symbols: tuple[str, ...]) -> t
 def _parsed(machine: Target, key: str, text: str) -> Any:
     """The module of a text, in a context of its own: nothing in it is shared with others."""
     llvm = _llvm()
+    require(_MODULE_BYTES, "to compile")
     try:
         module = llvm.parse_assembly(text, llvm.create_context())
         module.triple = machine.triple
@@ -345,7 +359,17 @@ def _surroundings(machine: Target, sources: str) -> Any:
     return hashlib.sha256("\0".join(parts).encode())
 
 
-def _renew_lock() -> None:
+def _before_fork() -> None:
+    # LLVM has locks of its own: let those who compile finish, so that a child finds them free.
+    _lock.acquire(timeout=10.0)
+
+
+def _after_fork_in_parent() -> None:
+    with contextlib.suppress(RuntimeError):  # A time-out, or Ctrl-C: it was not taken.
+        _lock.release()
+
+
+def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
 
@@ -354,4 +378,8 @@ _linked: dict[tuple[Target, str, tuple[str, ...]], tuple[int, ...]] = {}
 _serial = itertools.count()
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from sys import is_finalizing
 from typing import Any
 
 import numpy as np
 
 from zincir import settings
 from zincir.runtime import native, team
-from zincir.runtime.buffer import NAN_BYTE, allocate_memory
+from zincir.runtime.buffer import NAN_BYTE
+from zincir.runtime.memory import put_arena, take_arena
 
-_lock = threading.RLock()
-_arena = allocate_memory(1 << 16)
-"""Memory for what lives within one run. Runs are serialised, so programs share it."""
-
-
-def _grown(nbytes: int) -> int:
-    """The arena's address, after making it at least `nbytes` long."""
-    global _arena
-    if _arena.nbytes < nbytes:
-        _arena = allocate_memory(nbytes)
-    return _arena.pointer
+# One program runs at a time; other threads sleep until it is their turn. Who runs holds `_lock`.
+# Who waits for it holds `_door`, before which all others wait, so that a thread which has just run
+# cannot be the next one again while somebody waits. Both are reentrant: a finalizer or a signal
+# handler may run a program while its thread is about to run one.
+_lock: Any = threading.RLock()
+_door: Any = threading.RLock()
 
 
 @dataclass(slots=True)
@@ -117,6 +115,8 @@ class Program:
     """
 
     def __init__(self, code: Code) -> None:
+        self._code = code
+        self._busy = False
         self._block = np.array(code.words or [0], np.int64)
         self._status = np.zeros(8, np.int64)
         self._bound: list[int] = [0] * code.spaces
@@ -159,14 +159,43 @@ class Program:
             None, or (number, value, position) of the first index that was out of range. What
             comes after the phase in which it was met has not run then.
         """
-        with _lock:
-            arena = _grown(self._arena_bytes)
+        # The private method is the one by which threading.Condition asks. While the interpreter
+        # ends, threads are stopped wherever they are, and leave locks behind.
+        if _lock._is_owned() or is_finalizing():
+            return self._run_within(pointers)
+        lock = _lock
+        try:
+            with _door:
+                lock.acquire()
+            return self._run_here(pointers)
+        finally:
+            # Ctrl-C may come at any moment. Releasing is the first thing done here and is never
+            # cut in two; if it came before the lock was taken, there is nothing to release.
+            try:  # noqa: SIM105
+                lock.release()
+            except RuntimeError:
+                pass
+
+    def _run_within(self, pointers: list[int]) -> tuple[int, int, int] | None:
+        """Run while this thread runs a program already, perhaps this one."""
+        return (Program(self._code) if self._busy else self)._run_here(pointers)
+
+    def _run_here(self, pointers: list[int]) -> tuple[int, int, int] | None:
+        arena = take_arena(self._arena_bytes)
+        try:
+            self._busy = True
             if settings.current().poison:
-                ctypes.memset(arena, NAN_BYTE, self._arena_bytes)
-            spaces = [*pointers, arena]
-            if spaces != self._bound:
-                self._bind(spaces)
-            status = self._status.ctypes.data
+                ctypes.memset(arena.pointer, NAN_BYTE, self._arena_bytes)
+            return self._run_in([*pointers, arena.pointer])
+        finally:
+            self._busy = False
+            put_arena(arena)
+
+    def _run_in(self, spaces: list[int]) -> tuple[int, int, int] | None:
+        if spaces != self._bound:
+            self._bind(spaces)
+        status = self._status.ctypes.data
+        try:
             for segment in self._segments:
                 if isinstance(segment, HostFunction):
                     self._call(segment, spaces)
@@ -177,11 +206,15 @@ class Program:
                     _, number, value, position = self._status[:4].tolist()
                     self._status[:] = 0
                     return number, value, position
+        except BaseException:
+            self._status[:] = 0
+            raise
         return None
 
     def _bind(self, spaces: list[int]) -> None:
         words = self._words
-        for new, old, places in zip(spaces, self._bound, self._places, strict=True):
+        before, self._bound = self._bound, [-1] * len(spaces)  # until all of it is done
+        for new, old, places in zip(spaces, before, self._places, strict=True):
             if new != old:
                 for position, offset in places:
                     words[position] = new + offset
@@ -205,3 +238,15 @@ def _array(view: View, spaces: Sequence[int]) -> np.ndarray[Any, Any]:
     )
     strides = tuple(s * size for s in view.strides)
     return np.ndarray(view.shape, view.dtype, memoryview(memory), back * size, strides)
+
+
+def _after_fork() -> None:
+    """No thread that held a lock or waited for one lives on in a child, but the one that forked."""
+    global _lock, _door
+    if not _lock._is_owned():
+        _lock = threading.RLock()
+    _door = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

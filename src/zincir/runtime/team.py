@@ -39,7 +39,9 @@ def run(table: int, count: int, status: int, threads: int) -> None:
         threads: size of the team; the caller is one of them.
     """
     team = _team
-    if team.busy and team.is_worker():  # a kernel called Python, which came back here
+    # A kernel called Python, which came back here; or the interpreter ends, and whoever had the
+    # lock was stopped.
+    if (team.busy and team.is_worker()) or sys.is_finalizing():
         team.run_alone(table, count, status)
         return
     with team.lock:
@@ -50,7 +52,9 @@ def get_num_threads() -> int:
     """Threads that compiled steps use."""
     global _num_threads
     if _num_threads is None:
-        _num_threads = cores.default_threads()
+        default = cores.default_threads()
+        if _num_threads is None:  # Another thread may have chosen meanwhile.
+            _num_threads = default
     return _num_threads
 
 
@@ -96,7 +100,8 @@ class Team:
             self.busy = False
 
     def run_alone(self, table: int, count: int, status: int) -> None:
-        """Run a program within a kernel of another one."""
+        """Run a program without the team, as within a kernel of another one."""
+        self._grow(1)
         self._run(self.address, table, count, status, 1)
 
     def is_worker(self) -> bool:
