@@ -82,6 +82,7 @@ class Trace:
     errors: list[Exception | None] = field(default_factory=list[Exception | None])
     looks: list[Facts] = field(default_factory=list[Facts])
     end: Facts = field(default_factory=dict)
+    finished: bool = False
     failed: Exception | None = None  # while looking at what is left
 
 
@@ -126,6 +127,8 @@ def facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
         yield f"{name} training", x.training
         for key, value in (*x.named_parameters(), *x.named_buffers()):
             yield from facts(f"{name}.{key}", value)
+    elif isinstance(x, dict):
+        yield from facts(f"{name} {list(x)}", list(x.values()))
     elif isinstance(x, list | tuple) and not all(isinstance(v, int | float) for v in x):
         for i, value in enumerate(x):
             yield from facts(f"{name}[{i}]", value)
@@ -163,6 +166,7 @@ class Session:
         return [(k, v) for k, v in self.names.items() if NAMES.fullmatch(k)]
 
     def finish(self, trace: Trace) -> None:
+        trace.finished = True
         try:
             for name, value in self.live():
                 trace.end.update(facts(name, value))
@@ -190,7 +194,9 @@ class Torch(Session):
                 yield from ((f"{name}.{k}", p) for k, p in value.named_parameters())
 
     def notice(self) -> None:
-        for name, tensor in self.tensors():
+        tensors = dict(self.tensors())
+        self._known = {name: known for name, known in self._known.items() if name in tensors}
+        for name, tensor in tensors.items():
             try:
                 now = tensor.detach().numpy().tobytes()
             except RuntimeError:  # a view that PyTorch lets nobody use any more
@@ -237,7 +243,7 @@ def zincir_trace(part: Part, theirs: Trace) -> Trace:
         trace.looks.append(session.looks)
         if (ours is None) != (error is None):
             return trace
-    if theirs.end:
+    if theirs.finished:
         session.finish(trace)
     return trace
 

@@ -268,10 +268,24 @@ CHANGE = (
     "{a}.unsqueeze(0).sub_({k})",
     "{a}.copy_({a}.flip(0))",
     "{a}[1:] = {a}[:-1]",
+    "for row in {a}: row.add_({k})",
+    "for _ in range(2): {a}.mul_({k}).add_({b})",
     "{a}.add_({a}.transpose(0, -1))",
 )
 # Not inside of functions, where the name would become a local one.
-AUGMENTED = ("{a} += {k}", "{a} *= {b}", "{a} -= {b}", "{f} /= 2", "{n} += {k}", "{n} *= {k}")
+AUGMENTED = (
+    "{a} += {k}",
+    "{a} *= {b}",
+    "{a} -= {b}",
+    "{f} /= 2",
+    "{n} += {k}",
+    "{n} *= {k}",
+    "{a} = {a} * {k}",
+    "{a} = {a}.detach()",
+    "{a} = {a}[{at}]",
+    "del {a}",
+    "del {n}",
+)
 NUMPY = (
     "{newn} = np.array({data})",
     "{newn} = np.array({data}, 'f4')",
@@ -371,6 +385,7 @@ MODULE = (
     "{newm} = nn.Softmax(-1)",
     "{newm} = nn.LayerNorm(2)",
     "{newm} = copy.deepcopy({m})",
+    "{newm} = C({m})",
     "{new} = {m}({f})",
     "{new} = {m}({f})",
     "{new} = {m}({f})",
@@ -477,16 +492,16 @@ FAMILIES = {
 WEIGHTS = {
     "create": 2, "pointwise": 3, "reduce": 2, "product": 2, "assemble": 1, "view": 4, "same": 2,
     "change": 5, "augmented": 1, "numpy": 4, "gradient": 5, "module": 4, "optimizer": 3, "look": 2,
-    "function": 5, "call": 5,
+    "function": 5, "call": 9,
 }  # fmt: skip
 # What may stand in a function: statements that give Python values would be constants there.
 IN_FUNCTIONS = (
     "create", "pointwise", "reduce", "product", "assemble", "view", "same", "change", "gradient",
-    "module", "optimizer",
+    "module", "optimizer", "call",
 )  # fmt: skip
 
-# Looking at a value is refused there, by intention.
-NOT_IN_FUNCTIONS = ("tolist", "pickle", "deepcopy", "[{a} > 0]")
+# Looking at a value is refused there, by intention; modules are seldom made there.
+NOT_IN_FUNCTIONS = ("tolist", "pickle", "deepcopy", "[{a} > 0]", "{newm}", "{newo}")
 
 INDICES = (
     "0", "-1", "1:", "::2", ":1", "..., 0", "..., 1:", "None", "..., None", ":, 1", "0, 1", "...",

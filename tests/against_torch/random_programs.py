@@ -9,6 +9,7 @@ beside PyTorch: a statement is kept if PyTorch takes it (and now and then if it 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -19,7 +20,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +29,7 @@ import torch
 from program_sessions import (
     CRASH,
     Outcome,
+    Part,
     Program,
     Statement,
     Torch,
@@ -103,7 +105,7 @@ class Maker:
         self.session = Torch()
         self.local: dict[str, Any] = {}
 
-    def make(self, length: int) -> tuple[Statement, ...]:
+    def make(self, length: int) -> Part:
         for _ in range(self.rng.randint(2, 3)):
             self.add_from("create")
         while len(self.statements) < length:
@@ -170,6 +172,9 @@ class Maker:
             return self.beside(known.get("f", ""), TESTS["f"])
         if hole in TESTS:
             return self.pick(TESTS[hole])
+        numbers = [k for k, v in self.local.items() if isinstance(v, float)]
+        if hole == "k" and numbers and self.rng.random() < 0.5:
+            return choose(numbers)
         plain = {"k": NUMBERS, "d": ("0", "-1", "1"), "shape": SHAPES, "at": INDICES}
         if hole in plain:
             return choose(plain[hole])
@@ -253,7 +258,11 @@ class Maker:
         self.restart()
         families = [f for f in self.families if f in IN_FUNCTIONS]
         for _ in range(self.rng.randint(1, 6)):
-            self.add_from(self.choose(families))
+            family = self.choose(families)
+            if family == "call":
+                self.add_call()
+            else:
+                self.add_from(family)
         lines = [line for s in self.body for line in s.text.split("\n")]
         lines.append(f"return {self.result()}")
         name = self.new("f")
@@ -278,7 +287,8 @@ class Maker:
             return "None"
         last = names[-1]
         forms = (last, last, last, f"{last}, {self.rng.choice(names)}", f"{last}[0]",
-                 f"{last}.view(-1)", f"{last}.detach()", f"[{last} * 2]", f"{names[0]}")  # fmt: skip
+                 f"{last}.view(-1)", f"{last}.detach()", f"[{last} * 2]", names[0],
+                 f"dict(a={last}, b={names[0]})")  # fmt: skip
         return self.rng.choice(forms)
 
     def add_call(self) -> None:
@@ -292,7 +302,11 @@ class Maker:
         for i, value in enumerate(values):
             if self.rng.random() < 0.4:
                 values[i] = self.another(value)
-        self.add(Statement(f"{self.new('t')} = {name}({', '.join(values)})", (), "call"))
+        text = f"{self.new('t')} = {name}({', '.join(values)})"
+        if self.body is None and self.rng.random() < 0.1:
+            self.add(Statement("with T.no_grad():", (text,), "call"))
+        else:
+            self.add(Statement(text, (), "call"))
 
     def another(self, value: str) -> str:
         old = self.session.names.get(value)
@@ -305,7 +319,7 @@ def is_small(tensor: torch.Tensor) -> bool:
     if tensor.numel() > MOST_NUMBERS:
         return False
     numbers = tensor.detach().numpy()
-    return not numbers.size or bool(-LARGEST < numbers.min() and numbers.max() < LARGEST)
+    return not numbers.size or bool(numbers.min() > -LARGEST and numbers.max() < LARGEST)
 
 
 def code_of(expression: str) -> Any:
@@ -327,7 +341,7 @@ def generate(seed: int, kinds: set[str] | None = None, threads: bool | None = No
         return Program(tuple(part + poke(rng, part) for part in made))
 
 
-def poke(rng: random.Random, part: tuple[Statement, ...]) -> tuple[Statement, ...]:
+def poke(rng: random.Random, part: Part) -> Part:
     """Write to what is left, so that what shares memory shows it."""
     names = sorted(set(re.findall(r"\bt\d+\b", "\n".join(s.text for s in part))))
     chosen = rng.sample(names, min(len(names), rng.randint(0, 3)))
@@ -337,68 +351,87 @@ def poke(rng: random.Random, part: tuple[Statement, ...]) -> tuple[Statement, ..
 # --- shrinking --------------------------------------------------------------------------------
 
 
-def smaller(program: Program) -> Iterator[Program]:
-    """Programs with less in them, the boldest first."""
-    for i in range(len(program.parts)):
-        if len(program.parts) > 1:
-            yield Program(program.parts[:i] + program.parts[i + 1 :])
-    for i, part in enumerate(program.parts):
-        for shorter in shorter_parts(part):
-            yield Program((*program.parts[:i], shorter, *program.parts[i + 1 :]))
-
-
-def shorter_parts(part: tuple[Statement, ...]) -> Iterator[tuple[Statement, ...]]:
-    size = len(part)
-    while size:
-        for end in range(len(part), 0, -size):
-            yield part[: max(end - size, 0)] + part[end:]
-        size //= 2
-    for i, statement in enumerate(part):
-        for simpler in simpler_statements(statement):
-            yield (*part[:i], simpler, *part[i + 1 :])
-
-
 def simpler_statements(statement: Statement) -> Iterator[Statement]:
     head, body = statement.head, statement.body
     if head == "with T.no_grad():":
         yield Statement(body[0], (), statement.family)
     if head.startswith("@C\n"):
         yield Statement(head[3:], body, statement.family)
-        for k in range(len(body)):
-            if not body[k].startswith("    ") and not body[k].startswith("return"):
-                more = k + 1
-                while more < len(body) and body[more].startswith("    "):
-                    more += 1
-                yield Statement(head, body[:k] + body[more:], statement.family)
-        yield Statement(head, (*body[:-1], "return None"), statement.family)
+    if "def " in head:
+        for k, more in blocks(body[:-1]):
+            yield Statement(head, body[:k] + body[more:], statement.family)
+        if body[-1] != "return None":
+            yield Statement(head, (*body[:-1], "return None"), statement.family)
 
 
-def shrink(program: Program, fails: Callable[[Program], bool], tries: int = 400) -> Program:
-    """A program that still fails, and from which nothing can be taken away."""
-    seen = {program}
-    found = True
-    while found:
-        found = False
-        for candidate in smaller(program):
-            if candidate in seen or not candidate.parts[0]:
-                continue
-            seen.add(candidate)
-            tries -= 1
-            if fails(candidate):
-                program, found = candidate, True
-                break
-            if tries <= 0:
-                return program
-    return program
+def blocks(body: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Where each statement of a body begins and ends, its own body with it."""
+    starts = [k for k, line in enumerate(body) if not line.startswith("    ")]
+    yield from zip(starts, [*starts[1:], len(body)], strict=True)
 
 
-def shrunk(program: Program, outcome: Outcome) -> Program:
+class Shrinker:
+    """Takes away from a program what it fails without."""
+
+    def __init__(self, program: Program, fails: Callable[[Program], bool], tries: int) -> None:
+        self.program, self.fails, self.tries = program, fails, tries
+        self.seen = {program}
+
+    def attempt(self, parts: Iterable[Part]) -> bool:
+        candidate = Program(tuple(part for part in parts if part))
+        if candidate in self.seen or not candidate.parts or self.tries <= 0:
+            return False
+        self.seen.add(candidate)
+        self.tries -= 1
+        if self.fails(candidate):
+            self.program = candidate
+            return True
+        return False
+
+    def run(self) -> Program:
+        before = None
+        while before != self.program:
+            before = self.program
+            for i in reversed(range(len(self.program.parts))):
+                self.attempt(part for k, part in enumerate(self.program.parts) if k != i)
+            for i in reversed(range(len(self.program.parts))):
+                self.take_away(i)
+                self.simplify(i)
+        return self.program
+
+    def with_part(self, i: int, part: Part) -> tuple[Part, ...]:
+        return (*self.program.parts[:i], part, *self.program.parts[i + 1 :])
+
+    def take_away(self, i: int) -> None:
+        """Statements, half of them first, then smaller pieces."""
+        size = len(self.program.parts[i])
+        while size:
+            size //= 2
+            end = len(self.program.parts[i])
+            while end > 0 and size:
+                part = self.program.parts[i]
+                self.attempt(self.with_part(i, part[: max(end - size, 0)] + part[end:]))
+                end -= size
+
+    def simplify(self, i: int) -> None:
+        """Lines of functions, and what statements stand in."""
+        for k in reversed(range(len(self.program.parts[i]))):
+            found = True
+            while found:
+                part = self.program.parts[i]
+                found = any(
+                    self.attempt(self.with_part(i, (*part[:k], simpler, *part[k + 1 :])))
+                    for simpler in simpler_statements(part[k])
+                )
+
+
+def shrunk(program: Program, outcome: Outcome, tries: int = 200) -> Program:
     repeats = 1 if len(program.parts) == 1 else 3
 
     def fails(candidate: Program) -> bool:
         return any(judge(candidate).key == outcome.key for _ in range(repeats))
 
-    return shrink(program, fails)
+    return Shrinker(program, fails, tries).run()
 
 
 def text_of(program: Program) -> str:
@@ -497,6 +530,7 @@ class Children:
             at, last_line = line["seed"], {**last_line, **line} if line.keys() > {"seed"} else line
             if "kind" in line:
                 self.note(line)
+                self.write()
                 last_line = {}
         hangs = child.poll() is None and bool(last_line)
         child.kill()
@@ -513,6 +547,11 @@ class Children:
         times, first = self.found.get(line["key"], (0, line))
         shorter = min(first, line, key=lambda x: len(x.get("text", " " * 10_000)))
         self.found[line["key"]] = (times + 1, shorter)
+
+    def write(self) -> None:
+        if self.options.out:
+            with self.options.out.open("w", encoding="utf-8") as out:
+                self.print(out)
 
     def print(self, out: IO[str]) -> None:
         for key, (times, line) in sorted(self.found.items(), key=lambda x: -x[1][0]):
@@ -561,12 +600,10 @@ def search(options: argparse.Namespace, first: int, last: int) -> None:
     children = Children(options)
     pieces = np.linspace(first, last, options.jobs + 1).astype(int)
     with ThreadPoolExecutor(options.jobs) as pool:
-        for piece in zip(pieces[:-1], pieces[1:], strict=True):
+        for piece in itertools.pairwise(pieces):
             pool.submit(children.run, *map(int, piece))
-    if options.out:
-        with options.out.open("w", encoding="utf-8") as out:
-            children.print(out)
-    else:
+    children.write()
+    if not options.out:
         children.print(sys.stdout)
 
 
