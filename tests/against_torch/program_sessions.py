@@ -119,7 +119,9 @@ def facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
         yield f"{name} requires_grad", x.requires_grad
         yield f"{name} is_leaf", x.is_leaf
         yield f"{name} values", np.array(x.tolist())
-        yield from facts(f"{name} grad", x.grad)
+        yield f"{name} grad is None", x.grad is None
+        if x.grad is not None:
+            yield from facts(f"{name} grad", x.grad)
     elif isinstance(x, np.ndarray):
         yield f"{name} dtype", x.dtype.name
         yield f"{name} values", x.copy()
@@ -315,13 +317,13 @@ def refused(error: Exception, where: str) -> Outcome:
 
 
 def difference(theirs: Facts, ours: Facts) -> Outcome | None:
-    if list(theirs) != list(ours):
-        odd = sorted(set(theirs) ^ set(ours))
-        return Outcome(WRONG, f"only one has {', '.join(odd[:6])}", f"WRONG {_kind(odd[0])}")
     for name, value in theirs.items():
-        if not alike(name, value, ours[name], theirs):
+        if name in ours and not alike(name, value, ours[name], theirs):
             detail = f"{name}: {_short(ours[name])}; PyTorch {_short(value)}"
             return Outcome(WRONG, detail, f"WRONG {_kind(name)}")
+    odd = sorted(set(theirs) ^ set(ours))
+    if odd:
+        return Outcome(WRONG, f"only one has {', '.join(odd[:6])}", f"WRONG {_kind(odd[0])}")
     return None
 
 

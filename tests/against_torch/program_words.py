@@ -2,10 +2,11 @@
 
 A template is Python text with holes. `{new}` is a name for a new tensor, `{newn}` for an array,
 `{newm}` for a module, `{newo}` for an optimizer, `{newh}` for a hook's handle. `{a}` and `{b}` are
-tensors (`b` mostly one that broadcasts with `a`), `{f}` and `{g}` tensors of floats, `{r}` and
-`{q}` ones that require a gradient, `{p}` a leaf that does, `{n}` an array, `{j}` an array of
-integers, `{m}` and `{w}` modules, `{o}` an optimizer, `{h}` a handle; `{k}` is a number, `{d}` a
-dimension, `{shape}` a shape, `{at}` an index, `{data}`, `{ints}` and `{bools}` nested lists.
+tensors (`b` mostly one that broadcasts with `a`), `{f}` and `{g}` tensors of floats, `{i}` one for
+the module before it, `{r}` and `{q}` ones that require a gradient, `{p}` a leaf that does, `{n}` an
+array, `{j}` an array of integers, `{m}` and `{w}` modules, `{o}` an optimizer, `{h}` a handle;
+`{k}` is a number, `{d}` a dimension, `{shape}` a shape, `{at}` an index, `{data}`, `{ints}` and
+`{bools}` nested lists.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ CREATE = (
     "{new} = T.ones({shape}, requires_grad=True)",
     "{new} = T.arange(4)",
     "{new} = T.arange(6.).reshape(2, 3)",
-    "{new} = T.full({shape}, {k})",
+    "{new} = T.full(({shape},), {k})",
     "{new} = T.zeros_like({a})",
     "{new} = T.ones_like({f}, requires_grad=True)",
     "{new} = {a}.new_zeros({shape})",
@@ -290,6 +291,9 @@ NUMPY = (
     "{newn} = np.array({data})",
     "{newn} = np.array({data}, 'f4')",
     "{newn} = np.array({ints})",
+    "{newn} = np.array([1, 0])",
+    "{newn} = np.array([1, 0, 1])",
+    "{newn} = np.array([0, 1], 'i4')",
     "{new} = T.from_numpy({n})",
     "{new} = T.as_tensor({n})",
     "{new} = T.as_tensor({n}, dtype=T.float32)",
@@ -386,12 +390,12 @@ MODULE = (
     "{newm} = nn.LayerNorm(2)",
     "{newm} = copy.deepcopy({m})",
     "{newm} = C({m})",
-    "{new} = {m}({f})",
-    "{new} = {m}({f})",
-    "{new} = {m}({f})",
-    "{new} = {m}({f}) + {f}",
-    "{m}({f}).sum().backward()",
-    "{m}({f}).square().mean().backward()",
+    "{new} = {m}({i})",
+    "{new} = {m}({i})",
+    "{new} = {m}({i})",
+    "{new} = {m}({i}) + {f}",
+    "{m}({i}).sum().backward()",
+    "{m}({i}).square().mean().backward()",
     "{m}.train()",
     "{m}.eval()",
     "{m}.zero_grad()",
@@ -445,13 +449,13 @@ OPTIMIZER = (
     "{newo} = T.optim.AdamW([{p}], lr=0.25, eps=0.5)",
     "{o}.step()",
     "{o}.step()",
-    "{o}.step()",
     "{o}.zero_grad()",
     "{o}.zero_grad()",
     "{o}.zero_grad(set_to_none=False)",
     "{o}.zero_grad(); {r}.square().mean().backward(); {o}.step()",
-    "{o}.zero_grad(); {m}({f}).square().mean().backward(); {o}.step()",
-    "{m}({f}).mean().backward(); {o}.step()",
+    "{o}.zero_grad(); {m}({i}).sum().backward(); {o}.step()",
+    "{o}.zero_grad(); {m}({i}).square().mean().backward(); {o}.step()",
+    "{m}({i}).mean().backward(); {o}.step()",
     "{o}.param_groups[0]['lr'] = 0.125",
     "{o}.load_state_dict({o}.state_dict())",
     "T.nn.utils.clip_grad_norm_([{p}], 1.0)",
@@ -494,6 +498,17 @@ WEIGHTS = {
     "change": 5, "augmented": 1, "numpy": 4, "gradient": 5, "module": 4, "optimizer": 3, "look": 2,
     "function": 5, "call": 9,
 }  # fmt: skip
+# What some programs have more of.
+THEMES = (
+    (),
+    (),
+    ("module", "optimizer", "function", "call"),
+    ("module", "optimizer", "gradient"),
+    ("numpy", "view", "change"),
+    ("gradient", "view", "same"),
+    ("function", "call", "change"),
+    ("change", "augmented", "view"),
+)
 # What may stand in a function: statements that give Python values would be constants there.
 IN_FUNCTIONS = (
     "create", "pointwise", "reduce", "product", "assemble", "view", "same", "change", "gradient",

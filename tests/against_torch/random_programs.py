@@ -44,6 +44,7 @@ from program_words import (
     NOT_IN_FUNCTIONS,
     NUMBERS,
     SHAPES,
+    THEMES,
     WEIGHTS,
 )
 
@@ -83,6 +84,13 @@ TESTS: dict[str, Test] = {
 }
 
 
+def suits(test: Test, value: Any) -> bool:
+    try:
+        return test(value)
+    except RuntimeError:  # a view that PyTorch lets nobody use any more
+        return False
+
+
 class NothingFits(Exception):
     """No value that a template could use."""
 
@@ -96,6 +104,8 @@ class Maker:
         if "function" not in on:
             on.discard("call")
         self.families = sorted(on)
+        theme = rng.choice(THEMES)
+        self.weights = {k: w * 4 if k in theme else w for k, w in WEIGHTS.items()}
         self.statements: list[Statement] = []
         self.body: list[Statement] | None = None  # of the function that is being made
         self.arguments: dict[str, str] = {}
@@ -119,7 +129,7 @@ class Maker:
         return tuple(self.statements)
 
     def choose(self, families: list[str]) -> str:
-        return self.rng.choices(families, [WEIGHTS[f] for f in families])[0]
+        return self.rng.choices(families, [self.weights[f] for f in families])[0]
 
     # --- names and holes ----------------------------------------------------------------------
 
@@ -129,7 +139,7 @@ class Maker:
 
     def pick(self, test: Test) -> str:
         """A name whose value fits, most likely a late one."""
-        names = [k for k, v in self.values().items() if test(v)]
+        names = [k for k, v in self.values().items() if suits(test, v)]
         if not names:
             raise NothingFits
         return names[int(len(names) * self.rng.random() ** 0.6)]
@@ -170,6 +180,8 @@ class Maker:
             return self.beside(known.get("a", ""), TESTS["a"])
         if hole == "g":
             return self.beside(known.get("f", ""), TESTS["f"])
+        if hole == "i":
+            return self.input_of(known.get("m", known.get("w", "")))
         if hole in TESTS:
             return self.pick(TESTS[hole])
         numbers = [k for k, v in self.local.items() if isinstance(v, float)]
@@ -179,6 +191,18 @@ class Maker:
         if hole in plain:
             return choose(plain[hole])
         return self.literal(hole)
+
+    def input_of(self, module: str) -> str:
+        """A tensor that a module takes: one that is there, or new numbers."""
+        parameters = list(self.values()[module].parameters())
+        if not parameters:
+            return self.pick(_floats)
+        n = parameters[0].shape[-1]
+        names = [k for k, v in self.values().items() if _floats(v) and v.shape[1:] == (n,)]
+        if names and self.rng.random() < 0.8:
+            return self.rng.choice(names)
+        rows = [[self.rng.randint(-8, 8) / 4 for _ in range(n)] for _ in range(3)]
+        return f"T.tensor({rows})"
 
     def literal(self, kind: str) -> str:
         values = {"data": [k / 4 for k in range(-8, 9)], "ints": [0, 1], "bools": [False, True]}
@@ -367,7 +391,7 @@ def simpler_statements(statement: Statement) -> Iterator[Statement]:
 def blocks(body: tuple[str, ...]) -> Iterator[tuple[int, int]]:
     """Where each statement of a body begins and ends, its own body with it."""
     starts = [k for k, line in enumerate(body) if not line.startswith("    ")]
-    yield from zip(starts, [*starts[1:], len(body)], strict=True)
+    yield from itertools.pairwise([*starts, len(body)])
 
 
 class Shrinker:
