@@ -110,18 +110,22 @@ def is_module(x: Any) -> bool:
     return isinstance(x, torch.nn.Module | zincir.nn.Module)
 
 
+def tensor_facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
+    yield f"{name} type", type(x).__name__
+    yield f"{name} dtype", str(x.dtype).rpartition(".")[2]
+    yield f"{name} shape", tuple(x.shape)
+    yield f"{name} requires_grad", x.requires_grad
+    yield f"{name} is_leaf", x.is_leaf
+    yield f"{name} values", np.array(x.tolist())
+    yield f"{name} grad is None", x.grad is None
+    if x.grad is not None:
+        yield from tensor_facts(f"{name} grad", x.grad)
+
+
 def facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
     """All that can be seen of a value, under names that tell what it is."""
     if is_tensor(x):
-        yield f"{name} type", type(x).__name__
-        yield f"{name} dtype", str(x.dtype).rpartition(".")[2]
-        yield f"{name} shape", tuple(x.shape)
-        yield f"{name} requires_grad", x.requires_grad
-        yield f"{name} is_leaf", x.is_leaf
-        yield f"{name} values", np.array(x.tolist())
-        yield f"{name} grad is None", x.grad is None
-        if x.grad is not None:
-            yield from facts(f"{name} grad", x.grad)
+        yield from tensor_facts(name, x)
     elif isinstance(x, np.ndarray):
         yield f"{name} dtype", x.dtype.name
         yield f"{name} values", x.copy()
@@ -130,7 +134,8 @@ def facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
         for key, value in (*x.named_parameters(), *x.named_buffers()):
             yield from facts(f"{name}.{key}", value)
     elif isinstance(x, dict):
-        yield from facts(f"{name} {list(x)}", list(x.values()))
+        for key, value in x.items():
+            yield from facts(f"{name}.{key}", value)
     elif isinstance(x, list | tuple) and not all(isinstance(v, int | float) for v in x):
         for i, value in enumerate(x):
             yield from facts(f"{name}[{i}]", value)

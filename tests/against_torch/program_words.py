@@ -374,6 +374,8 @@ GRADIENT = (
     "{new} = {r}.clone()",
     "{new} = {r}.detach().requires_grad_()",
     "{p}.grad.detach_()",
+    "with T.enable_grad(): {new} = {r} * 2",
+    "with T.set_grad_enabled(False): {f}.mul_({k})",
     "{new} = ({r} * {q}.detach()).sum()",
 )
 MODULE = (

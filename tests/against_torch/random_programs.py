@@ -135,7 +135,7 @@ class Maker:
 
     def values(self) -> dict[str, Any]:
         seen = {k: v for k, v in self.session.names.items() if k[-1].isdigit() and k[0] in "tnmoh"}
-        return seen | self.local
+        return seen | self.local | dict(held(self.local))
 
     def pick(self, test: Test) -> str:
         """A name whose value fits, most likely a late one."""
@@ -303,6 +303,9 @@ class Maker:
         name = self.pick(TESTS["a"])
         if self.rng.random() < 0.25:
             return f"{name}[{self.rng.choice(INDICES[:14])}]"
+        if self.rng.random() < 0.1:
+            forms = "[{a}, {b}]", "dict(a={a}, b={b})", "[{a}, {a}]"
+            return self.filled(self.rng.choice(forms))
         return name
 
     def result(self) -> str:
@@ -344,6 +347,15 @@ def is_small(tensor: torch.Tensor) -> bool:
         return False
     numbers = tensor.detach().numpy()
     return not numbers.size or bool(numbers.min() > -LARGEST and numbers.max() < LARGEST)
+
+
+def held(local: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Tensors in lists and dictionaries that were given to a function."""
+    for name, value in local.items():
+        if isinstance(value, list):
+            yield from ((f"{name}[{i}]", x) for i, x in enumerate(value))
+        elif isinstance(value, dict):
+            yield from ((f"{name}['{key}']", x) for key, x in value.items())
 
 
 def code_of(expression: str) -> Any:
@@ -503,19 +515,21 @@ def signature(program: Program, outcome: Outcome) -> str:
     return f"{outcome.key} {' '.join(sorted(used))}"
 
 
-def work(first: int, last: int, kinds: set[str] | None, quick: bool) -> None:
+def work(seeds: range, kinds: set[str] | None, options: argparse.Namespace) -> None:
     """The child: a line of JSON before and after each seed."""
     torch.set_num_threads(1)
     keys: Counter[str] = Counter()
-    for seed in range(first, last):
+    for seed in seeds:
         report({"seed": seed})
-        program = generate(seed, kinds)
+        program = generate(seed, kinds, True if options.threads else None)
         outcome = judge(program)
         line = {"seed": seed, "kind": outcome.kind, "key": outcome.key}
         if outcome.is_failure:
             report({"seed": seed, "detail": outcome.detail, "text": text_of(program)})
             keys[outcome.key] += 1
-            if not quick and keys[outcome.key] <= (60 if outcome.key.startswith("WRONG") else 2):
+            if not options.quick and keys[outcome.key] <= (
+                60 if outcome.key.startswith("WRONG") else 2
+            ):
                 program = shrunk(program, outcome)
                 outcome = judge(program)
                 line["key"] = signature(program, outcome)
@@ -546,6 +560,7 @@ class Children:
         command = [sys.executable, __file__, "--work", "--seeds", f"{first}:{last}"]
         command += ["--kinds", self.options.kinds] if self.options.kinds else []
         command += ["--quick"] if self.options.quick else []
+        command += ["--threads"] if self.options.threads else []
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert child.stdout is not None
         at, last_line = first, {}
@@ -556,13 +571,16 @@ class Children:
                 self.note(line)
                 self.write()
                 last_line = {}
-        hangs = child.poll() is None and bool(last_line)
-        child.kill()
-        status = child.wait()
+        try:
+            status = child.wait(1.0)  # it ended, or said nothing for too long
+        except subprocess.TimeoutExpired:
+            status = None
+            child.kill()
+            child.wait()
         if last_line and at < last:
-            what = "hangs" if hangs else f"dies ({status})"
+            what = "hangs" if status is None else f"dies ({status})"
             self.note({"kind": CRASH, "key": f"process {what}", "detail": what, **last_line})
-        return at if last_line or at > first else max(at, first)
+        return at
 
     def note(self, line: dict[str, Any]) -> None:
         self.kinds[line["kind"]] += 1
@@ -602,6 +620,7 @@ def main() -> None:
     parser.add_argument("--kinds", default="", help="families of statements, with commas")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds for one seed")
+    parser.add_argument("--threads", action="store_true", help="programs of several threads only")
     parser.add_argument("--quick", action="store_true", help="do not shrink")
     parser.add_argument("--show", action="store_true", help="print the programs, run nothing")
     parser.add_argument("--out", type=Path, help="write what is found to this file")
@@ -613,7 +632,7 @@ def main() -> None:
         for seed in range(first, last):
             sys.stdout.write(f"# seed {seed}\n{runnable(generate(seed, kinds))}\n")
     elif options.work:
-        work(first, last, kinds, options.quick)
+        work(range(first, last), kinds, options)
     else:
         search(options, first, last)
 
