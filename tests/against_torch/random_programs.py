@@ -9,6 +9,7 @@ beside PyTorch: a statement is kept if PyTorch takes it (and now and then if it 
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import os
@@ -21,6 +22,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +30,7 @@ import numpy as np
 import torch
 from program_sessions import (
     CRASH,
+    MISSING,
     Outcome,
     Part,
     Program,
@@ -461,11 +464,27 @@ class Shrinker:
                 )
 
 
-def shrunk(program: Program, outcome: Outcome, tries: int = 200) -> Program:
+def alone(program: Program, outcome: Outcome) -> tuple[Program, Outcome]:
+    """The part that also fails alone, if there is one: then threads have nothing to do with it."""
+    if len(program.parts) > 1:
+        for part in program.parts:
+            single = judge(Program((part,)))
+            if single.is_failure:
+                return Program((part,)), single
+        outcome = replace(outcome, key=f"threads: {outcome.key}")
+    return program, outcome
+
+
+def shrunk(
+    program: Program, outcome: Outcome, tries: int = 200, beat: Callable[[], None] = lambda: None
+) -> Program:
+    """The smallest program that fails alike; several threads fail now and then only."""
     repeats = 1 if len(program.parts) == 1 else 3
+    key = outcome.key.removeprefix("threads: ")
 
     def fails(candidate: Program) -> bool:
-        return any(judge(candidate).key == outcome.key for _ in range(repeats))
+        beat()
+        return any(judge(candidate).key == key for _ in range(repeats))
 
     return Shrinker(program, fails, tries).run()
 
@@ -508,7 +527,7 @@ def runnable(program: Program) -> str:
 
 def signature(program: Program, outcome: Outcome) -> str:
     """Equal for failures that look like one: what differs, and the operations that are left."""
-    if not outcome.key.startswith("WRONG"):
+    if "WRONG" not in outcome.key:
         return outcome.key
     words = re.findall(r"[.@ ]([a-zA-Z_]{2,})\b|( @ |\[|\+=|\*=)", text_of(program))
     used = {a or b.strip() for a, b in words} - {"requires_grad", "True", "tensor", "T", "None"}
@@ -516,26 +535,31 @@ def signature(program: Program, outcome: Outcome) -> str:
 
 
 def work(seeds: range, kinds: set[str] | None, options: argparse.Namespace) -> None:
-    """The child: a line of JSON before and after each seed."""
+    """The child: a line of JSON before and after each seed, and while it shrinks."""
     torch.set_num_threads(1)
     keys: Counter[str] = Counter()
     for seed in seeds:
         report({"seed": seed})
         program = generate(seed, kinds, True if options.threads else None)
+        report({"seed": seed, "text": text_of(program)})
         outcome = judge(program)
-        line = {"seed": seed, "kind": outcome.kind, "key": outcome.key}
+        line: dict[str, Any] = {"seed": seed, "kind": outcome.kind, "key": outcome.key}
         if outcome.is_failure:
-            report({"seed": seed, "detail": outcome.detail, "text": text_of(program)})
+            program, outcome = alone(program, outcome)
             keys[outcome.key] += 1
-            if not options.quick and keys[outcome.key] <= (
-                60 if outcome.key.startswith("WRONG") else 2
-            ):
-                program = shrunk(program, outcome)
-                outcome = judge(program)
-                line["key"] = signature(program, outcome)
-                line["text"] = text_of(program)
+            if not options.quick and keys[outcome.key] <= shrinks(outcome):
+                program = shrunk(program, outcome, beat=functools.partial(report, {"seed": seed}))
+                outcome = replace(outcome, detail=judge(program).detail or outcome.detail)
+            line["key"] = signature(program, outcome)
+            line["text"], line["detail"] = text_of(program), outcome.detail
+        elif outcome.kind == MISSING:
             line["detail"] = outcome.detail
         report(line)
+
+
+def shrinks(outcome: Outcome) -> int:
+    """How many failures with the same key are shrunk: errors tell more than wrong numbers do."""
+    return 60 if outcome.key.startswith("WRONG") else 2
 
 
 def report(line: dict[str, Any]) -> None:
@@ -566,7 +590,7 @@ class Children:
         at, last_line = first, {}
         for text in lines_until(child.stdout, self.options.timeout):
             line = json.loads(text)
-            at, last_line = line["seed"], {**last_line, **line} if line.keys() > {"seed"} else line
+            at, last_line = line["seed"], {**last_line, **line}
             if "kind" in line:
                 self.note(line)
                 self.write()
