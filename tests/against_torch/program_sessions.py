@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from program_words import HEADER
+from torch.overrides import TorchFunctionMode
 
 import zincir
 from zincir.errors import TraceError, ZincirError
@@ -40,6 +41,8 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 # - Memory that changes behind the back of PyTorch's version counters (NumPy, `.data`): PyTorch's
 #   later gradient reads the new numbers without a word. `Torch.notice` lets the counter see it, so
 #   that PyTorch refuses; Zincir may refuse or use the numbers of the moment of the call.
+# - A tensor written from another that overlaps it: PyTorch's numbers depend on the order in which
+#   it happens to copy. `Apart` gives it a copy to read from.
 TOLERANCE = {"float32": 3e-5, "float64": 1e-8}
 
 NAMES = re.compile(r"[tnm]\d+")
@@ -181,6 +184,20 @@ class Session:
             trace.failed = error
 
 
+class Apart(TorchFunctionMode):
+    """Copies what is written to a tensor that shares its memory."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        writes = func in (torch.Tensor.copy_, torch.Tensor.__setitem__)
+        if writes and len(args) > 1 and isinstance(args[-1], torch.Tensor):
+            to, source = args[0].untyped_storage(), args[-1].untyped_storage()
+            if to.data_ptr() == source.data_ptr():
+                args = (*args[:-1], args[-1].clone())
+        return func(*args, **(kwargs or {}))
+
+
 class Torch(Session):
     """PyTorch, whose version counters also see what NumPy and `.data` do."""
 
@@ -189,7 +206,8 @@ class Torch(Session):
         self._known: dict[str, tuple[torch.Tensor, int, bytes]] = {}
 
     def run(self, text: str, local: dict[str, Any] | None = None) -> Exception | None:
-        error = super().run(text, local)
+        with Apart():
+            error = super().run(text, local)
         self.notice()
         return error
 

@@ -18,6 +18,7 @@ from program_sessions import (  # noqa: E402
     WRONG,
     Program,
     Statement,
+    Torch,
     judge,
 )
 from program_words import WEIGHTS  # noqa: E402
@@ -127,6 +128,13 @@ def test_memory_that_numpy_changes_is_noticed_by_pytorch() -> None:
     )
     assert judge(program(*lines)).kind == RIGHT
     assert judge(program(*lines[:4], *lines[5:])).kind == WRONG
+
+
+def test_what_is_written_is_read_first() -> None:
+    lines = ("t1 = T.arange(6.).reshape(2, 3)", "t2 = t1.t()", "t2[1:] = t2[:-1]")
+    session = Torch()
+    assert [session.run(line) for line in lines] == [None] * 3
+    assert session.names["t1"].tolist() == [[0, 0, 1], [3, 3, 4]]
 
 
 def test_a_program_is_shrunk_to_what_fails() -> None:
