@@ -103,7 +103,7 @@ class Maker:
 
     def __init__(self, rng: random.Random, kinds: set[str], errors: float) -> None:
         self.rng, self.errors = rng, errors
-        on = {k for k in kinds if k in ALWAYS or rng.random() < 0.65}
+        on = {k for k in sorted(kinds) if k in ALWAYS or rng.random() < 0.65}
         if "function" not in on:
             on.discard("call")
         self.families = sorted(on)
