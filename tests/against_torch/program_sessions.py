@@ -1,0 +1,372 @@
+"""Random programs as data, and what becomes of one in each library, statement by statement."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import pickle
+import re
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType, ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from program_words import HEADER
+from torch.overrides import TorchFunctionMode
+
+import zincir
+from zincir.errors import TraceError, ZincirError
+
+EQUAL = "equal"
+WRONG = "WRONG"
+REFUSAL = "FALSE REFUSAL"
+CRASH = "CRASH"
+MISSING = "MISSING"  # a name that Zincir does not have: its own clear answer
+LOOKS = "looks inside of a function"  # refused by intention
+RIGHT = "zincir does right"  # where PyTorch refuses
+FAILURES = (WRONG, REFUSAL, CRASH)
+
+# Where the libraries differ by intention; nothing else is left out of the comparison.
+#
+# - Rounding: values agree to a tolerance, relative to the largest number of a tensor.
+# - Random numbers are others: programs use none.
+# - Python code of a compiled function runs while it is recorded: functions look at no value, and
+#   change nothing but tensors, modules and optimizers.
+# - Memory that changes behind the back of PyTorch's version counters (NumPy, `.data`): PyTorch's
+#   later gradient reads the new numbers without a word. `Torch.notice` lets the counter see it, so
+#   that PyTorch refuses; Zincir may refuse or use the numbers of the moment of the call.
+# - A tensor written from another that overlaps it: PyTorch's numbers depend on the order in which
+#   it happens to copy. `Apart` gives it a copy to read from.
+TOLERANCE = {"float32": 3e-5, "float64": 1e-8}
+
+NAMES = re.compile(r"[tnm]\d+")
+FOLDER = zincir.__path__[0]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: its first line, the lines of its body, and the family it is of."""
+
+    head: str
+    body: tuple[str, ...] = ()
+    family: str = ""
+
+    @property
+    def text(self) -> str:
+        return "\n    ".join((self.head, *self.body))
+
+
+Part = tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Parts that know nothing of one another, each for a thread of its own."""
+
+    parts: tuple[Part, ...]
+
+    def __len__(self) -> int:
+        return sum(1 + len(statement.body) for part in self.parts for statement in part)
+
+
+Facts = dict[str, Any]
+
+
+@dataclass
+class Trace:
+    """What was seen: the error of each statement and what it looked at, and all that is left."""
+
+    errors: list[Exception | None] = field(default_factory=list[Exception | None])
+    looks: list[Facts] = field(default_factory=list[Facts])
+    end: Facts = field(default_factory=dict)
+    finished: bool = False
+    failed: Exception | None = None  # while looking at what is left
+
+
+@dataclass(frozen=True)
+class Outcome:
+    kind: str
+    detail: str = ""
+    key: str = ""  # equal for failures that are likely one
+
+    @property
+    def is_failure(self) -> bool:
+        return self.kind in FAILURES
+
+
+@functools.lru_cache(50_000)
+def code(text: str) -> CodeType:
+    return compile(text, "<program>", "exec")
+
+
+def is_tensor(x: Any) -> bool:
+    return isinstance(x, torch.Tensor | zincir.Tensor)
+
+
+def is_module(x: Any) -> bool:
+    return isinstance(x, torch.nn.Module | zincir.nn.Module)
+
+
+def tensor_facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
+    yield f"{name} type", type(x).__name__
+    yield f"{name} dtype", str(x.dtype).rpartition(".")[2]
+    yield f"{name} shape", tuple(x.shape)
+    yield f"{name} requires_grad", x.requires_grad
+    yield f"{name} is_leaf", x.is_leaf
+    yield f"{name} values", np.array(x.tolist())
+    yield f"{name} grad is None", x.grad is None
+    if x.grad is not None:
+        yield from tensor_facts(f"{name} grad", x.grad)
+
+
+def facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
+    """All that can be seen of a value, under names that tell what it is."""
+    if is_tensor(x):
+        yield from tensor_facts(name, x)
+    elif isinstance(x, np.ndarray):
+        yield f"{name} dtype", x.dtype.name
+        yield f"{name} values", x.copy()
+    elif is_module(x):
+        yield f"{name} training", x.training
+        for key, value in (*x.named_parameters(), *x.named_buffers()):
+            yield from facts(f"{name}.{key}", value)
+    elif isinstance(x, dict):
+        for key, value in x.items():
+            yield from facts(f"{name}.{key}", value)
+    elif isinstance(x, list | tuple) and not all(isinstance(v, int | float) for v in x):
+        for i, value in enumerate(x):
+            yield from facts(f"{name}[{i}]", value)
+    elif isinstance(x, list | tuple):
+        yield f"{name} values", np.array(x)
+    else:
+        yield f"{name} value", x
+
+
+class Session:
+    """A library and the names of a program that runs in it."""
+
+    def __init__(self, library: ModuleType, compile_: Any) -> None:
+        self.looks: Facts = {}
+        self.names: dict[str, Any] = {
+            "T": library, "nn": library.nn, "F": library.nn.functional, "C": compile_,
+            "np": np, "copy": copy, "pickle": pickle, "look": self._look,
+        }  # fmt: skip
+        exec(code(HEADER), self.names)
+
+    def _look(self, *things: Any) -> None:
+        for i, thing in enumerate(things):
+            self.looks.update(facts(f"looked at {i}", thing))
+
+    def run(self, text: str, local: dict[str, Any] | None = None) -> Exception | None:
+        """The error of a statement, or None."""
+        self.looks = {}
+        try:
+            exec(code(text), self.names, local)
+        except Exception as error:
+            return error
+        return None
+
+    def live(self) -> list[tuple[str, Any]]:
+        return [(k, v) for k, v in self.names.items() if NAMES.fullmatch(k)]
+
+    def finish(self, trace: Trace) -> None:
+        trace.finished = True
+        try:
+            for name, value in self.live():
+                trace.end.update(facts(name, value))
+        except Exception as error:
+            trace.failed = error
+
+
+class Apart(TorchFunctionMode):
+    """Copies what is written to a tensor that shares its memory."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        writes = func in (torch.Tensor.copy_, torch.Tensor.__setitem__)
+        if writes and len(args) > 1 and isinstance(args[-1], torch.Tensor):
+            to, source = args[0].untyped_storage(), args[-1].untyped_storage()
+            if to.data_ptr() == source.data_ptr():
+                args = (*args[:-1], args[-1].clone())
+        return func(*args, **(kwargs or {}))
+
+
+class Torch(Session):
+    """PyTorch, whose version counters also see what NumPy and `.data` do."""
+
+    def __init__(self) -> None:
+        super().__init__(torch, lambda function: function)
+        self._known: dict[str, tuple[torch.Tensor, int, bytes]] = {}
+
+    def run(self, text: str, local: dict[str, Any] | None = None) -> Exception | None:
+        with Apart():
+            error = super().run(text, local)
+        self.notice()
+        return error
+
+    def tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
+        for name, value in self.live():
+            if isinstance(value, torch.Tensor):
+                yield name, value
+            elif isinstance(value, torch.nn.Module):
+                yield from ((f"{name}.{k}", p) for k, p in value.named_parameters())
+
+    def notice(self) -> None:
+        tensors = dict(self.tensors())
+        self._known = {name: known for name, known in self._known.items() if name in tensors}
+        for name, tensor in tensors.items():
+            try:
+                now = tensor.detach().numpy().tobytes()
+            except RuntimeError:  # a view that PyTorch lets nobody use any more
+                continue
+            known = self._known.get(name)
+            if known and known[0] is tensor and known[1] == tensor._version and known[2] != now:
+                torch._C._autograd._unsafe_set_version_counter((tensor,), (tensor._version + 1,))
+            self._known[name] = (tensor, tensor._version, now)
+
+
+class Zincir(Session):
+    def __init__(self) -> None:
+        super().__init__(zincir, zincir.compile)
+
+
+def is_half_done(statement: Statement, error: Exception) -> bool:
+    """Whether a statement that both refuse may have done a part of its work."""
+    return not isinstance(error, NameError) and (
+        bool(statement.body)
+        or any(word in statement.text for word in ("backward", "step", "; ", "= f", "(m", "= m"))
+        or re.match(r"f\d", statement.text) is not None
+    )
+
+
+def torch_trace(part: Part) -> Trace:
+    trace, session = Trace(), Torch()
+    for statement in part:
+        error = session.run(statement.text)
+        trace.errors.append(error)
+        trace.looks.append(session.looks)
+        if error is not None and is_half_done(statement, error):
+            break
+    else:
+        session.finish(trace)
+    return trace
+
+
+def zincir_trace(part: Part, theirs: Trace) -> Trace:
+    """Zincir's, as far as it and PyTorch take or refuse the same statements."""
+    trace, session = Trace(), Zincir()
+    for statement, error in zip(part, theirs.errors, strict=False):
+        ours = session.run(statement.text)
+        trace.errors.append(ours)
+        trace.looks.append(session.looks)
+        if (ours is None) != (error is None):
+            return trace
+    if theirs.finished:
+        session.finish(trace)
+    return trace
+
+
+def in_threads(parts: tuple[Part, ...], theirs: list[Trace]) -> list[Trace]:
+    """Zincir's traces of all parts, each in a thread of its own."""
+    traces = [Trace() for _ in parts]
+
+    def work(i: int) -> None:
+        traces[i] = zincir_trace(parts[i], theirs[i])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(parts))]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    return traces
+
+
+def judge(program: Program) -> Outcome:
+    """What becomes of a program: the first part that differs decides."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = [torch_trace(part) for part in program.parts]
+        if len(program.parts) == 1:
+            ours = [zincir_trace(program.parts[0], theirs[0])]
+        else:
+            ours = in_threads(program.parts, theirs)
+    outcomes = [
+        compared(part, a, b) for part, a, b in zip(program.parts, theirs, ours, strict=True)
+    ]
+    worst = [o for o in outcomes if o.is_failure] or [o for o in outcomes if o.kind != EQUAL]
+    return worst[0] if worst else Outcome(EQUAL)
+
+
+def compared(part: Part, theirs: Trace, ours: Trace) -> Outcome:
+    steps = zip(part, theirs.errors, ours.errors, theirs.looks, ours.looks, strict=False)
+    for i, (statement, their, our, seen, looked) in enumerate(steps):
+        if our is not None and their is None:
+            return refused(our, f"statement {i}: {statement.text}")
+        if our is None and their is not None:
+            return Outcome(RIGHT, f"{statement.text}: {their}")
+        found = difference(seen, looked)
+        if found:
+            return found
+    if theirs.failed is not None:
+        return Outcome(RIGHT, f"looking at what is left: {theirs.failed}")
+    if ours.failed is not None:
+        return refused(ours.failed, "looking at what is left")
+    return difference(theirs.end, ours.end) or Outcome(EQUAL)
+
+
+def refused(error: Exception, where: str) -> Outcome:
+    text = str(error).partition("\n")[0]
+    kind = REFUSAL if isinstance(error, ZincirError) else CRASH
+    if re.search(r"has no attribute|unexpected keyword", text) and "NoneType" not in text:
+        kind = MISSING
+    if isinstance(error, TraceError) and "cannot look at a value" in text:
+        kind = LOOKS
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(FOLDER)]
+    place = f"{frames[-1].filename[len(FOLDER) + 1 :]} {frames[-1].name}" if frames else ""
+    key = re.sub(r"\d+|\(.*?\)|<.*?>", "#", f"{type(error).__name__}: {text}")
+    return Outcome(kind, f"{where}\n{type(error).__name__}: {error}", f"{kind} {key} [{place}]")
+
+
+def difference(theirs: Facts, ours: Facts) -> Outcome | None:
+    for name, value in theirs.items():
+        if name in ours and not alike(name, value, ours[name], theirs):
+            detail = f"{name}: {_short(ours[name])}; PyTorch {_short(value)}"
+            return Outcome(WRONG, detail, f"WRONG {_kind(name)}")
+    odd = sorted(set(theirs) ^ set(ours))
+    if odd:
+        return Outcome(WRONG, f"only one has {', '.join(odd[:6])}", f"WRONG {_kind(odd[0])}")
+    return None
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"^.*?\d+\S* ", "", name)
+
+
+def _short(x: Any) -> str:
+    return str(x.tolist() if isinstance(x, np.ndarray) else x)[:200]
+
+
+def alike(name: str, theirs: Any, ours: Any, all_of: Facts) -> bool:
+    if isinstance(theirs, float):
+        return bool(np.isclose(ours, theirs, 1e-4, 1e-4, equal_nan=True))
+    if not isinstance(theirs, np.ndarray):
+        return theirs == ours
+    if theirs.shape != ours.shape:
+        return False
+    dtype = all_of.get(name.removesuffix("values") + "dtype", "float32")
+    tolerance = TOLERANCE.get(dtype, 0.0)
+    a, b = theirs.astype(float), ours.astype(float)
+    scale = np.abs(a, where=np.isfinite(a), out=np.zeros_like(a)).max(initial=0.0)
+    return bool(np.allclose(b, a, 0.0, tolerance * (1 + scale), equal_nan=True))
