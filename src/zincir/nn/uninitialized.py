@@ -11,6 +11,7 @@ from zincir.creation import empty
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import Node
 from zincir.inplace import leaf_like
+from zincir.nn.checks import check_device
 from zincir.nn.parameter import Parameter
 from zincir.nn.place import where_am_i
 from zincir.tensor import Tensor
@@ -108,7 +109,7 @@ class _Uninitialized(Tensor):
         return self.copy_(src, non_blocking)
 
     def _twin(self) -> Self:
-        new = type(self)(self._trained, self._type)
+        new = type(self)(self._trained, dtype=self._type)
         new._order_of = self._order_of
         return new
 
@@ -120,7 +121,7 @@ class _Uninitialized(Tensor):
         return new
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return type(self), (self._trained, self._type), {"_order_of": self._order_of}
+        return type(self), (self._trained, None, self._type), {"_order_of": self._order_of}
 
 
 class UninitializedParameter(  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -144,7 +145,10 @@ class UninitializedParameter(  # pyright: ignore[reportIncompatibleVariableOverr
 
     cls_to_become = Parameter
 
-    def __init__(self, requires_grad: bool = True, dtype: DType | None = None) -> None:
+    def __init__(
+        self, requires_grad: bool = True, device: Any = None, dtype: DType | None = None
+    ) -> None:
+        check_device("UninitializedParameter", device)
         super().__init__(requires_grad, dtype)
 
 
@@ -162,7 +166,13 @@ class UninitializedBuffer(_Uninitialized):
 
     cls_to_become = Tensor
 
-    def __init__(self, requires_grad: bool = False, dtype: DType | None = None) -> None:
+    def __init__(
+        self,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        check_device("UninitializedBuffer", device)
         super().__init__(requires_grad, dtype)
 
 
