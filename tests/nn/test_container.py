@@ -59,3 +59,42 @@ def test_module_dict() -> None:
     assert len(heads) == 1
     with pytest.raises(ArgumentError, match="no entry 'z'\n  expected  one of a"):
         heads["z"]
+
+
+def test_a_list_with_gaps() -> None:
+    layers = nn.ModuleList([nn.Linear(1, 1), None])
+    assert (len(layers), layers[1], list(layers.state_dict())) == (2, None, ["0.weight", "0.bias"])
+    layers.append(None).extend([None, nn.ReLU()])
+    layers.insert(0, None)
+    assert [type(m).__name__ for m in layers] == [
+        "NoneType",
+        "Linear",
+        "NoneType",
+        "NoneType",
+        "NoneType",
+        "ReLU",
+    ]
+    assert list(layers.state_dict()) == ["1.weight", "1.bias"]
+    del layers[0]
+    layers[0] = None
+    assert list(layers.named_children()) == [("4", layers[-1])]
+    assert list(layers[3:]) == [None, layers[4]]
+    assert repr(layers) == "ModuleList(\n  (0-3): 4 x None\n  (4): ReLU()\n)"
+    layers[1] = nn.Linear(1, 2)
+    assert layers.train(False).parameters()
+    assert sum(p.numel() for p in layers.parameters()) == 4
+    with pytest.raises(DTypeError, match="entry 1 is not a module"):
+        nn.Sequential(nn.ReLU(), None)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_list_of_nothing() -> None:
+    assert repr(nn.ModuleList(None)) == "ModuleList()"
+    assert len(nn.ModuleList()) == 0
+
+
+def test_layers_that_look_the_same_share_a_line() -> None:
+    layers = nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Sequential(nn.Tanh()), nn.ReLU()])
+    assert repr(layers) == (
+        "ModuleList(\n  (0-1): 2 x ReLU()\n"
+        "  (2): Sequential(\n    (0): Tanh()\n  )\n  (3): ReLU()\n)"
+    )

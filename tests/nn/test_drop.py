@@ -21,7 +21,6 @@ KINDS: list[tuple[Drop, tuple[int, ...], int]] = [
     (F.dropout1d, (40, 30, 5), 2),
     (F.dropout1d, (900, 5), 1),
     (F.dropout2d, (40, 30, 2, 3), 2),
-    (F.dropout2d, (40, 30, 5), 2),
     (F.dropout3d, (40, 30, 2, 3, 1), 2),
     (F.dropout3d, (900, 2, 3, 1), 1),
     (lambda x, p, training: F.stochastic_depth(x, p, "row", training), (900, 5), 1),
@@ -46,6 +45,30 @@ def test_what_is_dropped_together_and_how_often(
     assert kept.mean() == pytest.approx(0.7, abs=0.06)
     np.testing.assert_allclose(values, np.where(kept, 1 / 0.7, 0)[..., None] + 0 * values, 1e-6)
     np.testing.assert_array_equal(x.grad.numpy(), y.detach().numpy())
+
+
+@pytest.mark.parametrize(
+    ("drop", "shape", "told_apart"),
+    [
+        (F.dropout2d, (40, 30), 2),
+        (F.dropout2d, (40, 30, 5), 2),
+        (F.dropout2d, (40, 30, 2, 2, 2), 2),
+        (F.dropout3d, (900,), 1),
+        (F.dropout3d, (900, 3), 1),
+        (F.dropout3d, (900, 2, 3), 1),
+    ],
+)
+def test_other_numbers_of_axes_with_a_warning(
+    drop: Drop, shape: tuple[int, ...], told_apart: int
+) -> None:
+    with pytest.warns(UserWarning, match=f"the input has {len(shape)} axes"):
+        y = drop(zincir.ones(*shape), 0.3, training=True)
+    values = y.numpy().reshape(*shape[:told_apart], -1)
+    kept = values[..., 0] != 0
+    assert kept.mean() == pytest.approx(0.7, abs=0.06)
+    assert ((values != 0) == kept[..., None]).all()
+    with pytest.warns(UserWarning, match="PyTorch has deprecated"):
+        assert drop(zincir.ones(*shape), 0.3, training=False).mean().item() == 1.0
 
 
 def test_a_whole_batch_is_left_out_or_kept() -> None:
@@ -200,7 +223,8 @@ def test_a_new_probability_counts_in_a_compiled_step(
     layer: Callable[[float], nn.Module],
 ) -> None:
     dropping = layer(0.5)
-    x = zincir.ones(*(8, 50, 4), *([1] if isinstance(dropping, nn.Dropout3d) else []))
+    more = [1] if isinstance(dropping, nn.Dropout2d | nn.Dropout3d) else []
+    x = zincir.ones(8, 50, 4, *more)
     step = zincir.compile(lambda x: dropping(x))
     assert (step(x).numpy() != 1.0).any()
     assert (step(x).numpy() != 1.0).any()
@@ -220,12 +244,18 @@ def test_a_function_checks_its_probability(
 
 
 def test_axes_that_do_not_fit() -> None:
-    with pytest.raises(ShapeError, match=r"dropout1d: input has 4 axes[\s\S]*2 or 3 axes"):
+    with pytest.raises(ShapeError, match=r"dropout1d: input has 4 axes[\s\S]*dropout\(x\)"):
         F.dropout1d(zincir.ones(1, 2, 3, 4))
-    with pytest.raises(ShapeError, match=r"dropout2d: input has 2 axes[\s\S]*dropout\(x\)"):
-        nn.Dropout2d()(zincir.ones(1, 2))
-    with pytest.raises(ShapeError, match="dropout3d: input has 3 axes"):
-        F.dropout3d(zincir.ones(1, 2, 3))
+    with (
+        pytest.raises(ShapeError, match="dropout2d: input has 1 axes"),
+        pytest.warns(UserWarning, match="deprecated"),
+    ):
+        nn.Dropout2d()(zincir.ones(2))
+    with (
+        pytest.raises(ShapeError, match="dropout3d: input has 0 axes"),
+        pytest.warns(UserWarning, match="deprecated"),
+    ):
+        F.dropout3d(zincir.tensor(1.0))
     with pytest.raises(ShapeError, match="feature_alpha_dropout: input has 1 axes"):
         F.feature_alpha_dropout(zincir.ones(3), training=True)
     with pytest.raises(ShapeError, match="stochastic_depth: input has 0 axes"):

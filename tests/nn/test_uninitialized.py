@@ -92,7 +92,7 @@ def test_takes_shape_and_values_of_another() -> None:
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
 def test_copies(duplicate: Any) -> None:
-    p = nn.UninitializedParameter(False, zincir.float64)
+    p = nn.UninitializedParameter(False, "cpu", zincir.float64)
     both = duplicate([p, p])
     assert both[0] is both[1] is not p
     assert repr(both[0]) == repr(p)

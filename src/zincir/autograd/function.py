@@ -1,23 +1,27 @@
 """Functions with a gradient of their own.
 
-All floating outputs of one call are joined into one flat node, so that `backward` runs once for
-all of them; each output is a slice of that node.
+In the graph, a call is one node, the core, that holds no values: all inputs that need a gradient
+lead into it, and each output is the value that forward gave it with the core as its only way back.
+So `backward` runs once, when the gradients of all outputs that were used are known.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast as cast_type
 
-from zincir.errors import GradientError, ShapeError, explain
+from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, describe, grad_mode
+from zincir.inplace import is_leaf
 from zincir.ops.arithmetic import cast
-from zincir.ops.dims import is_several, place
-from zincir.ops.movement import cat, expand, reshape, slice_
+from zincir.ops.dims import place
+from zincir.ops.movement import expand, sum_to
 from zincir.ops.source import const, custom, detach
 from zincir.tensor import Tensor, wrap
-from zincir.types import size
+from zincir.types import float32
 
 
 class FunctionCtx:
@@ -26,102 +30,230 @@ class FunctionCtx:
     def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs_input_grad
         """For each argument of forward: whether its gradient is asked for."""
-        self._to_save: tuple[Any, ...] = ()
-        self._saved: list[Any] = []
-        self._no_gradient: set[int] = set()
+        self._to_save: tuple[Tensor | None, ...] = ()
+        self._no_gradient: tuple[Tensor, ...] = ()
         self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
+        self._call: weakref.ref[_Call] | None = None
 
-    def save_for_backward(self, *tensors: Tensor | None) -> None:
-        """Keep inputs or outputs for `backward`, where they are `ctx.saved_tensors`."""
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors for `backward`, where they are `ctx.saved_tensors`.
+
+        Outputs come back as results of this function; all others as the very tensors they are.
+        """
+        for k, x in enumerate(tensors):
+            if x is not None and not isinstance(x, Tensor):
+                raise DTypeError(
+                    explain(
+                        "save_for_backward: not a tensor",
+                        where=place(),
+                        expected="tensors, or None",
+                        got=f"argument {k}, {type(x).__name__}",
+                        try_="ctx.name = value, for what is no tensor",
+                    )
+                )
         self._to_save = tensors
+
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Nothing: there are no derivatives in forward mode."""
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        return tuple(self._saved)
+        """What was saved.
+
+        Raises:
+            GradientError: one was changed in place since, or a backward pass gave them up.
+        """
+        call = None if self._call is None else self._call()
+        return () if call is None else call.restored()
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
         """Name outputs that no gradient flows through."""
-        self._no_gradient = {id(x) for x in outputs}
+        self._no_gradient = outputs
 
     def mark_dirty(self, *inputs: Tensor) -> None:
-        """Name inputs that forward changed in place."""
+        """Name inputs that forward changed in place; it must return them."""
         self._dirty = inputs
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether gradients of outputs nobody used come as zeros (they always do)."""
+        """Whether gradients of outputs that were not used come as zeros, or as None."""
         self._materialize = value
 
 
-class _Call:
-    """One call of a Function, as its node in the graph remembers it."""
+class _Arrived:
+    """Marks the gradient of an output on its way to the core, where no gradients are added."""
 
-    def __init__(self, function: type[Function], ctx: FunctionCtx, count: int) -> None:
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def backward(self, g: Node, y: Node, inputs: Sequence[Node]) -> list[Node | None]:
+        """Never asked for: what carries the mark is looked at, not computed."""
+        return [None]
+
+
+class _Output:
+    """An output: it hands its gradient on to the core, in a node that says which output's it is."""
+
+    def __init__(self, index: int) -> None:
+        self._mark = _Arrived(index)
+
+    def backward(self, g: Node, y: Node, inputs: Sequence[Node]) -> list[Node | None]:
+        """Something of the core's shape that holds the gradient."""
+        return [custom(const(0.0, float32), (g,), self._mark)]
+
+
+class _Same:
+    """A name for an input that a later change in place of it does not concern."""
+
+    def backward(self, g: Node, y: Node, inputs: Sequence[Node]) -> list[Node | None]:
+        """The gradient as it is."""
+        return [g]
+
+
+def _arrived(g: Node) -> dict[int, Node]:
+    """The gradients of outputs by their numbers, from the sum that came to the core."""
+    found: dict[int, Node] = {}
+    stack = [g]
+    while stack:
+        n = stack.pop()
+        mark = n.attrs[0] if n.attrs else None
+        if isinstance(mark, _Arrived):
+            found[mark.index] = n.inputs[1]
+        else:
+            stack.extend(n.inputs)
+    return found
+
+
+class _Call:
+    """One call of a Function, as its core in the graph remembers it."""
+
+    def __init__(
+        self, function: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: list[Any]
+    ) -> None:
         self._function = function
         self._ctx = ctx
-        self._count = count
-        self.where: list[int] = []
-        """For each floating input, its place among the arguments of forward."""
-        self.shapes: list[Any] = []
-        """Shape of each output, and where it lies in the joined node (None: not in it)."""
-        self.saved: list[tuple[str, Any]] = []
+        ctx._call = weakref.ref(self)
+        self._tensors = tuple(isinstance(x, Tensor) for x in args)
+        self._specs = [(y.shape, y.dtype) if isinstance(y, Tensor) else None for y in outputs]
+        self._saved = [self._kept(x, outputs) for x in ctx._to_save]
+        self._core: weakref.ref[Node] | None = None
+        self._where: list[int] = []
+
+    def _kept(self, x: Tensor | None, outputs: list[Any]) -> Any:
+        """None, the value and number of an output, or a tensor and the node it has now."""
+        if x is None:
+            return None
+        index = next((k for k, y in enumerate(outputs) if y is x), None)
+        if index is None or any(x is y for y in self._ctx._no_gradient):
+            return x, x._node
+        return detach(x._node), index
+
+    def core(self, inputs: dict[int, Node]) -> Node:
+        """The node that stands for the call; `inputs` by their places among the arguments."""
+        self._where = list(inputs)
+        names = tuple(custom(x, (x,), _Same()) for x in inputs.values())
+        core = custom(const(0.0, float32), names, self)
+        self._core = weakref.ref(core)
+        return core
+
+    def restored(self) -> tuple[Any, ...]:
+        """What `ctx.saved_tensors` gives."""
+        core = None if self._core is None else self._core()
+        if core is None:
+            return ()
+        if core.freed:
+            raise GradientError(
+                explain(
+                    f"{self._function.__name__}: its saved tensors were given up",
+                    where=describe(core.origin),
+                    got="a backward pass that went through it before",
+                    try_="backward(retain_graph=True) on the first pass",
+                )
+            )
+        return tuple(self._restored(kept, core) for kept in self._saved)
+
+    def _restored(self, kept: Any, core: Node) -> Tensor | None:
+        if kept is None:
+            return None
+        if isinstance(kept[0], Node):
+            value, index = kept
+            return wrap(custom(value, (core,), _Output(index)))
+        tensor, node = kept
+        if node.superseded is not None:
+            raise GradientError(
+                explain(
+                    f"{self._function.__name__}: a tensor saved for backward was changed in place "
+                    "since",
+                    where=describe(core.origin),
+                    expected=f"the {node.dtype.name}{list(node.shape)} tensor as it was then",
+                    got=f"a change in place at {describe(node.superseded)}",
+                    try_="change a copy (x.clone()), or write x = x + ... instead of x += ...",
+                )
+            )
+        return tensor
 
     def backward(self, g: Node, y: Node, inputs: Sequence[Node]) -> list[Node | None]:
         """The gradients of the inputs, from the user's own function."""
-        ctx = self._ctx
-        ctx._saved = [self._restored(kind, what, y) for kind, what in self.saved]
-        gradients = [wrap(self.output(g, i)) for i in range(len(self.shapes))]
-        try:
-            result = self._function.backward(ctx, *gradients)
-        finally:
-            ctx._saved = []
-        returned = list(result) if is_several(result) else [result]
-        while len(returned) > self._count and returned[-1] is None:
-            returned.pop()
-        if len(returned) != self._count:
+        arrived = _arrived(g)
+        given = [self._gradient(k, arrived.get(k)) for k in range(len(self._specs))]
+        returned = self._checked(_tuple(self._function._rule()(self._ctx, *given)), y)
+        return [
+            None if g is None else self._fitting(g._node, x, at)
+            for x, at in zip(inputs, self._where, strict=True)
+            for g in (returned[at],)
+        ]
+
+    def _gradient(self, index: int, g: Node | None) -> Tensor | None:
+        if g is not None:
+            return wrap(g)
+        spec = self._specs[index]
+        if spec is None or not self._ctx._materialize:
+            return None
+        return wrap(expand(const(0, spec[1]), spec[0]))
+
+    def _checked(self, returned: tuple[Any, ...], y: Node) -> tuple[Tensor | None, ...]:
+        count = len(self._tensors)
+        while len(returned) > count and returned[-1] is None:
+            returned = returned[:-1]
+        if len(returned) != count:
             raise GradientError(
                 explain(
                     f"{self._function.__name__}.backward returned a wrong number of gradients",
                     where=describe(y.origin),
-                    expected=f"{self._count}, one for each argument of forward",
+                    expected=f"{count}, one for each argument of forward",
                     got=str(len(returned)),
                 )
             )
-        return [
-            self._checked(returned[at], x, at) for at, x in zip(self.where, inputs, strict=True)
-        ]
-
-    def _checked(self, gradient: Any, x: Node, at: int) -> Node | None:
-        if gradient is None or not x.needs_grad:
-            return None
-        node = cast(gradient._node, x.dtype)
-        if node.shape == x.shape:
-            return node
-        try:
-            return expand(node, x.shape)
-        except ShapeError:
-            raise ShapeError(
-                explain(
-                    f"{self._function.__name__}.backward returned a gradient of another shape",
-                    where=describe(x.origin),
-                    expected=f"{x.shape} for argument {at}",
-                    got=str(node.shape),
+        for k, (g, is_tensor) in enumerate(zip(returned, self._tensors, strict=True)):
+            if g is not None and not (is_tensor and isinstance(g, Tensor)):
+                raise GradientError(
+                    explain(
+                        f"{self._function.__name__}.backward returned what is no gradient",
+                        where=describe(y.origin),
+                        expected=f"{'a tensor or None' if is_tensor else 'None'} for argument {k}"
+                        f"{'' if is_tensor else ', which is no tensor'}",
+                        got=type(g).__name__,
+                    )
                 )
-            ) from None
+        return returned
 
-    def _restored(self, kind: str, what: Any, y: Node) -> Any:
-        if kind == "output":
-            return wrap(self.output(y, what))
-        return wrap(what) if isinstance(what, Node) else what
-
-    def output(self, joined: Node, index: int) -> Node:
-        """Output `index` (or its gradient), cut from the joined node."""
-        shape, dtype, start = self.shapes[index]
-        if start is None:
-            return expand(const(0, dtype), shape)
-        n = size(shape)
-        part = joined if joined.shape == (n,) else slice_(joined, (start,), (1,), (n,))
-        return cast(reshape(part, shape), dtype)
+    def _fitting(self, g: Node, x: Node, at: int) -> Node:
+        """A gradient of the input's shape; one of a shape it broadcasts to is summed."""
+        if g.shape != x.shape:
+            lead = g.ndim - x.ndim
+            if lead < 0 or any(
+                n not in (1, m) for n, m in zip(x.shape, g.shape[lead:], strict=True)
+            ):
+                raise ShapeError(
+                    explain(
+                        f"{self._function.__name__}.backward returned a gradient of another shape",
+                        where=describe(x.origin),
+                        expected=f"{x.shape} for argument {at}",
+                        got=str(g.shape),
+                    )
+                )
+            g = sum_to(g, x.shape)
+        return cast(g, x.dtype)
 
 
 class Function:
@@ -157,69 +289,103 @@ class Function:
         """The gradient of each argument of forward, None where there is none."""
         raise NotImplementedError("backward: a Function needs one")
 
+    @staticmethod
+    def vjp(ctx: Any, *grad_outputs: Any) -> Any:
+        """Another name for `backward`."""
+        raise NotImplementedError("vjp: a Function needs one, or backward")
+
     @classmethod
-    def apply(cls, *args: Any) -> Any:
+    def _rule(cls) -> Callable[..., Any]:
+        return cls.backward if cls.vjp is Function.vjp else cls.vjp
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Call forward, so that backward will be used in its place."""
-        needs = tuple(isinstance(x, Tensor) and x.requires_grad for x in args)
+        apart = cls.setup_context is not Function.setup_context
+        if apart:
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
+        inputs = (*args, *kwargs.values())
+        needs = tuple(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+        nodes = {k: x._node for k, x in enumerate(inputs) if needs[k]}
         ctx = FunctionCtx(needs)
         with grad_mode(False):
-            if cls.setup_context is Function.setup_context:
-                result = cls.forward(ctx, *args)
+            if apart:
+                result = cls.forward(*args, **kwargs)
+                cls.setup_context(ctx, inputs, result)
             else:
-                result = cls.forward(*args)
-                cls.setup_context(ctx, args, result)
-        if not (MODE.grad and any(needs)):
-            return result
-        outputs = list(result) if is_several(result) else [result]
-        bound = _bind(cls, ctx, args, outputs)
-        return tuple(bound) if is_several(result) else bound[0]
+                result = cls.forward(ctx, *args, **kwargs)
+        outputs = list(_tuple(result))
+        _check_dirty(cls, ctx, outputs)
+        if MODE.grad and nodes:
+            outputs = _bind(cls, ctx, inputs, nodes, outputs)
+        return tuple(outputs) if isinstance(result, tuple) else outputs[0]
+
+
+def _tuple(result: Any) -> tuple[Any, ...]:
+    return cast_type(tuple[Any, ...], result) if isinstance(result, tuple) else (result,)
+
+
+def _check_dirty(function: type[Function], ctx: FunctionCtx, outputs: list[Any]) -> None:
+    for x in ctx._dirty:
+        if not any(x is y for y in outputs):
+            raise GradientError(
+                explain(
+                    f"{function.__name__}: an input marked as dirty was not returned",
+                    where=place(),
+                    expected="forward returns each input that it changes in place",
+                    got=f"mark_dirty of {x.dtype.name}{list(x.shape)}",
+                )
+            )
 
 
 def _bind(
-    function: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: list[Any]
+    function: type[Function],
+    ctx: FunctionCtx,
+    args: tuple[Any, ...],
+    nodes: dict[int, Node],
+    outputs: list[Any],
 ) -> list[Any]:
-    call = _Call(function, ctx, len(args))
-    parts: list[Node] = []
-    start = 0
-    numbered = [k for k, y in enumerate(outputs) if isinstance(y, Tensor)]
-    kinds = {outputs[k].dtype for k in numbered if outputs[k].is_floating_point()}
-    joined_type = max(kinds, key=lambda kind: kind.itemsize) if kinds else None
-    for k in numbered:
-        node = outputs[k]._node
-        inside = joined_type is not None and node.dtype.category == 2
-        inside = inside and id(outputs[k]) not in ctx._no_gradient
-        call.shapes.append((node.shape, node.dtype, start if inside else None))
-        if inside and joined_type is not None:
-            flat = reshape(detach(node), (size(node.shape),))
-            parts.append(cast(flat, joined_type))
-            start += size(node.shape)
-    _save(call, ctx, args, [outputs[k] for k in numbered])
-    if not parts:
-        return outputs
-    inputs: list[Node] = []
-    for at, x in enumerate(args):
-        if isinstance(x, Tensor) and x.dtype.category == 2:
-            call.where.append(at)
-            inputs.append(x._node)
-    joined = custom(cat(parts, 0), tuple(inputs), call)
-    for index, k in enumerate(numbered):
-        if call.shapes[index][2] is None:
-            continue
-        new = call.output(joined, index)
-        if any(outputs[k] is x for x in ctx._dirty):
-            outputs[k]._rebind(new)
+    """The outputs, with the call in the graph behind them."""
+    for x in ctx._dirty:
+        if x.requires_grad and is_leaf(x):
+            raise GradientError(
+                explain(
+                    f"{function.__name__}: a leaf Variable that requires grad has been used in an "
+                    "in-place operation",
+                    where=place(),
+                    try_="apply it to x * 1, or to x.clone()",
+                )
+            )
+    core = _Call(function, ctx, args, outputs).core(nodes)
+    found: list[Any] = []
+    for k, y in enumerate(outputs):
+        if not isinstance(y, Tensor):
+            found.append(y)
+        elif y.dtype.category < 2 or any(y is x for x in ctx._no_gradient):
+            found.append(y.detach() if y.requires_grad else y)
         else:
-            outputs[k] = wrap(new)
-    return outputs
+            new = custom(detach(y._node), (core,), _Output(k))
+            if any(y is x for x in ctx._dirty):
+                y._rebind(new)
+                found.append(y)
+            else:
+                found.append(wrap(new))
+    return found
 
 
-def _save(call: _Call, ctx: FunctionCtx, args: tuple[Any, ...], outputs: list[Tensor]) -> None:
-    for x in ctx._to_save:
-        index = next((k for k, y in enumerate(outputs) if y is x), None)
-        if index is not None and not any(x is a for a in args):
-            call.saved.append(("output", index))
-        else:
-            call.saved.append(("input", x._node if isinstance(x, Tensor) else x))
+class _NoSecond:
+    """What stands behind gradients that cannot be differentiated."""
+
+    def backward(self, g: Node, y: Node, inputs: Sequence[Node]) -> list[Node | None]:
+        """Raises."""
+        raise GradientError(
+            explain(
+                "this function is marked once_differentiable: it has no second gradient",
+                where=describe(y.origin),
+            )
+        )
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -227,16 +393,17 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(ctx: Any, *gradients: Any) -> Any:
-        asked = MODE.grad
         with grad_mode(False):
             result = function(ctx, *gradients)
-        if asked and any(g.requires_grad for g in gradients if isinstance(g, Tensor)):
-            raise GradientError(
-                explain(
-                    "this function is marked once_differentiable: it has no second gradient",
-                    where=place(),
-                )
-            )
-        return result
+        behind = [g._node for g in gradients if isinstance(g, Tensor) and g.requires_grad]
+        if not (MODE.grad and behind):
+            return result
+        bound = tuple(
+            wrap(custom(detach(g._node), tuple(behind), _NoSecond()))
+            if isinstance(g, Tensor) and g.dtype.category == 2
+            else g
+            for g in _tuple(result)
+        )
+        return bound if isinstance(result, tuple) else bound[0]
 
     return run

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zincir.creation import empty
 from zincir.nn import functional as F, init
-from zincir.nn.checks import check_size
+from zincir.nn.checks import check_device, check_size
 from zincir.nn.module import Module
 from zincir.nn.parameter import Parameter
 from zincir.tensor import Tensor
@@ -444,12 +446,17 @@ class PReLU(Module):
     """
 
     def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, dtype: DType | None = None
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: Any = None,
+        dtype: DType | None = None,
     ) -> None:
         super().__init__()
         check_size("PReLU", num_parameters=num_parameters)
         self.num_parameters = num_parameters
         self.init = init
+        check_device("PReLU", device)
         self.weight = Parameter(empty(num_parameters, dtype=dtype))
         self.reset_parameters()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from zincir.autograd import no_grad
 from zincir.creation import empty, ones, tensor, zeros
 from zincir.errors import ShapeError, explain
 from zincir.nn import functional as F, init
-from zincir.nn.checks import check_size
+from zincir.nn.checks import check_device, check_size
 from zincir.nn.module import Module
 from zincir.nn.parameter import Parameter
 from zincir.nn.place import where_am_i
@@ -35,11 +35,13 @@ class _ChannelNorm(Module):
         momentum: float | None,
         affine: bool,
         track_running_stats: bool,
-        dtype: DType | None,
         bias: bool,
+        device: Any,
+        dtype: DType | None,
     ) -> None:
         super().__init__()
         check_size(type(self).__name__, num_features=num_features)
+        check_device(type(self).__name__, device)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -114,11 +116,14 @@ class _BatchNorm(_ChannelNorm):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        device: Any = None,
         dtype: DType | None = None,
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, bias, device, dtype
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """The shape of x."""
@@ -198,11 +203,14 @@ class _InstanceNorm(_ChannelNorm):
         momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        device: Any = None,
         dtype: DType | None = None,
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype, bias)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, bias, device, dtype
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """The shape of x."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 from zincir.errors import ArgumentError, explain
 from zincir.nn.place import where_am_i
 
@@ -24,6 +27,24 @@ def check_size(layer: str, **sizes: int) -> None:
             )
 
 
+def check_device(what: str, device: Any) -> None:
+    """Raise unless values are to lie in the memory of the processor.
+
+    Raises:
+        ArgumentError: another device is asked for.
+    """
+    if device is not None and str(device) not in ("cpu", "cpu:0"):
+        raise ArgumentError(
+            explain(
+                f"{what}: there is no such device",
+                where=where_am_i(),
+                expected="'cpu' or None",
+                got=repr(device),
+                try_="leave device out; a type is given by name, dtype=...",
+            )
+        )
+
+
 def check_probability(what: str, p: float) -> None:
     """Raise unless 0 <= p <= 1.
 
@@ -39,6 +60,34 @@ def check_probability(what: str, p: float) -> None:
                 got=str(p),
             )
         )
+
+
+def reduction_of(what: str, size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """`reduction`, or what two older arguments say in its place.
+
+    Raises:
+        ArgumentError: they are no bools.
+    """
+    if size_average is None and reduce is None:
+        return reduction
+    for name, value in (("size_average", size_average), ("reduce", reduce)):
+        if value is not None and not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ArgumentError(
+                explain(
+                    f"{what}: {name} is no bool",
+                    where=where_am_i(),
+                    expected="True, False or None",
+                    got=repr(value),
+                    try_=f"reduction={value!r}, by its name",
+                )
+            )
+    summed = "mean" if size_average is not False else "sum"
+    found = summed if reduce is not False else "none"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction={found!r} instead.",
+        stacklevel=3,
+    )
+    return found
 
 
 def row_number(index: int | None, rows: int) -> int | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, cast, overload
+from typing import Any, ClassVar, Self, cast, overload
 
 from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, explain
 from zincir.graph.node import describe, here
-from zincir.nn.module import Module
+from zincir.nn.module import Module, indented
 
 
 class _Listed(Module):
     """Modules under the names 0, 1, 2, ..., and what lists can do."""
 
+    _gaps: ClassVar[bool] = False
+    """Whether None may stand in the place of a module."""
+
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self) -> Iterator[Module]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._items())
 
     def __getitem__(self, index: Any) -> Any:
@@ -24,7 +27,7 @@ class _Listed(Module):
             return self._part(list(self._modules.items())[index])
         return self._items()[self._place_of(index)]
 
-    def __setitem__(self, index: int, module: Module) -> None:
+    def __setitem__(self, index: int, module: Module | None) -> None:
         self._hold_checked(str(self._place_of(index)), module)
 
     def __delitem__(self, index: int | slice) -> None:
@@ -32,18 +35,18 @@ class _Listed(Module):
         del items[index if isinstance(index, slice) else self._place_of(index)]
         self._fill(items)
 
-    def append(self, module: Module) -> Self:
+    def append(self, module: Module | None) -> Self:
         """Add `module` at the end. Returns self."""
         self._hold_checked(str(len(self)), module)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Self:
+    def extend(self, modules: Iterable[Module | None]) -> Self:
         """Add all `modules` at the end. Returns self."""
         for module in list(modules):
             self.append(module)
         return self
 
-    def insert(self, index: int, module: Module) -> None:
+    def insert(self, index: int, module: Module | None) -> None:
         """Add `module` before the one at `index`."""
         items = self._items()
         items.insert(index, module)
@@ -57,16 +60,19 @@ class _Listed(Module):
         new.__dict__.update(named)
         return new
 
-    def _items(self) -> list[Module]:
-        return [m for m in self._modules.values() if m is not None]
+    def _items(self) -> list[Any]:
+        return list(self._modules.values())
 
-    def _fill(self, items: list[Module]) -> None:
+    def _fill(self, items: list[Any]) -> None:
         for name in list(self._modules):
             delattr(self, name)
         for number, module in enumerate(items):
             self._hold_checked(str(number), module)
 
-    def _hold_checked(self, name: str, module: Module) -> None:
+    def _hold_checked(self, name: str, module: Module | None) -> None:
+        if module is None and self._gaps:
+            self._modules[name] = self.__dict__[name] = None
+            return
         if not isinstance(module, Module):
             remedy = "write nn.ReLU(), with brackets" if isinstance(module, type) else ""
             raise DTypeError(
@@ -78,6 +84,7 @@ class _Listed(Module):
                     try_=remedy or "functions have layers of the same name: nn.ReLU() for relu",
                 )
             )
+        assert module is not None
         self._hold("_modules", name, module)
 
     def _place_of(self, index: Any) -> int:
@@ -134,6 +141,8 @@ class Sequential(_Listed):
 class ModuleList(_Listed):
     """A list whose modules are seen by `parameters()`; it has no forward of its own.
 
+    None may stand in the place of a module.
+
     Example:
         >>> import zincir
         >>> from zincir import nn
@@ -142,9 +151,25 @@ class ModuleList(_Listed):
         (2, ['0.weight', '0.bias', '1.weight', '1.bias'])
     """
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+    _gaps: ClassVar = True
+
+    def __init__(self, modules: Iterable[Module | None] | None = None) -> None:
         super().__init__()
-        self._fill(list(modules))
+        self._fill([] if modules is None else list(modules))
+
+    def __repr__(self) -> str:
+        """Neighbours that look the same share a line."""
+        blocks: list[tuple[str, list[str]]] = []
+        for name, module in self._modules.items():
+            if not blocks or blocks[-1][0] != repr(module):
+                blocks.append((repr(module), []))
+            blocks[-1][1].append(name)
+        lines: list[str] = []
+        for text, names in blocks:
+            several = len(names) > 1
+            title = f"({names[0]}-{names[-1]}): {len(names)} x " if several else f"({names[0]}): "
+            lines += (title + text).splitlines()
+        return f"{type(self).__name__}({indented(lines)})"
 
 
 class ModuleDict(Module):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from zincir.compiler.convolve import order_of_weight
 from zincir.creation import empty
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.nn import functional as F, init
+from zincir.nn.checks import check_device
 from zincir.nn.convolve_checks import borders
 from zincir.nn.module import Module
 from zincir.nn.parameter import Parameter
@@ -40,11 +41,13 @@ class _Window(Module):
         dilation: Sizes,
         groups: int,
         bias: bool,
+        device: Any,
         dtype: DType | None,
         transposed: bool,
     ) -> None:
         super().__init__()
         what = type(self).__name__
+        check_device(what, device)
         (self.in_channels,) = sizes(what, "in_channels", in_channels, 1, self.fewest_channels)
         (self.out_channels,) = sizes(what, "out_channels", out_channels, 1)
         (self.groups,) = sizes(what, "groups", groups, 1)
@@ -114,10 +117,11 @@ class _Convolution(_Window):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         numbers = (in_channels, out_channels, kernel_size, stride, dilation, groups)
-        super().__init__(*numbers, bias, dtype, transposed=False)
+        super().__init__(*numbers, bias, device, dtype, transposed=False)
         what = type(self).__name__
         if padding_mode not in _MODES:
             raise ArgumentError(
@@ -220,10 +224,11 @@ class _Transposed(_Window):
         bias: bool = True,
         dilation: Sizes = 1,
         padding_mode: str = "zeros",
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         numbers = (in_channels, out_channels, kernel_size, stride, dilation, groups)
-        super().__init__(*numbers, bias, dtype, transposed=True)
+        super().__init__(*numbers, bias, device, dtype, transposed=True)
         what = type(self).__name__
         if padding_mode != "zeros":
             raise ArgumentError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node
+from zincir.nn.checks import reduction_of
 from zincir.nn.nonlinear import softplus_of
 from zincir.nn.place import at_user_line, floats, node_of, where_am_i
 from zincir.ops.arithmetic import abs, common, compare, where
@@ -17,33 +18,52 @@ from zincir.types import broadcast, size
 
 
 @at_user_line
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """(input - target) ** 2, averaged over all elements.
 
     >>> import zincir
     >>> mse_loss(zincir.tensor([1.0, 2.0]), zincir.tensor([1.0, 4.0])).item()
     2.0
     """
+    reduction = reduction_of("mse_loss", size_average, reduce, reduction)
     x, y = _pair(input, target, "mse_loss")
     d = x - y
     return _reduced(d * d, reduction)
 
 
 @at_user_line
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """|input - target|, averaged over all elements.
 
     >>> import zincir
     >>> l1_loss(zincir.tensor([1.0, 2.0]), zincir.tensor([1.0, 4.0])).item()
     1.0
     """
+    reduction = reduction_of("l1_loss", size_average, reduce, reduction)
     x, y = _pair(input, target, "l1_loss")
     return _reduced(abs(x - y), reduction)
 
 
 @at_user_line
 def smooth_l1_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
 ) -> Tensor:
     """d**2 / (2 beta) where d = |input - target| < beta, d - beta / 2 elsewhere.
 
@@ -53,6 +73,7 @@ def smooth_l1_loss(
     >>> smooth_l1_loss(zincir.tensor([0.0, 0.0]), zincir.tensor([1.0, 3.0])).item()
     1.5
     """
+    reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction)
     if beta < 0:
         raise ArgumentError(explain("smooth_l1_loss: beta is negative", got=str(beta)))
     x, y = _pair(input, target, "smooth_l1_loss")
@@ -90,6 +111,8 @@ def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -106,6 +129,7 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits(zincir.tensor([0.0]), zincir.tensor([1.0])).item()
     0.6931471824645996
     """
+    reduction = reduction_of("binary_cross_entropy_with_logits", size_average, reduce, reduction)
     what = "binary_cross_entropy_with_logits"
     x, t = _pair(input, target, what)
     if pos_weight is None:
@@ -119,7 +143,12 @@ def binary_cross_entropy_with_logits(
 
 @at_user_line
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """-(t * log(x) + (1 - t) * log(1 - x)) * weight, for probabilities x; logs end at -100.
 
@@ -129,6 +158,7 @@ def binary_cross_entropy(
     >>> binary_cross_entropy(zincir.tensor([0.5]), zincir.tensor([1.0])).item()
     0.6931471824645996
     """
+    reduction = reduction_of("binary_cross_entropy", size_average, reduce, reduction)
     x, t = _pair(input, target, "binary_cross_entropy")
     loss = -(t * _cut_log(x) + (1.0 - t) * _cut_log(1.0 - x))
     return _reduced(_weighted(loss, weight, "binary_cross_entropy"), reduction)
@@ -142,7 +172,12 @@ def _cut_log(x: Node) -> Node:
 
 @at_user_line
 def kl_div(
-    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
 ) -> Tensor:
     """Computes t * (log(t) - input), `input` being log-probabilities; 0 where t is 0.
 
@@ -155,6 +190,7 @@ def kl_div(
     >>> kl_div(zincir.tensor([[0.0]]), zincir.tensor([[1.0]]), reduction="batchmean").item()
     0.0
     """
+    reduction = reduction_of("kl_div", size_average, reduce, reduction)
     x, t = _pair(input, target, "kl_div")
     if log_target:
         loss = exp(t) * (t - x)

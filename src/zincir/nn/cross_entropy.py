@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node
+from zincir.nn.checks import reduction_of
 from zincir.nn.labels import Labels, checked_labels
 from zincir.nn.place import at_user_line, floats, node_of, where_am_i
 from zincir.ops.arithmetic import cast, compare, where
@@ -24,7 +25,9 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -47,6 +50,7 @@ def cross_entropy(
     >>> cross_entropy(zincir.tensor([[0.0, 0.0]]), zincir.tensor([1])).item()
     0.6931471824645996
     """
+    reduction = reduction_of("cross_entropy", size_average, reduce, reduction)
     x = _classes_last(floats(input, "cross_entropy: input"))
     y = node_of(target, "cross_entropy: target")
     factors = _class_weights(weight, x, "cross_entropy")
@@ -80,7 +84,9 @@ def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-input[label] for each row of log-probabilities; arguments as for `cross_entropy`.
@@ -89,6 +95,7 @@ def nll_loss(
     >>> nll_loss(zincir.tensor([[-1.0, -3.0]]), zincir.tensor([1])).item()
     3.0
     """
+    reduction = reduction_of("nll_loss", size_average, reduce, reduction)
     x = _classes_last(floats(input, "nll_loss: input"))
     factors = _class_weights(weight, x, "nll_loss")
     labels = _labels(node_of(target, "nll_loss: target"), x, ignore_index, "nll_loss")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.generator import default_generator
@@ -50,7 +51,12 @@ def dropout1d(
     >>> (y == y[:, :, :1]).all().item()
     True
     """
-    return _channels("dropout1d", input, p, training, inplace, {3: 2, 2: 1})
+    what = "dropout1d"
+    check_probability(what, p)
+    x = floats(input, f"{what}: input")
+    if x.ndim not in (2, 3):
+        raise _axes(what, x, "(batch, channels, length) or (channels, length)")
+    return _channels(x, input, p, training, inplace, x.ndim - 1)
 
 
 @at_user_line
@@ -59,15 +65,24 @@ def dropout2d(
 ) -> Tensor:
     """Each channel of each example zero with probability p, else 1 / (1 - p) times larger.
 
-    Shape: (batch, channels, height, width), unchanged; three axes are, as for PyTorch,
-    (batch, channels, length). From https://arxiv.org/abs/1411.4280.
+    Shape: (batch, channels, height, width), unchanged. With a warning, as in PyTorch, any other
+    number of axes is taken for (batch, channels, ...): there is no input without a batch. From https://arxiv.org/abs/1411.4280.
 
     >>> import zincir
     >>> y = dropout2d(zincir.ones(4, 5, 6, 6))
     >>> (y == y[:, :, :1, :1]).all().item()
     True
     """
-    return _channels("dropout2d", input, p, training, inplace, {4: 2, 3: 2})
+    what = "dropout2d"
+    check_probability(what, p)
+    x = floats(input, f"{what}: input")
+    if x.ndim == 3:
+        _warn(what, "3 axes, taken for (batch, channels, length)", "dropout1d")
+    elif x.ndim != 4:
+        _warn(what, f"{x.ndim} axes, taken for (batch, channels, ...)", "dropout")
+    if x.ndim < 2 and training:
+        raise _axes(what, x, "(batch, channels, height, width)")
+    return _channels(x, input, p, training, inplace, 2)
 
 
 @at_user_line
@@ -76,14 +91,22 @@ def dropout3d(
 ) -> Tensor:
     """Each channel of each example zero with probability p, else 1 / (1 - p) times larger.
 
-    Shape: (batch, channels, depth, height, width), or the same without a batch, unchanged.
+    Shape: (batch, channels, depth, height, width), or the same without a batch, unchanged. With a
+    warning, as in PyTorch, any other number of axes is taken for (channels, ...).
     From https://arxiv.org/abs/1411.4280.
 
     >>> import zincir
     >>> dropout3d(zincir.ones(1, 2, 3, 3, 3), training=False).shape
     (1, 2, 3, 3, 3)
     """
-    return _channels("dropout3d", input, p, training, inplace, {5: 2, 4: 1})
+    what = "dropout3d"
+    check_probability(what, p)
+    x = floats(input, f"{what}: input")
+    if x.ndim not in (4, 5):
+        _warn(what, f"{x.ndim} axes, taken for (channels, ...)", "dropout")
+    if x.ndim < 1 and training:
+        raise _axes(what, x, "(batch, channels, depth, height, width), or without batch")
+    return _channels(x, input, p, training, inplace, 2 if x.ndim == 5 else 1)
 
 
 @at_user_line
@@ -171,17 +194,20 @@ def check_mode(what: str, mode: str) -> None:
 
 
 def _channels(
-    what: str, input: Tensor, p: float, training: bool, inplace: bool, leading: dict[int, int]
+    x: Node, input: Tensor, p: float, training: bool, inplace: bool, leading: int
 ) -> Tensor:
-    """`leading` says, for each number of axes, how many of them tell channels apart."""
-    check_probability(what, p)
-    x = floats(input, f"{what}: input")
-    if x.ndim not in leading:
-        counts = " or ".join(map(str, sorted(leading)))
-        raise _axes(what, x, f"{counts} axes")
+    """Dropout of what the first `leading` axes tell apart."""
     if not training or p == 0.0:
         return input
-    return _out(_dropped(x, p, _leading(x, leading[x.ndim])), input, inplace)
+    return _out(_dropped(x, p, _leading(x, leading)), input, inplace)
+
+
+def _warn(what: str, problem: str, instead: str) -> None:
+    warnings.warn(
+        f"{what}: the input has {problem}, which PyTorch has deprecated; "
+        f"{instead} says what is meant",
+        stacklevel=4,
+    )
 
 
 def _leading(x: Node, count: int) -> Shape:

@@ -12,7 +12,6 @@ from zincir.nn.adaptive_pool import (
     adaptive_max_pool2d as adaptive_max_pool2d,
     adaptive_max_pool3d as adaptive_max_pool3d,
 )
-from zincir.nn.checks import row_number as _row_number
 from zincir.nn.columns import fold as fold, unfold as unfold
 from zincir.nn.convolve import (
     conv1d as conv1d,
@@ -42,6 +41,7 @@ from zincir.nn.drop import (
     stochastic_depth as stochastic_depth,
 )
 from zincir.nn.labels import checked_labels as _checked_labels
+from zincir.nn.lookup import embedding as embedding
 from zincir.nn.nonlinear import (
     elu as elu,
     gelu as gelu,
@@ -111,9 +111,8 @@ from zincir.ops.arithmetic import (
 from zincir.ops.composed import one_axis as _one_axis
 from zincir.ops.contraction import matmul as _matmul
 from zincir.ops.elementwise import sqrt as _sqrt
-from zincir.ops.indexing import take as _take
 from zincir.ops.movement import reshape as _reshape, sum_ as _sum, swap_last as _swap_last
-from zincir.ops.source import detach as _detach, iota as _iota
+from zincir.ops.source import iota as _iota
 from zincir.tensor import Tensor, wrap as _wrap
 from zincir.types import int32, int64, size as _size
 
@@ -172,44 +171,6 @@ def _linear_types(x: Node, w: Node) -> DTypeError:
             try_="x.double()" if w.dtype.name == "float64" else "x.float(), or model.double()",
         )
     )
-
-
-@_at_user_line
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of `weight` (rows, width) at the integers of `input` (...): (..., width).
-
-    `padding_idx` names a row that gets no gradient.
-
-    >>> import zincir
-    >>> embedding(zincir.tensor([1, 1]), zincir.tensor([[5.0], [6.0]])).tolist()
-    [[6.0], [6.0]]
-    """
-    index, rows = _node_of(input, "embedding: input"), _floats(weight, "embedding: weight")
-    if index.dtype.category != 1:
-        raise DTypeError(
-            explain(
-                "embedding: the input is not made of row numbers",
-                where=_where_am_i(),
-                expected="an integer tensor",
-                got=f"{index.dtype.name} {index.shape}",
-                try_="x.long()",
-            )
-        )
-    if rows.ndim != 2:
-        raise ShapeError(
-            explain(
-                "embedding: weight is not a table",
-                where=_where_am_i(),
-                expected="(rows, width)",
-                got=str(rows.shape),
-            )
-        )
-    y = _take(rows, index, "index")
-    padding = _row_number(padding_idx, rows.shape[0])
-    if padding is not None and rows.needs_grad:
-        frozen = _reshape(_compare("eq", index, padding), (*index.shape, 1))
-        y = _where(frozen, _detach(y), y)
-    return _wrap(y)
 
 
 @_at_user_line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from zincir.compiler.convolve import order_of_weight
 from zincir.nn.batch_normalization import (
@@ -55,8 +56,14 @@ class LazyLinear(Lazy, Linear):
 
     cls_to_become = Linear
 
-    def __init__(self, out_features: int, bias: bool = True, dtype: DType | None = None) -> None:
-        super().__init__(0, out_features, bias, dtype)
+    def __init__(
+        self,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        super().__init__(0, out_features, bias, device, dtype)
 
     def _channels_of(self, x: Shape) -> int:
         if not x:
@@ -64,7 +71,7 @@ class LazyLinear(Lazy, Linear):
         return x[-1] if is_lazy(self.weight) else self.weight.shape[1]
 
     def _ordinary(self, channels: int, dtype: DType) -> Module:
-        return Linear(channels, self.out_features, self.bias is not None, dtype)
+        return Linear(channels, self.out_features, self.bias is not None, dtype=dtype)
 
     def _learn(self, channels: int) -> None:
         self.in_features = channels
@@ -101,10 +108,11 @@ class _LazyConvolution(_LazyWindow, _Convolution):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         numbers = (0, out_channels, kernel_size, stride, padding, dilation, groups)
-        super().__init__(*numbers, bias, padding_mode, dtype)
+        super().__init__(*numbers, bias, padding_mode, device, dtype)
         if is_lazy(self.weight):
             self.weight._order_of = partial(order_of_weight, self.groups)
 
@@ -170,10 +178,11 @@ class _LazyTransposed(_LazyWindow, _Transposed):
         bias: bool = True,
         dilation: Sizes = 1,
         padding_mode: str = "zeros",
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         numbers = (0, out_channels, kernel_size, stride, padding, output_padding, groups)
-        super().__init__(*numbers, bias, dilation, padding_mode, dtype)
+        super().__init__(*numbers, bias, dilation, padding_mode, device, dtype)
 
     def _channels_of_weight(self) -> int:
         return self.weight.shape[0]
@@ -231,11 +240,12 @@ class _LazyNorm(Lazy, _ChannelNorm):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        device: Any = None,
         dtype: DType | None = None,
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(0, eps, momentum, affine, track_running_stats, dtype, bias=bias)
+        super().__init__(0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def _channels_of(self, x: Shape) -> int:
         if len(x) not in self._axes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from zincir.creation import empty
 from zincir.nn import functional as F, init
-from zincir.nn.checks import check_size
+from zincir.nn.checks import check_device, check_size
 from zincir.nn.module import Module
 from zincir.nn.parameter import Parameter
 from zincir.tensor import Tensor
@@ -47,10 +47,16 @@ class Linear(Module):
     bias: Parameter | None
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, dtype: DType | None = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: DType | None = None,
     ) -> None:
         super().__init__()
         check_size("Linear", in_features=in_features, out_features=out_features)
+        check_device("Linear", device)
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(empty(out_features, in_features, dtype=dtype))

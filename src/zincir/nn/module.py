@@ -248,12 +248,12 @@ class Module(Tree, Hooked):
     def __repr__(self) -> str:
         lines = self.extra_repr().splitlines()
         if not self._modules:
-            inner = lines[0] if len(lines) == 1 else _indented(lines)
+            inner = lines[0] if len(lines) == 1 else indented(lines)
             return f"{type(self).__name__}({inner})"
         for name, child in self._modules.items():
             first, *rest = repr(child).splitlines()
             lines += [f"({name}): {first}", *rest]
-        return f"{type(self).__name__}({_indented(lines)})"
+        return f"{type(self).__name__}({indented(lines)})"
 
     def __dir__(self) -> list[str]:
         return sorted({*dir(type(self)), *self.__dict__})
@@ -310,5 +310,6 @@ def _with_repeats(module: Module, prefix: str) -> list[tuple[str, Module]]:
     return found
 
 
-def _indented(lines: list[str]) -> str:
+def indented(lines: list[str]) -> str:
+    """Lines of a representation, one below the other."""
     return "\n  " + "\n  ".join(lines) + "\n" if lines else ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from zincir.creation import empty
 from zincir.errors import ArgumentError, explain
 from zincir.nn import functional as F, init
-from zincir.nn.checks import check_size
+from zincir.nn.checks import check_device, check_size
 from zincir.nn.module import Module
 from zincir.nn.parameter import Parameter
 from zincir.nn.place import where_am_i
@@ -37,9 +38,11 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
+        check_device("LayerNorm", device)
         self.normalized_shape = _last_axes("LayerNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -88,9 +91,11 @@ class RMSNorm(Module):
         normalized_shape: int | Sequence[int],
         eps: float | None = None,
         elementwise_affine: bool = True,
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
+        check_device("RMSNorm", device)
         self.normalized_shape = _last_axes("RMSNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -137,11 +142,13 @@ class GroupNorm(Module):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
+        device: Any = None,
         dtype: DType | None = None,
         *,
         bias: bool = True,
     ) -> None:
         super().__init__()
+        check_device("GroupNorm", device)
         check_size("GroupNorm", num_groups=num_groups, num_channels=num_channels)
         if num_groups == 0 or num_channels % num_groups:
             raise ArgumentError(

@@ -9,9 +9,10 @@ from zincir.autograd import no_grad
 from zincir.creation import empty
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import Node
-from zincir.ops.source import variable_like
+from zincir.nn.checks import check_device
 from zincir.nn.parameter import Parameter
 from zincir.nn.place import where_am_i
+from zincir.ops.source import variable_like
 from zincir.tensor import Tensor
 from zincir.types import DType, Shape, float32
 
@@ -114,7 +115,7 @@ class _Uninitialized(Tensor):
         return self.copy_(src, non_blocking)
 
     def _twin(self) -> Self:
-        new = type(self)(self._trained, self._type)
+        new = type(self)(self._trained, dtype=self._type)
         new._order_of = self._order_of
         return new
 
@@ -126,7 +127,7 @@ class _Uninitialized(Tensor):
         return new
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return type(self), (self._trained, self._type), {"_order_of": self._order_of}
+        return type(self), (self._trained, None, self._type), {"_order_of": self._order_of}
 
 
 class UninitializedParameter(  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -150,7 +151,10 @@ class UninitializedParameter(  # pyright: ignore[reportIncompatibleVariableOverr
 
     cls_to_become = Parameter
 
-    def __init__(self, requires_grad: bool = True, dtype: DType | None = None) -> None:
+    def __init__(
+        self, requires_grad: bool = True, device: Any = None, dtype: DType | None = None
+    ) -> None:
+        check_device("UninitializedParameter", device)
         super().__init__(requires_grad, dtype)
 
 
@@ -168,7 +172,13 @@ class UninitializedBuffer(_Uninitialized):
 
     cls_to_become = Tensor
 
-    def __init__(self, requires_grad: bool = False, dtype: DType | None = None) -> None:
+    def __init__(
+        self,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        check_device("UninitializedBuffer", device)
         super().__init__(requires_grad, dtype)
 
 
