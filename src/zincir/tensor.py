@@ -600,7 +600,7 @@ class Tensor:
         return wrap(div(self._node, other._node if isinstance(other, Tensor) else operand(other)))
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return wrap(div(operand(other), self._node))
+        return wrap(stand_in(div(operand(other), self._node)))
 
     def __pow__(self, other: Operand) -> Tensor:
         return wrap(ar.power(self._node, operand(other)))
@@ -665,11 +665,11 @@ class Tensor:
 
     def add(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         """This plus `alpha` times the other."""
-        return self + other if alpha == 1 else self + node_tensor(other, self) * alpha
+        return wrap(co.scaled_add(self._node, operand(other), alpha))
 
     def sub(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         """This minus `alpha` times the other."""
-        return self - other if alpha == 1 else self - node_tensor(other, self) * alpha
+        return wrap(co.scaled_add(self._node, operand(other), alpha, minus=True))
 
     def rsub(self, other: Operand) -> Tensor:
         """The other minus this."""
@@ -682,7 +682,7 @@ class Tensor:
     mul = _binary(ar.mul, "mul", "The product.")
     pow = _binary(ar.power, "pow", "This to the power of the other.")
     remainder = _binary(ar.remainder, "remainder", "What is left, with the divisor's sign.")
-    fmod = _binary(co.fmod, "fmod", "What is left, with the dividend's sign.")
+    fmod = _binary(ar.fmod, "fmod", "What is left, with the dividend's sign.")
     floor_divide = _binary(ar.floor_divide, "floor_divide", "The quotient, rounded down.")
     maximum = _binary(ar.maximum, "maximum", "The larger of each two; NaN if either is.")
     minimum = _binary(ar.minimum, "minimum", "The smaller of each two; NaN if either is.")
@@ -695,23 +695,23 @@ class Tensor:
     trunc = fix = _unary(ar.trunc, "trunc", "The number without its fraction.")
     square = _unary(co.square, "square", "The square.")
     sqrt = _unary(el.sqrt, "sqrt", "The square root.")
-    rsqrt = _unary(co.rsqrt, "rsqrt", "One over the square root.")
-    reciprocal = _unary(co.reciprocal, "reciprocal", "One over the number.")
+    rsqrt = _unary(el.rsqrt, "rsqrt", "One over the square root.")
+    reciprocal = _unary(ar.reciprocal, "reciprocal", "One over the number.")
     exp = _unary(el.exp, "exp", "e to the power.")
-    exp2 = _unary(co.exp2, "exp2", "2 to the power.")
+    exp2 = _unary(el.exp2, "exp2", "2 to the power.")
     expm1 = _unary(el.expm1, "expm1", "exp(x) - 1, exact near 0.")
     log = _unary(el.log, "log", "The natural logarithm.")
     log1p = _unary(el.log1p, "log1p", "log(1 + x), exact near 0.")
-    log2 = _unary(co.log2, "log2", "The logarithm to base 2.")
-    log10 = _unary(co.log10, "log10", "The logarithm to base 10.")
+    log2 = _unary(el.log2, "log2", "The logarithm to base 2.")
+    log10 = _unary(el.log10, "log10", "The logarithm to base 10.")
     sin = _unary(el.sin, "sin", "The sine.")
     cos = _unary(el.cos, "cos", "The cosine.")
     tan = _unary(el.tan, "tan", "The tangent.")
-    asin = arcsin = _unary(co.asin, "asin", "The inverse sine.")
-    acos = arccos = _unary(co.acos, "acos", "The inverse cosine.")
+    asin = arcsin = _unary(el.asin, "asin", "The inverse sine.")
+    acos = arccos = _unary(el.acos, "acos", "The inverse cosine.")
     atan = arctan = _unary(el.atan, "atan", "The inverse tangent.")
-    sinh = _unary(co.sinh, "sinh", "The hyperbolic sine.")
-    cosh = _unary(co.cosh, "cosh", "The hyperbolic cosine.")
+    sinh = _unary(el.sinh, "sinh", "The hyperbolic sine.")
+    cosh = _unary(el.cosh, "cosh", "The hyperbolic cosine.")
     tanh = _unary(el.tanh, "tanh", "The hyperbolic tangent.")
     sigmoid = _unary(el.sigmoid, "sigmoid", "1 / (1 + exp(-x)).")
     erf = _unary(el.erf, "erf", "The error function.")
@@ -1410,11 +1410,6 @@ _COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)
 _OWN = frozenset(Tensor.__annotations__) - {"_order"}
 
 
-def node_tensor(x: Operand, like: Tensor) -> Tensor:
-    """A tensor, number or array as a tensor."""
-    return x if isinstance(x, Tensor) else wrap(node_of(x, like._node))
-
-
 def _rebuilt(
     cls: type[Tensor], array: Any, requires_grad: bool, grad: Tensor | None, state: dict[str, Any]
 ) -> Tensor:
@@ -1504,7 +1499,7 @@ def _extreme(x: Tensor, dim: Any, keepdim: bool, smallest: bool) -> Any:
     if isinstance(dim, Tensor):
         return x.minimum(dim) if smallest else x.maximum(dim)
     if dim is None:
-        return x.amin() if smallest else x.amax()
+        return wrap(co.extreme_of_all(x._node, smallest))
     values, indices = co.extreme(x._node, dim, keepdim, smallest)
     return Extreme(wrap(values), wrap(indices))
 
