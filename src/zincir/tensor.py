@@ -1002,6 +1002,11 @@ class Tensor:
         if not self.shape:
             return self.reshape(1)
         a, b = one_axis(start_dim, self.ndim), one_axis(end_dim, self.ndim)
+        if a > b:
+            got = f"start_dim={start_dim}, end_dim={end_dim} of {self.shape}"
+            raise ShapeError(
+                explain("flatten: start_dim cannot come after end_dim", where=place(), got=got)
+            )
         return self.reshape(*self.shape[:a], size(self.shape[a : b + 1]), *self.shape[b + 1 :])
 
     def ravel(self) -> Tensor:
@@ -1253,7 +1258,7 @@ class Tensor:
         """x[i][index[i][j]] = src[i][j], for dim=1."""
         source = operand(src if value is None else value)
         if reduce == "multiply":
-            node = node_of(source, self._node)
+            node = source if isinstance(source, Node) else ar.common(self._node, source)[1]
             spread = mv.expand(node, index.shape) if not node.shape else node
             return self.scatter_reduce(dim, index, wrap(spread), "prod")
         mode = "add" if reduce == "add" else "set"
@@ -1274,7 +1279,7 @@ class Tensor:
 
     def where(self, condition: Tensor, other: Operand) -> Tensor:
         """This where the condition holds, the other elsewhere."""
-        return wrap(ar.where(condition._node, self._node, operand(other)))
+        return wrap(co.choose(condition._node, self._node, operand(other)))
 
     # Types and new tensors ----------------------------------------------------------------------
 
@@ -1528,7 +1533,7 @@ def _assigned(value: Any, target: Tensor) -> Node:
     kind = target._node.dtype
     if isinstance(node, Node):
         return ar.cast(node, kind)
-    return const(ar._to(kind, node), kind)
+    return const(ar.fit(kind, node, "fill"), kind)
 
 
 def _fitting(value: Node, shape: Shape) -> Node:

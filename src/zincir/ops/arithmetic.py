@@ -184,6 +184,15 @@ floor_div_p = pointwise(
     domain=((2.1, 2.9), (0.9, 1.0)),
     saves=False,
 )
+trunc_div_p = pointwise(
+    "trunc_div",
+    doc="The quotient cut towards zero; of integers, 0 for y = 0.",
+    numpy=_quiet(lambda x, y: np.trunc(_int_div(x, y)).astype(x.dtype)),
+    lower=lambda b, x, y: b.trunc(b.div(x, y)) if x.type.is_float else b.div_integer(x, y),
+    vjp=lambda g, z, x, y: (_zero(x), _zero(y)),
+    domain=((2.1, 2.9), (0.9, 1.0)),
+    saves=False,
+)
 
 
 def _pow_numpy(x: Any, y: Any) -> Any:
@@ -270,9 +279,9 @@ def _zero(x: Node) -> Node:
 
 
 def _share(g: Node, x: Node, y: Node, relation: str) -> tuple[Node, Node]:
-    mine = where(compare(relation, x, y), 1.0, where(compare("eq", x, y), 0.5, 0.0))
-    mine = cast(mine, g.dtype)
-    return g * mine, g * (1.0 - mine)
+    """Nothing to the one that lost; where NaN leaves it open, all to both."""
+    its = where(compare("eq", x, y), g * 0.5, g)
+    return where(compare(relation, y, x), 0.0, its), where(compare(relation, x, y), 0.0, its)
 
 
 def _rounding(name: str, numpy: Callable[..., Any], doc: str) -> Primitive:
@@ -567,8 +576,7 @@ def floor_divide(x: Number, y: Number) -> Node:
 
 def trunc_divide(x: Number, y: Number) -> Node:
     """The quotient cut towards zero."""
-    x, y = divisor("div", x, y)
-    return trunc(apply(div_p, x, y))
+    return apply(trunc_div_p, *divisor("div", x, y))
 
 
 def power(x: Number, y: Number) -> Node:
@@ -617,7 +625,7 @@ def _whole_power(x: Node, y: Scalar) -> Node:
                 try_="x.float() ** n",
             )
         )
-    left, result = int(y), None
+    left, result = int(fit(x.dtype, y, "pow")), None
     while left:
         if left & 1:
             result = x if result is None else result * x

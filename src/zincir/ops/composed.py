@@ -16,7 +16,7 @@ from zincir.ops import (
 )
 from zincir.ops.arithmetic import Number, cast, compare, copy as copy, where
 from zincir.ops.dims import Dims, dropped, fold, many_axes, one_axis, place as place
-from zincir.ops.source import const, detach, graft, iota
+from zincir.ops.source import const, const_p, detach, graft, iota
 from zincir.types import DType, bool_, int64, of_scalar, size, uint8
 
 
@@ -177,6 +177,17 @@ def log_softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
     return shifted - el.log(mv.sum_(el.exp(shifted), axes))
 
 
+def choose(condition: Node, x: Number, y: Number) -> Node:
+    """PyTorch's where: `x` where the condition holds, `y` elsewhere."""
+    kinds = [v.dtype for v in (x, y) if isinstance(v, Node)]
+    for v in (x, y):
+        if not isinstance(v, Node) and kinds and kinds[0].category >= of_scalar(v).category:
+            ar.fit(kinds[0], v, "where")
+    if condition.dtype is uint8:
+        condition = cast(condition, bool_)
+    return where(condition, x, y)
+
+
 def pick(x: Node, axis: int, index: Node) -> Node:
     """The element of each line along `axis` at `index` (kept, size 1), with its gradient."""
     here_ = compare("eq", iota(x.shape, axis, int64), index)
@@ -257,14 +268,24 @@ def clamp(x: Node, low: Node | float | None, high: Node | float | None) -> Node:
 
 
 def _bounded(x: Node, bound: Node | float, relation: str) -> Node:
-    """`x` where it is on the right side of `bound`, which is NaN everywhere if it is NaN."""
+    """`x` where it is on the right side of `bound`; NaN if either is."""
     if not isinstance(bound, Node) and x.dtype.category >= of_scalar(bound).category:
+        ar.refuse_bool("clamp", x)
         bound = const(ar.fit(x.dtype, bound, "clamp"), x.dtype)
     x, bound = ar.common(x, bound)
     inside = compare(relation, x, bound)
-    if x.dtype.category == 2:
-        inside = ar.bitwise("or", inside, isnan(x))
-    return where(inside, x, bound)
+    if x.dtype.category < 2:
+        return where(inside, x, bound)
+    neither = detach(x) if bound.op is const_p and bound.attrs[0] == bound.attrs[0] else nan_of(
+        detach(x), detach(bound)
+    )
+    outside = compare({"ge": "lt", "le": "gt"}[relation], x, bound)
+    return where(inside, x, where(outside, bound, neither))
+
+
+def nan_of(x: Node, y: Node) -> Node:
+    """NaN, if one of the two is."""
+    return where(isnan(x), x, y)
 
 
 def square(x: Node) -> Node:
