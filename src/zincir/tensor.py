@@ -15,8 +15,16 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from zincir import anomaly, generator as gen, indexing, inplace, printing, tensor_backward
-from zincir.errors import AnomalyError, DTypeError, GradientError, ShapeError, explain
+from zincir import (
+    anomaly,
+    generator as gen,
+    indexing,
+    inplace,
+    printing,
+    tensor_backward,
+    tensor_types,
+)
+from zincir.errors import AnomalyError, ArgumentError, DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, Origin, apply
 from zincir.ops import (
     arithmetic as ar,
@@ -30,6 +38,7 @@ from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
 from zincir.ops.source import const, detach, leaf, stand_in
 from zincir.recording import CURRENT, note_change, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged
+from zincir.tensor_types import as_dtype as as_dtype, check_storage
 from zincir.types import (
     DType,
     Scalar,
@@ -234,11 +243,18 @@ class Tensor:
     """The axes as values are to lie in memory, the slowest first, if that is another order."""
     __array_priority__ = 1000
 
-    def __init__(self, data: Any = (), dtype: DType = float32) -> None:
-        if isinstance(data, Tensor):
-            data = data._value("Tensor()")
-        array = np.array(data, dtype.numpy)
-        self._node = leaf(array.shape, dtype)
+    def __init__(self, *data: Any, device: Any = None) -> None:
+        check_storage(device)
+        if len(data) == 1 and isinstance(data[0], Tensor):
+            self._node = detach(data[0]._node)
+            self._await()
+            inplace.as_view(self, data[0], Detach())
+            return
+        if len(data) == 1 and not _is_whole(data[0]):
+            array = _sequence(data[0])
+        else:
+            array = np.zeros(_sizes(data), np.float32)
+        self._node = leaf(array.shape, float32)
         self._node.value = Buffer(array)
 
     @staticmethod
@@ -1208,6 +1224,11 @@ class Tensor:
 
     def masked_select(self, mask: Tensor) -> Tensor:
         """The elements where the mask holds, in a row (looks at the mask)."""
+        if mask.dtype is not bool_:
+            got = f"{mask.dtype.name} {mask.shape}"
+            raise DTypeError(
+                explain("masked_select: expected a bool mask", where=place(), got=got, try_="m != 0")
+            )
         x, m = mv.broadcast_to_common(self._node, mask._node)
         return wrap(x)[wrap(m)]
 
@@ -1261,6 +1282,10 @@ class Tensor:
             node = source if isinstance(source, Node) else ar.common(self._node, source)[1]
             spread = mv.expand(node, index.shape) if not node.shape else node
             return self.scatter_reduce(dim, index, wrap(spread), "prod")
+        if reduce not in (None, "add"):
+            raise ArgumentError(
+                explain("scatter: reduce must be 'add' or 'multiply'", where=place(), got=reduce)
+            )
         mode = "add" if reduce == "add" else "set"
         return wrap(indexing.scatter(self._node, dim, index._node, source, mode))
 
@@ -1283,20 +1308,18 @@ class Tensor:
 
     # Types and new tensors ----------------------------------------------------------------------
 
-    def to(self, *args: Any, dtype: Any = None, copy: Bool = False, **_: Any) -> Tensor:
+    def to(self, *args: Any, **options: Any) -> Tensor:
         """The same numbers in another type; a tensor as argument names its type."""
-        for arg in args:
-            if isinstance(arg, DType):
-                dtype = arg
-            elif isinstance(arg, Tensor):
-                dtype = arg.dtype
-            elif not isinstance(arg, str | bool) or arg not in ("cpu", True, False):
-                dtype = as_dtype(arg)
+        dtype, copy = tensor_types.conversion(args, options)
         if dtype is None or dtype is self.dtype:
             return self.clone() if copy else self
-        return wrap(ar.cast(self._node, as_dtype(dtype)))
+        return wrap(ar.cast(self._node, dtype))
 
-    type = to
+    def type(self, dtype: Any = None, non_blocking: Bool = False) -> Any:
+        """The same numbers in another type; without one, PyTorch's name of this tensor's."""
+        if dtype is None:
+            return tensor_types.type_name(self.dtype)
+        return self.to(tensor_types.named_type(dtype))
 
     def type_as(self, other: Tensor) -> Tensor:
         """The same numbers in another tensor's type."""
@@ -1330,22 +1353,33 @@ class Tensor:
         """As uint8."""
         return self.to(uint8)
 
-    def new_full(self, size: Any, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
+    def new_full(
+        self, size: Any, fill_value: Scalar, *, dtype: Any = None, device: Any = None,
+        requires_grad: Bool = False, layout: Any = None, pin_memory: Bool = False,
+    ) -> Tensor:  # fmt: skip
         """A new tensor of this type, filled with one number."""
-        kind = dtype or self.dtype
-        return from_array(np.full(tuple(_several((size,))), fill_value, kind.numpy))
+        check_storage(device, layout, pin_memory)
+        kind = self.dtype if dtype is None else as_dtype(dtype)
+        value = ar.fit(kind, fill_value, "new_full")
+        t = from_array(np.full(tuple(_several((size,))), value, kind.numpy))
+        return t.requires_grad_() if requires_grad else t
 
-    def new_zeros(self, *size: Any, dtype: DType | None = None) -> Tensor:
+    def new_zeros(self, *size: Any, **options: Any) -> Tensor:
         """A new tensor of this type, filled with zeros."""
-        return self.new_full(tuple(_several(size)), 0, dtype=dtype)
+        return self.new_full(tuple(_several(size)), 0, **options)
 
-    def new_ones(self, *size: Any, dtype: DType | None = None) -> Tensor:
+    def new_ones(self, *size: Any, **options: Any) -> Tensor:
         """A new tensor of this type, filled with ones."""
-        return self.new_full(tuple(_several(size)), 1, dtype=dtype)
+        return self.new_full(tuple(_several(size)), 1, **options)
 
-    def new_tensor(self, data: Any, *, dtype: DType | None = None) -> Tensor:
+    def new_tensor(
+        self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Bool = False
+    ) -> Tensor:
         """A new tensor of this type with a copy of `data`."""
-        return from_array(np.array(data, (dtype or self.dtype).numpy))
+        check_storage(device)
+        kind = self.dtype if dtype is None else as_dtype(dtype)
+        t = from_array(np.array(data, kind.numpy))
+        return t.requires_grad_() if requires_grad else t
 
     new_empty = new_zeros
 
@@ -1371,6 +1405,7 @@ class Tensor:
         self, mean: Float = 0.0, std: Float = 1.0, *, generator: gen.Generator | None = None
     ) -> Tensor:
         """Draw all elements from a normal distribution."""
+        gen.check_deviation(std)
         drawn = gen.normal(generator, self.shape, self.dtype)
         return self._write(drawn * std + mean, "normal_")
 
@@ -1378,13 +1413,15 @@ class Tensor:
         self, from_: Float = 0.0, to: Float = 1.0, *, generator: gen.Generator | None = None
     ) -> Tensor:
         """Draw all elements from [from_, to)."""
+        gen.check_bounds(from_, to, self.dtype)
         drawn = gen.uniform(generator, self.shape, self.dtype)
         return self._write(drawn * (to - from_) + from_, "uniform_")
 
     def bernoulli_(self, p: Operand = 0.5, *, generator: gen.Generator | None = None) -> Tensor:
         """Draw 1 with probability `p`, else 0."""
         drawn = gen.uniform(generator, self.shape)
-        return self._write(ar.compare("lt", drawn, operand(p)), "bernoulli_", convert=True)
+        chance = gen.probability(operand(p))
+        return self._write(ar.compare("lt", drawn, chance), "bernoulli_", convert=True)
 
     add_, sub_, mul_, div_ = map(_in_place, (add, sub, mul, div))
     pow_, remainder_, neg_, abs_ = map(_in_place, (pow, remainder, neg, abs))
@@ -1413,6 +1450,33 @@ _PYTHON = (float, int, bool)
 _ref = weakref.ref
 _COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)
 _OWN = frozenset(Tensor.__annotations__) - {"_order"}
+
+
+def _is_whole(x: Any) -> bool:
+    return isinstance(x, int | np.integer) and not isinstance(x, bool)
+
+
+def _sizes(data: tuple[Any, ...]) -> Shape:
+    """The arguments of Tensor(2, 3): a shape."""
+    if not builtins.all(map(_is_whole, data)) or builtins.any(n < 0 for n in data):
+        raise DTypeError(
+            explain("Tensor(...): a size is no whole number >= 0", where=place(), got=str(data))
+        )
+    return tuple(map(int, data)) or (0,)
+
+
+def _sequence(data: Any) -> np.ndarray[Any, Any]:
+    """The argument of Tensor([1.0, 2.0]): numbers, in float32."""
+    if not hasattr(data, "__len__") or isinstance(data, str | np.generic):
+        raise DTypeError(
+            explain(
+                "Tensor(...): data must be a sequence, or sizes",
+                where=place(),
+                got=type(data).__name__,
+                try_="zincir.tensor(...)",
+            )
+        )
+    return np.array(data, np.float32)
 
 
 def _rebuilt(
@@ -1575,31 +1639,3 @@ def _refuse_nan_decision(node: Node) -> None:
 
 
 _ORDER = tuple(ar.COMPARISONS[name] for name in ("lt", "le", "gt", "ge"))
-
-
-_REFUSED = {"float16": "float32", "bfloat16": "float32", "int16": "int32", "int8": "int32"}
-
-
-def as_dtype(kind: Any) -> DType:
-    """A dtype of ours from ours, NumPy's or Python's."""
-    if isinstance(kind, DType):
-        return kind
-    python = {float: float32, int: int64, bool: bool_}.get(kind)
-    if python is not None:
-        return python
-    name = str(getattr(kind, "name", kind))
-    if name in _REFUSED:
-        raise DTypeError(
-            explain(
-                f"there are no {name} tensors",
-                where=place(),
-                expected="bool, uint8, int32, int64, float32 or float64",
-                try_=f"zincir.{_REFUSED[name]}",
-            )
-        )
-    try:
-        return from_numpy_dtype(kind)
-    except DTypeError:
-        raise
-    except TypeError:
-        raise DTypeError(explain(f"{kind!r} is not a data type", where=place())) from None
