@@ -7,10 +7,22 @@ from typing import Any, cast
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
+from zincir.ops.arithmetic import fit
 from zincir.ops.dims import is_several, place
 from zincir.storage import adopt
-from zincir.tensor import Tensor, as_dtype, from_array
-from zincir.types import DType, Scalar, Shape, float32, float64, from_numpy_dtype, int64
+from zincir.tensor import Tensor, from_array
+from zincir.tensor_types import as_dtype, check_storage
+from zincir.types import (
+    DType,
+    Scalar,
+    Shape,
+    bool_,
+    float32,
+    float64,
+    from_numpy_dtype,
+    int64,
+    promote,
+)
 
 _FLOAT = float32
 """The type of floating numbers that come without one."""
@@ -22,7 +34,12 @@ def get_default_dtype() -> DType:
 
 
 def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A new tensor with a copy of `data`: a number, nested lists, or an array.
 
@@ -30,20 +47,43 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    t = from_array(_as_array(data, dtype))
+    check_storage(device, None, pin_memory)
+    return _made(_as_array(data, dtype), requires_grad)
+
+
+def _made(array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
+    t = from_array(array)
     return t.requires_grad_() if requires_grad else t
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing memory when it is one or an array already."""
+    check_storage(device)
     if isinstance(data, Tensor):
-        return data.to(dtype)
+        return data if dtype is None else data.to(as_dtype(dtype))
     if type(data) is np.ndarray:
-        return from_numpy(cast(Any, data)).to(dtype)
+        shared = from_numpy(cast(Any, data))
+        return shared if dtype is None else shared.to(as_dtype(dtype))
     return tensor(data, dtype=dtype)
 
 
-asarray = as_tensor
+def asarray(
+    obj: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`obj` as a tensor: sharing memory unless `copy`, and always if `copy` is False."""
+    t = as_tensor(obj, dtype, device)
+    shared = t is obj or (type(obj) is np.ndarray and t.dtype.numpy == obj.dtype)
+    if copy is False and not shared:
+        raise ArgumentError(
+            explain("asarray: this cannot be shared without a copy", where=place(), try_="copy=None")
+        )
+    t = t.clone() if copy and shared else t
+    return t.detach().requires_grad_() if requires_grad else t
 
 
 def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
@@ -52,17 +92,7 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
     if isinstance(data, Tensor):
         data = data._value("tensor(...)")
     typed = isinstance(data, np.ndarray | np.generic)
-    try:
-        array = np.array(_numbers(data))
-    except ValueError as error:
-        raise ArgumentError(
-            explain(
-                "tensor: the lists do not form a block of numbers",
-                where=place(),
-                expected="nested lists of equal lengths",
-                got=str(error).splitlines()[0],
-            )
-        ) from None
+    array = np.array(data) if typed else _block(data)
     if array.dtype.kind not in "fiub":
         raise DTypeError(
             explain(
@@ -72,11 +102,63 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
                 expected="numbers, lists of numbers or arrays",
             )
         )
-    if kind is None and not typed:
-        kind = _default_type(array)
-    if kind is None:
-        kind = as_dtype(array.dtype)
-    return np.asarray(array.astype(kind.numpy, copy=False))
+    if typed:
+        kind = as_dtype(array.dtype) if kind is None else kind
+    else:
+        kind = _common_type(data) if kind is None else kind
+        _refuse_overflow(array, kind)
+    with np.errstate(over="ignore"):
+        return np.asarray(array.astype(kind.numpy, copy=False))
+
+
+def _block(data: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.array(_numbers(data))
+    except ValueError as error:
+        raise ArgumentError(
+            explain(
+                "tensor: the lists do not form a block of numbers",
+                where=place(),
+                expected="nested lists of equal lengths",
+                got=str(error).splitlines()[0],
+            )
+        ) from None
+
+
+def _common_type(data: Any) -> DType:
+    """The type that holds all numbers of nested lists, each with the type it has alone."""
+    found: DType | None = None
+    for kind in _types(data):
+        found = kind if found is None else promote(found, kind)
+    return _FLOAT if found is None else found
+
+
+def _types(data: Any) -> set[DType]:
+    if not is_several(data):
+        return {_type_of(data)} if np.size(data) or isinstance(data, Tensor) else set()
+    kinds: set[type] = set(map(type, data))
+    if kinds <= _PLAIN:
+        return {_FLOAT if kind is float else int64 if kind is int else bool_ for kind in kinds}
+    return set().union(*map(_types, data))
+
+
+_PLAIN = {bool, int, float}
+
+
+def _type_of(x: Any) -> DType:
+    if isinstance(x, Tensor):
+        return x.dtype
+    if isinstance(x, np.ndarray | np.generic):
+        return as_dtype(x.dtype)
+    return _FLOAT if isinstance(x, float) else bool_ if isinstance(x, bool) else int64
+
+
+def _refuse_overflow(array: np.ndarray[Any, Any], kind: DType) -> None:
+    """Python's numbers must fit (those of arrays wrap round, as NumPy has it)."""
+    if kind.category != 1 or not array.size or array.dtype.kind == "b":
+        return
+    for value in (array.min().item(), array.max().item()):
+        fit(kind, value, "tensor")
 
 
 def _default_type(array: np.ndarray[Any, Any]) -> DType | None:
@@ -87,9 +169,24 @@ def _default_type(array: np.ndarray[Any, Any]) -> DType | None:
 
 def _numbers(data: Any) -> Any:
     """Lists in which tensors have been replaced by their values."""
-    if is_several(data):
-        return [_numbers(x) for x in data]
-    return data._value("tensor(...)") if isinstance(data, Tensor) else data
+    if not is_several(data):
+        return data
+    if set(map(type, data)) <= _PLAIN:
+        return data
+    return [_number_of(x) if isinstance(x, Tensor) else _numbers(x) for x in data]
+
+
+def _number_of(x: Tensor) -> Any:
+    if x.numel() != 1:
+        raise ArgumentError(
+            explain(
+                "tensor: only one element tensors can be converted to Python scalars",
+                where=place(),
+                got=str(x.shape),
+                try_="zincir.stack(tensors)",
+            )
+        )
+    return x._value("tensor(...)").reshape(())
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
@@ -138,55 +235,87 @@ def full(
     fill_value: Scalar,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor filled with one number."""
+    check_storage(device, layout, pin_memory)
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     if dtype is None:
         kind = _default_type(np.asarray(value)) or from_numpy_dtype(np.asarray(value).dtype)
     else:
         kind = as_dtype(dtype)
     sizes = size if is_several(size) else (size,)
-    return from_array(np.full(_shape(tuple(sizes)), value, kind.numpy), requires_grad)
+    value = fit(kind, value, "full")
+    return _made(np.full(_shape(tuple(sizes)), value, kind.numpy), requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def _filled(
+    value: int,
+    sizes: tuple[Any, ...],
+    size: Any,
+    dtype: Any,
+    layout: Any,
+    device: Any,
+    requires_grad: bool,
+    pin_memory: bool,
+) -> Tensor:
+    check_storage(device, layout, pin_memory)
+    kind = _FLOAT if dtype is None else as_dtype(dtype)
+    shape = _shape(sizes if size is None else (size,))
+    return _made((np.ones if value else np.zeros)(shape, kind.numpy), requires_grad)
+
+
+def zeros(
+    *sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
     """A tensor filled with zeros."""
-    kind = _FLOAT if dtype is None else as_dtype(dtype)
-    return from_array(np.zeros(_shape(size), kind.numpy), requires_grad)
+    return _filled(0, sizes, size, dtype, layout, device, requires_grad, pin_memory)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
     """A tensor filled with ones."""
-    kind = _FLOAT if dtype is None else as_dtype(dtype)
-    return from_array(np.ones(_shape(size), kind.numpy), requires_grad)
+    return _filled(1, sizes, size, dtype, layout, device, requires_grad, pin_memory)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any, size: Any = None, memory_format: Any = None, **options: Any
+) -> Tensor:
     """A tensor to be filled; its values are zeros, and nothing should rely on that."""
-    return zeros(*size, dtype=dtype, requires_grad=requires_grad)
+    check_storage(memory_format=memory_format)
+    return zeros(*sizes, size=size, **options)
+
+
+def _like(input: Tensor, dtype: Any, memory_format: Any) -> DType:
+    check_storage(memory_format=memory_format)
+    return input.dtype if dtype is None else as_dtype(dtype)
 
 
 def zeros_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor, *, dtype: Any = None, memory_format: Any = None, **options: Any
 ) -> Tensor:
     """Zeros in the shape and type of another tensor."""
-    return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return zeros(input.shape, dtype=_like(input, dtype, memory_format), **options)
 
 
 def ones_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor, *, dtype: Any = None, memory_format: Any = None, **options: Any
 ) -> Tensor:
     """Ones in the shape and type of another tensor."""
-    return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return ones(input.shape, dtype=_like(input, dtype, memory_format), **options)
 
 
 def empty_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor, *, dtype: Any = None, memory_format: Any = None, **options: Any
 ) -> Tensor:
     """A tensor to be filled, in the shape and type of another."""
-    return zeros_like(input, dtype=dtype, requires_grad=requires_grad)
+    return zeros(input.shape, dtype=_like(input, dtype, memory_format), **options)
 
 
 def full_like(
@@ -194,11 +323,12 @@ def full_like(
     fill_value: Scalar,
     *,
     dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    memory_format: Any = None,
+    **options: Any,
 ) -> Tensor:
     """One number, in the shape and type of another tensor."""
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    kind = _like(input, dtype, memory_format)
+    return full(input.shape, fill_value, dtype=kind, **options)
 
 
 def _number(x: Any) -> Any:
@@ -211,14 +341,17 @@ def arange(
     step: Scalar = 1,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Numbers from `start` up to, and without, `end`.
 
     >>> arange(3)
     tensor([0, 1, 2])
     """
+    check_storage(device, layout, pin_memory)
     first, last, by = _number(start), _number(end), _number(step)
     if last is None:
         first, last = 0, first
@@ -234,7 +367,7 @@ def arange(
     kind = as_dtype(dtype) if dtype is not None else _FLOAT if floats else int64
     count = int(np.ceil((last - first) / by))
     series = first + np.arange(count) * by
-    return from_array(np.asarray(series).astype(kind.numpy), requires_grad)
+    return _made(np.asarray(series).astype(kind.numpy), requires_grad)
 
 
 def linspace(
@@ -243,28 +376,43 @@ def linspace(
     steps: int,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """`steps` numbers at equal distances, from `start` to `end`, both included."""
+    check_storage(device, layout, pin_memory)
     kind = _FLOAT if dtype is None else as_dtype(dtype)
     series = np.linspace(_number(start), _number(end), steps, dtype=float64.numpy)
-    return from_array(series.astype(kind.numpy), requires_grad)
+    return _made(series.astype(kind.numpy), requires_grad)
 
 
 def logspace(
-    start: Scalar, end: Scalar, steps: int, base: float = 10.0, *, dtype: Any = None
+    start: Scalar,
+    end: Scalar,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Powers of `base` with exponents at equal distances."""
+    check_storage(device, layout, pin_memory)
     kind = _FLOAT if dtype is None else as_dtype(dtype)
     exponents = linspace(start, end, steps, dtype=float64)
-    return (base**exponents).to(kind)
+    series = (base**exponents).to(kind)
+    return series.requires_grad_() if requires_grad else series
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
+    n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A matrix with ones on its diagonal."""
+    check_storage(device, layout, pin_memory)
     kind = _FLOAT if dtype is None else as_dtype(dtype)
-    return from_array(np.eye(n, m, dtype=kind.numpy), requires_grad)
+    return _made(np.eye(*_shape((n, n if m is None else m)), dtype=kind.numpy), requires_grad)

@@ -19,8 +19,12 @@ class DTypeError(ZincirError, RuntimeError, TypeError):
     """A data type an operation cannot work on."""
 
 
-class ArgumentError(ZincirError, ValueError):
+class ArgumentError(ZincirError, RuntimeError, ValueError):
     """An argument outside what a function accepts."""
+
+
+class DivisionByZero(ZincirError, RuntimeError, ZeroDivisionError):
+    """Whole numbers divided by 0."""
 
 
 class IndexOutOfRange(ZincirError, IndexError):

@@ -119,7 +119,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, `other` elsewhere; alone: the places where it holds."""
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    return wrap(ar.where(condition._node, operand(input), operand(other)))
+    return wrap(composed.choose(condition._node, operand(input), operand(other)))
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from zincir.errors import DTypeError, StateError, explain
+from zincir.errors import ArgumentError, DTypeError, StateError, explain
 from zincir.graph.node import Node
 from zincir.ops import random
 from zincir.ops.dims import place
+from zincir.ops.host import call
 from zincir.recording import live, note_draw, refuse_replay
-from zincir.types import DType, Shape, float32, int64, size
+from zincir.tensor_types import check_device
+from zincir.types import DType, Scalar, Shape, float32, int64, size
 
 
 class Generator:
@@ -22,7 +24,8 @@ class Generator:
     7
     """
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: Any = "cpu") -> None:
+        check_device(device)
         self._key = 67280421310721  # PyTorch's default seed
         self._position = 0
 
@@ -100,3 +103,58 @@ def normal(generator: Generator | None, shape: Shape, dtype: DType = float32) ->
     g = generator or default_generator
     n = size(shape)
     return random.normal(g.draw(n), g.draw(n), shape, dtype)
+
+
+def check_deviation(std: float) -> None:
+    """Raise if a normal distribution cannot have this standard deviation."""
+    if not std >= 0:
+        raise ArgumentError(
+            explain(f"normal expects std >= 0.0, but found std {std}", where=place())
+        )
+
+
+def check_bounds(low: float, high: float, dtype: DType) -> None:
+    """Raise if nothing uniform lies in [low, high)."""
+    most = float(np.finfo(dtype.numpy).max) if dtype.category == 2 else np.inf
+    if not low <= high or not high - low <= most:
+        raise ArgumentError(
+            explain(
+                "uniform_ expects to return a [from, to) range",
+                where=place(),
+                expected=f"from <= to, and no more than {most} between them",
+                got=f"from={low}, to={high}",
+            )
+        )
+
+
+def probability(p: Node | Scalar) -> Node | Scalar:
+    """`p`, of which it is made sure that it lies in [0, 1]: of a number now, else when computed."""
+    if isinstance(p, Node):
+        return call(_probabilities, (p.shape, p.dtype), p)
+    _probabilities(np.asarray(p))
+    return p
+
+
+def deviation(std: Node) -> Node:
+    """Standard deviations, of which it is made sure when computed that none is negative."""
+    return call(_deviations, (std.shape, std.dtype), std)
+
+
+def _probabilities(p: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ArgumentError(
+            explain("bernoulli: expected probabilities in [0, 1]", got=_outside(p, 0.0, 1.0))
+        )
+    return p
+
+
+def _deviations(std: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if not (std >= 0).all():
+        raise ArgumentError(
+            explain("normal expects all elements of std >= 0.0", got=_outside(std, 0.0, np.inf))
+        )
+    return std
+
+
+def _outside(x: np.ndarray[Any, Any], low: float, high: float) -> str:
+    return str(x[~((x >= low) & (x <= high))].flat[0])

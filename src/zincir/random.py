@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from zincir.creation import _shape as shape_of
-from zincir.errors import ArgumentError, explain
-from zincir.generator import Generator, default_generator, normal as _normal, uniform
+from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.generator import (
+    Generator,
+    check_deviation,
+    default_generator,
+    deviation,
+    normal as _normal,
+    probability,
+    uniform,
+)
 from zincir.graph.node import Node
 from zincir.ops.arithmetic import cast, compare, floor
 from zincir.ops.dims import is_several, place
-from zincir.ops.host import argsort
-from zincir.tensor import Tensor, as_dtype, wrap
-from zincir.types import DType, float32, float64, int64
+from zincir.ops.host import argsort, call
+from zincir.tensor import Tensor, wrap
+from zincir.tensor_types import as_dtype, check_storage
+from zincir.types import DType, broadcast, float32, float64, int64
+
+Array: TypeAlias = np.ndarray[Any, Any]
 
 
 def manual_seed(seed: int) -> Generator:
@@ -53,10 +66,13 @@ def rand(
     *size: Any,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1)."""
+    check_storage(device, layout, pin_memory)
     return _made(uniform(generator, shape_of(size), _kind(dtype)), requires_grad)
 
 
@@ -64,21 +80,30 @@ def randn(
     *size: Any,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Standard normal numbers."""
+    check_storage(device, layout, pin_memory)
     return _made(_normal(generator, shape_of(size), _kind(dtype)), requires_grad)
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Tensor, *, dtype: Any = None, memory_format: Any = None, **options: Any
+) -> Tensor:
     """Uniform numbers in [0, 1), in the shape and type of another tensor."""
-    return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    check_storage(memory_format=memory_format)
+    return rand(input.shape, dtype=input.dtype if dtype is None else dtype, **options)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Tensor, *, dtype: Any = None, memory_format: Any = None, **options: Any
+) -> Tensor:
     """Standard normal numbers, in the shape and type of another tensor."""
-    return randn(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    check_storage(memory_format=memory_format)
+    return randn(input.shape, dtype=input.dtype if dtype is None else dtype, **options)
 
 
 def randint(
@@ -88,9 +113,13 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Whole numbers from `low` (0 if left out) up to, and without, `high`."""
+    check_storage(device, layout, pin_memory)
     if size is None or is_several(high):
         low, high, size = 0, low, high if size is None else size
     if high <= low:
@@ -99,37 +128,81 @@ def randint(
         )
     drawn = uniform(generator, shape_of((tuple(size),)), float64)
     whole = cast(floor(drawn * float(high - low)), int64) + low
-    return wrap(cast(whole, int64 if dtype is None else as_dtype(dtype)))
+    kind = int64 if dtype is None else as_dtype(dtype)
+    return _made(cast(whole, kind), requires_grad)
 
 
-def randint_like(input: Tensor, low: int, high: Any = None) -> Tensor:
+def randint_like(
+    input: Tensor, low: int, high: Any = None, *, dtype: Any = None, memory_format: Any = None,
+    **options: Any,
+) -> Tensor:  # fmt: skip
     """Whole numbers in the shape and type of another tensor."""
+    check_storage(memory_format=memory_format)
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, input.shape, dtype=input.dtype)
+    return randint(
+        low, high, input.shape, dtype=input.dtype if dtype is None else dtype, **options
+    )
 
 
 def randperm(
-    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """The numbers 0 to n - 1 in random order."""
+    check_storage(device, layout, pin_memory)
     order = argsort(uniform(generator, (n,), float64), 0)
-    return wrap(cast(order, int64 if dtype is None else as_dtype(dtype)))
+    return _made(cast(order, int64 if dtype is None else as_dtype(dtype)), requires_grad)
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that `input` gives, else 0."""
+    _refuse_whole("bernoulli", input)
     drawn = uniform(generator, input.shape, float32)
-    return wrap(cast(compare("lt", drawn, input._node), input.dtype))
+    return wrap(cast(compare("lt", drawn, probability(input.detach()._node)), input.dtype))
+
+
+def _refuse_whole(what: str, input: Tensor) -> None:
+    if not input.is_floating_point():
+        raise DTypeError(
+            explain(
+                f"{what}: needs a floating tensor",
+                where=place(),
+                got=input.dtype.name,
+                try_="x.float()",
+            )
+        )
 
 
 def normal(
-    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Normal numbers with a mean and a standard deviation, each a number or a tensor."""
-    like = next((x for x in (mean, std) if isinstance(x, Tensor)), None)
-    shape = shape_of((tuple(size),)) if size is not None else like.shape if like is not None else ()
-    drawn = _normal(generator, shape, like.dtype if like is not None else float32)
-    return wrap(drawn) * std + mean
+    check_storage(device, layout, pin_memory)
+    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
+    shape = shape_of((tuple(size),)) if size is not None else broadcast(*[x.shape for x in tensors])
+    kind = _kind(dtype) if dtype is not None or not tensors else tensors[0].dtype
+    drawn = wrap(_normal(generator, shape, kind))
+    if isinstance(std, Tensor):
+        std = wrap(deviation(std.detach()._node))
+    else:
+        check_deviation(std)
+    y = drawn * std + (mean.detach() if isinstance(mean, Tensor) else mean)
+    return y.requires_grad_() if requires_grad else y
 
 
 def multinomial(
@@ -140,23 +213,45 @@ def multinomial(
     generator: Generator | None = None,
 ) -> Tensor:
     """Indices drawn with the weights in the rows of `input`."""
-    weights = input._node if input.ndim == 2 else input.unsqueeze(0)._node
+    _refuse_whole("multinomial", input)
+    if input.ndim not in (1, 2):
+        raise ShapeError(
+            explain(
+                "multinomial: prob_dist must be 1 or 2 dim", where=place(), got=str(input.shape)
+            )
+        )
+    weights = input.detach() if input.ndim == 2 else input.detach().unsqueeze(0)
     choices = weights.shape[1]
-    if not replacement and num_samples > choices:
+    if num_samples <= 0 or (not replacement and num_samples > choices):
         raise ArgumentError(
             explain(
-                "multinomial: cannot draw that many without replacement",
+                "multinomial: cannot draw that many"
+                + ("" if replacement else " without replacement"),
                 where=place(),
-                expected=f"at most {choices}",
+                expected="at least 1" if replacement else f"1 to {choices}",
                 got=str(num_samples),
             )
         )
-    result = (_with if replacement else _without)(wrap(weights), num_samples, generator)
+    checked = wrap(call(_weights, (weights.shape, float64), weights.double()._node))
+    result = (_with if replacement else _without)(checked, num_samples, generator)
     return result if input.ndim == 2 else result.squeeze(0)
 
 
+def _weights(w: Array) -> Array:
+    """Weights as they are, of which it is made sure that they are some."""
+    if not (np.isfinite(w) & (w >= 0)).all():
+        raise ArgumentError(
+            explain("multinomial: probability tensor contains either inf, nan or element < 0")
+        )
+    if not (w.sum(1) > 0).all():
+        raise ArgumentError(
+            explain("multinomial: invalid distribution (sum of probabilities <= 0)")
+        )
+    return w
+
+
 def _with(weights: Tensor, count: int, generator: Generator | None) -> Tensor:
-    ends = weights.detach().double().cumsum(1)
+    ends = weights.cumsum(1)
     drawn = wrap(uniform(generator, (weights.shape[0], count), float64)) * ends[:, -1:]
     return (drawn.unsqueeze(-1) >= ends.unsqueeze(1)).sum(-1).clamp(max=weights.shape[1] - 1)
 
@@ -164,5 +259,5 @@ def _with(weights: Tensor, count: int, generator: Generator | None) -> Tensor:
 def _without(weights: Tensor, count: int, generator: Generator | None) -> Tensor:
     """The largest of log(uniform) / weight (Efraimidis and Spirakis 2006)."""
     drawn = wrap(uniform(generator, weights.shape, float64))
-    keys = (1.0 - drawn).log() / weights.detach().double()
-    return keys.topk(count, 1).indices
+    keys = (1.0 - drawn).log() / weights
+    return keys.masked_fill(weights == 0, -np.inf).topk(count, 1).indices

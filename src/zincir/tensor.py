@@ -16,8 +16,17 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from zincir import anomaly, generator as gen, indexing, inplace, printing, storage, tensor_backward
-from zincir.errors import AnomalyError, DTypeError, GradientError, ShapeError, explain
+from zincir import (
+    anomaly,
+    generator as gen,
+    indexing,
+    inplace,
+    printing,
+    storage,
+    tensor_backward,
+    tensor_types,
+)
+from zincir.errors import AnomalyError, ArgumentError, DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import ENGINE
 from zincir.graph.node import MODE, Node, Origin, apply
 from zincir.ops import (
@@ -32,6 +41,7 @@ from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
 from zincir.ops.source import alias, const, leaf, leaf_p, stand_in, variable_p
 from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_replay, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged
+from zincir.tensor_types import as_dtype as as_dtype, check_storage
 from zincir.types import (
     DType,
     Scalar,
@@ -272,13 +282,20 @@ class Tensor:
     """The axes as values are to lie in memory, the slowest first, if that is another order."""
     __array_priority__ = 1000
 
-    def __init__(self, data: Any = (), dtype: DType = float32) -> None:
-        if isinstance(data, Tensor):
-            data = data._value("Tensor()")
-        array = np.array(data, dtype.numpy)
-        self._held = leaf(array.shape, dtype)
+    def __init__(self, *data: Any, device: Any = None) -> None:
+        check_storage(device)
+        if len(data) == 1 and isinstance(data[0], Tensor):
+            self.__dict__.update(data[0].detach().__dict__)
+            self._holds_node()
+            self._await()
+            return
+        if len(data) == 1 and not _is_whole(data[0]):
+            array = _sequence(data[0])
+        else:
+            array = np.zeros(_sizes(data), np.float32)
+        self._held = leaf(array.shape, float32)
         self._held.value = Buffer(array)
-        self._held.owner = _ref(self)
+        self._holds_node()
 
     @property
     def _node(self) -> Node:
@@ -646,7 +663,7 @@ class Tensor:
         return wrap(div(self._node, other._node if isinstance(other, Tensor) else operand(other)))
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return wrap(div(operand(other), self._node))
+        return wrap(stand_in(div(operand(other), self._node)))
 
     def __pow__(self, other: Operand) -> Tensor:
         return wrap(ar.power(self._node, operand(other)))
@@ -711,11 +728,11 @@ class Tensor:
 
     def add(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         """This plus `alpha` times the other."""
-        return self + other if alpha == 1 else self + node_tensor(other, self) * alpha
+        return wrap(co.scaled_add(self._node, operand(other), alpha))
 
     def sub(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         """This minus `alpha` times the other."""
-        return self - other if alpha == 1 else self - node_tensor(other, self) * alpha
+        return wrap(co.scaled_add(self._node, operand(other), alpha, minus=True))
 
     def rsub(self, other: Operand) -> Tensor:
         """The other minus this."""
@@ -728,7 +745,7 @@ class Tensor:
     mul = _binary(ar.mul, "mul", "The product.")
     pow = _binary(ar.power, "pow", "This to the power of the other.")
     remainder = _binary(ar.remainder, "remainder", "What is left, with the divisor's sign.")
-    fmod = _binary(co.fmod, "fmod", "What is left, with the dividend's sign.")
+    fmod = _binary(ar.fmod, "fmod", "What is left, with the dividend's sign.")
     floor_divide = _binary(ar.floor_divide, "floor_divide", "The quotient, rounded down.")
     maximum = _binary(ar.maximum, "maximum", "The larger of each two; NaN if either is.")
     minimum = _binary(ar.minimum, "minimum", "The smaller of each two; NaN if either is.")
@@ -741,23 +758,23 @@ class Tensor:
     trunc = fix = _unary(ar.trunc, "trunc", "The number without its fraction.")
     square = _unary(co.square, "square", "The square.")
     sqrt = _unary(el.sqrt, "sqrt", "The square root.")
-    rsqrt = _unary(co.rsqrt, "rsqrt", "One over the square root.")
-    reciprocal = _unary(co.reciprocal, "reciprocal", "One over the number.")
+    rsqrt = _unary(el.rsqrt, "rsqrt", "One over the square root.")
+    reciprocal = _unary(ar.reciprocal, "reciprocal", "One over the number.")
     exp = _unary(el.exp, "exp", "e to the power.")
-    exp2 = _unary(co.exp2, "exp2", "2 to the power.")
+    exp2 = _unary(el.exp2, "exp2", "2 to the power.")
     expm1 = _unary(el.expm1, "expm1", "exp(x) - 1, exact near 0.")
     log = _unary(el.log, "log", "The natural logarithm.")
     log1p = _unary(el.log1p, "log1p", "log(1 + x), exact near 0.")
-    log2 = _unary(co.log2, "log2", "The logarithm to base 2.")
-    log10 = _unary(co.log10, "log10", "The logarithm to base 10.")
+    log2 = _unary(el.log2, "log2", "The logarithm to base 2.")
+    log10 = _unary(el.log10, "log10", "The logarithm to base 10.")
     sin = _unary(el.sin, "sin", "The sine.")
     cos = _unary(el.cos, "cos", "The cosine.")
     tan = _unary(el.tan, "tan", "The tangent.")
-    asin = arcsin = _unary(co.asin, "asin", "The inverse sine.")
-    acos = arccos = _unary(co.acos, "acos", "The inverse cosine.")
+    asin = arcsin = _unary(el.asin, "asin", "The inverse sine.")
+    acos = arccos = _unary(el.acos, "acos", "The inverse cosine.")
     atan = arctan = _unary(el.atan, "atan", "The inverse tangent.")
-    sinh = _unary(co.sinh, "sinh", "The hyperbolic sine.")
-    cosh = _unary(co.cosh, "cosh", "The hyperbolic cosine.")
+    sinh = _unary(el.sinh, "sinh", "The hyperbolic sine.")
+    cosh = _unary(el.cosh, "cosh", "The hyperbolic cosine.")
     tanh = _unary(el.tanh, "tanh", "The hyperbolic tangent.")
     sigmoid = _unary(el.sigmoid, "sigmoid", "1 / (1 + exp(-x)).")
     erf = _unary(el.erf, "erf", "The error function.")
@@ -1048,6 +1065,11 @@ class Tensor:
         if not self.shape:
             return self.reshape(1)
         a, b = one_axis(start_dim, self.ndim), one_axis(end_dim, self.ndim)
+        if a > b:
+            got = f"start_dim={start_dim}, end_dim={end_dim} of {self.shape}"
+            raise ShapeError(
+                explain("flatten: start_dim cannot come after end_dim", where=place(), got=got)
+            )
         return self.reshape(*self.shape[:a], size(self.shape[a : b + 1]), *self.shape[b + 1 :])
 
     def ravel(self) -> Tensor:
@@ -1254,6 +1276,11 @@ class Tensor:
 
     def masked_select(self, mask: Tensor) -> Tensor:
         """The elements where the mask holds, in a row (looks at the mask)."""
+        if mask.dtype is not bool_:
+            got = f"{mask.dtype.name} {mask.shape}"
+            raise DTypeError(
+                explain("masked_select: expected a bool mask", where=place(), got=got, try_="m != 0")
+            )
         x, m = mv.broadcast_to_common(self._node, mask._node)
         return wrap(x)[wrap(m)]
 
@@ -1304,9 +1331,13 @@ class Tensor:
         """x[i][index[i][j]] = src[i][j], for dim=1."""
         source = operand(src if value is None else value)
         if reduce == "multiply":
-            node = node_of(source, self._node)
+            node = source if isinstance(source, Node) else ar.common(self._node, source)[1]
             spread = mv.expand(node, index.shape) if not node.shape else node
             return self.scatter_reduce(dim, index, wrap(spread), "prod")
+        if reduce not in (None, "add"):
+            raise ArgumentError(
+                explain("scatter: reduce must be 'add' or 'multiply'", where=place(), got=reduce)
+            )
         mode = "add" if reduce == "add" else "set"
         return wrap(indexing.scatter(self._node, dim, index._node, source, mode))
 
@@ -1325,24 +1356,22 @@ class Tensor:
 
     def where(self, condition: Tensor, other: Operand) -> Tensor:
         """This where the condition holds, the other elsewhere."""
-        return wrap(ar.where(condition._node, self._node, operand(other)))
+        return wrap(co.choose(condition._node, self._node, operand(other)))
 
     # Types and new tensors ----------------------------------------------------------------------
 
-    def to(self, *args: Any, dtype: Any = None, copy: Bool = False, **_: Any) -> Tensor:
+    def to(self, *args: Any, **options: Any) -> Tensor:
         """The same numbers in another type; a tensor as argument names its type."""
-        for arg in args:
-            if isinstance(arg, DType):
-                dtype = arg
-            elif isinstance(arg, Tensor):
-                dtype = arg.dtype
-            elif not isinstance(arg, str | bool) or arg not in ("cpu", True, False):
-                dtype = as_dtype(arg)
+        dtype, copy = tensor_types.conversion(args, options)
         if dtype is None or dtype is self.dtype:
             return self.clone() if copy else self
-        return wrap(ar.cast(self._node, as_dtype(dtype)))
+        return wrap(ar.cast(self._node, dtype))
 
-    type = to
+    def type(self, dtype: Any = None, non_blocking: Bool = False) -> Any:
+        """The same numbers in another type; without one, PyTorch's name of this tensor's."""
+        if dtype is None:
+            return tensor_types.type_name(self.dtype)
+        return self.to(tensor_types.named_type(dtype))
 
     def type_as(self, other: Tensor) -> Tensor:
         """The same numbers in another tensor's type."""
@@ -1376,22 +1405,33 @@ class Tensor:
         """As uint8."""
         return self.to(uint8)
 
-    def new_full(self, size: Any, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
+    def new_full(
+        self, size: Any, fill_value: Scalar, *, dtype: Any = None, device: Any = None,
+        requires_grad: Bool = False, layout: Any = None, pin_memory: Bool = False,
+    ) -> Tensor:  # fmt: skip
         """A new tensor of this type, filled with one number."""
-        kind = dtype or self.dtype
-        return from_array(np.full(tuple(_several((size,))), fill_value, kind.numpy))
+        check_storage(device, layout, pin_memory)
+        kind = self.dtype if dtype is None else as_dtype(dtype)
+        value = ar.fit(kind, fill_value, "new_full")
+        t = from_array(np.full(tuple(_several((size,))), value, kind.numpy))
+        return t.requires_grad_() if requires_grad else t
 
-    def new_zeros(self, *size: Any, dtype: DType | None = None) -> Tensor:
+    def new_zeros(self, *size: Any, **options: Any) -> Tensor:
         """A new tensor of this type, filled with zeros."""
-        return self.new_full(tuple(_several(size)), 0, dtype=dtype)
+        return self.new_full(tuple(_several(size)), 0, **options)
 
-    def new_ones(self, *size: Any, dtype: DType | None = None) -> Tensor:
+    def new_ones(self, *size: Any, **options: Any) -> Tensor:
         """A new tensor of this type, filled with ones."""
-        return self.new_full(tuple(_several(size)), 1, dtype=dtype)
+        return self.new_full(tuple(_several(size)), 1, **options)
 
-    def new_tensor(self, data: Any, *, dtype: DType | None = None) -> Tensor:
+    def new_tensor(
+        self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Bool = False
+    ) -> Tensor:
         """A new tensor of this type with a copy of `data`."""
-        return from_array(np.array(data, (dtype or self.dtype).numpy))
+        check_storage(device)
+        kind = self.dtype if dtype is None else as_dtype(dtype)
+        t = from_array(np.array(data, kind.numpy))
+        return t.requires_grad_() if requires_grad else t
 
     new_empty = new_zeros
 
@@ -1417,6 +1457,7 @@ class Tensor:
         self, mean: Float = 0.0, std: Float = 1.0, *, generator: gen.Generator | None = None
     ) -> Tensor:
         """Draw all elements from a normal distribution."""
+        gen.check_deviation(std)
         drawn = gen.normal(generator, self.shape, self.dtype)
         return self._write(drawn * std + mean, "normal_")
 
@@ -1424,13 +1465,15 @@ class Tensor:
         self, from_: Float = 0.0, to: Float = 1.0, *, generator: gen.Generator | None = None
     ) -> Tensor:
         """Draw all elements from [from_, to)."""
+        gen.check_bounds(from_, to, self.dtype)
         drawn = gen.uniform(generator, self.shape, self.dtype)
         return self._write(drawn * (to - from_) + from_, "uniform_")
 
     def bernoulli_(self, p: Operand = 0.5, *, generator: gen.Generator | None = None) -> Tensor:
         """Draw 1 with probability `p`, else 0."""
         drawn = gen.uniform(generator, self.shape)
-        return self._write(ar.compare("lt", drawn, operand(p)), "bernoulli_", convert=True)
+        chance = gen.probability(operand(p))
+        return self._write(ar.compare("lt", drawn, chance), "bernoulli_", convert=True)
 
     add_, sub_, mul_, div_ = map(_in_place, (add, sub, mul, div))
     pow_, remainder_, neg_, abs_ = map(_in_place, (pow, remainder, neg, abs))
@@ -1461,9 +1504,31 @@ _COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)
 _OWN = frozenset(Tensor.__annotations__) - {"_order"}
 
 
-def node_tensor(x: Operand, like: Tensor) -> Tensor:
-    """A tensor, number or array as a tensor."""
-    return x if isinstance(x, Tensor) else wrap(node_of(x, like._node))
+def _is_whole(x: Any) -> bool:
+    return isinstance(x, int | np.integer) and not isinstance(x, bool)
+
+
+def _sizes(data: tuple[Any, ...]) -> Shape:
+    """The arguments of Tensor(2, 3): a shape."""
+    if not builtins.all(map(_is_whole, data)) or builtins.any(n < 0 for n in data):
+        raise DTypeError(
+            explain("Tensor(...): a size is no whole number >= 0", where=place(), got=str(data))
+        )
+    return tuple(map(int, data)) or (0,)
+
+
+def _sequence(data: Any) -> np.ndarray[Any, Any]:
+    """The argument of Tensor([1.0, 2.0]): numbers, in float32."""
+    if not hasattr(data, "__len__") or isinstance(data, str | np.generic):
+        raise DTypeError(
+            explain(
+                "Tensor(...): data must be a sequence, or sizes",
+                where=place(),
+                got=type(data).__name__,
+                try_="zincir.tensor(...)",
+            )
+        )
+    return np.array(data, np.float32)
 
 
 def _rebuilt(
@@ -1554,7 +1619,7 @@ def _extreme(x: Tensor, dim: Any, keepdim: bool, smallest: bool) -> Any:
     if isinstance(dim, Tensor):
         return x.minimum(dim) if smallest else x.maximum(dim)
     if dim is None:
-        return x.amin() if smallest else x.amax()
+        return wrap(co.extreme_of_all(x._node, smallest))
     values, indices = co.extreme(x._node, dim, keepdim, smallest)
     return Extreme(wrap(values), wrap(indices))
 
@@ -1583,7 +1648,7 @@ def _assigned(value: Any, target: Tensor) -> Node:
     kind = target._node.dtype
     if isinstance(node, Node):
         return ar.cast(node, kind)
-    return const(ar._to(kind, node), kind)
+    return const(ar.fit(kind, node, "fill"), kind)
 
 
 def _fitting(value: Node, shape: Shape) -> Node:
@@ -1625,31 +1690,3 @@ def _refuse_nan_decision(node: Node) -> None:
 
 
 _ORDER = tuple(ar.COMPARISONS[name] for name in ("lt", "le", "gt", "ge"))
-
-
-_REFUSED = {"float16": "float32", "bfloat16": "float32", "int16": "int32", "int8": "int32"}
-
-
-def as_dtype(kind: Any) -> DType:
-    """A dtype of ours from ours, NumPy's or Python's."""
-    if isinstance(kind, DType):
-        return kind
-    python = {float: float32, int: int64, bool: bool_}.get(kind)
-    if python is not None:
-        return python
-    name = str(getattr(kind, "name", kind))
-    if name in _REFUSED:
-        raise DTypeError(
-            explain(
-                f"there are no {name} tensors",
-                where=place(),
-                expected="bool, uint8, int32, int64, float32 or float64",
-                try_=f"zincir.{_REFUSED[name]}",
-            )
-        )
-    try:
-        return from_numpy_dtype(kind)
-    except DTypeError:
-        raise
-    except TypeError:
-        raise DTypeError(explain(f"{kind!r} is not a data type", where=place())) from None

@@ -299,6 +299,10 @@ class Builder:
 
     # -- arithmetic -------------------------------------------------------------------------
 
+    def number(self, value: float, like: Value) -> Value:
+        """A constant in the type of another value."""
+        return constant(value, like.type)
+
     def _binary(self, integer: str, floating: str, x: Value, y: Value) -> Value:
         op = floating if x.type.is_float else integer
         return self.emit(f"{op} {x}, {y.text}", x.type)
@@ -314,6 +318,23 @@ class Builder:
 
     def div(self, x: Value, y: Value) -> Value:
         return self._binary("udiv" if x.type.kind == "i8" else "sdiv", "fdiv", x, y)
+
+    def pow_integer(self, x: Value, y: Value) -> Value:
+        """x ** y by squaring, wrapping round; for y < 0 what is left of 1 / x**-y without fraction."""
+        zero, one = constant(0, x.type), constant(1, x.type)
+        with self.loop(index(0), index(x.type.bits), carried=(one, x, y)) as loop:
+            result, base, left = loop.carried
+            odd = self.compare("ne", self.bit_and(left, one), zero)
+            result = self.select(odd, self.mul(result, base), result)
+            loop.carry((result, self.mul(base, base), self.shift_right(left, one)))
+        result = loop.carried[0]
+        if x.type.kind in ("i1", "i8"):
+            return result
+        odd = self.compare("ne", self.bit_and(y, one), zero)
+        unit = self.select(self.compare("eq", x, constant(-1, x.type)), one, zero)
+        unit = self.select(odd, self.neg(unit), unit)
+        unit = self.select(self.compare("eq", x, one), one, unit)
+        return self.select(self.compare("lt", y, zero), unit, result)
 
     def bit_and(self, x: Value, y: Value) -> Value:
         return self.emit(f"and {x}, {y.text}", x.type)

@@ -17,7 +17,7 @@ from zincir.ops.arithmetic import cast
 from zincir.ops.dims import place
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
-from zincir.types import Shape, bool_, int64
+from zincir.types import Shape, bool_, int64, uint8
 from zincir.views import Chain, Reshape, Slice, Step
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def _is_numpy_integer(item: Any) -> bool:
 def _node_item(item: Any, node: Node, mask: Any) -> Any:
     if node.dtype is bool_:
         return mask(item)
+    if node.dtype is uint8:  # bytes are masks, as they were before there were bools
+        return mask(item.bool())
     if node.dtype.category != 1:
         raise _bad_type(f"a {node.dtype.name} tensor")
     return cast(node, int64)
@@ -100,8 +102,8 @@ def _node_item(item: Any, node: Node, mask: Any) -> Any:
 def _array_item(array: np.ndarray[Any, Any], mask: Any) -> Any:
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int64)
-    if array.dtype.kind == "b":
-        return mask(array)
+    if array.dtype.kind == "b" or array.dtype == np.uint8:
+        return mask(array.astype(np.bool_))
     if array.dtype.kind not in "iu":
         raise _bad_type(str(array.dtype))
     return known(array)

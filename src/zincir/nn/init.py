@@ -146,7 +146,8 @@ def trunc_normal_(
             stacklevel=2,
         )
     low, high = (_cumulative((end - mean) / std) for end in (a, b))
-    uniform = np.asarray(wrap(_uniform(tensor, generator)).double().numpy())
+    # In the middle between two steps of float32: neither end of the distribution is ever drawn.
+    uniform = np.asarray(wrap(_uniform(tensor, generator)).double().numpy()) + 2.0**-25
     values = _quantile(low + uniform * (high - low)) * std + mean
     return _copied(tensor, np.clip(values, a, b))
 
@@ -161,7 +162,8 @@ def _quantile(p: Array) -> Array:
         q, t = p - 0.5, np.sqrt(-2.0 * np.log(np.minimum(p, 1.0 - p)))
         middle = np.polyval(_MIDDLE[0], q * q) * q / np.polyval(_MIDDLE[1], q * q)
         tail = np.polyval(_TAIL[0], t) / np.polyval(_TAIL[1], t)
-        return np.where(np.abs(q) < 0.47575, middle, -np.sign(q) * tail)
+        tail = np.where(np.isinf(t), np.inf, -tail)
+        return np.where(np.abs(q) < 0.47575, middle, np.sign(q) * tail)
 
 
 _MIDDLE = (

@@ -12,11 +12,13 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node
 from zincir.nn.place import at_user_line, floats, node_of, where_am_i
 from zincir.ops import composed
-from zincir.ops.arithmetic import abs, compare, where
+from zincir.ops.arithmetic import abs, bitwise, compare, refuse_bool, where
+from zincir.ops.composed import logical_not
 from zincir.ops.elementwise import erf, exp, expm1, log1p, sigmoid as _sigmoid, tanh as _tanh
 from zincir.ops.movement import reshape, slice_
+from zincir.ops.source import detach, stand_in
 from zincir.tensor import Tensor, wrap
-from zincir.types import DType
+from zincir.types import DType, uint8
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -30,9 +32,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu(zincir.tensor([-1.0, 2.0])).tolist()
     [0.0, 2.0]
     """
-    x = node_of(input, "relu: input")
-    # Asking for x <= 0, not x > 0, lets NaN through
-    return _out(where(compare("le", x, 0), 0, x), input, inplace)
+    return _out(composed.relu(node_of(input, "relu: input")), input, inplace)
 
 
 @at_user_line
@@ -43,7 +43,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> leaky_relu(zincir.tensor([-4.0, 2.0]), 0.25).tolist()
     [-1.0, 2.0]
     """
-    x = floats(input, "leaky_relu: input")
+    x = _given(input, "leaky_relu", inplace)
     return _out(where(compare("gt", x, 0.0), x, x * negative_slope), input, inplace)
 
 
@@ -83,12 +83,12 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> elu(zincir.tensor([0.0, 2.0])).tolist()
     [0.0, 2.0]
     """
-    return _out(_elu(floats(input, "elu: input"), alpha), input, inplace)
+    return _out(_elu(_given(input, "elu", inplace), alpha), input, inplace)
 
 
 def _elu(x: Node, alpha: float) -> Node:
-    positive = compare("gt", x, 0.0)
-    return where(positive, x, expm1(where(positive, 0.0, x)) * alpha)
+    bent = compare("le", x, 0.0)
+    return where(bent, expm1(where(bent, x, 0.0)) * alpha, x)
 
 
 @at_user_line
@@ -99,7 +99,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> selu(zincir.tensor([0.0, 1.0])).tolist()
     [0.0, 1.0507010221481323]
     """
-    return _out(_elu(floats(input, "selu: input"), SELU_ALPHA) * SELU_SCALE, input, inplace)
+    return _out(_elu(_given(input, "selu", inplace), SELU_ALPHA) * SELU_SCALE, input, inplace)
 
 
 @at_user_line
@@ -133,7 +133,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> silu(zincir.tensor([0.0, 100.0])).tolist()
     [0.0, 100.0]
     """
-    x = floats(input, "silu: input")
+    x = _given(input, "silu", inplace)
     return _out(x * _sigmoid(x), input, inplace)
 
 
@@ -145,7 +145,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> mish(zincir.tensor([0.0, 100.0])).tolist()
     [0.0, 100.0]
     """
-    x = floats(input, "mish: input")
+    x = _given(input, "mish", inplace)
     return _out(x * _tanh(softplus_of(x)), input, inplace)
 
 
@@ -213,9 +213,13 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> hardswish(zincir.tensor([-4.0, 0.0, 4.0])).tolist()
     [0.0, 0.0, 4.0]
     """
-    x = floats(input, "hardswish: input")
-    bent = where(compare("lt", x, 3.0), x * (x + 3.0) * (1.0 / 6.0), x)
-    return _out(where(compare("le", x, -3.0), 0.0, bent), input, inplace)
+    x = _given(input, "hardswish", inplace)
+    low, high = compare("le", x, -3.0), compare("lt", x, 3.0)
+    bent = bitwise("and", high, logical_not(low))
+    inner = where(bent, x, 0.0)
+    flat = detach(x) * 0.0  # NaN for -inf
+    y = where(bent, inner * (inner + 3.0) * (1.0 / 6.0), where(low, flat, x))
+    return _out(y, input, inplace)
 
 
 @at_user_line
@@ -226,8 +230,10 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     >>> hardsigmoid(zincir.tensor([-4.0, 0.0, 4.0])).tolist()
     [0.0, 0.5, 1.0]
     """
-    x = floats(input, "hardsigmoid: input")
-    return _out(_between(x * (1.0 / 6.0) + 0.5, 0.0, 1.0), input, inplace)
+    x = _given(input, "hardsigmoid", inplace)
+    bent = bitwise("and", compare("gt", x, -3.0), compare("lt", x, 3.0))
+    ends = _between(detach(x) * (1.0 / 6.0) + 0.5, 0.0, 1.0)
+    return _out(where(bent, x * (1.0 / 6.0) + 0.5, ends), input, inplace)
 
 
 @at_user_line
@@ -248,7 +254,8 @@ def hardtanh(
                 got=f"min_val={min_val}, max_val={max_val}",
             )
         )
-    return _out(_between(floats(input, "hardtanh: input"), min_val, max_val), input, inplace)
+    x = node_of(input, "hardtanh: input")
+    return _out(_between(x, *_bounds(x, min_val, max_val)), input, inplace)
 
 
 @at_user_line
@@ -259,7 +266,22 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu6(zincir.tensor([-4.0, 0.5, 40.0])).tolist()
     [0.0, 0.5, 6.0]
     """
-    return _out(_between(floats(input, "relu6: input"), 0.0, 6.0), input, inplace)
+    x = node_of(input, "relu6: input")
+    return _out(_between(x, *_bounds(x, 0.0, 6.0)), input, inplace)
+
+
+def _bounds(x: Node, low: float, high: float) -> tuple[float, float]:
+    """Bounds as numbers of the type of `x`, which may be an integer one."""
+    refuse_bool("hardtanh", x)
+    if x.dtype is uint8 and low < 0:
+        raise ArgumentError(
+            explain(
+                "hardtanh: cannot do hardtanh on an unsigned type with a negative limit",
+                where=where_am_i(),
+                got=f"min_val={low}",
+            )
+        )
+    return (low, high) if x.dtype.category == 2 else (int(low), int(high))
 
 
 def _between(x: Node, low: float, high: float) -> Node:
@@ -275,8 +297,8 @@ def softsign(input: Tensor) -> Tensor:
     >>> softsign(zincir.tensor([-1.0, 3.0])).tolist()
     [-0.5, 0.75]
     """
-    x = floats(input, "softsign: input")
-    return wrap(x / (abs(x) + 1.0))
+    x = node_of(input, "softsign: input")
+    return wrap(x / (abs(x) + 1))
 
 
 @at_user_line
@@ -315,7 +337,7 @@ def softmax(input: Tensor, dim: int | None = None, dtype: DType | None = None) -
     [0.5, 0.5]
     """
     x = node_of(input, "softmax: input")
-    return wrap(composed.softmax(x, _given(dim, "softmax"), dtype))
+    return wrap(composed.softmax(x, _chosen(dim, "softmax"), dtype))
 
 
 @at_user_line
@@ -327,10 +349,16 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: DType | None = Non
     [-100.0, 0.0]
     """
     x = node_of(input, "log_softmax: input")
-    return wrap(composed.log_softmax(x, _given(dim, "log_softmax"), dtype))
+    return wrap(composed.log_softmax(x, _chosen(dim, "log_softmax"), dtype))
 
 
-def _given(dim: int | None, what: str) -> int:
+def _given(input: Tensor, what: str, inplace: bool) -> Node:
+    """The node of a floating tensor; if that is to be changed, of what it was before."""
+    x = floats(input, f"{what}: input")
+    return stand_in(x) if inplace else x
+
+
+def _chosen(dim: int | None, what: str) -> int:
     if dim is None:
         raise ArgumentError(
             explain(

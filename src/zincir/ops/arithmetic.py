@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from zincir.errors import DTypeError, ShapeError
-from zincir.graph.node import Node, apply
+from zincir.errors import ArgumentError, DivisionByZero, DTypeError, ShapeError, explain
+from zincir.graph.node import MODE, Node, apply, describe, here
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
 from zincir.ops.movement import expand
-from zincir.ops.source import const, const_p
+from zincir.ops.source import const, const_p, detach, graft
 from zincir.types import (
     DType,
     Scalar,
     bool_,
     broadcast,
     float32,
+    int32,
+    int64,
     of_scalar,
     result_type,
+    uint8,
 )
 
 NUMBERS = ("float32", "float64", "int64", "int32")
@@ -109,28 +113,122 @@ div_p = pointwise(
     lower=lambda b, x, y: b.div(x, y) if x.type.is_float else b.div_integer(x, y),
     vjp=lambda g, z, x, y: (
         g / y if x.needs_grad else None,
-        -g * z / y if y.needs_grad else None,
+        -g * (x / y / y) if y.needs_grad else None,
     ),
     domain=((-2.0, 2.0), (0.5, 2.0)),
+)
+reciprocal_p = pointwise(
+    "reciprocal",
+    doc="1 / x.",
+    numpy=_quiet(np.reciprocal),
+    lower=lambda b, x: b.div(b.number(1.0, x), x),
+    vjp=lambda g, y, x: -g * (y * y),
+    domain=((0.5, 2.0),),
+    dtypes=("float32", "float64"),
 )
 remainder_p = pointwise(
     "remainder",
     doc="What is left of x after whole steps of y; it has the sign of y.",
     numpy=_quiet(np.remainder),
     lower=lambda b, x, y: b.remainder(x, y),
-    vjp=lambda g, z, x, y: (g, -g * floor(x / y)),
+    vjp=lambda g, z, x, y: (g, -g * floor_divide(x, y) if y.needs_grad else None),
     domain=((2.1, 2.9), (0.9, 1.0)),
 )
+
+
+def _fmod_lower(b: Any, x: Any, y: Any) -> Any:
+    if x.type.is_float:
+        return b.copysign(b.remainder(b.abs(x), b.abs(y)), x)
+    return b.sub(x, b.mul(b.div_integer(x, y), y))
+
+
+fmod_p = pointwise(
+    "fmod",
+    doc="What is left of x after whole steps of y; it has the sign of x.",
+    numpy=_quiet(np.fmod),
+    lower=_fmod_lower,
+    vjp=lambda g, z, x, y: (g, -g * trunc(x / y) if y.needs_grad else None),
+    domain=((2.1, 2.9), (0.9, 1.0)),
+)
+
+
+def _differ(b: Any, x: Any, y: Any, left: Any) -> Any:
+    """Where something is left over, and its sign is not that of the divisor."""
+    zero = b.number(0, x)
+    signs = b.bit_xor(b.compare("lt", y, zero), b.compare("lt", left, zero))
+    return b.bit_and(b.compare("ne", left, zero), signs)
+
+
+def _floor_lower(b: Any, x: Any, y: Any) -> Any:
+    one = b.number(1, x)
+    if not x.type.is_float:
+        cut = b.div_integer(x, y)
+        wrong = _differ(b, x, y, b.sub(x, b.mul(cut, y)))
+        return cut if x.type.kind in ("i1", "i8") else b.select(wrong, b.sub(cut, one), cut)
+    zero, exact, left = b.number(0, x), b.div(x, y), _fmod_lower(b, x, y)
+    whole = b.div(b.sub(x, left), y)
+    whole = b.select(_differ(b, x, y, left), b.sub(whole, one), whole)
+    below = b.floor(whole)  # `whole` is an integer but for its rounding
+    near = b.select(b.compare("gt", b.sub(whole, below), b.number(0.5, x)), one, zero)
+    rounded = b.add(below, near)
+    rounded = b.select(b.compare("eq", whole, zero), b.copysign(zero, exact), rounded)
+    return b.select(b.compare("eq", y, zero), exact, rounded)
+
+
+floor_div_p = pointwise(
+    "floor_div",
+    doc="The quotient rounded down, worked out from what is left over; of integers, 0 for y = 0.",
+    numpy=_quiet(np.floor_divide),
+    lower=_floor_lower,
+    vjp=lambda g, z, x, y: (_zero(x), _zero(y)),
+    domain=((2.1, 2.9), (0.9, 1.0)),
+    saves=False,
+)
+trunc_div_p = pointwise(
+    "trunc_div",
+    doc="The quotient cut towards zero; of integers, 0 for y = 0.",
+    numpy=_quiet(lambda x, y: np.trunc(_int_div(x, y)).astype(x.dtype)),
+    lower=lambda b, x, y: b.trunc(b.div(x, y)) if x.type.is_float else b.div_integer(x, y),
+    vjp=lambda g, z, x, y: (_zero(x), _zero(y)),
+    domain=((2.1, 2.9), (0.9, 1.0)),
+    saves=False,
+)
+
+
+def _pow_numpy(x: Any, y: Any) -> Any:
+    if x.dtype.kind == "f":
+        return np.power(x, y)
+    x, y = np.broadcast_arrays(x, y)
+    result, base, left = np.ones_like(x), x.copy(), np.where(y < 0, 0, y)
+    while left.any():
+        result = np.where(left & 1, result * base, result)
+        base, left = base * base, left >> 1
+    falling = np.where(x == 1, 1, np.where(x == -1, np.where(y & 1, -1, 1), 0))
+    return np.where(y < 0, falling, result).astype(x.dtype)
+
+
+def _pow_vjp(g: Node, z: Node, x: Node, y: Node) -> tuple[Node | None, Node | None]:
+    gx = gy = None
+    if x.needs_grad and y.op is const_p:
+        n = y.attrs[0]
+        gx = g * (power(x, n - 1.0) * n) if n else _zero(x)
+    elif x.needs_grad:
+        none = compare("eq", y, 0.0)
+        gx = where(none, 0.0, g * (y * power(x, where(none, 1.0, y) - 1.0)))
+    if y.needs_grad:
+        # Of 0 ** y nothing changes with y; the logarithm must not see that 0.
+        none = bitwise("and", compare("eq", x, 0.0), compare("ge", y, 0.0))
+        gy = g * where(none, 0.0, z * log(where(none, 1.0, x)))
+    return gx, gy
+
+
 pow_p = pointwise(
     "pow",
-    numpy=_quiet(np.power),
-    lower=lambda b, x, y: b.pow(x, y),
-    vjp=lambda g, z, x, y: (
-        g * y * power(x, y - 1.0) if x.needs_grad else None,
-        g * where(compare("eq", z, 0.0), 0.0, z * log(x)) if y.needs_grad else None,
-    ),
+    doc="x ** y; of integers by squaring, wrapping round, and cut towards 0 for y < 0.",
+    numpy=_quiet(_pow_numpy),
+    lower=lambda b, x, y: b.pow(x, y) if x.type.is_float else b.pow_integer(x, y),
+    vjp=_pow_vjp,
     domain=((0.5, 2.0), (-2.0, 2.0)),
-    dtypes=("float32", "float64"),
     expensive=True,
 )
 maximum_p = pointwise(
@@ -157,13 +255,22 @@ abs_p = pointwise(
     vjp=lambda g, y, x: g * sign(x),
     domain=((0.5, 2.0),),
 )
+
+
+def _sign_lower(b: Any, x: Any) -> Any:
+    zero, one = b.number(0, x), b.number(1, x)
+    above = b.select(b.compare("gt", x, zero), one, zero)
+    return b.select(b.compare("lt", x, zero), b.number(-1, x), above)
+
+
 sign_p = pointwise(
     "sign",
-    doc="-1, 0 or 1.",
-    numpy=np.sign,
-    lower=lambda b, x: b.sign(x),
+    doc="-1, 0 or 1; 0 for NaN.",
+    numpy=lambda x: np.where(x < 0, -1, x > 0).astype(x.dtype),
+    lower=_sign_lower,
     vjp=lambda g, y, x: _zero(x),
     domain=((0.5, 2.0),),
+    saves=False,
 )
 
 
@@ -172,9 +279,9 @@ def _zero(x: Node) -> Node:
 
 
 def _share(g: Node, x: Node, y: Node, relation: str) -> tuple[Node, Node]:
-    mine = where(compare(relation, x, y), 1.0, where(compare("eq", x, y), 0.5, 0.0))
-    mine = cast(mine, g.dtype)
-    return g * mine, g * (1.0 - mine)
+    """Nothing to the one that lost; where NaN leaves it open, all to both."""
+    its = where(compare("eq", x, y), g * 0.5, g)
+    return where(compare(relation, y, x), 0.0, its), where(compare(relation, x, y), 0.0, its)
 
 
 def _rounding(name: str, numpy: Callable[..., Any], doc: str) -> Primitive:
@@ -185,6 +292,7 @@ def _rounding(name: str, numpy: Callable[..., Any], doc: str) -> Primitive:
         vjp=lambda g, y, x: _zero(x),
         doc=doc,
         domain=((0.6, 0.9),),
+        saves=False,
     )
 
 
@@ -285,10 +393,56 @@ def cast(x: Node, dtype: DType) -> Node:
     return apply(cast_p, x, attrs=(dtype,))
 
 
+_FLOAT32_MOST = float(np.finfo(np.float32).max)
+
+
 def _to(dtype: DType, value: Scalar) -> Scalar:
+    """A number as the type holds it: integers wrap round."""
     if dtype.category == 2:
-        return float(value)
-    return bool(value) if dtype is bool_ else int(value) if math.isfinite(value) else 0
+        value = float(value)
+        if dtype is float32 and abs_(value) > _FLOAT32_MOST:
+            with np.errstate(over="ignore"):
+                return float(np.float32(value))
+        return value
+    if dtype is bool_:
+        return bool(value)
+    if type(value) is float and not math.isfinite(value):
+        return 0
+    value = int(value)
+    low, high = RANGES[dtype]
+    return value if low <= value <= high else (value - low) % (high - low + 1) + low
+
+
+RANGES = {
+    dtype: (int(np.iinfo(dtype.numpy).min), int(np.iinfo(dtype.numpy).max))
+    for dtype in (uint8, int32, int64)
+}
+abs_ = builtins.abs
+
+
+def fit(dtype: DType, value: Scalar, what: str) -> Scalar:
+    """A number that is to be stored in a tensor of some type.
+
+    Raises:
+        ArgumentError: the type cannot hold it.
+    """
+    if dtype.category == 1 and type(value) is not bool:
+        most = RANGES[dtype][1]
+        least = -most if dtype is uint8 else -most - 1
+        if not math.isfinite(value) or not least <= int(value) <= most:
+            raise ArgumentError(
+                explain(
+                    f"{what}: value cannot be converted to type {dtype.name} without overflow",
+                    where=place_(),
+                    expected=f"a number from {least} to {most}",
+                    got=str(value),
+                )
+            )
+    return _to(dtype, value)
+
+
+def place_() -> str:
+    return describe(MODE.origin or here())
 
 
 def common(*xs: Number) -> list[Node]:
@@ -338,11 +492,24 @@ def add(x: Number, y: Number) -> Node:
     return apply(add_p, *common(x, y))
 
 
+def _is_bool(x: Number) -> bool:
+    return (x.dtype if isinstance(x, Node) else of_scalar(x)) is bool_
+
+
+def refuse_bool(what: str, *xs: Number, try_: str = "x.int()") -> None:
+    """Raise if one of the operands is of bools.
+
+    Raises:
+        DTypeError: it is.
+    """
+    for x in xs:
+        if _is_bool(x):
+            raise DTypeError(explain(f"{what}: not for bool tensors", where=place_(), try_=try_))
+
+
 def sub(x: Number, y: Number) -> Node:
-    x, y = common(x, y)
-    if x.dtype is bool_:
-        raise DTypeError("sub: bool tensors cannot be subtracted; use ^ or logical_xor")
-    return apply(sub_p, x, y)
+    refuse_bool("sub", x, y, try_="x ^ y, ~x, or x.int()")
+    return apply(sub_p, *common(x, y))
 
 
 def mul(x: Number, y: Number) -> Node:
@@ -353,57 +520,120 @@ def mul(x: Number, y: Number) -> Node:
 
 def div(x: Number, y: Number) -> Node:
     """True division: integers become float32."""
-    x, y = common(x, y)
-    if x.dtype.category == 2:
-        return apply(div_p, x, y)
-    return apply(div_p, floating(x), floating(y))
+    both = common(x, y)
+    if both[0].dtype.category < 2:  # each from its own type: the common one may not hold it
+        both = [floating(x), floating(y)]
+    if isinstance(x, Node):
+        return apply(div_p, *both)
+    inverse = apply(reciprocal_p, both[1])
+    if x == 1:
+        return inverse
+    # Its gradient looks at what PyTorch keeps, the reciprocal, and neither at x nor at the result.
+    return graft(apply(div_p, both[0], detach(both[1])), inverse * x)
+
+
+def reciprocal(x: Node) -> Node:
+    return apply(reciprocal_p, floating(x))
 
 
 def neg(x: Node) -> Node:
+    refuse_bool("neg", x, try_="~x, or logical_not(x)")
     return apply(neg_p, x)
 
 
+def divisor(what: str, x: Number, y: Number) -> list[Node]:
+    """`common(x, y)` for a division that gives whole numbers.
+
+    Raises:
+        DivisionByZero: of integers by the number 0.
+        DTypeError: of bools.
+    """
+    both = common(x, y)
+    if both[0].dtype is bool_:
+        refuse_bool(what, *both)
+    if both[0].dtype.category == 1 and both[1].op is const_p and not both[1].attrs[0]:
+        raise DivisionByZero(
+            explain(
+                f"{what}: ZeroDivisionError: integers cannot be divided by 0",
+                where=place_(),
+                try_="x.float(), for inf and nan",
+            )
+        )
+    return both
+
+
 def remainder(x: Number, y: Number) -> Node:
-    return apply(remainder_p, *common(x, y))
+    return apply(remainder_p, *divisor("remainder", x, y))
+
+
+def fmod(x: Number, y: Number) -> Node:
+    return apply(fmod_p, *divisor("fmod", x, y))
 
 
 def floor_divide(x: Number, y: Number) -> Node:
-    x, y = common(x, y)
-    whole = apply(div_p, x - apply(remainder_p, x, y), y)
-    return apply(round_p, whole)
+    return apply(floor_div_p, *divisor("floor_divide", x, y))
+
+
+def trunc_divide(x: Number, y: Number) -> Node:
+    """The quotient cut towards zero."""
+    return apply(trunc_div_p, *divisor("div", x, y))
 
 
 def power(x: Number, y: Number) -> Node:
     """X ** y. Small constant exponents become products and roots."""
-    if isinstance(y, Node) and y.op is const_p:
-        y = y.attrs[0]
-    if isinstance(x, Node) and not isinstance(y, Node):
-        special = _small_power(x, y)
-        if special is not None:
-            return special
-    x, y = common(x, y)
+    both = common(x, y)
+    if not isinstance(y, Node) and isinstance(x, Node):
+        return _constant_power(both[0], y)
+    if both[1].op is const_p:
+        return _constant_power(both[0], both[1].attrs[0])
+    if both[0].dtype is bool_:
+        refuse_bool("pow", *both)
+    return apply(pow_p, *both)
+
+
+def _constant_power(x: Node, y: Scalar) -> Node:
     if x.dtype.category < 2:
-        return cast(apply(pow_p, cast(x, _DOUBLE), cast(y, _DOUBLE)), x.dtype)
-    return apply(pow_p, x, y)
-
-
-_DOUBLE = result_type((of_scalar(1.0), 2))
-
-
-def _small_power(x: Node, y: Scalar) -> Node | None:
-    if type(y) is float and x.dtype.category < 2:
-        return None
+        return _whole_power(x, y)
     if y == 0:
-        return x * 0 + 1 if x.dtype.category < 2 else where(const(True, bool_), 1.0, x)
+        return where(const(True, bool_), 1.0, x)
     if y == 1:
-        return x
+        return copy(x)
     if y == 2:
         return x * x
     if y == 3:
         return x * x * x
-    if x.dtype.category == 2 and y == -1:
-        return 1.0 / x
-    return None
+    stem = apply(pow_p, x, const(float(y), x.dtype))
+    root = OPERATORS["sqrt"]
+    values: dict[Scalar, Callable[[Node], Node]] = {
+        0.5: root,
+        -0.5: OPERATORS["rsqrt"],
+        -1: reciprocal,
+        -2: lambda v: reciprocal(v * v),
+    }
+    value = values.get(y)
+    return stem if value is None else graft(value(detach(x)), stem)
+
+
+def _whole_power(x: Node, y: Scalar) -> Node:
+    """Integers, and bools, to the power of a number of their type, by squaring."""
+    if y < 0:
+        raise DTypeError(
+            explain(
+                "pow: Integers to negative integer powers are not allowed.",
+                where=place_(),
+                got=f"{x.dtype.name} ** {y}",
+                try_="x.float() ** n",
+            )
+        )
+    left, result = int(fit(x.dtype, y, "pow")), None
+    while left:
+        if left & 1:
+            result = x if result is None else result * x
+        left >>= 1
+        x = x * x if left else x
+    if result is None:
+        return where(const(True, bool_), const(1, x.dtype), x)
+    return copy(x) if y == 1 else result
 
 
 def compare(relation: str, x: Number, y: Number) -> Node:
@@ -430,6 +660,7 @@ def bitwise(name: str, x: Number, y: Number) -> Node:
 
 
 def abs(x: Node) -> Node:
+    refuse_bool("abs", x)
     return apply(abs_p, x)
 
 
@@ -446,18 +677,22 @@ def minimum(x: Number, y: Number) -> Node:
 
 
 def floor(x: Node) -> Node:
+    refuse_bool("floor", x)
     return apply(floor_p, x)
 
 
 def ceil(x: Node) -> Node:
+    refuse_bool("ceil", x)
     return apply(ceil_p, x)
 
 
 def round(x: Node) -> Node:
+    refuse_bool("round", x)
     return apply(round_p, x)
 
 
 def trunc(x: Node) -> Node:
+    refuse_bool("trunc", x)
     return apply(trunc_p, x)
 
 

@@ -6,7 +6,7 @@ import builtins
 import math
 
 from zincir.errors import ArgumentError, DTypeError, explain
-from zincir.graph.node import Node, apply
+from zincir.graph.node import Node
 from zincir.ops import (
     arithmetic as ar,
     elementwise as el,
@@ -16,8 +16,8 @@ from zincir.ops import (
 )
 from zincir.ops.arithmetic import Number, cast, compare, copy as copy, where
 from zincir.ops.dims import Dims, dropped, fold, many_axes, one_axis, place as place
-from zincir.ops.source import const, detach, iota
-from zincir.types import DType, bool_, int64, size, uint8
+from zincir.ops.source import const, const_p, detach, graft, iota
+from zincir.types import DType, bool_, int64, of_scalar, size, uint8
 
 
 def sum(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Node:
@@ -96,6 +96,7 @@ def amin(x: Node, dim: Dims = (), keepdim: bool = False) -> Node:
 
 def arg_extreme(x: Node, dim: int | None, keepdim: bool, smallest: bool) -> Node:
     """argmax, or argmin: over the flattened tensor when `dim` is None."""
+    ar.refuse_bool("argmin" if smallest else "argmax", x)
     if dim is None:
         y = reduction.argmax(mv.reshape(x, (size(x.shape),)), 0, smallest=smallest)
         return mv.reshape(y, (1,) * x.ndim if keepdim else ())
@@ -108,12 +109,14 @@ def arg_extreme(x: Node, dim: int | None, keepdim: bool, smallest: bool) -> Node
 
 def all(x: Node, dim: Dims = None, keepdim: bool = False) -> Node:
     """Whether no element along `dim` is 0."""
-    return logical_not(any(logical_not(x), dim, keepdim))
+    y = logical_not(any(logical_not(x), dim, keepdim))
+    return cast(y, uint8) if x.dtype is uint8 else y
 
 
 def any(x: Node, dim: Dims = None, keepdim: bool = False) -> Node:
     """Whether an element along `dim` is not 0."""
-    return fold(lambda v, axes: _true(mv.sum_(cast(_true(v), int64), axes)), x, dim, keepdim)
+    y = fold(lambda v, axes: _true(mv.sum_(cast(_true(v), int64), axes)), x, dim, keepdim)
+    return cast(y, uint8) if x.dtype is uint8 else y
 
 
 def _true(x: Node) -> Node:
@@ -124,8 +127,11 @@ def logsumexp(x: Node, dim: Dims, keepdim: bool = False) -> Node:
     """log(sum(exp(x))) along `dim`, without overflow."""
     x = ar.floating(x)
     axes = many_axes(dim, x.ndim)
-    top = _finite(detach(reduction.amax(x, axes)))
-    y = el.log(mv.sum_(el.exp(x - top), axes)) + top
+    if _counted(x, axes):
+        top = _finite(detach(reduction.amax(x, axes)))
+        y = el.log(mv.sum_(el.exp(x - top), axes)) + top
+    else:
+        y = el.log(mv.sum_(x, axes))
     return y if keepdim else dropped(y, axes)
 
 
@@ -133,24 +139,53 @@ def _finite(x: Node) -> Node:
     return where(compare("eq", ar.abs(x), math.inf), 0.0, x)
 
 
-def _line(x: Node, dim: int) -> tuple[int, ...]:
-    return (one_axis(dim, x.ndim),) if x.ndim else ()
+def _softened(
+    x: Node, dim: int, dtype: DType | None, what: str
+) -> tuple[Node, tuple[int, ...]]:
+    """The input of a softmax in its type, and its axes."""
+    x = x if dtype is None else cast(x, dtype)
+    _refuse_whole(what, x)
+    return x, (one_axis(dim, x.ndim),) if x.ndim else ()
+
+
+def _refuse_whole(what: str, x: Node) -> None:
+    if x.dtype.category != 2:
+        raise DTypeError(
+            explain(
+                f"{what}: needs a floating tensor, got {x.dtype.name}",
+                where=place(),
+                try_="x.float()",
+            )
+        )
 
 
 def softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
     """exp(x) / sum(exp(x)) along `dim`, without overflow."""
-    x = ar.floating(x if dtype is None else cast(x, dtype))
-    axes = _line(x, dim)
+    x, axes = _softened(x, dim, dtype, "softmax")
+    if not _counted(x, axes):
+        return copy(x)
     e = el.exp(x - detach(reduction.amax(x, axes)))
     return e * (1.0 / mv.sum_(e, axes))  # one division for each line, not for each element
 
 
 def log_softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
     """The logarithm of softmax along `dim`, without overflow."""
-    x = ar.floating(x if dtype is None else cast(x, dtype))
-    axes = _line(x, dim)
+    x, axes = _softened(x, dim, dtype, "log_softmax")
+    if not _counted(x, axes):
+        return copy(x)
     shifted = x - detach(reduction.amax(x, axes))
     return shifted - el.log(mv.sum_(el.exp(shifted), axes))
+
+
+def choose(condition: Node, x: Number, y: Number) -> Node:
+    """PyTorch's where: `x` where the condition holds, `y` elsewhere."""
+    kinds = [v.dtype for v in (x, y) if isinstance(v, Node)]
+    for v in (x, y):
+        if not isinstance(v, Node) and kinds and kinds[0].category >= of_scalar(v).category:
+            ar.fit(kinds[0], v, "where")
+    if condition.dtype is uint8:
+        condition = cast(condition, bool_)
+    return where(condition, x, y)
 
 
 def pick(x: Node, axis: int, index: Node) -> Node:
@@ -174,9 +209,20 @@ def extreme(x: Node, dim: int, keepdim: bool, smallest: bool) -> tuple[Node, Nod
     return (values, index) if keepdim else (dropped(values, (axis,)), dropped(index, (axis,)))
 
 
+def extreme_of_all(x: Node, smallest: bool) -> Node:
+    """Largest or smallest of all; equal ones, which NaN are here, share the gradient."""
+    axes = tuple(range(x.ndim))
+    y = (reduction.amin if smallest else reduction.amax)(detach(x), axes)
+    if x.needs_grad:
+        hit = ar.bitwise("or", compare("eq", detach(x), y), isnan(detach(x)))
+        share = cast(hit, x.dtype)
+        y = graft(y, mv.sum_(x * (share / mv.sum_(share, axes)), axes))
+    return dropped(y, axes)
+
+
 def norm(x: Node, p: float, dim: Dims = None, keepdim: bool = False) -> Node:
     """The p-norm along `dim`."""
-    x = ar.floating(x)
+    _refuse_whole("norm", x)
     axes = many_axes(dim, x.ndim)
     if p == 2:
         y = root(mv.sum_(x * x, axes))
@@ -204,8 +250,9 @@ def _general_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
 
 
 def relu(x: Node) -> Node:
-    """X where it is positive, 0 elsewhere."""
-    return where(compare("gt", x, 0), x, 0) if x.dtype.category == 2 else ar.maximum(x, 0)
+    """X where it is positive, 0 elsewhere; NaN stays."""
+    ar.refuse_bool("relu", x)
+    return where(compare("le", x, 0), 0, x)
 
 
 def clamp(x: Node, low: Node | float | None, high: Node | float | None) -> Node:
@@ -214,63 +261,36 @@ def clamp(x: Node, low: Node | float | None, high: Node | float | None) -> Node:
         raise ArgumentError(explain("clamp: give at least one of min and max", where=place()))
     y = x
     if low is not None:
-        y, bound = ar.common(y, low)
-        y = where(compare("lt", y, bound), bound, y)
+        y = _bounded(y, low, "ge")
     if high is not None:
-        y, bound = ar.common(y, high)
-        y = where(compare("gt", y, bound), bound, y)
+        y = _bounded(y, high, "le")
     return y
+
+
+def _bounded(x: Node, bound: Node | float, relation: str) -> Node:
+    """`x` where it is on the right side of `bound`; NaN if either is."""
+    if not isinstance(bound, Node) and x.dtype.category >= of_scalar(bound).category:
+        ar.refuse_bool("clamp", x)
+        bound = const(ar.fit(x.dtype, bound, "clamp"), x.dtype)
+    x, bound = ar.common(x, bound)
+    inside = compare(relation, x, bound)
+    if x.dtype.category < 2:
+        return where(inside, x, bound)
+    neither = detach(x) if bound.op is const_p and bound.attrs[0] == bound.attrs[0] else nan_of(
+        detach(x), detach(bound)
+    )
+    outside = compare({"ge": "lt", "le": "gt"}[relation], x, bound)
+    return where(inside, x, where(outside, bound, neither))
+
+
+def nan_of(x: Node, y: Node) -> Node:
+    """NaN, if one of the two is."""
+    return where(isnan(x), x, y)
 
 
 def square(x: Node) -> Node:
     """X * x."""
-    return x * x
-
-
-def rsqrt(x: Node) -> Node:
-    """1 / sqrt(x)."""
-    return 1.0 / el.sqrt(x)
-
-
-def reciprocal(x: Node) -> Node:
-    """1 / x."""
-    return 1.0 / ar.floating(x)
-
-
-def log2(x: Node) -> Node:
-    """The logarithm to base 2."""
-    return el.log(x) * (1.0 / math.log(2.0))
-
-
-def log10(x: Node) -> Node:
-    """The logarithm to base 10."""
-    return el.log(x) * (1.0 / math.log(10.0))
-
-
-def exp2(x: Node) -> Node:
-    """2 to the power of x."""
-    return el.exp(ar.floating(x) * math.log(2.0))
-
-
-def sinh(x: Node) -> Node:
-    """(exp(x) - exp(-x)) / 2."""
-    return (el.expm1(x) - el.expm1(-x)) * 0.5
-
-
-def cosh(x: Node) -> Node:
-    """(exp(x) + exp(-x)) / 2."""
-    return (el.exp(x) + el.exp(-x)) * 0.5
-
-
-def asin(x: Node) -> Node:
-    """The inverse sine."""
-    x = ar.floating(x)
-    return el.atan(x / el.sqrt((1.0 - x) * (1.0 + x)))
-
-
-def acos(x: Node) -> Node:
-    """The inverse cosine."""
-    return math.pi / 2 - asin(x)
+    return ar.power(x, 2)
 
 
 def isnan(x: Node) -> Node:
@@ -322,8 +342,48 @@ def bitwise_not(x: Node) -> Node:
 
 
 def lerp(x: Node, end: Node, weight: Node | float) -> Node:
-    """The way from x to `end`, `weight` of it."""
-    return x + (end - x) * weight
+    """The way from x to `end`, `weight` of it; from the nearer of the two, so that both are met."""
+    for what, other in (("end", end), ("weight", weight)):
+        if isinstance(other, Node) and other.dtype is not x.dtype:
+            raise DTypeError(
+                explain(
+                    f"lerp: expected dtype {x.dtype.name} for `{what}`",
+                    where=place(),
+                    got=other.dtype.name,
+                )
+            )
+    if x.dtype.category != 2:
+        raise DTypeError(
+            explain(f"lerp: not for {x.dtype.name}", where=place(), try_="x.float()")
+        )
+    near = x + (end - x) * weight
+    far = end - (end - x) * (1.0 - weight)
+    if isinstance(weight, Node):
+        return where(compare("lt", ar.abs(weight), 0.5), near, far)
+    return near if abs_(weight) < 0.5 else far
+
+
+def scaled_add(x: Node, y: Number, alpha: float, *, minus: bool = False) -> Node:
+    """X + alpha * y, or x - alpha * y, worked out in the type of the result."""
+    if minus:
+        ar.refuse_bool("sub", x, y, try_="x ^ y, or x.int()")
+    first, second = ar.common(x, y)
+    kind = first.dtype
+    if isinstance(alpha, bool) and kind is not bool_:
+        raise DTypeError(
+            explain("add: Boolean alpha only supported for Boolean results.", where=place())
+        )
+    if kind.category < 2 and isinstance(alpha, float):
+        raise DTypeError(
+            explain(
+                "add: alpha must not be a floating point number for integers",
+                where=place(),
+                got=f"alpha={alpha} for {kind.name}",
+            )
+        )
+    if alpha != 1:
+        second = ar.mul(second, const(ar._to(kind, alpha), kind))
+    return ar.sub(first, second) if minus else ar.add(first, second)
 
 
 def rounded(x: Node, decimals: int) -> Node:
@@ -351,14 +411,7 @@ def divide(x: Number, y: Number, rounding_mode: str | None) -> Node:
                 expected="None, 'trunc' or 'floor'",
             )
         )
-    x, y = ar.common(x, y)
-    return ar.trunc(x / y) if x.dtype.category == 2 else apply(ar.div_p, x, y)
-
-
-def fmod(x: Number, y: Number) -> Node:
-    """What is left of x after whole steps of y; it has the sign of x."""
-    x, y = ar.common(x, y)
-    return x - (ar.trunc(x / y) if x.dtype.category == 2 else apply(ar.div_p, x, y)) * y
+    return ar.trunc_divide(x, y)
 
 
 def cumsum(x: Node, dim: int, dtype: DType | None = None) -> Node:
@@ -368,16 +421,9 @@ def cumsum(x: Node, dim: int, dtype: DType | None = None) -> Node:
 
 
 def cumprod(x: Node, dim: int, dtype: DType | None = None) -> Node:
-    """Running products: for each end, the product of all up to there (quadratic in memory)."""
+    """Running products along `dim`."""
     x = cast(x, dtype or (x.dtype if x.dtype.category == 2 else int64))
-    if not x.ndim:
-        return x
-    axis = one_axis(dim, x.ndim)
-    n = x.shape[axis]
-    shape = (*x.shape[: axis + 1], n, *x.shape[axis + 1 :])
-    spread = mv.expand(mv.reshape(x, (*x.shape[:axis], 1, n, *x.shape[axis + 1 :])), shape)
-    before = compare("le", iota(shape, axis + 1, int64), iota(shape, axis, int64))
-    return dropped(reduction.prod(where(before, spread, 1), (axis + 1,)), (axis + 1,))
+    return host.cumprod(x, one_axis(dim, x.ndim)) if x.ndim else x
 
 
 def argsort(x: Node, dim: int, descending: bool) -> Node:

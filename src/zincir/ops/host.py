@@ -9,7 +9,8 @@ import numpy as np
 
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
-from zincir.ops.movement import flip
+from zincir.ops.movement import cat, expand, flip, slice_
+from zincir.ops.source import const
 from zincir.types import int64
 
 cumsum_p = register(
@@ -22,6 +23,70 @@ cumsum_p = register(
         vjp=lambda g, y, x, axis: flip(cumsum(flip(g, (axis,)), axis), (axis,)),
         attrs=("axis",),
         saves=False,
+    )
+)
+
+
+
+def _recurrence(a: Any, b: Any, axis: int) -> Any:
+    with np.errstate(all="ignore"):
+        y = np.array(b)
+        rows, factors = np.moveaxis(y, axis, 0), np.moveaxis(a, axis, 0)
+        for i in range(1, len(rows)):
+            rows[i] += factors[i] * rows[i - 1]
+    return y
+
+
+def _recurrence_vjp(g: Node, y: Node, a: Node, b: Node, axis: int) -> tuple[Node, Node]:
+    back = _backward_recurrence(g, a, axis)
+    return back * _moved(y, axis, 1), back
+
+
+recurrence_p = register(
+    Primitive(
+        "recurrence",
+        Kind.HOST,
+        doc="y[i] = a[i] * y[i - 1] + b[i] along `axis`; y[0] = b[0].",
+        infer=lambda a, b, axis: b,
+        numpy=_recurrence,
+        vjp=_recurrence_vjp,
+        attrs=("axis",),
+    )
+)
+
+
+def _backward_recurrence(g: Node, a: Node, axis: int) -> Node:
+    """r[i] = g[i] + a[i + 1] * r[i + 1]: what a change of y[i] adds to the sum of g * y."""
+    factors = flip(_moved(a, axis, -1), (axis,))
+    return flip(apply(recurrence_p, factors, flip(g, (axis,)), attrs=(axis,)), (axis,))
+
+
+def _moved(x: Node, axis: int, by: int, fill: float = 0.0) -> Node:
+    """`x` one place further along `axis`, or back (`by` is 1 or -1), `fill` moving in."""
+    n = x.shape[axis]
+    if not n:
+        return x
+    sizes = tuple(n - 1 if k == axis else m for k, m in enumerate(x.shape))
+    start = tuple(int(k == axis and by < 0) for k in range(x.ndim))
+    rest = slice_(x, start, (1,) * x.ndim, sizes)
+    new = expand(const(fill, x.dtype), tuple(1 if k == axis else m for k, m in enumerate(x.shape)))
+    return cat([new, rest] if by > 0 else [rest, new], axis)
+
+
+def _cumprod_numpy(x: Any, axis: int) -> Any:
+    with np.errstate(all="ignore"):
+        return np.cumprod(x, axis, dtype=x.dtype)
+
+
+cumprod_p = register(
+    Primitive(
+        "cumprod",
+        Kind.HOST,
+        doc="Running products along `axis`.",
+        infer=lambda x, axis: x,
+        numpy=_cumprod_numpy,
+        vjp=lambda g, y, x, axis: _moved(y, axis, 1, 1.0) * _backward_recurrence(g, x, axis),
+        attrs=("axis",),
     )
 )
 
@@ -62,6 +127,17 @@ call_p = register(
 
 def cumsum(x: Node, axis: int) -> Node:
     return apply(cumsum_p, x, attrs=(axis,))
+
+
+def cumprod(x: Node, axis: int) -> Node:
+    return apply(cumprod_p, x, attrs=(axis,))
+
+
+def product_of_others(x: Node, axis: int) -> Node:
+    """For each element, the product of all others along `axis`: exact, whatever is 0."""
+    before = _moved(cumprod(x, axis), axis, 1, 1.0)
+    after = flip(_moved(cumprod(flip(x, (axis,)), axis), axis, 1, 1.0), (axis,))
+    return before * after
 
 
 def argsort(x: Node, axis: int, descending: bool = False) -> Node:

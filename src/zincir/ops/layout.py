@@ -96,12 +96,10 @@ def repeat_interleave(x: Node, repeats: int, axis: int) -> Node:
 
 def cat(xs: Sequence[Node], dim: int) -> Node:
     """Tensors one after the other along `dim`, in their common type."""
-    xs = [x for x in xs if x.shape != (0,)] or list(xs[:1])
     if not xs:
         raise ArgumentError(explain("cat: expected a non-empty list of tensors", where=place()))
-    if builtins.any(x.dtype is not xs[0].dtype for x in xs):
-        kind = result_type(*[(x.dtype, 2) for x in xs])
-        xs = [cast(x, kind) for x in xs]
+    kind = result_type(*[(x.dtype, 2 if x.shape else 1) for x in xs])
+    xs = [cast(x, kind) for x in xs if x.shape != (0,)] or [cast(xs[0], kind)]
     ndim = xs[0].ndim
     if not ndim or builtins.any(x.ndim != ndim for x in xs):
         raise ShapeError(

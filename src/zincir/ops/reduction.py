@@ -8,9 +8,10 @@ from zincir.errors import ShapeError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.ops.arithmetic import bitwise, cast, compare, where
-from zincir.ops.movement import reduce_spec, sum_
+from zincir.ops.host import product_of_others
+from zincir.ops.movement import permute, reduce_spec, reshape, sum_
 from zincir.ops.source import iota
-from zincir.types import int64
+from zincir.types import int64, size
 
 _NUMBERS = ("float32", "float64", "int64", "int32")
 
@@ -57,13 +58,14 @@ amin_p = register(
 
 
 def _prod_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
-    zero = compare("eq", x, 0.0)
-    zeros = sum_(cast(zero, g.dtype), axes)
-    others = prod(where(zero, 1.0, x), axes)
-    only_zero = where(compare("eq", zeros, 1.0), others, 0.0)
-    return g * where(
-        zero, only_zero, where(compare("eq", zeros, 0.0), others / where(zero, 1.0, x), 0.0)
-    )
+    if len(axes) == 1:
+        return g * product_of_others(x, axes[0])
+    order = (*(a for a in range(x.ndim) if a not in axes), *axes)
+    kept = tuple(x.shape[a] for a in order[: -len(axes)])
+    moved = permute(x, order)
+    others = product_of_others(reshape(moved, (*kept, size(moved.shape[len(kept) :]))), len(kept))
+    back = tuple(sorted(range(x.ndim), key=order.__getitem__))
+    return g * permute(reshape(others, moved.shape), back)
 
 
 prod_p = register(

@@ -1,0 +1,155 @@
+"""What users say about types, devices and storage: understood, or refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zincir.errors import ArgumentError, DTypeError, explain
+from zincir.ops.dims import place
+from zincir.types import DType, bool_, float32, float64, from_numpy_dtype, int32, int64, uint8
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_REFUSED = {"float16": "float32", "bfloat16": "float32", "int16": "int32", "int8": "int32"}
+
+
+def as_dtype(kind: Any) -> DType:
+    """A dtype of ours from ours, NumPy's or Python's."""
+    if isinstance(kind, DType):
+        return kind
+    python = {float: float64, int: int64, bool: bool_}.get(kind)
+    if python is not None:
+        return python
+    name = str(getattr(kind, "name", kind))
+    if name in _REFUSED:
+        raise DTypeError(
+            explain(
+                f"there are no {name} tensors",
+                where=place(),
+                expected="bool, uint8, int32, int64, float32 or float64",
+                try_=f"zincir.{_REFUSED[name]}",
+            )
+        )
+    try:
+        if kind is None:  # NumPy's float64, which nobody meant
+            raise TypeError
+        return from_numpy_dtype(kind)
+    except DTypeError:
+        raise
+    except TypeError:
+        raise DTypeError(explain(f"{kind!r} is not a data type", where=place())) from None
+
+
+def check_device(device: Any) -> None:
+    """Everything lives in the CPU's memory.
+
+    Raises:
+        ArgumentError: the device is another one.
+    """
+    if device is None or device == "cpu" or str(device) in ("cpu", "cpu:0"):
+        return
+    raise ArgumentError(
+        explain(
+            f"no device {device!r}: tensors live in the CPU's memory",
+            where=place(),
+            expected="'cpu'",
+            got=repr(device),
+            try_="leave the device out",
+        )
+    )
+
+
+def check_storage(
+    device: Any = None, layout: Any = None, pin_memory: bool = False, memory_format: Any = None
+) -> None:
+    """What PyTorch's functions take besides, where only one answer is possible here.
+
+    Raises:
+        ArgumentError: it is another answer.
+    """
+    check_device(device)
+    for name, value, only in (
+        ("layout", layout, ("strided",)),
+        ("memory_format", memory_format, ("preserve_format", "contiguous_format")),
+    ):
+        if value is not None and str(value).rsplit(".", 1)[-1] not in only:
+            raise ArgumentError(
+                explain(
+                    f"{name}={value!r} is not supported",
+                    where=place(),
+                    expected="elements that lie row by row",
+                    try_=f"leave {name} out",
+                )
+            )
+    if pin_memory:
+        raise ArgumentError(
+            explain(
+                "pin_memory: there is no device to pin memory for",
+                where=place(),
+                try_="leave pin_memory out",
+            )
+        )
+
+
+_TO = {
+    "device": ("device", "dtype", "non_blocking", "copy"),
+    "dtype": ("dtype", "non_blocking", "copy"),
+    "other": ("other", "non_blocking", "copy"),
+}
+"""The three ways to call `to`, by what stands first."""
+
+
+def conversion(args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[DType | None, bool]:
+    """The type that `Tensor.to(*args, **options)` asks for, and whether for a copy.
+
+    Raises:
+        TypeError: arguments that `to` does not take.
+        ArgumentError: a device that there is not.
+    """
+    first = args[0] if args else None
+    is_dtype = isinstance(first, DType | type | np.dtype)
+    way = "other" if hasattr(first, "_node") else "dtype" if is_dtype else "device"
+    names = _TO[way]
+    given = dict(zip(names, args, strict=False))
+    allowed = {*names, "memory_format"} - {"other"}
+    if len(args) > len(names) or set(given) & set(options) or set(options) - allowed:
+        got = ", ".join([*(type(a).__name__ for a in args), *(f"{k}=..." for k in options)])
+        raise TypeError(
+            explain(
+                "to() received an invalid combination of arguments",
+                where=place(),
+                expected="to(dtype), to(device, dtype) or to(other), non_blocking, copy",
+                got=got,
+            )
+        )
+    given |= options
+    check_storage(given.get("device"), memory_format=given.get("memory_format"))
+    kind = given["other"].dtype if "other" in given else given.get("dtype")
+    return None if kind is None else as_dtype(kind), bool(given.get("copy", False))
+
+
+_NAMES = {
+    bool_: "BoolTensor",
+    uint8: "ByteTensor",
+    int32: "IntTensor",
+    int64: "LongTensor",
+    float32: "FloatTensor",
+    float64: "DoubleTensor",
+}
+
+
+def type_name(dtype: DType) -> str:
+    """PyTorch's old name for a tensor of some type, as `Tensor.type()` gives it."""
+    return f"torch.{_NAMES[dtype]}"
+
+
+def named_type(kind: Any) -> DType:
+    """The dtype behind a name as `type_name` gives it, or behind any other."""
+    if isinstance(kind, str):
+        for dtype, name in _NAMES.items():
+            if kind.rsplit(".", 1)[-1] == name:
+                return dtype
+    return as_dtype(kind)
