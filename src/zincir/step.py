@@ -26,6 +26,7 @@ from zincir.errors import ArgumentError, RecordingWarning, explain
 from zincir.graph.node import MODE, Origin, describe, here
 from zincir.graph.walk import toposort
 from zincir.ops.live_number import LiveNumber
+from zincir.ops.source import custom_p
 from zincir.recorder import Recorder, undo
 from zincir.recording import CURRENT, Change, Recording, live, resumed
 from zincir.replay import Replay, shares
@@ -437,6 +438,9 @@ class _Take:
         for t, _, _ in recording.grads.values():
             if t._grad is not None:
                 expected.add(id(t._grad))
+        for node in toposort([t._node for t in self._computed()]):
+            if node.op is custom_p and hasattr(node.attrs[0], "kept"):
+                expected |= {id(t) for t in node.attrs[0].kept()}
 
         def others() -> list[Tensor]:
             alive = [t for t in alive_pending() if t._held.value is None]

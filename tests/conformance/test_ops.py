@@ -28,6 +28,7 @@ ELSEWHERE = {
     "leaf": "has no inputs",
     "custom": "tests/autograd/test_function.py",
     "call": "tests/autograd/test_function.py and scatter_reduce against PyTorch",
+    "given_up": "only raises: tests/test_step.py",
     "detach": "no gradient by design: tests/autograd/test_backward.py",
     "graft": "its gradient is not that of its value: tests/test_tensor_inplace.py",
     "cast": "rounds: its differences are checked below",
@@ -38,6 +39,7 @@ ELSEWHERE = {
 INDEX = np.array([[2, 0], [1, 2]])
 CASES = {
     "const": [([], (3.5, float32))],
+    "alias": [([(3,)], ())],
     "variable": [([(3,)], ())],
     "iota": [([], ((3, 4), 1, int64)), ([], ((2, 3), 0, float32))],
     "uniform": [([np.array([5, 7])], ((3, 4), float32)), ([np.array([5, 7])], ((7,), float64))],

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast as cast_type
 
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import MODE, Node, describe, grad_mode
+from zincir.graph.node import MODE, Node, changed_at, describe, grad_mode
 from zincir.inplace import is_leaf
 from zincir.ops.arithmetic import cast
 from zincir.ops.dims import place
@@ -156,6 +156,11 @@ class _Call:
         self._core = weakref.ref(core)
         return core
 
+    def kept(self) -> list[Tensor]:
+        """The tensors that are kept for the gradient."""
+        saved = [x[0] for x in self._saved if x is not None]
+        return [t for t in (*saved, *vars(self._ctx).values()) if isinstance(t, Tensor)]
+
     def restored(self) -> tuple[Any, ...]:
         """What `ctx.saved_tensors` gives."""
         core = None if self._core is None else self._core()
@@ -179,14 +184,15 @@ class _Call:
             value, index = kept
             return wrap(custom(value, (core,), _Output(index)))
         tensor, node = kept
-        if node.superseded is not None:
+        changed = changed_at(node)
+        if changed is not None:
             raise GradientError(
                 explain(
                     f"{self._function.__name__}: a tensor saved for backward was changed in place "
                     "since",
                     where=describe(core.origin),
                     expected=f"the {node.dtype.name}{list(node.shape)} tensor as it was then",
-                    got=f"a change in place at {describe(node.superseded)}",
+                    got=f"a change in place at {describe(changed)}",
                     try_="change a copy (x.clone()), or write x = x + ... instead of x += ...",
                 )
             )
