@@ -8,14 +8,14 @@ is the whole to it; what else looks at the memory takes its value anew when it i
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, here
-from zincir.ops.arithmetic import cast, where
+from zincir.ops.arithmetic import cast, fit, where
 from zincir.ops.movement import expand
 from zincir.ops.source import (
     alias,
@@ -29,8 +29,10 @@ from zincir.ops.source import (
     variable_p,
 )
 from zincir.recording import CURRENT, changed_setting, note_change, refuse_replay
-from zincir.storage import Storage, leave, storage_of, whole_of
+from zincir.runtime.buffer import Buffer, arranged
+from zincir.storage import Storage, glance, leave, seen, storage_of, whole_of
 from zincir.types import bool_
+from zincir.views import Step
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
@@ -270,3 +272,68 @@ def cut(tensor: Tensor) -> None:
     tensor._held = new
     tensor._retains = False
     tensor._await()
+
+
+def write_now(tensor: Tensor, step: Step, value: Any) -> bool:
+    """Write a known value into a known part of a tensor at once, if that is what PyTorch does.
+
+    Loops that fill a tensor piece by piece would make a graph of as many updates otherwise, and
+    another program for each place.
+    """
+    if CURRENT.recording is not None or tensor.requires_grad:
+        return False
+    found = _known_value(value, tensor)
+    if found is None or not _fits(np.shape(found), step.size(tensor._held.shape)):
+        return False
+    array = memory_of(tensor)
+    if array is None:
+        return False
+    step.look(array)[...] = found
+    wrote_memory(whole_of(tensor))
+    return True
+
+
+def _known_value(value: Any, tensor: Tensor) -> Any:
+    """What is assigned, in the type of `tensor`; None if it is not known, or takes a conversion."""
+    dtype = tensor._held.dtype
+    if type(value) is float or type(value) is int or type(value) is bool:
+        return fit(dtype, value, "x[...] = value")
+    if not hasattr(value, "_held"):
+        return None
+    if value._held.dtype is not dtype or (MODE.grad and value.requires_grad):
+        return None
+    if value._storage is not None:
+        if value._storage is tensor._storage:
+            return None
+        array = glance(value)
+        if array is not None:
+            return array
+    node = value._node
+    return None if node.value is None else node.value.array
+
+
+def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
+    if len(shape) > len(into):
+        return False
+    return all(n in (1, m) for n, m in zip(reversed(shape), reversed(into), strict=False))
+
+
+def memory_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+    """The memory of a tensor whose value is known, which nobody else reads; None if there is none."""
+    storage = tensor._storage
+    if storage is not None and storage.array is not None and storage.exposed():
+        array = seen(tensor, storage)
+        return array if array.flags.writeable else None
+    whole = whole_of(tensor)
+    node = whole._node
+    if node.value is None or node.needs_grad:
+        return None
+    buffer: Buffer = node.value
+    if node.used or not buffer.private or not buffer.array.flags.writeable:
+        new = leaf(node.shape, node.dtype, origin=node.origin)
+        new.value = arranged(Buffer(buffer.array.copy("K")), buffer.order)
+        new.owner, new.home = node.owner, node.home
+        node.superseded = MODE.origin or here()
+        whole._held = node = new
+    array = node.value.array
+    return array if tensor._step is None else tensor._step.look(array)

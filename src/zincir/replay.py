@@ -316,12 +316,12 @@ class Replay:
             if t._storage is None:
                 node = t._held
                 value = node.value
-                if node is c.node and value is c.value and not (node.used or value.shared):
+                if node is c.node and value is c.value and not node.used and value.private:
                     continue
                 c.node = node = None
                 if c.order != value.order or value.layout is not None:
                     _renewed(t, arranged(value, c.order))
-                elif t._held.used or value.shared:
+                elif t._held.used or not value.private:
                     _renewed(t, None)
                 c.node = t._held
                 c.value = buffer = c.node.value
@@ -351,7 +351,7 @@ class Replay:
         value = readable(t)
         if c.order != value.order or value.layout is not None:
             _renewed(t, arranged(value, c.order))
-        elif t._held.used or value.shared:
+        elif t._held.used or not value.private:
             _renewed(t, None)
         c.value = t._held.value
         return t._held.value
@@ -374,7 +374,7 @@ class Replay:
                 g.value = allocate(node.shape, node.dtype, g.orders[1])
                 g.held = from_buffer(g.value)
                 pointers[outputs + g.output] = g.value.pointer
-            elif held._held.value is not g.value or g.value.shared:
+            elif held._held.value is not g.value or not g.value.private:
                 g.value = allocate(held.shape, held.dtype, g.orders[1])
                 held._held.value = g.value
                 pointers[outputs + g.output] = g.value.pointer
@@ -525,7 +525,7 @@ def _renewed(t: Tensor, value: Buffer | None) -> None:
     gone = weakref.ref(old)
     del old
     if value is None:
-        wanted = gone() is not None or memory.shared
+        wanted = gone() is not None or not memory.private
         value = _copy(memory) if wanted else memory
     new.value = value
 

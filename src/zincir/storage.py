@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,7 +176,7 @@ def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     if CURRENT.recording is None and not whole._held.needs_grad and not parent._leaf_view:
         # Its value is taken when somebody asks for it.
         spec = (step.size(held.shape), held.dtype)
-        child._held = Node(leaf_p, (), spec, spec, False, MODE.origin or here())
+        child._held = Node(leaf_p, (), spec, spec, False, held.origin)
         child._held.owner = weakref.ref(child)
     else:
         # What passes through a view of a view passes through both, as long as nothing is written.
@@ -403,6 +405,27 @@ def glance(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     return None if above.value is None else step.look(above.value.array)
 
 
+@contextmanager
+def read_at_once(tensor: Tensor) -> Generator[tuple[Node, list[Node]]]:
+    """The node of a tensor to pick a few elements of, and a list for the results.
+
+    Of memory that others may write to, the results are computed before anybody can: all of it
+    would have to be copied else.
+    """
+    storage = tensor._storage
+    results: list[Node] = []
+    node = None
+    if storage is not None and CURRENT.recording is None and not tensor.requires_grad:
+        if storage.array is not None and storage.exposed():
+            node = leaf(tensor.shape, tensor.dtype)
+            node.value = Buffer(seen(tensor, storage))
+    if node is None:
+        yield tensor._node, results
+    else:
+        yield node, results
+        evaluate(results)
+
+
 def adopt(tensor: Tensor, array: np.ndarray[Any, Any]) -> None:
     """Let `tensor` have the memory of an array that came from outside."""
     storage = storage_of(tensor)
@@ -428,7 +451,7 @@ def export(tensor: Tensor) -> np.ndarray[Any, Any]:
         node = tensor._node
     buffer: Buffer = node.value
     array = buffer.array
-    mine = not (node.used or buffer.shared or node.needs_grad)
+    mine = buffer.private and not (node.used or node.needs_grad)
     if not mine or not array.flags.writeable or buffer.layout is not None:
         array = array.copy("K" if buffer.layout is None else "C")
     else:

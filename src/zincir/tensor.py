@@ -1164,7 +1164,7 @@ class Tensor:
         """All places of a dimension."""
         axis = one_axis(dim, self.ndim)
         lead = (slice(None),) * axis
-        return tuple(self[(*lead, i)] for i in range(self.shape[axis]))
+        return tuple([self[(*lead, i)] for i in range(self.shape[axis])])
 
     def split(self, split_size: Int | Sequence[Int], dim: Int = 0) -> tuple[Tensor, ...]:
         """Parts of one size (the last may be smaller), or of given sizes."""
@@ -1244,19 +1244,24 @@ class Tensor:
     # Picking ------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        if type(index) is int and self._held.shape:
-            return self._view(indexing.fast_number(self, index))
+        step = indexing.basic(self._held.shape, index)
+        if step is not None:
+            return storage.look_at(_new(Tensor), self, step)
         plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
         if not plan.gathers:
             return self._view(*plan.views())
-        node = self._node
-        for step in plan.views():
-            node = step.read(node)
-        return wrap(indexing.Rows(node.shape, plan.arrays).read(node))
+        with storage.read_at_once(self) as (source, results):
+            for step in plan.views():
+                source = step.read(source)
+            results.append(indexing.Rows(source.shape, plan.arrays).read(source))
+        return wrap(results[0])
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, Tensor) and index.dtype is bool_ and _one(value):
             self.masked_fill_(_in_front(index, self), value)
+            return
+        basic = indexing.basic(self._held.shape, index)
+        if basic is not None and inplace.write_now(self, basic, value):
             return
         plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
         steps = plan.views()
@@ -1298,7 +1303,9 @@ class Tensor:
 
     def index_select(self, dim: Int, index: Tensor) -> Tensor:
         """The slices along `dim` that `index` names."""
-        return wrap(indexing.index_select(self._node, dim, index._node))
+        with storage.read_at_once(self) as (source, results):
+            results.append(indexing.index_select(source, dim, index._node))
+        return wrap(results[0])
 
     def index_add(self, dim: Int, index: Tensor, source: Tensor, *, alpha: Float = 1) -> Tensor:
         """Slices of `source` added at those that `index` names."""

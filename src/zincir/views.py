@@ -114,6 +114,36 @@ class Slice:
 
 
 @dataclass(slots=True)
+class Index:
+    """Whole numbers and slices between brackets: a slice of each axis, some of which go."""
+
+    slice: Slice
+    kept: tuple[int, ...]
+    """The axes that stay."""
+    key: tuple[Any, ...]
+    """What stands between the brackets, for NumPy."""
+
+    def read(self, parent: Node) -> Node:
+        return movement.reshape(self.slice.read(parent), self.size(parent.shape))
+
+    def write(self, parent: Node, value: Node) -> Node:
+        return self.slice.write(parent, movement.reshape(value, self.slice.sizes))
+
+    def size(self, shape: Shape) -> Shape:
+        sizes = self.slice.sizes
+        return tuple([sizes[axis] for axis in self.kept])
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        found = self.slice.strides(shape, strides)
+        return tuple([found[axis] for axis in self.kept])
+
+    def look(self, array: Any) -> Any:
+        found = array[self.key]
+        # Of whole numbers alone, NumPy makes a number.
+        return found if self.kept else np.ndarray.__getitem__(array, (*self.key, ...))
+
+
+@dataclass(slots=True)
 class Expand:
     """Axes of size 1 repeated. Cannot be written through: several elements are one."""
 

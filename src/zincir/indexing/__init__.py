@@ -13,7 +13,7 @@ from zincir.indexing.along import (
 from zincir.indexing.brackets import (
     Mask as Mask,
     Plan as Plan,
-    fast_number as fast_number,
+    basic as basic,
     items_of as items_of,
     known as known,
 )

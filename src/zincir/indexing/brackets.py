@@ -18,7 +18,7 @@ from zincir.ops.dims import place
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import Shape, bool_, int64, uint8
-from zincir.views import Chain, Reshape, Slice, Step
+from zincir.views import Chain, Index, Reshape, Slice, Step
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
@@ -46,16 +46,35 @@ def known(array: np.ndarray[Any, Any]) -> Node:
     return node
 
 
-def fast_number(tensor: Tensor, i: int) -> Step:
-    """The view x[i], the most common of all."""
-    shape = tensor._held.shape
-    n = shape[0]
-    at = i + n if i < 0 else i
-    if not 0 <= at < n:
-        raise _out_of_range(i, 0, n)
-    rest = shape[1:]
-    zeros = (0,) * len(rest)
-    return Chain((Slice((at, *zeros), (1,) * len(shape), (1, *rest)), Reshape(rest)))
+def basic(shape: Shape, index: Any) -> Step | None:
+    """The view x[index] for whole numbers and slices, the most common of all; None for others."""
+    items: tuple[Any, ...] = (index,) if type(index) is not tuple else index
+    if len(items) > len(shape):
+        return None
+    starts, sizes, steps = [0] * len(shape), list(shape), [1] * len(shape)
+    kept = list(range(len(items), len(shape)))
+    axes: list[int] = []
+    for axis, item in enumerate(items):
+        n = shape[axis]
+        if type(item) is int:
+            if not -n <= item < n:
+                raise _out_of_range(item, axis, n)
+            starts[axis], sizes[axis] = item % n, 1
+        elif type(item) is slice and _plain_ends(item):
+            start, stop, step = item.indices(n)
+            if step <= 0:
+                return None
+            length = max(0, -(-(stop - start) // step))
+            starts[axis], sizes[axis], steps[axis] = start if length else 0, length, step
+            axes.append(axis)
+        else:
+            return None
+    return Index(Slice(tuple(starts), tuple(steps), tuple(sizes)), (*axes, *kept), items)
+
+
+def _plain_ends(item: Any) -> bool:
+    ends = (item.start, item.stop, item.step)
+    return all([end is None or type(end) is int for end in ends])
 
 
 def items_of(index: Any, mask: Any) -> tuple[Any, ...]:

@@ -17,7 +17,17 @@ NAN_BYTE = 0xFF
 class Buffer:
     """One value in memory. `array` is a NumPy view of it, possibly strided."""
 
-    __slots__ = ("__weakref__", "_memory", "array", "layout", "order", "pointer", "shared")
+    __slots__ = (
+        "__weakref__",
+        "_memory",
+        "_seen",
+        "array",
+        "layout",
+        "lookers",
+        "order",
+        "pointer",
+        "shared",
+    )
 
     def __init__(
         self,
@@ -38,9 +48,20 @@ class Buffer:
             self.layout = tuple(stride // array.itemsize for stride in array.strides)
         self._memory = memory
         self.shared = False
-        """Whether anything else than one node may read this memory: then it stays as it is."""
+        """Whether other nodes may have this buffer as their value: then it stays as it is."""
+        self.lookers = 0
+        """How many other buffers look at this memory."""
+        self._seen: Buffer | None = None
+
+    @property
+    def private(self) -> bool:
+        """Whether nothing but one node reads this memory."""
+        return not (self.shared or self.lookers)
 
     def __del__(self) -> None:
+        seen: Buffer | None = getattr(self, "_seen", None)
+        if seen is not None:
+            seen.lookers -= 1
         memory: Memory | None = getattr(self, "_memory", None)  # Unset after a Ctrl-C in __init__.
         if memory is None:
             return
@@ -50,8 +71,9 @@ class Buffer:
 
 def looking(buffer: Buffer, array: np.ndarray[Any, Any]) -> Buffer:
     """A buffer of its own for `array`, a view of the memory of `buffer`."""
-    buffer.shared = True
+    buffer.lookers += 1
     new = Buffer(array)
+    new._seen = buffer
     new.shared = True
     return new
 
