@@ -7,8 +7,8 @@ from typing import Any, cast
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
-from zincir.ops.arithmetic import fit
 from zincir.ops.dims import is_several, place
+from zincir.ops.numbers import fit
 from zincir.storage import adopt
 from zincir.tensor import Tensor, from_array
 from zincir.tensor_types import as_dtype, check_storage
@@ -80,7 +80,9 @@ def asarray(
     shared = t is obj or (type(obj) is np.ndarray and t.dtype.numpy == obj.dtype)
     if copy is False and not shared:
         raise ArgumentError(
-            explain("asarray: this cannot be shared without a copy", where=place(), try_="copy=None")
+            explain(
+                "asarray: this cannot be shared without a copy", where=place(), try_="copy=None"
+            )
         )
     t = t.clone() if copy and shared else t
     return t.detach().requires_grad_() if requires_grad else t
@@ -284,9 +286,7 @@ def ones(
     return _filled(1, sizes, size, dtype, layout, device, requires_grad, pin_memory)
 
 
-def empty(
-    *sizes: Any, size: Any = None, memory_format: Any = None, **options: Any
-) -> Tensor:
+def empty(*sizes: Any, size: Any = None, memory_format: Any = None, **options: Any) -> Tensor:
     """A tensor to be filled; its values are zeros, and nothing should rely on that."""
     check_storage(memory_format=memory_format)
     return zeros(*sizes, size=size, **options)

@@ -8,7 +8,7 @@ from typing import Any
 from zincir.einsum import einsum as _einsum
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node
-from zincir.ops import arithmetic as ar, composed, layout, products
+from zincir.ops import arithmetic as ar, composed, layout, powers, products
 from zincir.ops.dims import Dims, is_several, place
 from zincir.tensor import Tensor, operand, wrap
 from zincir.types import DType, Shape, broadcast, promote
@@ -92,7 +92,7 @@ def is_floating_point(input: Tensor) -> bool:
 
 def pow(input: Any, exponent: Any) -> Tensor:
     """The first to the power of the second; one of the two may be a number."""
-    return wrap(ar.power(operand(input), operand(exponent)))
+    return wrap(powers.power(operand(input), operand(exponent)))
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:

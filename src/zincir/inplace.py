@@ -15,8 +15,9 @@ import numpy as np
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, here
-from zincir.ops.arithmetic import cast, fit, where
+from zincir.ops.arithmetic import cast, where
 from zincir.ops.movement import expand
+from zincir.ops.numbers import fit
 from zincir.ops.source import (
     alias,
     const,

@@ -139,9 +139,7 @@ def randint_like(
     """Whole numbers in the shape and type of another tensor."""
     check_storage(memory_format=memory_format)
     low, high = (0, low) if high is None else (low, high)
-    return randint(
-        low, high, input.shape, dtype=input.dtype if dtype is None else dtype, **options
-    )
+    return randint(low, high, input.shape, dtype=input.dtype if dtype is None else dtype, **options)
 
 
 def randperm(

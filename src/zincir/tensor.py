@@ -26,7 +26,14 @@ from zincir import (
     tensor_backward,
     tensor_types,
 )
-from zincir.errors import AnomalyError, ArgumentError, DTypeError, GradientError, ShapeError, explain
+from zincir.errors import (
+    AnomalyError,
+    ArgumentError,
+    DTypeError,
+    GradientError,
+    ShapeError,
+    explain,
+)
 from zincir.evaluate import ENGINE
 from zincir.graph.node import MODE, Node, Origin, apply
 from zincir.ops import (
@@ -35,6 +42,8 @@ from zincir.ops import (
     elementwise as el,
     layout,
     movement as mv,
+    numbers,
+    powers,
     products,
 )
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
@@ -666,10 +675,10 @@ class Tensor:
         return wrap(stand_in(div(operand(other), self._node)))
 
     def __pow__(self, other: Operand) -> Tensor:
-        return wrap(ar.power(self._node, operand(other)))
+        return wrap(powers.power(self._node, operand(other)))
 
     def __rpow__(self, other: Operand) -> Tensor:
-        return wrap(ar.power(operand(other), self._node))
+        return wrap(powers.power(operand(other), self._node))
 
     def __floordiv__(self, other: Operand) -> Tensor:
         return wrap(ar.floor_divide(self._node, operand(other)))
@@ -743,7 +752,7 @@ class Tensor:
         return wrap(co.divide(self._node, operand(other), rounding_mode))
 
     mul = _binary(ar.mul, "mul", "The product.")
-    pow = _binary(ar.power, "pow", "This to the power of the other.")
+    pow = _binary(powers.power, "pow", "This to the power of the other.")
     remainder = _binary(ar.remainder, "remainder", "What is left, with the divisor's sign.")
     fmod = _binary(ar.fmod, "fmod", "What is left, with the dividend's sign.")
     floor_divide = _binary(ar.floor_divide, "floor_divide", "The quotient, rounded down.")
@@ -1284,7 +1293,9 @@ class Tensor:
         if mask.dtype is not bool_:
             got = f"{mask.dtype.name} {mask.shape}"
             raise DTypeError(
-                explain("masked_select: expected a bool mask", where=place(), got=got, try_="m != 0")
+                explain(
+                    "masked_select: expected a bool mask", where=place(), got=got, try_="m != 0"
+                )
             )
         x, m = mv.broadcast_to_common(self._node, mask._node)
         return wrap(x)[wrap(m)]
@@ -1419,7 +1430,7 @@ class Tensor:
         """A new tensor of this type, filled with one number."""
         check_storage(device, layout, pin_memory)
         kind = self.dtype if dtype is None else as_dtype(dtype)
-        value = ar.fit(kind, fill_value, "new_full")
+        value = numbers.fit(kind, fill_value, "new_full")
         t = from_array(np.full(tuple(_several((size,))), value, kind.numpy))
         return t.requires_grad_() if requires_grad else t
 
@@ -1458,7 +1469,7 @@ class Tensor:
 
     def zero_(self) -> Tensor:
         """Set all elements to 0."""
-        return self._write(const(ar._to(self.dtype, 0), self.dtype), "zero_")
+        return self._write(const(numbers.to(self.dtype, 0), self.dtype), "zero_")
 
     def normal_(
         self, mean: Float = 0.0, std: Float = 1.0, *, generator: gen.Generator | None = None
@@ -1655,7 +1666,7 @@ def _assigned(value: Any, target: Tensor) -> Node:
     kind = target._node.dtype
     if isinstance(node, Node):
         return ar.cast(node, kind)
-    return const(ar.fit(kind, node, "fill"), kind)
+    return const(numbers.fit(kind, node, "fill"), kind)
 
 
 def _fitting(value: Node, shape: Shape) -> Node:

@@ -97,6 +97,8 @@ CASES = {
         ([(3, 4), INDEX[0], (2, 4)], ("set", "index")),
     ],
     "cumsum": [([(3, 4)], (1,)), ([(3, 4)], (0,))],
+    "cumprod": [([(3, 4)], (1,)), ([(3, 4)], (0,)), ([(0, 3)], (0,))],
+    "recurrence": [([(3, 4), (3, 4)], (1,)), ([(3, 4), (3, 4)], (0,))],
     "argsort": [([(3, 4)], (1, False)), ([(3, 4)], (0, True))],
     "where": [([np.array([[True, False, True]]), (2, 3), (1, 3)], ())],
     "cast": [([(3, 4)], (float32,)), ([(3, 4)], (int64,)), ([(3, 4)], (bool_,))],
@@ -200,7 +202,7 @@ def test_gradient_to_second_order(name, k):
 
 def flat(name):
     """Whether the first gradient does not depend on anything: there is no second one to check."""
-    return name in ("sign", "floor", "ceil", "round", "trunc")
+    return name in ("sign", "floor", "ceil", "round", "trunc", "floor_div", "trunc_div")
 
 
 @pytest.mark.parametrize(

@@ -320,7 +320,7 @@ class Builder:
         return self._binary("udiv" if x.type.kind == "i8" else "sdiv", "fdiv", x, y)
 
     def pow_integer(self, x: Value, y: Value) -> Value:
-        """x ** y by squaring, wrapping round; for y < 0 what is left of 1 / x**-y without fraction."""
+        """X ** y by squaring, wrapping round; for y < 0 the whole part of 1 / x**-y."""
         zero, one = constant(0, x.type), constant(1, x.type)
         with self.loop(index(0), index(x.type.bits), carried=(one, x, y)) as loop:
             result, base, left = loop.carried

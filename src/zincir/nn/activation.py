@@ -136,7 +136,7 @@ class Hardswish(Module):
     Example:
         >>> import zincir
         >>> Hardswish()(zincir.tensor([-4.0, 0.0, 4.0])).tolist()
-        [0.0, 0.0, 4.0]
+        [-0.0, 0.0, 4.0]
     """
 
     def __init__(self, inplace: bool = False) -> None:

@@ -211,7 +211,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
     >>> import zincir
     >>> hardswish(zincir.tensor([-4.0, 0.0, 4.0])).tolist()
-    [0.0, 0.0, 4.0]
+    [-0.0, 0.0, 4.0]
     """
     x = _given(input, "hardswish", inplace)
     low, high = compare("le", x, -3.0), compare("lt", x, 3.0)

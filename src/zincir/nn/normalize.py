@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import MODE, Node, grad_mode
 from zincir.nn.place import at_user_line, floats, where_am_i
-from zincir.ops.arithmetic import cast, compare, power, where
+from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.elementwise import sqrt
 from zincir.ops.movement import expand, pad, reshape, slice_, sum_, windows
+from zincir.ops.powers import power
 from zincir.ops.source import const, custom, detach, graft
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, float64, size

@@ -27,8 +27,9 @@ from zincir.nn.sliding import (
     with_gradient,
 )
 from zincir.ops import movement as mv, reduction
-from zincir.ops.arithmetic import cast, compare, div_p, maximum, minimum, power, where
+from zincir.ops.arithmetic import cast, compare, div_p, maximum, minimum, where
 from zincir.ops.indexing import scatter, take
+from zincir.ops.powers import power
 from zincir.ops.source import const, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import Scalar, contiguous_strides, int32, int64, size, uint8

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import builtins
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from zincir.errors import ArgumentError, DivisionByZero, DTypeError, ShapeError, explain
-from zincir.graph.node import MODE, Node, apply, describe, here
+from zincir.errors import DivisionByZero, DTypeError, ShapeError, explain
+from zincir.graph.node import Node, apply
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
+from zincir.ops.dims import place
 from zincir.ops.movement import expand
+from zincir.ops.numbers import to as _to
 from zincir.ops.source import const, const_p, detach, graft
 from zincir.types import (
     DType,
@@ -20,11 +20,8 @@ from zincir.types import (
     bool_,
     broadcast,
     float32,
-    int32,
-    int64,
     of_scalar,
     result_type,
-    uint8,
 )
 
 NUMBERS = ("float32", "float64", "int64", "int32")
@@ -80,10 +77,8 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
 def _int_div(x: Any, y: Any) -> Any:
     if x.dtype.kind == "f":
         return x / y
-    safe = np.where(y == 0, 1, y)
-    return np.where(y == 0, 0, np.sign(x) * np.sign(safe) * (np.abs(x) // np.abs(safe))).astype(
-        x.dtype
-    )
+    down = np.floor_divide(x, y)
+    return np.where((down < 0) & (down * y != x), down + 1, down).astype(x.dtype)
 
 
 add_p = pointwise(
@@ -180,7 +175,7 @@ floor_div_p = pointwise(
     doc="The quotient rounded down, worked out from what is left over; of integers, 0 for y = 0.",
     numpy=_quiet(np.floor_divide),
     lower=_floor_lower,
-    vjp=lambda g, z, x, y: (_zero(x), _zero(y)),
+    vjp=lambda g, z, x, y: (zero_of(x), zero_of(y)),
     domain=((2.1, 2.9), (0.9, 1.0)),
     saves=False,
 )
@@ -189,48 +184,12 @@ trunc_div_p = pointwise(
     doc="The quotient cut towards zero; of integers, 0 for y = 0.",
     numpy=_quiet(lambda x, y: np.trunc(_int_div(x, y)).astype(x.dtype)),
     lower=lambda b, x, y: b.trunc(b.div(x, y)) if x.type.is_float else b.div_integer(x, y),
-    vjp=lambda g, z, x, y: (_zero(x), _zero(y)),
+    vjp=lambda g, z, x, y: (zero_of(x), zero_of(y)),
     domain=((2.1, 2.9), (0.9, 1.0)),
     saves=False,
 )
 
 
-def _pow_numpy(x: Any, y: Any) -> Any:
-    if x.dtype.kind == "f":
-        return np.power(x, y)
-    x, y = np.broadcast_arrays(x, y)
-    result, base, left = np.ones_like(x), x.copy(), np.where(y < 0, 0, y)
-    while left.any():
-        result = np.where(left & 1, result * base, result)
-        base, left = base * base, left >> 1
-    falling = np.where(x == 1, 1, np.where(x == -1, np.where(y & 1, -1, 1), 0))
-    return np.where(y < 0, falling, result).astype(x.dtype)
-
-
-def _pow_vjp(g: Node, z: Node, x: Node, y: Node) -> tuple[Node | None, Node | None]:
-    gx = gy = None
-    if x.needs_grad and y.op is const_p:
-        n = y.attrs[0]
-        gx = g * (power(x, n - 1.0) * n) if n else _zero(x)
-    elif x.needs_grad:
-        none = compare("eq", y, 0.0)
-        gx = where(none, 0.0, g * (y * power(x, where(none, 1.0, y) - 1.0)))
-    if y.needs_grad:
-        # Of 0 ** y nothing changes with y; the logarithm must not see that 0.
-        none = bitwise("and", compare("eq", x, 0.0), compare("ge", y, 0.0))
-        gy = g * where(none, 0.0, z * log(where(none, 1.0, x)))
-    return gx, gy
-
-
-pow_p = pointwise(
-    "pow",
-    doc="x ** y; of integers by squaring, wrapping round, and cut towards 0 for y < 0.",
-    numpy=_quiet(_pow_numpy),
-    lower=lambda b, x, y: b.pow(x, y) if x.type.is_float else b.pow_integer(x, y),
-    vjp=_pow_vjp,
-    domain=((0.5, 2.0), (-2.0, 2.0)),
-    expensive=True,
-)
 maximum_p = pointwise(
     "maximum",
     doc="The larger; NaN if either is. Equal arguments share the gradient.",
@@ -268,13 +227,14 @@ sign_p = pointwise(
     doc="-1, 0 or 1; 0 for NaN.",
     numpy=lambda x: np.where(x < 0, -1, x > 0).astype(x.dtype),
     lower=_sign_lower,
-    vjp=lambda g, y, x: _zero(x),
+    vjp=lambda g, y, x: zero_of(x),
     domain=((0.5, 2.0),),
     saves=False,
 )
 
 
-def _zero(x: Node) -> Node:
+def zero_of(x: Node) -> Node:
+    """Zeros in the shape and type of `x`."""
     return expand(const(0.0, x.dtype), x.shape)
 
 
@@ -289,7 +249,7 @@ def _rounding(name: str, numpy: Callable[..., Any], doc: str) -> Primitive:
         name,
         numpy=lambda x: x if x.dtype.kind != "f" else numpy(x),
         lower=lambda b, x: getattr(b, name)(x) if x.type.is_float else x,
-        vjp=lambda g, y, x: _zero(x),
+        vjp=lambda g, y, x: zero_of(x),
         doc=doc,
         domain=((0.6, 0.9),),
         saves=False,
@@ -393,58 +353,6 @@ def cast(x: Node, dtype: DType) -> Node:
     return apply(cast_p, x, attrs=(dtype,))
 
 
-_FLOAT32_MOST = float(np.finfo(np.float32).max)
-
-
-def _to(dtype: DType, value: Scalar) -> Scalar:
-    """A number as the type holds it: integers wrap round."""
-    if dtype.category == 2:
-        value = float(value)
-        if dtype is float32 and abs_(value) > _FLOAT32_MOST:
-            with np.errstate(over="ignore"):
-                return float(np.float32(value))
-        return value
-    if dtype is bool_:
-        return bool(value)
-    if type(value) is float and not math.isfinite(value):
-        return 0
-    value = int(value)
-    low, high = RANGES[dtype]
-    return value if low <= value <= high else (value - low) % (high - low + 1) + low
-
-
-RANGES = {
-    dtype: (int(np.iinfo(dtype.numpy).min), int(np.iinfo(dtype.numpy).max))
-    for dtype in (uint8, int32, int64)
-}
-abs_ = builtins.abs
-
-
-def fit(dtype: DType, value: Scalar, what: str) -> Scalar:
-    """A number that is to be stored in a tensor of some type.
-
-    Raises:
-        ArgumentError: the type cannot hold it.
-    """
-    if dtype.category == 1 and type(value) is not bool:
-        most = RANGES[dtype][1]
-        least = -most if dtype is uint8 else -most - 1
-        if not math.isfinite(value) or not least <= int(value) <= most:
-            raise ArgumentError(
-                explain(
-                    f"{what}: value cannot be converted to type {dtype.name} without overflow",
-                    where=place_(),
-                    expected=f"a number from {least} to {most}",
-                    got=str(value),
-                )
-            )
-    return _to(dtype, value)
-
-
-def place_() -> str:
-    return describe(MODE.origin or here())
-
-
 def common(*xs: Number) -> list[Node]:
     """Operands as nodes of one type, under PyTorch's promotion rules."""
     first = xs[0]
@@ -504,7 +412,7 @@ def refuse_bool(what: str, *xs: Number, try_: str = "x.int()") -> None:
     """
     for x in xs:
         if _is_bool(x):
-            raise DTypeError(explain(f"{what}: not for bool tensors", where=place_(), try_=try_))
+            raise DTypeError(explain(f"{what}: not for bool tensors", where=place(), try_=try_))
 
 
 def sub(x: Number, y: Number) -> Node:
@@ -555,7 +463,7 @@ def divisor(what: str, x: Number, y: Number) -> list[Node]:
         raise DivisionByZero(
             explain(
                 f"{what}: ZeroDivisionError: integers cannot be divided by 0",
-                where=place_(),
+                where=place(),
                 try_="x.float(), for inf and nan",
             )
         )
@@ -577,61 +485,6 @@ def floor_divide(x: Number, y: Number) -> Node:
 def trunc_divide(x: Number, y: Number) -> Node:
     """The quotient cut towards zero."""
     return apply(trunc_div_p, *divisor("div", x, y))
-
-
-def power(x: Number, y: Number) -> Node:
-    """X ** y. Small constant exponents become products and roots."""
-    both = common(x, y)
-    if not isinstance(y, Node) and isinstance(x, Node):
-        return _constant_power(both[0], y)
-    if both[1].op is const_p:
-        return _constant_power(both[0], both[1].attrs[0])
-    if both[0].dtype is bool_:
-        refuse_bool("pow", *both)
-    return apply(pow_p, *both)
-
-
-def _constant_power(x: Node, y: Scalar) -> Node:
-    if x.dtype.category < 2:
-        return _whole_power(x, y)
-    if y == 0:
-        return where(const(True, bool_), 1.0, x)
-    # The gradient is that of a power, which goes on to depend on x when it is constant.
-    stem = apply(pow_p, x, const(float(y), x.dtype))
-    root = OPERATORS["sqrt"]
-    values: dict[Scalar, Callable[[Node], Node]] = {
-        1: copy,
-        2: lambda v: v * v,
-        3: lambda v: v * v * v,
-        0.5: root,
-        -0.5: OPERATORS["rsqrt"],
-        -1: reciprocal,
-        -2: lambda v: reciprocal(v * v),
-    }
-    value = values.get(y)
-    return stem if value is None else graft(value(detach(x)), stem)
-
-
-def _whole_power(x: Node, y: Scalar) -> Node:
-    """Integers, and bools, to the power of a number of their type, by squaring."""
-    if y < 0:
-        raise DTypeError(
-            explain(
-                "pow: Integers to negative integer powers are not allowed.",
-                where=place_(),
-                got=f"{x.dtype.name} ** {y}",
-                try_="x.float() ** n",
-            )
-        )
-    left, result = int(fit(x.dtype, y, "pow")), None
-    while left:
-        if left & 1:
-            result = x if result is None else result * x
-        left >>= 1
-        x = x * x if left else x
-    if result is None:
-        return where(const(True, bool_), const(1, x.dtype), x)
-    return copy(x) if y == 1 else result
 
 
 def compare(relation: str, x: Number, y: Number) -> Node:

@@ -12,6 +12,8 @@ from zincir.ops import (
     elementwise as el,
     host,
     movement as mv,
+    numbers,
+    powers,
     reduction,
 )
 from zincir.ops.arithmetic import Number, cast, compare, copy as copy, where
@@ -139,9 +141,7 @@ def _finite(x: Node) -> Node:
     return where(compare("eq", ar.abs(x), math.inf), 0.0, x)
 
 
-def _softened(
-    x: Node, dim: int, dtype: DType | None, what: str
-) -> tuple[Node, tuple[int, ...]]:
+def _softened(x: Node, dim: int, dtype: DType | None, what: str) -> tuple[Node, tuple[int, ...]]:
     """The input of a softmax in its type, and its axes."""
     x = x if dtype is None else cast(x, dtype)
     _refuse_whole(what, x)
@@ -182,7 +182,7 @@ def choose(condition: Node, x: Number, y: Number) -> Node:
     kinds = [v.dtype for v in (x, y) if isinstance(v, Node)]
     for v in (x, y):
         if not isinstance(v, Node) and kinds and kinds[0].category >= of_scalar(v).category:
-            ar.fit(kinds[0], v, "where")
+            numbers.fit(kinds[0], v, "where")
     if condition.dtype is uint8:
         condition = cast(condition, bool_)
     return where(condition, x, y)
@@ -243,10 +243,10 @@ def norm(x: Node, p: float, dim: Dims = None, keepdim: bool = False) -> Node:
 def _general_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
     size_ = ar.abs(x)
     zero = compare("eq", size_, 0.0)
-    power = where(zero, 0.0 if p > 0 else math.inf, ar.power(where(zero, 1.0, size_), float(p)))
+    power = where(zero, 0.0 if p > 0 else math.inf, powers.power(where(zero, 1.0, size_), float(p)))
     total = mv.sum_(power, axes)
     none = compare("eq", total, 0.0)
-    return where(none, 0.0, ar.power(where(none, 1.0, total), 1.0 / p))
+    return where(none, 0.0, powers.power(where(none, 1.0, total), 1.0 / p))
 
 
 def relu(x: Node) -> Node:
@@ -271,13 +271,15 @@ def _bounded(x: Node, bound: Node | float, relation: str) -> Node:
     """`x` where it is on the right side of `bound`; NaN if either is."""
     if not isinstance(bound, Node) and x.dtype.category >= of_scalar(bound).category:
         ar.refuse_bool("clamp", x)
-        bound = const(ar.fit(x.dtype, bound, "clamp"), x.dtype)
+        bound = const(numbers.fit(x.dtype, bound, "clamp"), x.dtype)
     x, bound = ar.common(x, bound)
     inside = compare(relation, x, bound)
     if x.dtype.category < 2:
         return where(inside, x, bound)
-    neither = detach(x) if bound.op is const_p and bound.attrs[0] == bound.attrs[0] else nan_of(
-        detach(x), detach(bound)
+    neither = (
+        detach(x)
+        if bound.op is const_p and bound.attrs[0] == bound.attrs[0]
+        else nan_of(detach(x), detach(bound))
     )
     outside = compare({"ge": "lt", "le": "gt"}[relation], x, bound)
     return where(inside, x, where(outside, bound, neither))
@@ -290,7 +292,7 @@ def nan_of(x: Node, y: Node) -> Node:
 
 def square(x: Node) -> Node:
     """X * x."""
-    return ar.power(x, 2)
+    return powers.power(x, 2)
 
 
 def isnan(x: Node) -> Node:
@@ -353,9 +355,7 @@ def lerp(x: Node, end: Node, weight: Node | float) -> Node:
                 )
             )
     if x.dtype.category != 2:
-        raise DTypeError(
-            explain(f"lerp: not for {x.dtype.name}", where=place(), try_="x.float()")
-        )
+        raise DTypeError(explain(f"lerp: not for {x.dtype.name}", where=place(), try_="x.float()"))
     near = x + (end - x) * weight
     far = end - (end - x) * (1.0 - weight)
     if isinstance(weight, Node):
@@ -382,7 +382,7 @@ def scaled_add(x: Node, y: Number, alpha: float, *, minus: bool = False) -> Node
             )
         )
     if alpha != 1:
-        second = ar.mul(second, const(ar._to(kind, alpha), kind))
+        second = ar.mul(second, const(numbers.to(kind, alpha), kind))
     return ar.sub(first, second) if minus else ar.add(first, second)
 
 

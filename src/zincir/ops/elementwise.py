@@ -98,10 +98,11 @@ def _log_to(base: float) -> Callable[[Any, Any], Any]:
         whole = b.round(y)
         # pow may be an ulp off, and so may x be of a power that is no number of the type.
         power = b.pow(b.number(base, x), whole)
-        off = b.abs(b.sub(power, x))
-        near = b.compare("le", off, b.mul(power, b.number(0.0 if base == 2.0 else 2.0**-52, x)))
-        zero = b.compare("eq", whole, b.number(0.0, x))
-        near = b.select(zero, b.compare("eq", off, b.number(0.0, x)), near)
+        if base == 2.0:
+            return b.select(b.compare("eq", power, x), whole, y)
+        low = b.compare("ge", x, b.mul(power, b.number(1.0 - 2.0**-52, x)))
+        near = b.bit_and(low, b.compare("le", x, b.mul(power, b.number(1.0 + 2.0**-52, x))))
+        near = b.bit_and(near, b.compare("ne", whole, b.number(0.0, x)))
         return b.select(near, whole, y)
 
     return _in_double(lower)

@@ -27,7 +27,6 @@ cumsum_p = register(
 )
 
 
-
 def _recurrence(a: Any, b: Any, axis: int) -> Any:
     with np.errstate(all="ignore"):
         y = np.array(b)
