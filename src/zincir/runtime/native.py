@@ -83,6 +83,7 @@ def load(
     """
     found = known(key, symbols)
     if found is None:
+        _give_way()
         with _lock:
             found = known(key, symbols) or _built(key, build, tuple(symbols), effort)
     return found
@@ -103,6 +104,7 @@ def load_all(modules: Iterable[Module], *, effort: int = 2) -> None:
     Raises:
         CompileError: as `load`.
     """
+    _give_way()
     with _lock:
         missing = {m.key: m for m in modules if known(m.key, m.symbols) is None}
         machine = target()
@@ -136,6 +138,7 @@ def known(key: str, symbols: Sequence[str]) -> tuple[int, ...] | None:
     entry = (machine, key, tuple(symbols))
     found = _linked.get(entry)
     if found is None:
+        _give_way()
         with _lock:
             found = _linked.get(entry) or _from_disk(machine, key, entry[2])
             if found is not None:
@@ -361,7 +364,15 @@ def _surroundings(machine: Target, sources: str) -> Any:
 
 def _before_fork() -> None:
     # LLVM has locks of its own: let those who compile finish, so that a child finds them free.
-    _lock.acquire(timeout=10.0)
+    with _door:
+        _lock.acquire(timeout=10.0)
+
+
+def _give_way() -> None:
+    """Wait for who wants to fork, before the lock is taken."""
+    if not _lock._is_owned():
+        with _door:
+            pass
 
 
 def _after_fork_in_parent() -> None:
@@ -370,13 +381,14 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _lock
-    _lock = threading.RLock()
+    global _lock, _door
+    _lock, _door = threading.RLock(), threading.RLock()
 
 
 _linked: dict[tuple[Target, str, tuple[str, ...]], tuple[int, ...]] = {}
 _serial = itertools.count()
-_lock = threading.RLock()
+_lock: Any = threading.RLock()
+_door: Any = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_before_fork,
