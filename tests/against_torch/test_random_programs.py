@@ -74,7 +74,7 @@ def program(*lines: str) -> Program:
 
 DIFFERENT = {
     "value": ("t1 = T.zeros(2)", f"if {OURS}: t1.add_(1)"),
-    "small value": ("t1 = T.ones(2, dtype=T.float64)", f"if {OURS}: t1.add_(1e-6)"),
+    "small value": ("t1 = T.ones(2)", f"if {OURS}: t1.add_(1e-3)"),
     "nan": ("t1 = T.zeros(2)", f"if {OURS}: t1.add_(float('nan'))"),
     "dtype": (f"t1 = T.ones(2, dtype=T.float64 if {OURS} else T.float32)",),
     "shape": (f"t1 = T.ones(2, 1 if {OURS} else 2)",),
