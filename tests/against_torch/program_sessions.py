@@ -21,14 +21,14 @@ from program_words import HEADER
 from torch.overrides import TorchFunctionMode
 
 import zincir
-from zincir.errors import TraceError, ZincirError
+from zincir.errors import ZincirError
 
 EQUAL = "equal"
 WRONG = "WRONG"
 REFUSAL = "FALSE REFUSAL"
 CRASH = "CRASH"
 MISSING = "MISSING"  # a name that Zincir does not have: its own clear answer
-LOOKS = "looks inside of a function"  # refused by intention
+INTENDED = "refused by intention"
 RIGHT = "zincir does right"  # where PyTorch refuses
 FAILURES = (WRONG, REFUSAL, CRASH)
 
@@ -45,6 +45,11 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 # - A tensor written from another that overlaps it: PyTorch's numbers depend on the order in which
 #   it happens to copy. `Apart` gives it a copy to read from.
 TOLERANCE = 3e-5
+REFUSALS = (
+    "a function wrapped by zincir.compile cannot look at a value",
+    "mse_loss: input and target have different shapes",  # PyTorch warns of a likely mistake
+    "a parameter was given twice",  # PyTorch warns, and says it will refuse
+)
 
 NAMES = re.compile(r"[tnm]\d+")
 FOLDER = zincir.__path__[0]
@@ -332,8 +337,8 @@ def refused(error: Exception, where: str) -> Outcome:
     kind = REFUSAL if isinstance(error, ZincirError) else CRASH
     if re.search(r"has no attribute|unexpected keyword", text) and "NoneType" not in text:
         kind = MISSING
-    if isinstance(error, TraceError) and "cannot look at a value" in text:
-        kind = LOOKS
+    if kind == REFUSAL and any(words in text for words in REFUSALS):
+        kind = INTENDED
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(FOLDER)]
     place = f"{frames[-1].filename[len(FOLDER) + 1 :]} {frames[-1].name}" if frames else ""
     key = re.sub(r"\d+|\(.*?\)|<.*?>", "#", f"{type(error).__name__}: {text}")

@@ -212,7 +212,6 @@ SAME = (
     "{new} = {a}.type_as({a})",
     "{new} = {a}.clone().squeeze(0)",
     "{new} = {a}.sum().mean(0)",
-    "{new} = T.atleast_1d({a})",
     "{new} = {a}.permute(0, 1)",
     "{new} = {a} * 1",
     "{new} = {a} + 0",
