@@ -95,7 +95,6 @@ POINTWISE = (
     "{new} = T.addcmul({f}, {g}, {f}, value=0.5)",
     "{new} = F.silu({f})",
     "{new} = F.leaky_relu({f})",
-    "{new} = T.rsub({a}, {b})",
     "{new} = {f}.floor()",
     "{new} = {f}.sign() * {g}",
     "{new} = T.logical_not({a})",
@@ -213,7 +212,6 @@ SAME = (
     "{new} = {a}.type_as({a})",
     "{new} = {a}.clone().squeeze(0)",
     "{new} = {a}.sum().mean(0)",
-    "{new} = T.atleast_1d({a})",
     "{new} = {a}.permute(0, 1)",
     "{new} = {a} * 1",
     "{new} = {a} + 0",
@@ -460,7 +458,6 @@ OPTIMIZER = (
     "{m}({i}).mean().backward(); {o}.step()",
     "{o}.param_groups[0]['lr'] = 0.125",
     "{o}.load_state_dict({o}.state_dict())",
-    "T.nn.utils.clip_grad_norm_([{p}], 1.0)",
 )
 LOOK = (
     "look({a})",

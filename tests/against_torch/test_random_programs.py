@@ -15,6 +15,7 @@ import random_programs  # noqa: E402
 from program_sessions import (  # noqa: E402
     CRASH,
     EQUAL,
+    INTENDED,
     MISSING,
     REFUSAL,
     RIGHT,
@@ -74,7 +75,7 @@ def program(*lines: str) -> Program:
 
 DIFFERENT = {
     "value": ("t1 = T.zeros(2)", f"if {OURS}: t1.add_(1)"),
-    "small value": ("t1 = T.ones(2, dtype=T.float64)", f"if {OURS}: t1.add_(1e-6)"),
+    "small value": ("t1 = T.ones(2)", f"if {OURS}: t1.add_(1e-3)"),
     "nan": ("t1 = T.zeros(2)", f"if {OURS}: t1.add_(float('nan'))"),
     "dtype": (f"t1 = T.ones(2, dtype=T.float64 if {OURS} else T.float32)",),
     "shape": (f"t1 = T.ones(2, 1 if {OURS} else 2)",),
@@ -104,6 +105,7 @@ def test_each_difference_is_seen(lines: tuple[str, ...]) -> None:
         (f"1 / (0 if {OURS} else 1)", CRASH),
         (f"T.ones(2) @ T.ones(3 if {OURS} else 2)", REFUSAL),
         (f"if {OURS}: T.ones(2).no_such_name", MISSING),
+        (f"if {OURS}: T.compile(lambda x: x.item())(t1)", INTENDED),
         (f"T.ones(2) @ T.ones(2 if {OURS} else 3)", RIGHT),
         ("T.ones(2) @ T.ones(3)", EQUAL),
         ("T.ones(2) @ no_such_name", EQUAL),
