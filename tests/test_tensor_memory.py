@@ -143,7 +143,8 @@ def test_copies():
         assert twin.requires_grad
         assert twin.is_leaf
         assert twin.tolist() == [1, 2]
-        assert twin.grad.tolist() == [2, 4]
+    assert copy.deepcopy(w).grad.tolist() == [2, 4]
+    assert pickle.loads(pickle.dumps(w)).grad is None, "as in PyTorch"
         with zincir.no_grad():
             twin.zero_()
     assert w.tolist() == [1, 2]

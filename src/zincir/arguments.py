@@ -48,13 +48,15 @@ def is_input(x: Any) -> bool:
 class Arguments:
     """Arguments taken apart: what they look like, and the data and numbers among them."""
 
-    __slots__ = ("inputs", "numbers", "shape")
+    __slots__ = ("differentiable", "inputs", "numbers", "shape")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.inputs: list[Any] = []
         """Tensors and arrays."""
         self.numbers: list[float] = []
         """Python numbers."""
+        self.differentiable = False
+        """Whether gradients flow through one of the inputs."""
         self.shape: Any = self._taken((args, kwargs) if kwargs else args)
         """All else, hashable, with marks where inputs and numbers are."""
 
@@ -64,7 +66,9 @@ class Arguments:
                 return _Itself(x)
             self.inputs.append(x)
             node = x._held
-            return (Tensor, node.shape, node.dtype, x.requires_grad)
+            if x.requires_grad:
+                self.differentiable = True
+            return (Tensor, node.shape, node.dtype)
         kind: type[Any] = type(x)
         if kind in _NUMBERS:
             self.numbers.append(x)
@@ -127,7 +131,7 @@ class Rebuilt:
     def __init__(self, args: Any, inputs: Iterator[Any], numbers: Iterator[Any]) -> None:
         self._inputs = inputs
         self._numbers = numbers
-        self._containers: list[tuple[Any, Any]] = []
+        self._containers: list[tuple[Any, Any, Any]] = []
         self.args = self._built(args)
 
     def _built(self, x: Any) -> Any:
@@ -136,24 +140,42 @@ class Rebuilt:
         if type(x) in _NUMBERS:
             return next(self._numbers)
         if isinstance(x, _SEQUENCES):
-            return self._noted(_of_kind(x, [self._built(item) for item in x]))
+            return self._noted(x, _of_kind(x, [self._built(item) for item in x]))
         if isinstance(x, _MAPPING):
             new = copy.copy(x)
             for k, v in x.items():
                 new[k] = self._built(v)
-            return self._noted(new)
+            return self._noted(x, new)
         if _is_dataclass(x):
-            return self._noted(_with_fields(x, {k: self._built(v) for k, v in _fields(x)}))
+            return self._noted(x, _with_fields(x, {k: self._built(v) for k, v in _fields(x)}))
         return x
 
-    def _noted(self, container: Any) -> Any:
+    def _noted(self, original: Any, container: Any) -> Any:
         if not isinstance(container, tuple):
-            self._containers.append((container, _content(container)))
+            self._containers.append((original, container, _content(container)))
         return container
+
+    def hand_over(self, arguments: dict[int, Any]) -> None:
+        """Change the containers that were given as the function has changed those it got.
+
+        Args:
+            arguments: by id of what stood for an argument, the argument.
+        """
+        for original, container, before in self._containers:
+            if _same(_content(container), before):
+                continue
+            if isinstance(original, list):
+                original[:] = [arguments.get(id(v), v) for v in container]
+            elif isinstance(original, _MAPPING):
+                original.clear()
+                original.update({k: arguments.get(id(v), v) for k, v in container.items()})
+            else:
+                for name, value in _fields(container):
+                    object.__setattr__(original, name, arguments.get(id(value), value))
 
     def changed(self) -> bool:
         """Whether the function has changed a list, a dictionary or a dataclass."""
-        return any(not _same(_content(c), before) for c, before in self._containers)
+        return any(not _same(_content(c), before) for _, c, before in self._containers)
 
 
 def with_arrays(x: Any, over: Callable[[Any], Any]) -> Any:

@@ -59,6 +59,8 @@ def grad(
                     found[node] = g
             elif node in wanted:
                 found[node] = g
+            if needed is not None and not any(x in needed for x in node.inputs):
+                continue  # it was asked for, and nothing behind it
             if (
                 node.inputs
                 and node.op.vjp is not None

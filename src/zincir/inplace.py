@@ -31,7 +31,7 @@ from zincir.ops.source import (
 )
 from zincir.recording import CURRENT, changed_setting, note_change, refuse_replay
 from zincir.runtime.buffer import Buffer, arranged
-from zincir.storage import Storage, glance, leave, seen, storage_of, whole_of
+from zincir.storage import Storage, base_of, glance, path, replace, seen, storage_of, whole_of
 from zincir.types import bool_
 from zincir.views import Step
 
@@ -93,21 +93,35 @@ def rebind(tensor: Tensor, value: Node) -> None:
     storage = tensor._storage
     origin = MODE.origin or here()
     if storage is None:
+        note_change(tensor)
         _bind(tensor, value, origin)
         tensor._writes += 1
         return
-    whole = whole_of(tensor)
-    if whole is not tensor:
-        assert tensor._step is not None
-        if tensor._leaf_view:
-            value = detach(value)
-        value = tensor._step.write(whole._node, value)
-    _bind(whole, value, origin)
-    _written(whole, storage, origin)
+    base = base_of(tensor)
+    if base is None:
+        _note_written(tensor, storage)
+        _bind(tensor, value, origin)
+        _written(tensor, storage, origin)
+        return
+    assert tensor._step is not None
+    if tensor._leaf_view:
+        value = detach(value)
+    rebind(base, tensor._step.write(base._node, value))
+
+
+def _note_written(whole: Tensor, storage: Storage) -> None:
+    """In a recording, memory is written to through one tensor that was there before."""
+    recording = CURRENT.recording
+    if recording is None or storage in recording.written:
+        return
+    if not recording.was_there(whole):
+        others = (reference() for reference in storage.wholes)
+        older = [t for t in others if t is not None and recording.was_there(t)]
+        whole = older[0] if older else whole
+    note_change(whole)
 
 
 def _bind(tensor: Tensor, value: Node, origin: Origin) -> None:
-    note_change(tensor)
     old = tensor._node
     if not MODE.grad:
         value = detach(value)
@@ -173,9 +187,10 @@ def refuse_leaf(tensor: Tensor, what: str) -> None:
         return
     kind = "a leaf Variable"
     found = tensor.requires_grad and is_leaf(tensor)
-    if not found and tensor._base is not None and not tensor._leaf_view:
+    base = base_of(tensor)
+    if not found and base is not None and not tensor._leaf_view:
         kind = "a view of a leaf Variable"
-        found = whole_of(tensor).requires_grad and is_leaf(whole_of(tensor))
+        found = base.requires_grad and is_leaf(base)
     if found:
         raise GradientError(
             explain(
@@ -188,51 +203,65 @@ def refuse_leaf(tensor: Tensor, what: str) -> None:
 
 def set_data(tensor: Tensor, value: Tensor) -> None:
     """Let `tensor` have the memory of `value`, with the gradients it has."""
-    recording = CURRENT.recording
-    if recording is not None:
-        _set_in_recording(tensor, value)
+    if CURRENT.recording is not None and _set_in_recording(tensor, value):
         return
     changed_setting()
     kept = tensor._held if tensor._storage is None else tensor._node
     trained = kept.needs_grad and is_leaf(tensor)
     source = value.detach()
-    leave(tensor)
-    storage = storage_of(source)
-    tensor._storage, tensor._base, tensor._step = storage, source._base, source._step
-    tensor._step_grad, tensor._leaf_view = True, source._base is not None and trained
-    storage.several = True
     node = source._node
-    if trained:
-        node = variable(node)
-    elif kept.needs_grad and kept.shape == node.shape and kept.dtype is node.dtype:
+    if kept.needs_grad and not trained:
+        if kept.shape != node.shape or kept.dtype is not node.dtype:
+            raise GradientError(
+                explain(
+                    "x.data = value: x was computed with gradients, and value has another form",
+                    where=describe(MODE.origin or here()),
+                    expected=f"{kept.dtype.name}{list(kept.shape)}",
+                    got=f"{node.dtype.name}{list(node.shape)}",
+                    try_="x = value",
+                )
+            )
         node = graft(node, kept)
     else:
-        node = alias(node)
+        node = variable(node) if trained else alias(node)
+    if tensor._base is None:
+        replace(tensor)
+    storage = storage_of(source)
+    tensor._storage, tensor._base, tensor._step = storage, source._base, source._step
+    tensor._stamp, tensor._step_grad = storage.stamp, True
+    tensor._leaf_view = source._base is not None and trained
+    storage.several = True
+    if source._base is None:
+        storage.add(tensor)
     node.owner = weakref.ref(tensor)
     node.home = (storage, storage.writes)
     tensor._held, tensor._seen = node, storage.version
     tensor._await()
 
 
-def _set_in_recording(tensor: Tensor, value: Tensor) -> None:
+def _set_in_recording(tensor: Tensor, value: Tensor) -> bool:
     """What is assigned belongs to nobody else as a rule: then it is a change in place."""
     recording = CURRENT.recording
     assert recording is not None
     same = value.shape == tensor.shape and value.dtype is tensor.dtype
-    if not same or tensor._storage is not None or value._storage is not None:
+    new = value._held.serial > recording.began and value._storage is None
+    if not (same and new) or tensor._storage is not None:
         recording.refuse("`.data` is assigned a tensor of another form, or one that is shared")
+        return False
     before = MODE.grad
     MODE.grad = False
     try:
         rebind(tensor, value._node)
     finally:
         MODE.grad = before
+    return True
 
 
 def turned(tensor: Tensor, requires_grad: bool) -> None:
     """Make `tensor` a leaf that collects gradients, or one that does not."""
     node = tensor._node
     changed_setting()
+    replace(tensor)
     if tensor._base is not None:
         tensor._leaf_view = True
     if requires_grad and node.value is None:
@@ -242,7 +271,7 @@ def turned(tensor: Tensor, requires_grad: bool) -> None:
     else:
         new = leaf(node.shape, node.dtype, requires_grad)
         new.value = node.value
-        new.value.shared = new.value.shared or node.used
+        new.value.shared = True
     new.owner = weakref.ref(tensor)
     new.home, new.superseded = node.home, node.superseded
     if CURRENT.recording is not None:
@@ -267,6 +296,7 @@ def cut(tensor: Tensor) -> None:
         return
     refuse_replay("it detaches a tensor in place")
     changed_setting()
+    replace(tensor)
     new = variable_like(node, False)
     new.owner = weakref.ref(tensor)
     new.home, new.superseded = node.home, node.superseded
@@ -289,7 +319,10 @@ def write_now(tensor: Tensor, step: Step, value: Any) -> bool:
     array = memory_of(tensor)
     if array is None:
         return False
-    step.look(array)[...] = found
+    target = step.look(array)
+    if not target.flags.writeable:  # several of its elements are one
+        return False
+    target[...] = found
     wrote_memory(whole_of(tensor))
     return True
 
@@ -337,4 +370,21 @@ def memory_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
         node.superseded = MODE.origin or here()
         whole._held = node = new
     array = node.value.array
-    return array if tensor._step is None else tensor._step.look(array)
+    for above in reversed(path(tensor)):
+        array = above.look(array)
+    return array
+
+
+def write_through(storage: Storage) -> None:
+    """Write to memory that NumPy sees what was bound to it in a recording that is to stand."""
+    if storage.array is None:
+        return
+    alive = [t for t in (reference() for reference in storage.wholes) if t is not None]
+    last = [t for t in alive if t._seen == storage.version]
+    node = last[0]._held if last else storage.node
+    assert node is not None
+    if storage.open() and storage.array.flags.writeable:
+        evaluate([node])
+        np.copyto(storage.array, node.value.array)
+    else:
+        storage.close(detach(node))

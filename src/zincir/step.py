@@ -19,18 +19,20 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import numpy as np
 
 from zincir import anomaly
-from zincir.arguments import Arguments, Numbers, Rebuilt, results_of, with_arrays
+from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of, with_arrays
 from zincir.array_argument import ArrayArgument
 from zincir.compiler.precision import checked, terms_of, warn_lacking
-from zincir.errors import ArgumentError, RecordingWarning, explain
+from zincir.errors import ArgumentError, RecordingWarning, TraceError, explain
 from zincir.graph.node import MODE, Origin, describe, here
 from zincir.graph.walk import toposort
+from zincir.inplace import rebind, write_through
 from zincir.ops.live_number import LiveNumber
-from zincir.ops.source import custom_p
+from zincir.ops.source import alias, custom_p
 from zincir.recorder import Recorder, undo
 from zincir.recording import CURRENT, Change, Recording, live, resumed
 from zincir.replay import Replay, shares
-from zincir.storage import whole_of
+from zincir.runtime.buffer import Buffer
+from zincir.storage import path, whole_of
 from zincir.tensor import Tensor, alive_pending, from_array, settle
 from zincir.watched import modules_of
 
@@ -124,9 +126,9 @@ def compile(
         return functools.partial(compile, precision=precision, fullgraph=fullgraph, disable=disable)
     if disable:
         return function
-    wrapped = getattr(type(function), "_compiled_with", None)
-    if wrapped is not None:
-        return wrapped(function, functools.partial(Compiled, precision=precision, whole=fullgraph))
+    of_module = getattr(type(function), "_compiled_with", None)
+    if of_module is not None:
+        return of_module(function, Compiled(function.__call__, precision, whole=fullgraph))
     if not callable(function):
         raise ArgumentError(
             explain(
@@ -180,6 +182,8 @@ class Compiled(Generic[P, R]):
         if CURRENT.recording is not None or anomaly.STATE.on:
             return self._plain(args, kwargs)
         given = Arguments(args, kwargs)
+        if given.differentiable and MODE.grad:  # gradients flow on into the caller's graph
+            return self._plain(args, kwargs)
         numbers = self._numbers.get(given.shape)
         if numbers is None:
             numbers = self._numbers[given.shape] = Numbers()
@@ -247,17 +251,14 @@ class Compiled(Generic[P, R]):
     def _step_aside(
         self, known: _Known, took: _Take, why: tuple[str, Origin], args: Any, kwargs: Any
     ) -> R:
-        """What cannot be replayed has still been computed, lazily: leave it at that if possible."""
+        """What cannot be replayed has still been done, lazily: leave it at that."""
         if why[0] != _LEFT:
             known.plain = True
             known.replays.clear()
         if why[0] != _DIFFERENTIABLE:
             self._tell(*why)
-        if took.stands():
-            result = took.result
-            del took
-            settle()
-            return result
+        if why[0] != _ALIASED:
+            return took.stand()
         undo(took.recording)
         del took
         return self._plain(args, kwargs)
@@ -292,7 +293,6 @@ _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of
 _DIFFERENT = "each recording is another one: it depends on something that is not watched"
 _MADE = "it keeps a tensor that it makes and changes"
 _FILLED = "it changes a list, a dictionary or an object among its arguments"
-_OUTSIDE = "it takes gradients through an argument, into the graph that this was computed by"
 _REMEDY = {
     _LEFT: "return the tensor",
     _TOO_MANY: "pass what differs from call to call as a tensor",
@@ -314,18 +314,25 @@ class _Take:
         new = [self._number(i, n, numbers) for i, n in enumerate(given.numbers)]
         for t in self.stand_ins:
             recording.given[id(t)] = t._held
-        rebuilt = Rebuilt((args, kwargs), iter(self.stand_ins), iter(new))
+        self.rebuilt = Rebuilt((args, kwargs), iter(self.stand_ins), iter(new))
+        self.result: Any = None
+        self.outputs: list[Tensor] = []
         CURRENT.recording = recording
         try:
-            self.result = function(*rebuilt.args[0], **rebuilt.args[1])
+            self.result = function(*self.rebuilt.args[0], **self.rebuilt.args[1])
+        except Exception as error:
+            CURRENT.recording = None
+            if isinstance(error, TraceError):
+                undo(recording)
+            else:
+                self.stand()
+            raise
         except BaseException:
             CURRENT.recording = None
             undo(recording)
             raise
         CURRENT.recording = None
-        self.outputs: list[Tensor] = []
         self.form = results_of(self.result, self.outputs)
-        self.filled = rebuilt.changed()
         self.left: list[Tensor] = []
 
     def _number(self, i: int, number: Any, numbers: Numbers) -> Any:
@@ -343,7 +350,7 @@ class _Take:
         if recording.refused is not None:
             return recording.refused
         where = here()
-        if self.filled:
+        if self.rebuilt.changed():
             return _FILLED, where
         if survived and again:
             return _MADE, survived[0]._held.origin
@@ -352,8 +359,6 @@ class _Take:
         for t in (*self.outputs, *changed, *grads):
             if _stays_differentiable(t):
                 return _DIFFERENTIABLE, t._held.origin
-        if any(id(t) in recording.grads and t.requires_grad for t in self.stand_ins):
-            return _OUTSIDE, where
         flags = [t for t, node in recording.flags.values() if t.requires_grad != node.needs_grad]
         if flags:
             return "it sets requires_grad", where
@@ -460,15 +465,49 @@ class _Take:
             made.box = self.box
         return made
 
-    def stands(self) -> bool:
-        """Whether what was recorded can stay as what the call has done."""
-        if self.filled or self.recording.windows:
-            return False
-        given = {id(t) for t in self.stand_ins}
-        storages = {id(t._storage) for t in self.stand_ins if t._storage is not None}
-        shown = [t for t in self.outputs if id(t) in given or id(t._storage) in storages]
-        changed = any(k in given for k in self.recording.changed)
-        return not (shown or changed or any(t.requires_grad for t in self.stand_ins))
+    def stand(self) -> Any:
+        """Leave what was recorded as what the call has done, to the arguments themselves.
+
+        Returns:
+            what the function returned.
+        """
+        recording = self.recording
+        for node in recording.windows.values():
+            # Memory that others may write to was read in place: from now on this is a copy.
+            while node.value is None:
+                node = node.inputs[0]
+            node.value = Buffer(node.value.array.copy())
+        for storage in recording.written:
+            write_through(storage)
+        arguments = dict(zip(map(id, self.stand_ins), self.inputs, strict=True))
+        for t in self.stand_ins:
+            if id(t) in recording.changed:
+                _change(arguments[id(t)], t)
+        results = [self._shown(t, arguments) for t in self.outputs]
+        self.rebuilt.hand_over(arguments)
+        form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
+        settle()
+        return built(form, results)
+
+    def _shown(self, t: Tensor, arguments: dict[int, Any]) -> Any:
+        """A result: the argument itself, or a view of it, where it is that of a stand-in."""
+        if id(t) in arguments:
+            return arguments[id(t)]
+        storage = t._storage
+        for s in self.stand_ins if storage is not None else ():
+            x = arguments[id(s)]
+            if s._storage is storage and isinstance(x, Tensor):
+                found = x if whole_of(t) is s else x.detach()
+                return found._view(*reversed(path(t))) if t._base is not None else found
+        return t
+
+
+def _change(x: Any, stand_in: Tensor) -> None:
+    """Give an argument the value that its stand-in has got."""
+    if isinstance(x, Tensor):
+        rebind(x, alias(stand_in._node))
+    else:
+        x[...] = stand_in._value("zincir.compile")
 
 
 def _stand_in(x: Any) -> Tensor:

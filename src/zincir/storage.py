@@ -46,8 +46,10 @@ class Storage:
         "heirs",
         "node",
         "several",
+        "stamp",
         "version",
         "viewed",
+        "wholes",
         "writes",
         "written_at",
     )
@@ -65,34 +67,46 @@ class Storage:
         """Whether it was ever looked at by another tensor than the one it was made for."""
         self.node: Node | None = None
         """The value of the whole since the last write, if there are several."""
-        self.heirs: dict[int, Tensor] = {}
-        """Wholes that stand in for tensors which got other memory (`x.data = ...`), by their ids."""
+        self.wholes: list[weakref.ref[Tensor]] = []
+        """All tensors that are the whole."""
+        self.stamp = 0
+        self.heirs: list[tuple[int, int, Tensor]] = []
+        """What took the place of tensors (by id) for views that were made before (a stamp)."""
         self.array: np.ndarray[Any, Any] | None = None
         """The memory of the whole, while somebody else may write to it."""
         self.given: weakref.ref[np.ndarray[Any, Any]] | None = None
         """The array that was handed out; None if `array` came from outside."""
 
+    def add(self, whole: Tensor) -> None:
+        """Note another whole."""
+        if len(self.wholes) > 8:
+            self.wholes = [reference for reference in self.wholes if reference() is not None]
+        self.wholes.append(weakref.ref(whole))
+
+    def open(self) -> bool:
+        """Whether somebody else may write to the memory."""
+        if self.array is None:
+            return False
+        return _held_elsewhere(self) if self.given is None else self.given() is not None
+
     def exposed(self) -> bool:
         """Whether somebody else may write to the memory; if nobody can any more, it is private."""
         array = self.array
-        if array is None:
-            return False
-        if self.given is not None:
-            open_ = self.given() is not None
-        else:
-            open_ = _held_elsewhere(self)
-        if not open_ and CURRENT.recording is None:
-            node = leaf(array.shape, from_numpy_dtype(array.dtype))
-            node.value = Buffer(array)
-            self.close(node)
-        return open_ or CURRENT.recording is not None
+        if array is None or CURRENT.recording is not None:
+            return array is not None
+        if self.open():
+            return True
+        node = leaf(array.shape, from_numpy_dtype(array.dtype))
+        node.value = Buffer(array)
+        self.close(node)
+        self.version += 1
+        return False
 
     def close(self, node: Node) -> None:
         """The memory is private from now on; its value is that of `node`."""
         self.array = self.given = None
         self.node = node
         self.several = True
-        self.version += 1
 
 
 def _holders(storage: Storage) -> int:
@@ -136,52 +150,82 @@ def storage_of(tensor: Tensor) -> Storage:
     storage = tensor._storage
     if storage is None:
         storage = tensor._storage = Storage(tensor._writes)
+        storage.wholes.append(weakref.ref(tensor))
         tensor._held.home = (storage, storage.writes)
         tensor._seen = 0
     return storage
 
 
+def base_of(tensor: Tensor) -> Tensor | None:
+    """The tensor that a view shows a part of, or what has taken its place; None for a whole."""
+    base, storage = tensor._base, tensor._storage
+    if base is not None and storage is not None:
+        for key, stamp, heir in storage.heirs:
+            if key == id(base) and tensor._stamp < stamp:
+                tensor._base, tensor._stamp = base, _ = heir, stamp
+                break
+    return base
+
+
 def whole_of(tensor: Tensor) -> Tensor:
-    """The tensor itself, or the one that it is a view of."""
-    whole = tensor._base
-    if whole is None:
-        return tensor
-    storage = tensor._storage
-    if whole._storage is not storage and storage is not None:
-        whole = tensor._base = storage.heirs[id(whole)]
-    return whole
+    """The tensor itself, or the whole that it is a view of."""
+    base = base_of(tensor)
+    return tensor if base is None else whole_of(base)
 
 
-def leave(tensor: Tensor) -> None:
-    """Let another tensor take the place of `tensor` in its storage: it gets memory of its own."""
+def path(tensor: Tensor) -> list[Step]:
+    """The steps from a view to its whole."""
+    found: list[Step] = []
+    base = base_of(tensor)
+    while base is not None:
+        assert tensor._step is not None
+        found.append(tensor._step)
+        tensor, base = base, base_of(base)
+    return found
+
+
+def replace(tensor: Tensor) -> None:
+    """Let another tensor be what the views of `tensor` look at: it is about to become another."""
     storage = tensor._storage
-    if storage is not None and tensor._base is None:
-        heir = object.__new__(type(tensor).__mro__[-2])
-        heir.__dict__.update(tensor.__dict__)
-        heir._held = _replaced(tensor, detach(tensor._node))
-        _hold(heir, heir._held, storage)
-        storage.heirs[id(tensor)] = heir
+    if storage is None or not storage.viewed:
+        return
+    heir = object.__new__(_plain_type(tensor))
+    heir.__dict__.update(tensor.__dict__)
+    heir._grad = heir._hooks = heir._after = None
+    storage.stamp += 1
+    storage.heirs.append((id(tensor), storage.stamp, heir))
+    storage.several = True
+    storage.wholes.append(weakref.ref(heir))
+
+
+def _plain_type(tensor: Tensor) -> type[Tensor]:
+    return type(tensor).__mro__[-2]
 
 
 def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     """Make `child` show the memory of `parent` through `step`."""
     storage = storage_of(parent)
     storage.viewed = True
-    child._storage = storage
-    child._base = whole = whole_of(parent)
-    child._step = step if parent is whole else after(parent._step, step)
+    base = None if parent._leaf_view else base_of(parent)
+    child._storage, child._stamp, child._seen = storage, storage.stamp, -1
+    child._base = parent if base is None else base
+    child._step = step if base is None else after(parent._step, step)
     child._step_grad = MODE.grad and parent._step_grad
-    child._seen = -1
-    held = parent._held
-    if CURRENT.recording is None and not whole._held.needs_grad and not parent._leaf_view:
+    if not parent.requires_grad and CURRENT.recording is None:
         # Its value is taken when somebody asks for it.
+        held = parent._held
         spec = (step.size(held.shape), held.dtype)
         child._held = Node(leaf_p, (), spec, spec, False, held.origin)
         child._held.owner = weakref.ref(child)
-    else:
-        # What passes through a view of a view passes through both, as long as nothing is written.
-        node = parent._node
-        _hold(child, _own(step.read(node), node), storage)
+        return child
+    # What passes through a view of a view passes through both, as long as nothing is written.
+    node = parent._node
+    new = step.read(node)
+    if node.needs_grad and not MODE.grad:
+        # As in PyTorch: a view made without gradients of what has them is a leaf of its own.
+        child._leaf_view = True
+        new = variable(detach(new))
+    _hold(child, _own(new, node), storage)
     return child
 
 
@@ -191,6 +235,7 @@ def detached(child: Tensor, tensor: Tensor) -> Tensor:
     node = tensor._node
     child._storage = storage
     storage.viewed = storage.several = True
+    storage.add(child)
     if node.value is None or CURRENT.recording is not None:
         new = Node(detach_p, (node,), (), (node.shape, node.dtype), False, MODE.origin or here())
         node.used = True
@@ -206,12 +251,14 @@ def share(tensor: Tensor, source: Tensor) -> None:
     """Let `tensor`, which has the value of `source`, have its memory too, as long as that lives."""
     if source._base is not None:
         source = source.detach()
-        assert source._base is not None
+        storage = storage_of(source)
         tensor._base, tensor._step, tensor._leaf_view = source._base, source._step, True
-        tensor._storage, tensor._seen = source._storage, source._storage and source._storage.version
+        tensor._storage, tensor._stamp = storage, storage.stamp
+        _hold(tensor, tensor._held, storage)
         return
     storage = tensor._storage = storage_of(source)
     storage.several = True
+    storage.add(tensor)
     _hold(tensor, tensor._held, storage)
     mine = weakref.ref(tensor)
 
@@ -235,7 +282,7 @@ def current(tensor: Tensor) -> Node:
         return _copied(tensor, storage)
     node = tensor._held
     if tensor._seen == storage.version and (
-        recording is None or tensor._base is None or node.op is not leaf_p
+        recording is None or tensor._base is None or tensor._leaf_view or node.op is not leaf_p
     ):
         return node
     return _taken(tensor, storage)
@@ -260,12 +307,10 @@ def _own(node: Node, other: Node) -> Node:
 
 def _taken(tensor: Tensor, storage: Storage) -> Node:
     """The value of a tensor whose memory was written to."""
-    whole = whole_of(tensor)
-    if whole is tensor:
+    base, step = base_of(tensor), tensor._step
+    if base is None or step is None:
         return _taken_whole(tensor, storage)
-    step = tensor._step
-    assert step is not None
-    above = whole._node
+    above = base._node
     if tensor._leaf_view:
         node = step.read(detach(above))
         return _hold(tensor, _replaced(tensor, node), storage)
@@ -332,9 +377,9 @@ def _copied(tensor: Tensor, storage: Storage) -> Node:
     recording = CURRENT.recording
     if recording is not None:
         return _read_by_program(tensor, storage)
-    whole = whole_of(tensor)
-    if whole is not tensor and whole._held.needs_grad and not tensor._leaf_view:
-        current(whole)
+    base = base_of(tensor)
+    if base is not None and base.requires_grad and not tensor._leaf_view:
+        current(base)
         return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
     array = seen(tensor, storage)
     held = tensor._held
@@ -377,9 +422,11 @@ def _with_gradient(tensor: Tensor, buffer: Buffer) -> Node:
 
 def seen(tensor: Tensor, storage: Storage) -> np.ndarray[Any, Any]:
     """The part of the memory that `tensor` shows."""
-    array = storage.array
-    assert array is not None
-    return array if tensor._step is None else tensor._step.look(array)
+    base = base_of(tensor)
+    if base is None or tensor._step is None:
+        assert storage.array is not None
+        return storage.array
+    return tensor._step.look(seen(base, storage))
 
 
 def _same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
@@ -398,10 +445,10 @@ def glance(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     assert storage is not None
     if storage.array is not None and storage.exposed():
         return seen(tensor, storage)
-    whole, step = whole_of(tensor), tensor._step
-    if whole is tensor or step is None or tensor._seen == storage.version:
+    base, step = base_of(tensor), tensor._step
+    if base is None or step is None or tensor._seen == storage.version:
         return None
-    above = whole._node
+    above = base._node
     return None if above.value is None else step.look(above.value.array)
 
 
@@ -436,11 +483,10 @@ def adopt(tensor: Tensor, array: np.ndarray[Any, Any]) -> None:
 
 def export(tensor: Tensor) -> np.ndarray[Any, Any]:
     """The values as an array that shares memory with `tensor`, both ways."""
-    whole = whole_of(tensor)
-    if whole is not tensor:
+    base = base_of(tensor)
+    if base is not None:
         assert tensor._step is not None
-        array = export(whole)
-        return tensor._step.look(array)
+        return tensor._step.look(export(base))
     storage = storage_of(tensor)
     storage.viewed = True
     if storage.array is not None and storage.exposed():
@@ -478,7 +524,7 @@ def strides(tensor: Tensor) -> tuple[int, ...]:
     if storage is not None and storage.array is not None:
         array = seen(tensor, storage)
         return tuple(s // array.itemsize for s in array.strides)
-    whole = whole_of(tensor)
-    if whole is tensor or tensor._step is None:
+    base = base_of(tensor)
+    if base is None or tensor._step is None:
         return contiguous_strides(tensor._held.shape)
-    return tensor._step.strides(whole._held.shape, strides(whole))
+    return tensor._step.strides(base._held.shape, strides(base))

@@ -279,6 +279,8 @@ class Tensor:
     """with gradients or without them."""
     _shared_with: weakref.ref[Tensor] | None = None
     """What a parameter was made of, and shares memory with."""
+    _stamp: Int = 0
+    """When it was made, among those that look at the same memory."""
     _leaf_view: Bool = False
     """Whether it collects gradients itself, though it is a view."""
     _hooks: list[Any] | None = None
@@ -353,10 +355,10 @@ class Tensor:
     def requires_grad(self) -> Bool:
         if self._base is None or self._leaf_view:
             return self._held.needs_grad
-        whole = storage.whole_of(self)
         if self._storage is not None and self._seen == self._storage.version:
             return self._held.needs_grad
-        return whole._held.needs_grad and self._step_grad and self._held.dtype.category == 2
+        base = storage.base_of(self)
+        return base is not None and base.requires_grad and self._step_grad
 
     @requires_grad.setter
     def requires_grad(self, value: Bool) -> None:
@@ -576,7 +578,7 @@ class Tensor:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         state = {k: v for k, v in self.__dict__.items() if k not in _OWN}
-        known = (type(self), self._value("pickle").copy(), self.requires_grad, self._grad, state)
+        known = (type(self), self._value("pickle").copy(), self.requires_grad, None, state)
         return _rebuilt, known
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Tensor:
@@ -629,7 +631,9 @@ class Tensor:
         whole = storage.whole_of(self)
         t = storage.detached(_new(Tensor), whole)
         t._await()
-        return t if self is whole or self._step is None else t._view(self._step)
+        for step in reversed(storage.path(self)):
+            t = storage.look_at(_new(Tensor), t, step)
+        return t
 
     def detach_(self) -> Tensor:
         """Forget how this tensor was computed."""
@@ -1073,6 +1077,8 @@ class Tensor:
         """Several dimensions as one."""
         if not self.shape:
             return self.reshape(1)
+        if self.ndim == 1:
+            return self
         a, b = one_axis(start_dim, self.ndim), one_axis(end_dim, self.ndim)
         if a > b:
             got = f"start_dim={start_dim}, end_dim={end_dim} of {self.shape}"
@@ -1130,7 +1136,7 @@ class Tensor:
 
     @property
     def mT(self) -> Tensor:
-        return self.transpose(-2, -1)
+        return self.transpose(-2, -1) if self.shape else self
 
     def expand(self, *sizes: Any) -> Tensor:
         """Dimensions of size 1 repeated; -1 keeps a size."""
@@ -1587,6 +1593,8 @@ def _several(values: tuple[Any, ...]) -> Sequence[Any]:
 
 
 def _moved(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
+    if not ndim:
+        return ()
     sources = [one_axis(d, ndim) for d in _several((source,))]
     targets = [one_axis(d, ndim) for d in _several((destination,))]
     order = [i for i in range(ndim) if i not in sources]

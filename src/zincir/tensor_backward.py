@@ -54,6 +54,9 @@ def backward(
     """Add gradients of the outputs to the `.grad` of all leaves, or of `inputs`."""
     retain = create_graph if retain_graph is None else retain_graph
     chosen = None if inputs is None else _tensors(inputs)
+    for x in chosen or ():
+        if x.requires_grad and not is_leaf(x):
+            x._retains = True
     found = _found(outputs, gradients, chosen, retain, create_graph, wrap)
     with grad_mode(create_graph):
         for tensor, g in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -153,6 +154,8 @@ class Expand:
         return movement.expand(parent, self.shape)
 
     def write(self, parent: Node, value: Node) -> Node:
+        if math.prod(self.shape) == math.prod(parent.shape):  # nothing is repeated
+            return movement.reshape(value, parent.shape)
         raise ArgumentError(
             explain(
                 "in-place change of an expanded tensor: several of its elements are one in memory",

@@ -136,6 +136,7 @@ class _Call:
         self._tensors = tuple(isinstance(x, Tensor) for x in args)
         self._specs = [(y.shape, y.dtype) if isinstance(y, Tensor) else None for y in outputs]
         self._saved = [self._kept(x, outputs) for x in ctx._to_save]
+        ctx._to_save = ()
         self._core: weakref.ref[Node] | None = None
         self._where: list[int] = []
 
@@ -158,8 +159,10 @@ class _Call:
 
     def kept(self) -> list[Tensor]:
         """The tensors that are kept for the gradient."""
-        saved = [x[0] for x in self._saved if x is not None]
-        return [t for t in (*saved, *vars(self._ctx).values()) if isinstance(t, Tensor)]
+        found: list[Any] = [x[0] for x in self._saved if x is not None]
+        for value in vars(self._ctx).values():
+            found += value if isinstance(value, tuple | list) else [value]
+        return [t for t in found if isinstance(t, Tensor)]
 
     def restored(self) -> tuple[Any, ...]:
         """What `ctx.saved_tensors` gives."""

@@ -239,6 +239,10 @@ class Module(Tree, Hooked):
         """Convert floating parameters and buffers to float64."""
         return self.to(float64)
 
+    def _compiled_with(self, compiled: Callable[..., Any]) -> CompiledModule:
+        """What `zincir.compile` returns for this module."""
+        return CompiledModule(self, compiled)
+
     # Looks
 
     def extra_repr(self) -> str:
@@ -257,6 +261,48 @@ class Module(Tree, Hooked):
 
     def __dir__(self) -> list[str]:
         return sorted({*dir(type(self)), *self.__dict__})
+
+
+class CompiledModule(Module):
+    """A module whose calls are recorded and replayed; all else is the module's own.
+
+    Its parameters have the names that PyTorch gives them: those of the module behind `_orig_mod`.
+
+    Example:
+        >>> import zincir
+        >>> from zincir import nn
+        >>> net = zincir.compile(nn.Linear(2, 1))
+        >>> [name for name, _ in net.named_parameters()]
+        ['_orig_mod.weight', '_orig_mod.bias']
+        >>> net.eval()(zincir.ones(3, 2)).shape, net.in_features
+        ((3, 1), 2)
+    """
+
+    def __init__(self, module: Module, compiled: Callable[..., Any]) -> None:
+        super().__init__()
+        self._orig_mod = module
+        self.training = module.training
+        self.__dict__["_call"] = compiled
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__dict__["_call"](*args, **kwargs)
+
+    forward = __call__
+
+    # The one class with this method: whatever it does not have, it hands on.
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "_orig_mod" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.__dict__["_orig_mod"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("_orig_mod", "training") or "_orig_mod" not in self.__dict__:
+            super().__setattr__(name, value)
+        else:
+            setattr(self._orig_mod, name, value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(\n  (_orig_mod): {self._orig_mod!r}\n)"
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
