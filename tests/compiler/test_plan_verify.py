@@ -242,3 +242,12 @@ def test_what_is_read_again_later_may_not():
     assert in_place(folded(), {0: 0}) == {}
     w = array(5, 40)
     assert in_place([mv.sum_(w, (1,)), w / mv.sum_(w, (1,))], {1: 0}) == {1: 0}
+
+
+def test_a_product_is_not_written_over_what_it_reads():
+    x, w, z = array(6, 6), array(6, 7), array(6, 6)
+    for y in (matmul(x, z), el.tanh(matmul(x, z)), el.tanh(matmul(x, z)) * x):
+        assert in_place([y], {0: snapshot([y]).leaves.index(x)}) == {}
+    for y in (el.tanh(matmul(z, z)) * x, matmul(matmul(x, w), mv.swap_last(w)) * x):
+        at = snapshot([y]).leaves.index(x)
+        assert in_place([y], {0: at}) == {0: at}

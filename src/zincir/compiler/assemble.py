@@ -14,6 +14,7 @@ from zincir.compiler.kernels import (
     gemm_module,
     plan as plan_product,
 )
+from zincir.compiler.kernels.parts import DEFAULTS
 from zincir.compiler.kernels.relay import (
     ARGUMENTS as RELAY_ARGUMENTS,
     KEY as RELAY_KEY,
@@ -80,7 +81,8 @@ class _Given:
 
 def _called(kernel: Kernel) -> _Given:
     """How another kernel calls this one."""
-    return _Given({"call": kernel.function}, {"call_args": kernel.arguments})
+    inside = {"call_args": kernel.arguments}
+    return _Given({"call": kernel.function}, inside, {"rows": 0, "columns": 0})
 
 
 class Assembler:
@@ -252,7 +254,11 @@ class Assembler:
     def _argument(
         self, name: str, operands: dict[str, Operand], given: _Given, values: dict[str, int]
     ) -> None:
-        """Write an argument of a kernel that calls others."""
+        """Write an argument of a kernel that calls others.
+
+        Raises:
+            KeyError: nobody said what it is, and it has no default.
+        """
         if name in operands:
             self._address(*operands[name])
         elif name in given.called:
@@ -264,7 +270,7 @@ class Assembler:
         elif name == "scratch":
             self._arena_address(self._word(0), self._plan.arena_bytes)
         else:
-            self._word(values.get(name, 0))
+            self._word(values[name] if name in values else DEFAULTS[name])
 
     def _behind(self, work: Product | Tiles) -> _Given:
         """What a kernel calls behind its blocks."""
@@ -292,6 +298,9 @@ class Assembler:
             given.inside["call_args"] = self._gemm(chosen, weight, _Given())
             scratch = values["room_at"] + chosen.scratch_bytes_per_thread
             self._scratch = max(self._scratch, scratch)
+        unknown = values.keys() - set(tiles.kernel.arguments)
+        if unknown:
+            raise KeyError(f"{tiles.kernel.name} has no arguments {sorted(unknown)}")
         start = len(self.code.words)
         for name in tiles.kernel.arguments:
             self._argument(name, operands, given, values)

@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from zincir.compiler.access import Strided, reshape_strides, through
-from zincir.compiler.legalise import INLINE, Legal
+from zincir.compiler.legalise import INLINE, GroupKind, Legal
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.movement import expand_p, update_p
 from zincir.ops.source import const_p
 from zincir.types import Shape, contiguous_strides, size
 
-_STRIDED = ("nest", "matmul", "transform", "assembly")
+_STRIDED = (GroupKind.NEST, GroupKind.PRODUCT, GroupKind.TRANSFORM, GroupKind.ASSEMBLY)
 """Kinds of groups that write and read by strides."""
 _SIDE_BY_SIDE = 16
 """Elements that have to lie side by side in the larger value."""
@@ -27,7 +27,7 @@ _SIDE_BY_SIDE = 16
 class Reader(Protocol):
     """What has to be known of a group: see `fuse.Group`."""
 
-    kind: str
+    kind: GroupKind
     members: list[Node]
     reads: set[Node]
 
@@ -45,7 +45,7 @@ def compute_inside(legal: Legal, groups: Iterable[Reader]) -> None:
     placer = _Placer(legal, list(groups))
     for group in reversed(placer.groups):
         node = group.members[-1]
-        if group.kind != "assembly" or (node.op is update_p and not is_frame(node)):
+        if group.kind is not GroupKind.ASSEMBLY or (node.op is update_p and not is_frame(node)):
             continue
         assert node.op.writes is not None
         regions = node.op.writes(*node.inputs, *node.attrs)
@@ -67,7 +67,7 @@ class _Placer:
         maker = None if value is None else self.made_in.get(value)
         if value is None or maker is None or value in legal.inside or value in self.results:
             return
-        if value.op.kind not in INLINE and maker.kind != "assembly":
+        if value.op.kind not in INLINE and maker.kind is not GroupKind.ASSEMBLY:
             return
         readers = [g for g in self.groups if value in g.reads and g is not group]
         if any(g.kind not in _STRIDED for g in (maker, *readers)):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from zincir.compiler.access import Map, identity, strided
 from zincir.compiler.frames import compute_inside
-from zincir.compiler.legalise import INLINE, Legal
+from zincir.compiler.legalise import INLINE, GroupKind, Legal
 from zincir.compiler.read import Read, own_address, reads
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
@@ -24,16 +24,21 @@ _CHEAP, _CHEAP_SPREAD = 5, 2
 _BROADCAST = 4
 _LONGEST = 60
 _MOST_MEMBERS = 24
+_LONE = {
+    Kind.TRANSFORM: GroupKind.TRANSFORM,
+    Kind.ASSEMBLY: GroupKind.ASSEMBLY,
+    Kind.SCATTER: GroupKind.SCATTER,
+    Kind.HOST: GroupKind.HOST,
+    Kind.CONTRACTION: GroupKind.HOST,
+}
+"""What nothing else is computed with; products of integers among them."""
 
 
 @dataclass(eq=False, slots=True)
 class Group:
-    """Values computed together.
+    """Values computed together."""
 
-    kind is nest, matmul (a product and what is done to it in place), or the name of a lone kind.
-    """
-
-    kind: str
+    kind: GroupKind
     dims: Shape
     inner: frozenset[int]
     members: list[Node] = field(default_factory=list[Node])
@@ -51,7 +56,7 @@ class Group:
 
     def map_of(self, node: Node) -> Map | None:
         """The coordinates at which the group computes `node`; of its operand, for a reduction."""
-        if node.op.kind is Kind.REDUCTION and self.kind == "nest":
+        if node.op.kind is Kind.REDUCTION and self.kind is GroupKind.NEST:
             x = node.inputs[0]
             folded = {k for k, n in enumerate(x.shape) if n != 1 and k in node.attrs[0]}
             longer = [k for k, n in enumerate(x.shape) if n != 1]
@@ -65,7 +70,7 @@ class Group:
 
     def place_of(self, node: Node) -> tuple[int, ...]:
         """The loops over which `node` itself has elements."""
-        reduced = node.op.kind is Kind.REDUCTION and self.kind == "nest"
+        reduced = node.op.kind is Kind.REDUCTION and self.kind is GroupKind.NEST
         if reduced or identity(node.shape, self.all_loops, self.dims) is None:
             return self.row_loops
         return self.all_loops
@@ -73,7 +78,7 @@ class Group:
     def __str__(self) -> str:
         names = " ".join(f"{n.op.name}{list(n.shape)}" for n in self.members)
         loops = " ".join(f"{n}{'*' if k in self.inner else ''}" for k, n in enumerate(self.dims))
-        return f"{self.kind} [{loops}] {names}"
+        return f"{self.kind.value} [{loops}] {names}"
 
 
 def fuse(legal: Legal) -> list[Group]:
@@ -144,7 +149,7 @@ class _Fuser:
         self.groups: dict[Group, int] = {}
         """In the order in which they were begun, which is what their numbers say."""
         self.group_of: dict[Node, Group] = {}
-        self._known: dict[tuple[Node, str, Shape, frozenset[int]], list[Read] | None] = {}
+        self._known: dict[tuple[Node, GroupKind, Shape, frozenset[int]], list[Read] | None] = {}
 
     def _read(self, node: Node, group: Group) -> list[Read] | None:
         """What `node` reads if it is computed in a group of such a domain; None if it cannot be."""
@@ -157,7 +162,7 @@ class _Fuser:
 
     def place(self, node: Node) -> None:
         group = self._new_group(node)
-        if group.kind == "nest":
+        if group.kind is GroupKind.NEST:
             for candidate in self._candidates(node, group):
                 joined = self._join(node, group, candidate)
                 if joined is not None:
@@ -176,13 +181,12 @@ class _Fuser:
             x = node.inputs[0]
             longer = [k for k, n in enumerate(x.shape) if n != 1]
             inner = frozenset(longer.index(k) for k in node.attrs[0] if x.shape[k] != 1)
-            return Group("nest", tuple(x.shape[k] for k in longer), inner)
+            return Group(GroupKind.NEST, tuple(x.shape[k] for k in longer), inner)
         if kind in INLINE:
-            return Group("nest", tuple(n for n in node.shape if n != 1), frozenset())
+            return Group(GroupKind.NEST, tuple(n for n in node.shape if n != 1), frozenset())
         if kind is Kind.CONTRACTION and node.dtype.category == 2:
-            return Group("matmul", node.shape, frozenset())
-        lone = kind.name.lower() if kind is not Kind.CONTRACTION else "host"
-        return Group(lone, node.shape, frozenset())
+            return Group(GroupKind.PRODUCT, node.shape, frozenset())
+        return Group(_LONE[kind], node.shape, frozenset())
 
     def _buffers_read(self, node: Node, group: Group) -> Iterator[Node]:
         if node.op.kind is Kind.REDUCTION or node.op.kind in INLINE:
@@ -209,7 +213,7 @@ class _Fuser:
             found += [
                 g
                 for g in self.groups
-                if g.kind == "nest"
+                if g.kind is GroupKind.NEST
                 and g.dims == own.dims
                 and g.inner == own.inner
                 and g.reads & large
@@ -218,7 +222,10 @@ class _Fuser:
 
     def _join(self, node: Node, own: Group, other: Group) -> Group | None:
         """`other` with `node` (and the rest of `own`) in it, if that is sound."""
-        if other.kind not in ("nest", "matmul") or len(other.members) >= _MOST_MEMBERS:
+        if (
+            other.kind not in (GroupKind.NEST, GroupKind.PRODUCT)
+            or len(other.members) >= _MOST_MEMBERS
+        ):
             return None
         merged = _merged(own, other)
         if merged is None:
@@ -299,17 +306,17 @@ class _Fuser:
 def _merged(own: Group, other: Group) -> Group | None:
     """The two groups as one, if their loops agree."""
     members = [*other.members, *own.members]
-    if "matmul" in (own.kind, other.kind):
-        product, rest = (own, other) if own.kind == "matmul" else (other, own)
-        if rest.kind == "matmul" or rest.inner:
+    if GroupKind.PRODUCT in (own.kind, other.kind):
+        product, rest = (own, other) if own.kind is GroupKind.PRODUCT else (other, own)
+        if rest.kind is GroupKind.PRODUCT or rest.inner:
             return None
-        return Group("matmul", product.dims, product.inner, members)
+        return Group(GroupKind.PRODUCT, product.dims, product.inner, members)
     if own.dims == other.dims and own.inner == other.inner:
-        return Group("nest", own.dims, own.inner, members)
+        return Group(GroupKind.NEST, own.dims, own.inner, members)
     if own.inner and not other.inner and own.dims == other.dims:
-        return Group("nest", own.dims, own.inner, members)
+        return Group(GroupKind.NEST, own.dims, own.inner, members)
     if not own.inner and not own.members and other.inner:
-        return Group("nest", other.dims, other.inner, members)
+        return Group(GroupKind.NEST, other.dims, other.inner, members)
     return None
 
 

@@ -6,6 +6,7 @@ reshape(permute(x)) --> reshape(copy(permute(x)));  output(view) --> output(copy
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from zincir.compiler.access import Strided, is_affine_reshape, strided, through
@@ -22,6 +23,18 @@ from zincir.types import contiguous_strides, size
 
 INLINE = frozenset({Kind.POINTWISE, Kind.INDEXED, Kind.TAKE})
 """Kinds that can be computed where they are used."""
+
+
+class GroupKind(Enum):
+    """What computes a group of values."""
+
+    NEST = "nest"
+    PRODUCT = "matmul"
+    """A product, and what is done to it in place."""
+    TRANSFORM = "transform"
+    ASSEMBLY = "assembly"
+    SCATTER = "scatter"
+    HOST = "host"
 
 
 @dataclass(slots=True)

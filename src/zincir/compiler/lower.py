@@ -7,7 +7,7 @@ from typing import Any
 
 from zincir.compiler.access import Affine, Map, identity
 from zincir.compiler.fuse import Group
-from zincir.compiler.legalise import Legal
+from zincir.compiler.legalise import GroupKind, Legal
 from zincir.compiler.nest import (
     Apply,
     Constant,
@@ -197,7 +197,7 @@ def lower_region(
     legal: Legal, target: Node, source: Node, starts: Shape, steps: Shape, lanes: int
 ) -> NestCall:
     """A nest that writes `source` into a region of the buffer of `target`."""
-    group = Group("nest", source.shape, frozenset(), [])
+    group = Group(GroupKind.NEST, source.shape, frozenset(), [])
     expressions = Expressions(legal, group)
     map_ = identity(source.shape, group.all_loops, group.dims)
     assert map_ is not None
@@ -220,7 +220,7 @@ def finish(raw: Raw, group: Group, lanes: int) -> NestCall:
     if not inner and rows and group.dims[rows[-1]] >= lanes:
         rows[:-1] = _by_reach(rows[:-1], rows[-1], raw)
     inside = not rows or not inner or max(inner) > max(rows)
-    if group.kind == "matmul":
+    if group.kind is GroupKind.PRODUCT:
         *before, last = range(len(group.dims))
         row_runs, inner_runs = _merged(before, group.dims, raw), []
         vector = (group.dims[last], last)

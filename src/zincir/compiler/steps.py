@@ -12,7 +12,7 @@ from zincir.compiler.kernels.scatter import Scatter
 from zincir.compiler.kernels.tiles import Gemm
 from zincir.compiler.kernels.winograd import Transform
 from zincir.compiler.kernels.winograd_blocks import product_call, sums_call
-from zincir.compiler.legalise import Legal
+from zincir.compiler.legalise import GroupKind, Legal
 from zincir.compiler.lower import NestCall, lower_nest, lower_region
 from zincir.compiler.nest import Apply, Reduce
 from zincir.graph.node import Node
@@ -125,21 +125,21 @@ def lower(legal: Legal, groups: list[Group], lanes: int) -> list[Step]:
 def _lower_group(legal: Legal, group: Group, wanted: set[Node], lanes: int) -> Iterator[Step]:
     node = group.members[-1]
     match group.kind:
-        case "nest":
+        case GroupKind.NEST:
             stored = [n for n in group.members if n in wanted]
             if stored:
                 yield _nest_step(lower_nest(legal, group, stored, lanes, frozenset()))
-        case "matmul" if any(n.op is winograd_p for n in group.members):
+        case GroupKind.PRODUCT if any(n.op is winograd_p for n in group.members):
             yield _tiles(legal, group, wanted, lanes)
-        case "matmul":
+        case GroupKind.PRODUCT:
             yield _product(legal, group, wanted, lanes)
-        case "transform":
+        case GroupKind.TRANSFORM:
             yield _transform(legal, node, lanes)
-        case "assembly":
+        case GroupKind.ASSEMBLY:
             yield from _assembly(legal, node, lanes)
-        case "scatter":
+        case GroupKind.SCATTER:
             yield from _scatter(legal, node, lanes)
-        case _:
+        case GroupKind.HOST:
             bases = {legal.views[x].base for x in node.inputs}
             yield Step(HostCall(node), bases, {node}, 1e6)
 

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 from zincir.compiler.builder import I64, Builder, Value, index
 
+DEFAULTS = {"taken": 0, "epilogue": 0, "epilogue_args": 0}
+"""Arguments that a kernel need not be given: nothing is taken yet, and nothing comes behind."""
+
 
 @contextmanager
 def claimed(

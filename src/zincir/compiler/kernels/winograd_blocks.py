@@ -72,8 +72,11 @@ def sums_call(
         **dict(piece=16 * c * m, turned=int(turned)),
     }
     if turned:
-        return numbers | _places(b, a) | dict(channels=mine, x_slice=mine, columns=m), problem
-    return numbers | _places(a, b) | dict(channels=c, columns=mine, g_slice=mine), problem
+        cut = dict(channels=mine, columns=m, x_slice=mine, g_slice=0)
+        return numbers | _places(b, a) | cut, problem
+    return numbers | _places(a, b) | dict(
+        channels=c, columns=mine, x_slice=0, g_slice=mine
+    ), problem
 
 
 def _slices(columns: int, wanted: int) -> int:
