@@ -87,17 +87,14 @@ def _constant_power(x: Node, y: Scalar) -> Node:
         return _whole_power(x, y)
     if y == 0:
         return where(const(True, bool_), 1.0, x)
-    if y == 1:
-        return copy(x)
-    if y == 2:
-        return x * x
-    if y == 3:
-        return x * x * x
     stem = apply(pow_p, x, const(float(y), x.dtype))
     root = OPERATORS["sqrt"]
     values: dict[Scalar, Callable[[Node], Node]] = {
         0.5: root,
         -0.5: OPERATORS["rsqrt"],
+        1: copy,
+        2: lambda v: v * v,
+        3: lambda v: v * v * v,
         -1: reciprocal,
         -2: lambda v: reciprocal(v * v),
     }
