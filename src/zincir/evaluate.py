@@ -18,10 +18,9 @@ import numpy as np
 from zincir import settings
 from zincir.compiler.prepare import Ready, prepare
 from zincir.compiler.snapshot import Snapshot, snapshot
-from zincir.errors import IndexOutOfRange
 from zincir.graph.node import Node, describe
 from zincir.graph.primitive import Kind
-from zincir.ops.indexing import out_of_range
+from zincir.ops.indexing import problem
 from zincir.ops.movement import expand_p
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, looking
@@ -131,7 +130,7 @@ def run(
 def raise_out_of_range(ready: Ready, number: int, value: int, position: int) -> None:
     """Raise for an index that a kernel found out of range."""
     rows, what, origin = ready.checks[number]
-    raise IndexOutOfRange(out_of_range(what, rows, position, value, describe(origin)))
+    raise problem(what, rows, position, value, describe(origin))
 
 
 def release(node: Node) -> None:

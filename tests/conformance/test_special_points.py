@@ -50,7 +50,7 @@ def grids(name, op):
     kinds = ("bool", *op.dtypes) if name in ("eq", "ne", "lt", "le", "gt", "ge") else op.dtypes
     for kind in kinds:
         given = [points(DTYPES[kind])] * arity(op)
-        if name == "where":
+        if name in ("where", "keep"):
             given[0] = points(DTYPES["bool"])
         rows = np.array(list(itertools.product(*[range(len(g)) for g in given])))
         yield kind, [g[rows[:, i]] for i, g in enumerate(given)]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, apply
 from zincir.indexing.rows import check_now, elements
 from zincir.ops import indexing as rows
-from zincir.ops.arithmetic import cast, compare, floor_divide, maximum, where
+from zincir.ops.arithmetic import cast, compare, floor_div_p, maximum, where
 from zincir.ops.dims import one_axis, place
 from zincir.ops.host import call
 from zincir.ops.movement import expand, permute, reshape, slice_
@@ -154,7 +154,7 @@ def scatter_reduce(
         if reduce == "sum":
             return total
         count = hits + 1 if include_self else maximum(hits, 1)
-        return total / count if x.dtype.category == 2 else floor_divide(total, count)
+        return total / count if x.dtype.category == 2 else apply(floor_div_p, total, count)
     return _folded(x, dim, index, src, reduce, include_self, hit)
 
 

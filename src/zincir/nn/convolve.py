@@ -18,7 +18,8 @@ from zincir.nn.convolve_checks import (
 from zincir.nn.place import at_user_line
 from zincir.nn.sliding import Sizes, sizes
 from zincir.ops.convolution import convolution, gradient_of_input
-from zincir.ops.movement import permute, reshape
+from zincir.ops.movement import expand, permute, reshape, sum_
+from zincir.ops.source import graft
 from zincir.tensor import Tensor, wrap
 
 
@@ -226,7 +227,16 @@ def _transposed(
     shape = (y.shape[0], *kept, groups, w.shape[1])
     added = None if b is None else reshape(b, shape[-2:])
     y = gradient_of_input(y, shape, _kernel(w, groups), steps, spread, cut, added)
-    return wrap(_channels_second(y, None, x.ndim == rank + 1))
+    return wrap(_untouched(_channels_second(y, None, x.ndim == rank + 1), x, w))
+
+
+def _untouched(y: Node, *xs: Node) -> Node:
+    """`y`, which has gradients of zeros for what it turned out not to depend on."""
+    if y.needs_grad or not any(x.needs_grad for x in xs):
+        return y
+    nothing = [sum_(x * 0.0, tuple(range(x.ndim))) for x in xs]
+    stem = reshape(nothing[0], ()) + reshape(nothing[1], ())
+    return graft(y, expand(stem, y.shape))
 
 
 def _channels_last(x: Node, rank: int, groups: int) -> Node:

@@ -11,6 +11,7 @@ from zincir.errors import DivisionByZero, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
 from zincir.ops.dims import place
+from zincir.ops.indexing import DIVISOR, take
 from zincir.ops.movement import expand
 from zincir.ops.numbers import to as _to
 from zincir.ops.source import const, const_p, detach, graft
@@ -20,6 +21,7 @@ from zincir.types import (
     bool_,
     broadcast,
     float32,
+    int64,
     of_scalar,
     result_type,
 )
@@ -315,6 +317,18 @@ where_p = register(
     )
 )
 
+keep_p = register(
+    Primitive(
+        "keep",
+        Kind.POINTWISE,
+        doc="x where the condition holds, 0 elsewhere; the condition is never changed in place.",
+        infer=lambda c, x: _where_spec(c, x, x),
+        numpy=lambda c, x: np.where(c, x, np.zeros((), x.dtype)),
+        lower=lambda b, c, x: b.select(c, x, b.number(0, x)),
+        vjp=lambda g, z, c, x: (None, apply(keep_p, c, g)),
+        saves=False,
+    )
+)
 copy_p = pointwise(
     "copy",
     doc="The same values, laid out row by row.",
@@ -452,14 +466,21 @@ def neg(x: Node) -> Node:
 def divisor(what: str, x: Number, y: Number) -> list[Node]:
     """`common(x, y)` for a division that gives whole numbers.
 
+    Of integers no divisor may be 0: the number 0 is refused now, a tensor's when it is computed.
+
     Raises:
         DivisionByZero: of integers by the number 0.
         DTypeError: of bools.
     """
-    both = common(x, y)
-    if both[0].dtype is bool_:
-        refuse_bool(what, *both)
-    if both[0].dtype.category == 1 and both[1].op is const_p and not both[1].attrs[0]:
+    first, second = common(x, y)
+    if first.dtype is bool_:
+        refuse_bool(what, first)
+    if first.dtype.category == 2:
+        return [first, second]
+    if second.op is not const_p:
+        none = cast(compare("eq", second, 0), int64)  # a row that a table of one does not have
+        return [first, second + take(expand(const(0, second.dtype), (1,)), none, DIVISOR)]
+    if not second.attrs[0]:
         raise DivisionByZero(
             explain(
                 f"{what}: ZeroDivisionError: integers cannot be divided by 0",
@@ -467,15 +488,24 @@ def divisor(what: str, x: Number, y: Number) -> list[Node]:
                 try_="x.float(), for inf and nan",
             )
         )
-    return both
+    return [first, second]
+
+
+def _whole_division(primitive: Primitive, what: str, x: Number, y: Number) -> Node:
+    first, second = divisor(what, x, y)
+    if second.needs_grad or not first.needs_grad or primitive.saves is False:
+        return apply(primitive, first, second)
+    # What is left changes as x does: nothing has to be kept for its gradient.
+    left = apply(primitive, detach(first), second)
+    return graft(left, expand(first, left.shape))
 
 
 def remainder(x: Number, y: Number) -> Node:
-    return apply(remainder_p, *divisor("remainder", x, y))
+    return _whole_division(remainder_p, "remainder", x, y)
 
 
 def fmod(x: Number, y: Number) -> Node:
-    return apply(fmod_p, *divisor("fmod", x, y))
+    return _whole_division(fmod_p, "fmod", x, y)
 
 
 def floor_divide(x: Number, y: Number) -> Node:

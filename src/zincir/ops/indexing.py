@@ -6,19 +6,36 @@ from typing import Any
 
 import numpy as np
 
-from zincir.errors import DTypeError, IndexOutOfRange, explain
+from zincir.errors import DivisionByZero, DTypeError, IndexOutOfRange, explain
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.ops.movement import expand
 from zincir.ops.source import const
 from zincir.types import size
 
+DIVISOR = "divisor"
+"""What an index chooses that is 1, and so out of range, where a divisor of integers is 0."""
+
+
+def problem(what: str, rows: int, position: int, value: int, where: str = "") -> Exception:
+    """The error for an index that points outside of its axis."""
+    if what == DIVISOR:
+        return DivisionByZero(
+            explain(
+                "ZeroDivisionError: integers cannot be divided by 0",
+                where=where,
+                got=f"0 in the divisor (element {position})",
+                try_="x.float(), for inf and nan",
+            )
+        )
+    return IndexOutOfRange(out_of_range(what, rows, position, value, where))
+
 
 def check_range(index: Any, rows: int, what: str) -> None:
     """Raise IndexOutOfRange for the first index outside of 0..rows-1."""
     wrong = np.flatnonzero((index < 0) | (index >= rows))
     if len(wrong):
-        raise IndexOutOfRange(out_of_range(what, rows, int(wrong[0]), int(index.flat[wrong[0]])))
+        raise problem(what, rows, int(wrong[0]), int(index.flat[wrong[0]]))
 
 
 def out_of_range(what: str, rows: int, position: int, value: int, where: str = "") -> str:

@@ -6,12 +6,12 @@ import builtins
 from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, apply
 from zincir.ops import movement as mv
-from zincir.ops.arithmetic import cast, compare, where
+from zincir.ops.arithmetic import cast, compare, keep_p
 from zincir.ops.dims import one_axis, place
 from zincir.ops.source import const, iota
-from zincir.types import bool_, int64, result_type
+from zincir.types import int64, result_type
 
 
 def triangle(x: Node, diagonal: int, upper: bool) -> Node:
@@ -20,8 +20,7 @@ def triangle(x: Node, diagonal: int, upper: bool) -> Node:
         raise ShapeError(explain("tril/triu: needs a matrix", where=place(), got=str(x.shape)))
     shape = x.shape[-2:]
     distance = iota(shape, 1, int64) - iota(shape, 0, int64)
-    zero = False if x.dtype is bool_ else 0
-    return where(compare("ge" if upper else "le", distance, diagonal), x, zero)
+    return apply(keep_p, compare("ge" if upper else "le", distance, diagonal), x)
 
 
 def diagonal(x: Node, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
