@@ -1,4 +1,4 @@
-"""Whole programs in processes of their own: forks, interrupts, threads, caches that cannot be used or trusted."""
+"""Whole programs in processes of their own: forks, interrupts, threads, caches not to be used."""
 
 import multiprocessing
 import os
