@@ -249,7 +249,8 @@ def script(text: str, threads: int = 2, **options: str) -> str:
     # NumPy's own threads do not survive a fork in the middle of a product.
     options |= {"PYTHONPATH": source, "TEST_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"}
     environment = os.environ | options
-    command = [sys.executable, "-c", PRELUDE + text]
+    quiet = "ignore:This process:DeprecationWarning"  # of forks, from Python 3.12 on
+    command = [sys.executable, "-W", quiet, "-c", PRELUDE + text]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=110, check=False
     )

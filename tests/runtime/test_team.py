@@ -373,7 +373,8 @@ assert counts[:3].tolist() == [5, 5, 5]
 def script(text: str) -> str:
     source = str(Path(team.__file__).parents[2])
     environment = dict(os.environ, PYTHONPATH=source)
-    command = [sys.executable, "-c", PRELUDE + text]
+    quiet = "ignore:This process:DeprecationWarning"  # of forks, from Python 3.12 on
+    command = [sys.executable, "-W", quiet, "-c", PRELUDE + text]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     assert not re.search("warning|error", done.stderr, re.IGNORECASE), done.stderr
