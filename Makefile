@@ -1,4 +1,4 @@
-# Everything runs from a fresh clone with Python 3.11+ and make:
+# Everything runs from a fresh clone with Python 3.11 to 3.13 and make:
 #
 #   make demo            train a network on real digits and watch its gradients
 #   make test            format, lint and types, then the whole test suite
@@ -52,7 +52,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zincir needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Zincir needs Python 3.11 to 3.13; name one with: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo $(VENV)/.test $(VENV)/.bench: $(VENV)/.%: pyproject.toml | $(PY)

@@ -1,6 +1,8 @@
-"""Whole programs in processes of their own: forks, interrupts, caches that cannot be used."""
+"""Whole programs in processes of their own: forks, interrupts, threads, caches not to be used."""
 
+import multiprocessing
 import os
+import random
 import stat
 import subprocess
 import sys
@@ -138,3 +140,112 @@ atexit.register(lambda: print(((x @ x.T).tanh() * 3.0 + x.sum()).sum().item()))
         check=False,
     )
     assert float(done.stdout) == pytest.approx(49 * 80), done.stderr
+
+
+# --- the cache of machine code, as others may leave it ------------------------------------------
+
+
+def damaged(files: list[Path], how: str) -> None:
+    """Do something to every file."""
+    rng = random.Random(how)
+    contents = [path.read_bytes() for path in files]
+    if how == "swapped":
+        contents = contents[1:] + contents[:1]
+    elif how == "shuffled":
+        rng.shuffle(contents)
+    elif how == "one for all":
+        contents = [max(contents, key=len)] * len(contents)
+    for path, content in zip(files, contents, strict=True):
+        changed = bytearray(content)
+        if how == "flipped":
+            changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+        elif how == "cut":
+            del changed[rng.randrange(len(changed)) :]
+        elif how == "empty":
+            changed.clear()
+        path.write_bytes(changed)
+
+
+@pytest.mark.parametrize("how", ["swapped", "shuffled", "one for all", "flipped", "cut", "empty"])
+def test_whatever_was_done_to_the_cache_the_results_are_right(tmp_path: Path, how: str):
+    show = "print(losses[-1].hex())"
+    environment = {"ZINCIR_CACHE_DIR": str(tmp_path / "cache"), "ZINCIR_VERIFY": "0"}
+    expected = run(show, **environment)
+    files = sorted((tmp_path / "cache").glob("*.zco"))
+    before = [path.read_bytes() for path in files]
+    assert len(files) > 5
+    damaged(files, how)
+    done = run(show, **environment)
+    assert done.stdout == expected.stdout != "", done.stderr
+    assert done.stderr == ""
+    again = {path: path.read_bytes() for path in files if path.exists()}
+    assert sum(again.get(path) == old for path, old in zip(files, before, strict=True)) > 5
+
+
+# --- threads, and other ways to start processes ---------------------------------------------------
+
+
+def test_the_number_of_threads_is_changed_while_steps_run():
+    show = "print([loss.hex() for loss in losses])"
+    expected = run("losses += [step(x, y).item() for _ in range(200)]\n" + show)
+    done = run(
+        """
+import itertools, threading
+stop = threading.Event()
+def change():
+    for n in itertools.cycle((1, 3, 2, 4)):
+        zincir.set_num_threads(n)
+        if stop.wait(0.005):
+            return
+changer = threading.Thread(target=change)
+changer.start()
+losses += [step(x, y).item() for _ in range(200)]
+stop.set()
+changer.join()
+"""
+        + show
+    )
+    assert done.stdout == expected.stdout != "", done.stderr
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_processes_that_python_starts_anew(tmp_path: Path, method: str):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip("not on this system")
+    script = tmp_path / "main.py"
+    script.write_text(
+        f"""
+import multiprocessing
+import zincir
+zincir.set_num_threads(2)
+def work(n):
+    x = zincir.arange(n) * 1.5
+    return (x[:, None] * x).sum().item()
+if __name__ == "__main__":
+    context = multiprocessing.get_context({method!r})
+    here = [work(n) for n in range(1, 40, 4)]
+    with context.Pool(2) as pool:
+        assert pool.map(work, range(1, 40, 4)) == here
+    print("done")
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.stdout == "done\n", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_one_processor_and_four_threads_give_the_same_bits():
+    show = "print([loss.hex() for loss in losses])"
+    one = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    command = [sys.executable, "-c", one + TRAIN + show]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=os.environ | {"TEST_THREADS": "4"},
+        check=False,
+    )
+    assert done.stdout == run(show).stdout != "", done.stderr

@@ -1,15 +1,15 @@
 """The few switches of the library: one frozen value, read once from the environment.
 
-| field        | variable            | meaning                                                      |
-|--------------|---------------------|--------------------------------------------------------------|
-| num_threads  | ZINCIR_NUM_THREADS  | threads of a compiled step; automatic when unset             |
-| cache_dir    | ZINCIR_CACHE_DIR    | where machine code is kept between runs                      |
-| cache_bytes  | ZINCIR_CACHE_BYTES  | bound of that folder (default 256 MiB); 0 keeps nothing      |
-| verify       | ZINCIR_VERIFY       | check the intermediate code after every pass of the compiler |
-| target       | ZINCIR_TARGET       | code for less than this machine: `avx2` or `generic`         |
-| winograd     | ZINCIR_WINOGRAD     | 0: convolutions are plain sums, never of transformed tiles   |
-| memory_bytes | ZINCIR_MEMORY_BYTES | most memory kept for reuse (default 256 MiB); 0 keeps none   |
-| poison       | ZINCIR_POISON       | fill memory with NaN before use: reading too early shows     |
+| field        | variable            | meaning                                                    |
+|--------------|---------------------|------------------------------------------------------------|
+| num_threads  | ZINCIR_NUM_THREADS  | threads of a compiled step; automatic when unset           |
+| cache_dir    | ZINCIR_CACHE_DIR    | where machine code is kept between runs                    |
+| cache_bytes  | ZINCIR_CACHE_BYTES  | bound of that folder (default 256 MiB); 0 keeps nothing    |
+| verify       | ZINCIR_VERIFY       | check intermediate code after every pass of the compiler   |
+| target       | ZINCIR_TARGET       | code for less than this machine: `avx2` or `generic`       |
+| winograd     | ZINCIR_WINOGRAD     | 0: convolutions are plain sums, never of transformed tiles |
+| memory_bytes | ZINCIR_MEMORY_BYTES | most memory kept for reuse (default 256 MiB); 0 keeps none |
+| poison       | ZINCIR_POISON       | fill memory with NaN before use: reading too early shows   |
 """
 
 from __future__ import annotations

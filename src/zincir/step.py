@@ -25,7 +25,7 @@ from zincir.compiler.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, TraceError, explain
 from zincir.graph.node import MODE, Origin, describe, here
 from zincir.graph.walk import toposort
-from zincir.inplace import rebind, write_through
+from zincir.inplace import is_leaf, rebind, write_through
 from zincir.ops.live_number import LiveNumber
 from zincir.ops.source import alias, custom_p
 from zincir.recorder import Recorder, undo
@@ -182,7 +182,7 @@ class Compiled(Generic[P, R]):
         if CURRENT.recording is not None or anomaly.STATE.on:
             return self._plain(args, kwargs)
         given = Arguments(args, kwargs)
-        if given.differentiable and MODE.grad:  # gradients flow on into the caller's graph
+        if given.differentiable:  # gradients may flow on into the caller's graph
             return self._plain(args, kwargs)
         numbers = self._numbers.get(given.shape)
         if numbers is None:
@@ -354,11 +354,13 @@ class _Take:
             return _FILLED, where
         if survived and again:
             return _MADE, survived[0]._held.origin
-        changed = [c.tensor for c in recording.changed.values()]
         grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
-        for t in (*self.outputs, *changed, *grads):
+        for t in (*self.outputs, *grads):
             if _stays_differentiable(t):
                 return _DIFFERENTIABLE, t._held.origin
+        for c in recording.changed.values():
+            if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
+                return _DIFFERENTIABLE, c.tensor._held.origin
         flags = [t for t, node in recording.flags.values() if t.requires_grad != node.needs_grad]
         if flags:
             return "it sets requires_grad", where
@@ -388,6 +390,7 @@ class _Take:
         """
         recording = self.recording
         returned = {id(t) for t in self.outputs}
+        returned |= {id(t._grad) for t, _, _ in recording.grads.values()}
         kept: dict[int, Change] = {}
         survived: list[Tensor] = []
         for k, change in recording.changed.items():

@@ -94,6 +94,8 @@ def test_settings_win_over_slurm_and_slurm_over_the_machine(
         ("ZINCIR_NUM_THREADS", "99999"),
         ("ZINCIR_CACHE_BYTES", "-1"),
         ("ZINCIR_CACHE_BYTES", "1GB"),
+        ("ZINCIR_MEMORY_BYTES", "-1"),
+        ("ZINCIR_MEMORY_BYTES", "much"),
         ("ZINCIR_VERIFY", "maybe"),
         ("ZINCIR_TARGET", "pdp11"),
         ("ZINCIR_WINOGRAD", "F(4x4)"),
@@ -115,10 +117,13 @@ def test_variables_are_read() -> None:
             "ZINCIR_VERIFY": "Yes",
             "ZINCIR_TARGET": "AVX2",
             "ZINCIR_WINOGRAD": "0",
+            "ZINCIR_MEMORY_BYTES": "1000",
             "ZINCIR_POISON": "1",
         }
     )
-    assert read == settings.Settings(3, settings.Path("/somewhere"), 0, True, "avx2", False, True)
+    assert read == settings.Settings(
+        3, settings.Path("/somewhere"), 0, True, "avx2", False, True, 1000
+    )
     assert settings.from_environment({"ZINCIR_VERIFY": "", "HOME": "/h"}).verify is False
 
 

@@ -246,8 +246,11 @@ def check_all():
 
 def script(text: str, threads: int = 2, **options: str) -> str:
     source = str(Path(team.__file__).parents[2])
-    environment = dict(os.environ, PYTHONPATH=source, TEST_THREADS=str(threads), **options)
-    command = [sys.executable, "-c", PRELUDE + text]
+    # NumPy's own threads do not survive a fork in the middle of a product.
+    options |= {"PYTHONPATH": source, "TEST_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | options
+    quiet = "ignore:This process:DeprecationWarning"  # of forks, from Python 3.12 on
+    command = [sys.executable, "-W", quiet, "-c", PRELUDE + text]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=110, check=False
     )

@@ -363,9 +363,19 @@ def _surroundings(machine: Target, sources: str) -> Any:
 
 
 def _before_fork() -> None:
-    # LLVM has locks of its own: let those who compile finish, so that a child finds them free.
+    # Let those who compile finish, so that a child finds LLVM at rest and its locks free.
     with _door:
         _lock.acquire(timeout=10.0)
+    lock = _llvmlite_lock()
+    if lock is not None:
+        lock._lock.acquire(timeout=10.0)
+
+
+def _llvmlite_lock() -> Any:
+    """What llvmlite locks at each call, also when a module of LLVM is given up."""
+    ffi = sys.modules.get("llvmlite.binding.ffi")
+    lock = getattr(getattr(ffi, "lib", None), "_lock", None)
+    return lock if hasattr(lock, "_lock") else None
 
 
 def _give_way() -> None:
@@ -376,13 +386,18 @@ def _give_way() -> None:
 
 
 def _after_fork_in_parent() -> None:
-    with contextlib.suppress(RuntimeError):  # A time-out, or Ctrl-C: it was not taken.
-        _lock.release()
+    lock = _llvmlite_lock()
+    for taken in (_lock,) if lock is None else (lock._lock, _lock):
+        with contextlib.suppress(RuntimeError):  # A time-out, or Ctrl-C: it was not taken.
+            taken.release()
 
 
 def _after_fork_in_child() -> None:
     global _lock, _door
     _lock, _door = threading.RLock(), threading.RLock()
+    lock = _llvmlite_lock()
+    if lock is not None:
+        lock._lock = threading.RLock()
 
 
 _linked: dict[tuple[Target, str, tuple[str, ...]], tuple[int, ...]] = {}
