@@ -1,5 +1,9 @@
 """Every exception Zincir raises, and the one form its messages have.
 
+Each class is also of every built-in kind that PyTorch raises in its place, so that code which
+catches `RuntimeError`, `ValueError`, `TypeError`, `IndexError` or `KeyError` there does so here:
+PyTorch raises `RuntimeError` below its Python surface and one of the others above it.
+
 A message answers four questions: what was attempted and where, what was expected, what came,
 and what to try. Its first line stands alone.
 """
@@ -19,11 +23,18 @@ class DTypeError(ZincirError, RuntimeError, TypeError):
     """A data type an operation cannot work on."""
 
 
-class ArgumentError(ZincirError, ValueError):
+class ArgumentError(ZincirError, RuntimeError, ValueError):
     """An argument outside what a function accepts."""
 
 
-class IndexOutOfRange(ZincirError, IndexError):
+class UnknownName(ArgumentError, KeyError, AttributeError):
+    """A name that an object does not hold."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class IndexOutOfRange(ZincirError, RuntimeError, IndexError):
     """An index or a label outside the axis it points into."""
 
 
@@ -43,7 +54,7 @@ class CompileError(ZincirError, RuntimeError):
     """A failure inside the compiler: names the pass, the node and the user's line."""
 
 
-class StateError(ZincirError, RuntimeError, KeyError):
+class StateError(ZincirError, RuntimeError, ValueError, KeyError):
     """Saved state that does not match the object it is loaded into."""
 
     def __str__(self) -> str:
