@@ -187,3 +187,17 @@ def test_groups_of_a_layer() -> None:
         nn.GroupNorm(2, 5)
     with pytest.raises(ArgumentError, match="GroupNorm: num_groups is not a size"):
         nn.GroupNorm(-1, 5)
+
+
+@pytest.mark.parametrize("shape", [(16, 8, 32, 32), (128, 32, 8, 8), (5000, 6)])
+@pytest.mark.parametrize("place", [0.0, 3.0, 100.0])
+def test_statistics_are_as_exact_as_their_type(shape: tuple[int, ...], place: float) -> None:
+    """Pieces of a large batch are put together without rounding each of them."""
+    random = np.random.default_rng(0)
+    x = (random.standard_normal(shape) + place).astype(np.float32)
+    axes = tuple(a for a in range(len(shape)) if a != 1)
+    mean, var = zincir.zeros(shape[1]), zincir.zeros(shape[1])
+    nn.functional.batch_norm(zincir.tensor(x), mean, var, training=True, momentum=1.0)
+    exact = x.astype(np.float64).mean(axes), x.astype(np.float64).var(axes, ddof=1)
+    assert np.abs(mean.numpy() - exact[0]).max() < 6e-8 * max(place, 1.0)
+    assert np.abs(var.numpy() / exact[1] - 1.0).max() < 5e-7
