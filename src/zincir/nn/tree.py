@@ -92,6 +92,22 @@ class Tree:
             )
         return known[target]
 
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with the dotted name `target`.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        known = dict(self.named_buffers())
+        if target not in known:
+            raise UnknownName(
+                explain(
+                    f"get_buffer: no buffer named {target!r} in {type(self).__name__}",
+                    expected="one of " + ", ".join(known),
+                )
+            )
+        return known[target]
+
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` on every module, children before their parents. Returns self."""
         for child in self.children():
