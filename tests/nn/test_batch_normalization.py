@@ -201,3 +201,14 @@ def test_statistics_are_as_exact_as_their_type(shape: tuple[int, ...], place: fl
     exact = x.astype(np.float64).mean(axes), x.astype(np.float64).var(axes, ddof=1)
     assert np.abs(mean.numpy() - exact[0]).max() < 6e-8 * max(place, 1.0)
     assert np.abs(var.numpy() / exact[1] - 1.0).max() < 5e-7
+
+
+def test_without_anything_for_each_channel_any_number_of_them_will_do() -> None:
+    x = zincir.tensor(np.random.default_rng(0).normal(size=(2, 5, 7)))
+    with pytest.warns(UserWarning, match="input has 5 channels, num_features is 4"):
+        y = nn.InstanceNorm1d(4)(x)
+    np.testing.assert_array_equal(y.numpy(), nn.InstanceNorm1d(5)(x).numpy())
+    with pytest.raises(ShapeError, match="input has 5 channels, the layer takes 4"):
+        nn.InstanceNorm1d(4, affine=True).double()(x)
+    with pytest.raises(ShapeError, match="input has 5 channels, the layer takes 4"):
+        nn.InstanceNorm1d(4, track_running_stats=True).double()(x)
