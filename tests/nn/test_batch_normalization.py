@@ -167,7 +167,7 @@ def test_a_layer_says_what_does_not_fit() -> None:
     with pytest.raises(ShapeError, match="BatchNorm1d: input has 4 axes"):
         nn.BatchNorm1d(3)(zincir.ones(2, 3, 5, 5))
     with pytest.raises(ShapeError, match=r"or \(channels, length\) with 3 channels"):
-        nn.InstanceNorm1d(3)(zincir.ones(4, 5))
+        nn.InstanceNorm1d(3, affine=True)(zincir.ones(4, 5))
     with pytest.raises(ShapeError, match="InstanceNorm3d: input has 3 axes"):
         nn.InstanceNorm3d(3)(zincir.ones(3, 5, 5))
     with pytest.raises(ArgumentError, match="BatchNorm1d: num_features is not a size"):
