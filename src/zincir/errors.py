@@ -1,5 +1,9 @@
 """Every exception Zincir raises, and the one form its messages have.
 
+Each class is also of every built-in kind that PyTorch raises in its place, so that code which
+catches `RuntimeError`, `ValueError`, `TypeError`, `IndexError` or `KeyError` there does so here:
+PyTorch raises `RuntimeError` below its Python surface and one of the others above it.
+
 A message answers four questions: what was attempted and where, what was expected, what came,
 and what to try. Its first line stands alone.
 """
@@ -27,7 +31,14 @@ class DivisionByZero(ZincirError, RuntimeError, ZeroDivisionError):
     """Whole numbers divided by 0."""
 
 
-class IndexOutOfRange(ZincirError, IndexError):
+class UnknownName(ArgumentError, KeyError, AttributeError):
+    """A name that an object does not hold."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class IndexOutOfRange(ZincirError, RuntimeError, IndexError):
     """An index or a label outside the axis it points into."""
 
 
@@ -51,7 +62,7 @@ class OutOfMemoryError(ZincirError, RuntimeError, MemoryError):
     """More memory than there is. What was computed before is intact, and everything goes on."""
 
 
-class StateError(ZincirError, RuntimeError, KeyError):
+class StateError(ZincirError, RuntimeError, ValueError, KeyError):
     """Saved state that does not match the object it is loaded into."""
 
     def __str__(self) -> str:

@@ -214,7 +214,12 @@ def test_kl_div(reduction: str) -> None:
     target = numbers(5, 3, seed=1, low=0.0, high=1.0)
     target[0, 0] = 0.0
     for log_target in (False, True):
-        ours = F.kl_div(zincir.tensor(numbers(5, 3)), zincir.tensor(target), reduction, log_target)
+        ours = F.kl_div(
+            zincir.tensor(numbers(5, 3)),
+            zincir.tensor(target),
+            reduction=reduction,
+            log_target=log_target,
+        )
         with_torch = torch.nn.functional.kl_div(
             torch.tensor(numbers(5, 3)),
             torch.tensor(target),

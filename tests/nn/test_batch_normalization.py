@@ -167,7 +167,7 @@ def test_a_layer_says_what_does_not_fit() -> None:
     with pytest.raises(ShapeError, match="BatchNorm1d: input has 4 axes"):
         nn.BatchNorm1d(3)(zincir.ones(2, 3, 5, 5))
     with pytest.raises(ShapeError, match=r"or \(channels, length\) with 3 channels"):
-        nn.InstanceNorm1d(3)(zincir.ones(4, 5))
+        nn.InstanceNorm1d(3, affine=True)(zincir.ones(4, 5))
     with pytest.raises(ShapeError, match="InstanceNorm3d: input has 3 axes"):
         nn.InstanceNorm3d(3)(zincir.ones(3, 5, 5))
     with pytest.raises(ArgumentError, match="BatchNorm1d: num_features is not a size"):
@@ -187,3 +187,28 @@ def test_groups_of_a_layer() -> None:
         nn.GroupNorm(2, 5)
     with pytest.raises(ArgumentError, match="GroupNorm: num_groups is not a size"):
         nn.GroupNorm(-1, 5)
+
+
+@pytest.mark.parametrize("shape", [(16, 8, 32, 32), (128, 32, 8, 8), (5000, 6)])
+@pytest.mark.parametrize("place", [0.0, 3.0, 100.0])
+def test_statistics_are_as_exact_as_their_type(shape: tuple[int, ...], place: float) -> None:
+    """Pieces of a large batch are put together without rounding each of them."""
+    random = np.random.default_rng(0)
+    x = (random.standard_normal(shape) + place).astype(np.float32)
+    axes = tuple(a for a in range(len(shape)) if a != 1)
+    mean, var = zincir.zeros(shape[1]), zincir.zeros(shape[1])
+    nn.functional.batch_norm(zincir.tensor(x), mean, var, training=True, momentum=1.0)
+    exact = x.astype(np.float64).mean(axes), x.astype(np.float64).var(axes, ddof=1)
+    assert np.abs(mean.numpy() - exact[0]).max() < 6e-8 * max(place, 1.0)
+    assert np.abs(var.numpy() / exact[1] - 1.0).max() < 5e-7
+
+
+def test_without_anything_for_each_channel_any_number_of_them_will_do() -> None:
+    x = zincir.tensor(np.random.default_rng(0).normal(size=(2, 5, 7)))
+    with pytest.warns(UserWarning, match="input has 5 channels, num_features is 4"):
+        y = nn.InstanceNorm1d(4)(x)
+    np.testing.assert_array_equal(y.numpy(), nn.InstanceNorm1d(5)(x).numpy())
+    with pytest.raises(ShapeError, match="input has 5 channels, the layer takes 4"):
+        nn.InstanceNorm1d(4, affine=True).double()(x)
+    with pytest.raises(ShapeError, match="input has 5 channels, the layer takes 4"):
+        nn.InstanceNorm1d(4, track_running_stats=True).double()(x)

@@ -141,3 +141,13 @@ def test_in_place_activations() -> None:
 @pytest.mark.parametrize("name", ["relu", "gelu", "silu", "elu", "hardswish", "softplus", "mish"])
 def test_nan_is_never_hidden(name: str) -> None:
     assert np.isnan(getattr(F, name)(zincir.tensor([float("nan")])).item())
+
+
+def test_prelu_of_a_number() -> None:
+    y = nn.PReLU()(zincir.tensor(-4.0))
+    assert (y.shape, y.item()) == ((), -1.0)
+
+
+def test_looks_of_one_axis() -> None:
+    assert repr(nn.AvgPool1d(3, 2, 1)) == "AvgPool1d(kernel_size=(3,), stride=(2,), padding=(1,))"
+    assert nn.AvgPool1d(2)(zincir.tensor([[1.0, 3.0, 5.0, 7.0]])).tolist() == [[2.0, 6.0]]

@@ -206,7 +206,7 @@ def test_types() -> None:
     assert net.to(zincir.float64).to("cpu").scale.dtype is zincir.float64
     with pytest.raises(DTypeError, match="not a type for parameters"):
         net.to(zincir.int64)
-    with pytest.raises(DTypeError, match="'cuda'"):
+    with pytest.raises(ArgumentError, match="there is no such device"):
         net.to("cuda")
 
 
@@ -263,3 +263,51 @@ def test_parameter() -> None:
     lazy = nn.Parameter(zincir.ones(2) * 3)
     (lazy * lazy).sum().backward()
     assert lazy.grad.tolist() == [6.0, 6.0]
+
+
+def test_where_and_what_a_net_is_moved_to() -> None:
+    net = nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1))
+    for args, kwargs in (
+        (("cpu",), {}),
+        ((), {"device": "cpu"}),
+        (("cpu", zincir.float64), {}),
+        ((zincir.float64, True), {}),
+        ((), {"dtype": zincir.float64}),
+        ((zincir.ones(1, dtype=zincir.float64),), {}),
+    ):
+        net.float()
+        assert net.to(*args, **kwargs) is net.cpu()
+        wide = "dtype" in kwargs or len(args) == 2
+        wide = wide or any(isinstance(a, zincir.Tensor) for a in args)
+        assert net[0].weight.dtype is (zincir.float64 if wide else zincir.float32)
+        assert net[1].running_mean.dtype is net[0].weight.dtype
+        assert net[1].num_batches_tracked.dtype is zincir.int64
+    with pytest.raises(ArgumentError, match=r"Sequential.to: there is no such device"):
+        net.to("cuda")
+    with pytest.raises(DTypeError, match="not a type for parameters"):
+        net.to(zincir.int64)
+    with pytest.raises(DTypeError, match="no float16 tensors"):
+        net.half()
+
+
+def test_a_copy_has_no_gradients() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    net[1].weight = net[0].weight
+    net[0].bias.requires_grad_(False)
+    net(zincir.ones(1, 2)).sum().backward()
+    twin = copy.deepcopy(net)
+    assert [p.grad for p in twin.parameters()] == [None] * 3
+    assert net[0].weight.grad is not None
+    assert twin[1].weight is twin[0].weight
+    assert [p.requires_grad for p in twin.parameters()] == [True, False, True]
+    assert twin[0].weight.tolist() == net[0].weight.tolist()
+
+
+def test_names_that_are_not_there() -> None:
+    net = nn.Sequential(nn.BatchNorm1d(1))
+    assert net.get_buffer("0.running_mean") is net[0].running_mean
+    for look in (net.get_buffer, net.get_parameter, net.get_submodule):
+        with pytest.raises(AttributeError, match="named 'x' in Sequential"):
+            look("x")
+    with pytest.raises(KeyError, match="no entry 'x'"):
+        nn.ModuleDict({"a": net})["x"]

@@ -36,8 +36,6 @@ def test_what_is_known() -> None:
         lambda p: p.zero_(),
         lambda p: nn.init.normal_(p),
         lambda p: nn.functional.linear(zincir.ones(1, 2), p),
-        lambda p: zincir.optim.SGD([p], 0.1),
-        lambda p: zincir.optim.Adam([{"params": p}]),
         lambda p: zincir.compile(lambda x: x)(p),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 from zincir.autograd import no_grad
@@ -86,13 +87,23 @@ class _ChannelNorm(Module):
         note_condition(self._buffers, lambda: (self.momentum, self.eps))
 
     def _check(self, x: Tensor, channels_at: int) -> None:
-        """Raise unless x has as many axes and channels as the layer takes."""
+        """Raise unless x has as many axes and channels as the layer takes.
+
+        A layer that holds nothing for each channel takes any number of them, with a warning.
+        """
         name = type(self).__name__
         if x.ndim not in self._axes:
             problem = f"input has {x.ndim} axes"
             remedy = "the layer for so many axes, or x.unsqueeze(0) if the batch is missing"
         elif x.shape[channels_at] != self.num_features:
             found = x.shape[channels_at]
+            if self.weight is None and self.running_mean is None:
+                warnings.warn(
+                    f"{name}: input has {found} channels, num_features is {self.num_features}; "
+                    "it is not used, because affine=False",
+                    stacklevel=3,
+                )
+                return
             problem = f"input has {found} channels, the layer takes {self.num_features}"
             remedy = f"{name}({found}), or check the output of the layer before this one"
         else:

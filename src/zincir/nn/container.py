@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self, cast, overload
 
-from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, explain
+from zincir.errors import DTypeError, IndexOutOfRange, UnknownName, explain
 from zincir.graph.node import describe, here
 from zincir.nn.module import Module, indented
 
@@ -198,7 +198,7 @@ class ModuleDict(Module):
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._modules:
-            raise ArgumentError(
+            raise UnknownName(
                 explain(
                     f"ModuleDict: no entry {key!r}", expected="one of " + ", ".join(self._modules)
                 )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 from zincir.autograd import no_grad
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import describe, here
+from zincir.nn.checks import check_device
 from zincir.nn.hooks import Hooked
 from zincir.nn.parameter import Parameter
 from zincir.nn.state import check_fit
@@ -212,15 +213,35 @@ class Module(Tree, Hooked):
         for parameter in self.parameters():
             clear_grad(parameter, set_to_none)
 
-    def to(self, dtype: DType | str) -> Self:
-        """Convert floating parameters and buffers to `dtype`, in place. "cpu" changes nothing."""
-        if dtype == "cpu":
+    def to(
+        self,
+        *args: Any,
+        device: Any = None,
+        dtype: Any = None,
+        non_blocking: bool = False,
+        memory_format: Any = None,
+    ) -> Self:
+        """Convert floating parameters and buffers, in place: `to(dtype)`, `to("cpu", dtype)`.
+
+        There is one device, so that naming it changes nothing; a tensor stands for its type.
+        """
+        what = f"{type(self).__name__}.to"
+        for value in args:
+            if isinstance(value, Tensor):
+                dtype = value.dtype
+            elif isinstance(value, DType):
+                dtype = value
+            elif not isinstance(value, bool):
+                device = value
+        check_device(what, device)
+        if dtype is None:
             return self
         if not isinstance(dtype, DType) or not dtype.is_floating_point:
             raise DTypeError(
                 explain(
-                    f"{type(self).__name__}.to: not a type for parameters",
-                    expected="zincir.float32, zincir.float64 or 'cpu'",
+                    f"{what}: not a type for parameters",
+                    where=describe(here()),
+                    expected="zincir.float32 or zincir.float64",
                     got=repr(dtype),
                 )
             )
@@ -230,6 +251,21 @@ class Module(Tree, Hooked):
                 if tensor.grad is not None:
                     tensor.grad = tensor.grad.to(dtype)
         return self
+
+    def cpu(self) -> Self:
+        """Nothing: everything lies there."""
+        return self
+
+    def half(self) -> Self:
+        """An error: there are no numbers of 16 bits."""
+        raise DTypeError(
+            explain(
+                f"{type(self).__name__}.half: there are no float16 tensors",
+                where=describe(here()),
+                expected="float32 or float64",
+                try_="model.float()",
+            )
+        )
 
     def float(self) -> Self:
         """Convert floating parameters and buffers to float32."""

@@ -70,8 +70,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
                 try_=f"PReLU(num_parameters={channels})",
             )
         )
-    if count > 1:
-        w = reshape(w, (channels,) + (1,) * (x.ndim - 2))
+    w = reshape(w, (channels,) + (1,) * (x.ndim - 2) if count > 1 else ())
     return wrap(where(compare("gt", x, 0.0), x, x * w))
 
 

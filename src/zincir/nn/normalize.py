@@ -105,9 +105,12 @@ def _channel_statistics(x: Node, axes: tuple[int, ...]) -> tuple[Node, Node]:
     square = sum_(away * away, inner) * share - moved * moved
     mean, var = shift + moved, where(compare("lt", square, 0.0), 0.0, square)
     if pieces > 1:
+        # In double precision: there are few numbers, and each rounding is one of the result.
+        mean, var = cast(shift, float64) + cast(moved, float64), cast(var, float64)
         whole = sum_(mean, (0,)) * (1.0 / pieces)
         away = mean - whole
         mean, var = whole, sum_(var + away * away, (0,)) * (1.0 / pieces)
+        mean, var = cast(mean, x.dtype), cast(var, x.dtype)
     keep = tuple(1 if a in axes else k for a, k in enumerate(x.shape))
     return reshape(mean, keep), reshape(var, keep)
 

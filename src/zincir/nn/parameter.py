@@ -44,5 +44,11 @@ class Parameter(Tensor):
         if self._held.value is None:
             self._await()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A copy that is trained or frozen like this one, without its gradient, as in PyTorch."""
+        new = super().__deepcopy__(memo)
+        new.grad = None
+        return new
+
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

@@ -7,7 +7,7 @@ from typing import Any
 
 from zincir.nn import functional as F
 from zincir.nn.module import Module
-from zincir.nn.sliding import Sizes
+from zincir.nn.sliding import Sizes, sizes
 from zincir.tensor import Tensor
 
 
@@ -201,9 +201,10 @@ class AvgPool1d(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
+        what = "AvgPool1d"
+        self.kernel_size = sizes(what, "kernel_size", kernel_size, 1)
+        self.stride = sizes(what, "stride", kernel_size if stride is None else stride, 1)
+        self.padding = sizes(what, "padding", padding, 1, 0)
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from zincir.errors import ArgumentError, explain
+from zincir.errors import UnknownName, explain
 from zincir.nn.parameter import Parameter
 from zincir.tensor import Tensor
 
@@ -64,11 +64,11 @@ class Tree:
         """The module with the dotted name `target`; an empty name is this module.
 
         Raises:
-            ArgumentError: there is none.
+            UnknownName: there is none.
         """
         known = dict(self.named_modules())
         if target not in known:
-            raise ArgumentError(
+            raise UnknownName(
                 explain(
                     f"get_submodule: no module named {target!r} in {type(self).__name__}",
                     expected="one of " + ", ".join(name for name in known if name),
@@ -80,13 +80,29 @@ class Tree:
         """The parameter with the dotted name `target`.
 
         Raises:
-            ArgumentError: there is none.
+            UnknownName: there is none.
         """
         known = dict(self.named_parameters())
         if target not in known:
-            raise ArgumentError(
+            raise UnknownName(
                 explain(
                     f"get_parameter: no parameter named {target!r} in {type(self).__name__}",
+                    expected="one of " + ", ".join(known),
+                )
+            )
+        return known[target]
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with the dotted name `target`.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        known = dict(self.named_buffers())
+        if target not in known:
+            raise UnknownName(
+                explain(
+                    f"get_buffer: no buffer named {target!r} in {type(self).__name__}",
                     expected="one of " + ", ".join(known),
                 )
             )

@@ -66,8 +66,7 @@ class _Uninitialized(Tensor):
                 where=where_am_i(),
                 expected="a parameter or buffer of a net that has been called",
                 got="one of a lazy layer, such as nn.LazyLinear, before its first call",
-                try_="call the net once on a batch, net(x), before this line; an optimizer is made "
-                "after that",
+                try_="call the net once on a batch, net(x), before this line",
             )
         )
 
@@ -82,6 +81,10 @@ class _Uninitialized(Tensor):
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         self._trained = value
+
+    @property
+    def is_leaf(self) -> bool:
+        return True
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         self._trained = requires_grad

@@ -8,12 +8,12 @@ from typing import Any
 from zincir.graph.node import Node
 from zincir.ops import elementwise
 from zincir.optim.arithmetic import add, div, maximum, mul, sqrt, sub
-from zincir.optim.groups import Group
-from zincir.optim.optimizer import Nodes, Optimizer, Start
+from zincir.optim.formula import Formula, Nodes, Start
+from zincir.optim.groups import Group, refuse_differentiable
 from zincir.types import float32
 
 
-class Adam(Optimizer):
+class Adam(Formula):
     """Adam: steps scaled by running means of the gradient and of its square.
 
     ```
@@ -33,6 +33,7 @@ class Adam(Optimizer):
         weight_decay: how much of the parameter is added to its gradient; see `AdamW` for the
             decay that is kept apart from it.
         maximize: go up instead of down.
+        foreach: as well as capturable and fused change nothing: a step is one program in any case.
 
     Example:
         >>> import zincir
@@ -54,7 +55,12 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
+        refuse_differentiable(type(self).__name__, differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -7,11 +7,11 @@ from typing import Any
 from zincir.graph.node import Node
 from zincir.optim.adam import adam_numbers, adam_step, corrected, moments
 from zincir.optim.arithmetic import mul
-from zincir.optim.groups import Group
-from zincir.optim.optimizer import Nodes, Optimizer, Start
+from zincir.optim.formula import Formula, Nodes, Start
+from zincir.optim.groups import Group, refuse_differentiable
 
 
-class AdamW(Optimizer):
+class AdamW(Formula):
     """Adam with weight decay that is kept apart from the gradient.
 
     ```
@@ -29,6 +29,7 @@ class AdamW(Optimizer):
         betas: how much the two running means keep at each step.
         weight_decay: the share of the parameter, times lr, that is lost at each step.
         maximize: go up instead of down.
+        foreach: as well as capturable and fused change nothing: a step is one program in any case.
 
     Example:
         >>> import zincir
@@ -50,7 +51,12 @@ class AdamW(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
+        refuse_differentiable(type(self).__name__, differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
-from zincir.errors import ArgumentError, DTypeError, GradientError, explain
+from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import describe, here
 from zincir.tensor import Tensor
 
 Group: TypeAlias = dict[str, Any]
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+"""The default of a setting that every group must bring itself."""
 
 
 def groups_of(owner: str, params: Any) -> list[Group]:
@@ -19,7 +28,7 @@ def groups_of(owner: str, params: Any) -> list[Group]:
         ArgumentError, DTypeError: they are none of these, or there are none at all.
     """
     if isinstance(params, Tensor) or not isinstance(params, Iterable):
-        remedy = f"[{'parameter'}]" if isinstance(params, Tensor) else "model.parameters()"
+        remedy = "[parameter]" if isinstance(params, Tensor) else "model.parameters()"
         raise DTypeError(
             explain(
                 f"{owner}: params is not a list of parameters",
@@ -47,10 +56,10 @@ def groups_of(owner: str, params: Any) -> list[Group]:
 
 
 def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]) -> Group:
-    """A group with a list of its parameters and all settings.
+    """A group with a list of its parameters, all settings, and what else it brings.
 
     Raises:
-        ArgumentError, DTypeError, GradientError: says what is wrong with it.
+        ArgumentError, DTypeError: says what is wrong with it.
     """
     if not isinstance(given, Mapping) or "params" not in given:
         raise DTypeError(
@@ -61,17 +70,17 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 got=repr(given) if isinstance(given, Mapping) else type(given).__name__,
             )
         )
-    unknown = [name for name in given if name != "params" and name not in defaults]
-    if unknown:
-        raise ArgumentError(
+    params = given["params"]
+    if isinstance(params, set | frozenset):
+        raise DTypeError(
             explain(
-                f"{owner}: a parameter group has a setting that is not known",
+                f"{owner}: the parameters of a group need an order",
                 where=describe(here()),
-                expected=", ".join(["params", *defaults]),
-                got=", ".join(unknown),
+                expected="a list or another ordered collection",
+                got="a set: its order changes from run to run",
+                try_="list(...)",
             )
         )
-    params = given["params"]
     several = [params] if isinstance(params, Tensor) else params
     own = [_parameter(owner, p) for p in several]
     seen = {id(p) for group in others for p in group["params"]}
@@ -86,8 +95,19 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 )
             )
         seen.add(id(p))
+    missing = [k for k, value in defaults.items() if value is required and k not in given]
+    if missing:
+        raise ArgumentError(
+            explain(
+                f"{owner}: a parameter group has no {missing[0]}, and there is no default",
+                where=describe(here()),
+                expected=f"{{'params': ..., {missing[0]!r}: ...}}",
+                got=", ".join(given),
+            )
+        )
+    more = {name: value for name, value in given.items() if name not in ("params", *defaults)}
     settings = {name: given.get(name, value) for name, value in defaults.items()}
-    return {"params": own, **settings}
+    return {"params": own, **settings, **more}
 
 
 def _parameter(owner: str, entry: Any) -> Tensor:
@@ -106,7 +126,7 @@ def _parameter(owner: str, entry: Any) -> Tensor:
             )
         )
     if not p.is_leaf:
-        raise GradientError(
+        raise ArgumentError(
             explain(
                 f"{owner}: can't optimize a tensor that was computed from others",
                 where=describe(here()),
@@ -143,7 +163,7 @@ def check_settings(owner: str, group: Group) -> None:
                     got=repr(group[name]),
                 )
             )
-    rate = group["lr"]
+    rate = group.get("lr")
     if isinstance(rate, Tensor) and rate.numel() != 1:
         raise ArgumentError(
             explain(f"{owner}: a learning rate is one number", got=f"a tensor {rate.shape}")
@@ -155,6 +175,24 @@ def check_settings(owner: str, group: Group) -> None:
                 where=describe(here()),
                 got=f"momentum={group['momentum']}, dampening={group['dampening']}",
                 try_="momentum=0.9, nesterov=True",
+            )
+        )
+
+
+def refuse_differentiable(owner: str, differentiable: bool) -> None:
+    """Raise if a step is to be differentiated.
+
+    Raises:
+        ArgumentError: it is.
+    """
+    if differentiable:
+        raise ArgumentError(
+            explain(
+                f"{owner}: steps cannot be differentiated",
+                where=describe(here()),
+                expected="differentiable=False",
+                got=f"differentiable={differentiable!r}",
+                try_="write the update out: new = p - lr * g, and go on with new",
             )
         )
 

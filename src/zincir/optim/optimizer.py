@@ -1,81 +1,75 @@
-"""Optimizer: parameter groups, state, and the one loop that all optimizers share."""
+"""Optimizer: parameter groups, their state, and what is saved of both."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import functools
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
+from zincir.errors import explain
+from zincir.graph.node import describe, here
+from zincir.optim.groups import Group, checked_group, groups_of, required as required
+from zincir.optim.state import copied_settings, copied_state
+from zincir.recording import note_condition
+from zincir.tensor import Tensor
 
-from zincir import recording
-from zincir.autograd import enable_grad
-from zincir.graph.node import MODE, Node, here
-from zincir.ops.arithmetic import cast
-from zincir.optim.arithmetic import neg
-from zincir.optim.groups import Group, check_settings, checked_group, groups_of
-from zincir.optim.numbers import number_nodes, switches
-from zincir.optim.state import loaded_settings, loaded_state, stored_like
-from zincir.step import Compiled, compile
-from zincir.tensor import Tensor, from_array
-from zincir.types import DType, Shape, float64
-
-State: TypeAlias = dict[str, Tensor]
-Nodes: TypeAlias = dict[str, Node]
-Start: TypeAlias = dict[str, tuple[Shape, DType, float]]
+Hook = Callable[..., Any]
 
 
-class Optimizer(ABC):
+class Optimizer:
     """Changes parameters along their gradients.
 
-    An optimizer is four pure functions: what a parameter's state begins with (`init`), the numbers
-    of a group (`numbers`), what follows from them once for all its parameters (`shared`), and the
-    update of one parameter (`update`). Everything else is here.
+    A subclass gives its settings to `__init__` and defines `step`, as for PyTorch. `Formula` is for
+    those that can be written as formulas.
 
     Attributes:
         param_groups: dictionaries of "params" and the settings for them, such as "lr"; settings
             may be changed between steps.
-        state: for each parameter that was updated, tensors by name.
+        state: for each parameter, whatever the optimizer remembers, by name.
+
+    Example:
+        >>> import zincir
+        >>> class Signs(Optimizer):
+        ...     def __init__(self, params, lr=0.1):
+        ...         super().__init__(params, {"lr": lr})
+        ...
+        ...     @zincir.no_grad()
+        ...     def step(self):
+        ...         for group in self.param_groups:
+        ...             for p in group["params"]:
+        ...                 if p.grad is not None:
+        ...                     p.add_(p.grad.sign(), alpha=-group["lr"])
+        >>> w = zincir.tensor([4.0], requires_grad=True)
+        >>> optimizer = Signs([w], lr=0.5)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> w.item()
+        3.5
     """
 
     param_groups: list[Group]
-    state: dict[Tensor, State]
+    state: defaultdict[Tensor, dict[str, Any]]
 
     def __init__(self, params: Any, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups = []
-        self.state = {}
-        self._compiled: Compiled[[], None] = compile(self._step)
+        self.state = defaultdict(dict)
+        self._stepping = False
+        self._before: list[Hook] = []
+        self._after: list[Hook] = []
         for group in groups_of(type(self).__name__, params):
             self.add_param_group(group)
 
-    def init(self, param: Node, group: Group) -> Start:
-        """The state of a parameter before its first update: shape, type and value by name."""
-        return {}
-
-    @abstractmethod
-    def numbers(self, group: Group) -> dict[str, float]:
-        """The numbers that updates look at, "lr" among them."""
-
-    def shared(self, numbers: Nodes, step: Node | None) -> Nodes:
-        """What the updates of a group have in common: from float64 numbers and the step count."""
-        return numbers
-
-    @abstractmethod
-    def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
-        """New values for "param" and for whatever changes in its state.
-
-        Args:
-            now: what `shared` returned, in the type of the parameter.
-        """
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = _watched(cls.step)
 
     def add_param_group(self, param_group: Group) -> None:
         """Add parameters with settings of their own: `{"params": [...], "lr": 0.1}`."""
         name = type(self).__name__
-        group = checked_group(name, param_group, self.defaults, self.param_groups)
-        check_settings(name, group)
-        self.param_groups.append(group)
+        self.param_groups.append(checked_group(name, param_group, self.defaults, self.param_groups))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or (`set_to_none=False`) make them zero."""
@@ -87,112 +81,36 @@ class Optimizer(ABC):
                     p.grad.detach_().zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient.
+        """Update every parameter that has a gradient; every subclass defines it."""
+        name = type(self).__name__
+        raise NotImplementedError(
+            explain(
+                f"{name} has no step",
+                where=describe(here()),
+                try_=f"define step(self, closure=None) in {name}",
+            )
+        )
 
-        Args:
-            closure: computes the loss again, and is called first; what it returned is returned.
-        """
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        mode = MODE
-        before = mode.grad, mode.origin
-        mode.grad, mode.origin = False, mode.origin or here()
-        try:
-            self._compiled()
-        finally:
-            mode.grad, mode.origin = before
-        return loss
+    def register_step_pre_hook(self, hook: Hook) -> Removable:
+        """Call `hook(optimizer, args, kwargs)` before every step; it may return both anew."""
+        return Removable(self._before, hook)
 
-    def _step(self) -> None:
-        for group in self.param_groups:
-            self._step_group(group)
-        recording.note_condition(self, self._form)
-
-    def _form(self) -> Any:
-        """What decides which operations a step has, apart from gradients."""
-        groups = [(switches(group), list(map(id, group["params"]))) for group in self.param_groups]
-        states = [state.values() for state in self.state.values()]
-        return groups, list(map(id, chain.from_iterable(states)))
-
-    def _step_group(self, group: Group) -> None:
-        active = [p for p in group["params"] if p.grad is not None]
-        if not active:
-            return
-        numbers = number_nodes(group, self.numbers)
-        self._begin([p for p in active if p not in self.state], group, new=True)
-        self._begin(active, group)
-        for step, params in self._in_step(active):
-            count = None
-            if step is not None:
-                step._rebind(step._node + 1.0)
-                count = cast(step._node, float64)
-            exact = self.shared(numbers, count)
-            now: dict[DType, Nodes] = {}
-            for p in params:
-                dtype = p._node.dtype
-                if dtype not in now:
-                    now[dtype] = {k: cast(n, dtype) for k, n in exact.items()}
-                self._update_one(p, now[dtype], group)
-
-    def _update_one(self, p: Tensor, now: Nodes, group: Group) -> None:
-        node, state = p._node, self.state[p]
-        assert p._grad is not None
-        grad = cast(p._grad._node, node.dtype)
-        if group["maximize"]:
-            grad = neg(grad)
-        nodes = {name: t._node for name, t in state.items()}
-        for name, value in self.update(node, grad, nodes, now, group).items():
-            (p if name == "param" else state[name])._rebind(value)
-
-    def _begin(self, params: list[Tensor], group: Group, new: bool = False) -> None:
-        """Make what is not yet there of the state: leaves with values, which a program can read.
-
-        What is missing from a state that was loaded begins as zeros. New parameters share a step
-        count.
-        """
-        step: Tensor | None = None
-        for p in params:
-            state = self.state.setdefault(p, {})
-            for name, (shape, dtype, value) in self.init(p._node, group).items():
-                if name in state:
-                    continue
-                start = stored_like(np.full(shape, value if new else 0.0, dtype.numpy), p)
-                if name == "step":
-                    start = step = start if step is None else step
-                state[name] = start
-
-    def _in_step(self, active: list[Tensor]) -> list[tuple[Tensor | None, list[Tensor]]]:
-        """Step counts, each with the parameters that share it.
-
-        Parameters that were always updated together share one tensor, so that a step counts once;
-        those that now go on without the others get a count of their own.
-        """
-        sharing: dict[int, list[Tensor]] = {}
-        for p in active:
-            sharing.setdefault(id(self.state[p].get("step")), []).append(p)
-        found: list[tuple[Tensor | None, list[Tensor]]] = []
-        for params in sharing.values():
-            step = self.state[params[0]].get("step")
-            if step is not None and self._holders(step) > len(params):
-                buffer = step._node.value
-                array = step._value("step count") if buffer is None else buffer.array
-                step = from_array(np.array(array))
-                for p in params:
-                    self.state[p]["step"] = step
-            found.append((step, params))
-        return found
-
-    def _holders(self, step: Tensor) -> int:
-        return sum(state.get("step") is step for state in self.state.values())
+    def register_step_post_hook(self, hook: Hook) -> Removable:
+        """Call `hook(optimizer, args, kwargs)` after every step."""
+        return Removable(self._after, hook)
 
     def state_dict(self) -> dict[str, Any]:
         """State and settings, with numbers in place of parameters, as PyTorch has it."""
         flat = [p for group in self.param_groups for p in group["params"]]
         numbers = {id(p): number for number, p in enumerate(flat)}
+        state: dict[Any, Any] = {
+            k: dict(self.state[p]) for k, p in enumerate(flat) if self.state.get(p)
+        }
+        for key, value in self.state.items():
+            if not isinstance(key, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+                state[key] = value
         return {
-            "state": {k: dict(self.state[p]) for k, p in enumerate(flat) if self.state.get(p)},
+            "state": state,
             "param_groups": [
                 {**group, "params": [numbers[id(p)] for p in group["params"]]}
                 for group in self.param_groups
@@ -200,22 +118,76 @@ class Optimizer(ABC):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state (of tensors or arrays), whole or not at all.
+        """Take over a copy of a state: tensors in the type of their parameter, but for "step".
 
         Raises:
             StateError: it belongs to other parameters; nothing has been changed.
         """
         name = type(self).__name__
-        settings = loaded_settings(name, self.param_groups, state_dict)
-        state = loaded_state(name, self.param_groups, state_dict)
-        for group, new in zip(self.param_groups, settings, strict=True):
+        settings = copied_settings(name, self.param_groups, state_dict)
+        self._take_over(settings, copied_state(self.param_groups, state_dict))
+
+    def _take_over(self, settings: list[Group], state: Mapping[Any, dict[str, Any]]) -> None:
+        groups = [
+            {"params": group["params"], **new}
+            for group, new in zip(self.param_groups, settings, strict=True)
+        ]
+        for group, new in zip(self.param_groups, groups, strict=True):
+            group.clear()
             group.update(new)
-        self.state = state
-        self._compiled = compile(self._step)  # the recordings hold on to the state there was
+        self.__setstate__({"state": defaultdict(dict, state), "param_groups": self.param_groups})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Called with what was loaded or unpickled; a subclass may add what is missing."""
+        self.__dict__.update(state)
 
     def __repr__(self) -> str:
-        lines: list[str] = []
+        blocks: list[str] = []
         for number, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {number}")
-            lines += [f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params"]
-        return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
+            settings = [f"    {k}: {v}\n" for k, v in sorted(group.items()) if k != "params"]
+            blocks.append(f"Parameter Group {number}\n" + "".join(settings))
+        return f"{type(self).__name__} (\n" + "\n".join(blocks) + ")"
+
+    def _remembered(self) -> list[Any]:
+        """What a recorded step took for constant: settings, and what is no tensor of the state."""
+        kept = [group[k] for group in self.param_groups for k in group if k != "params"]
+        kept += [value for state in self.state.values() for value in state.values()]
+        params = [id(p) for group in self.param_groups for p in group["params"]]
+        return params + [id(v) if isinstance(v, Tensor) else repr(v) for v in kept]
+
+
+class Removable:
+    """What registering a hook returns: it takes the hook away again."""
+
+    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
+        self._hooks, self._hook = hooks, hook
+        hooks.append(hook)
+
+    def remove(self) -> None:
+        """Take the hook away. Doing it twice is harmless."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
+def _watched(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step with hooks around it, recorded anew when what it took for constant has changed."""
+
+    @functools.wraps(step)
+    def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if self._stepping:  # a step that calls the one it overrides
+            return step(self, *args, **kwargs)
+        note_condition(self.state, self._remembered)
+        self._stepping = True
+        try:
+            for hook in list(self._before):
+                changed = hook(self, args, kwargs)
+                if changed is not None:
+                    args, kwargs = changed
+            result = step(self, *args, **kwargs)
+            for hook in list(self._after):
+                hook(self, args, kwargs)
+        finally:
+            self._stepping = False
+        return result
+
+    return run

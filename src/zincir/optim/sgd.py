@@ -8,12 +8,12 @@ from zincir.graph.node import Node
 from zincir.ops.arithmetic import cast
 from zincir.ops.source import const
 from zincir.optim.arithmetic import add, mul, sub
-from zincir.optim.groups import Group
-from zincir.optim.optimizer import Nodes, Optimizer, Start
+from zincir.optim.formula import Formula, Nodes, Start
+from zincir.optim.groups import Group, refuse_differentiable
 from zincir.types import float32
 
 
-class SGD(Optimizer):
+class SGD(Formula):
     """Stochastic gradient descent, with momentum.
 
     ```
@@ -30,6 +30,7 @@ class SGD(Optimizer):
         lr: the learning rate; a number or a tensor.
         weight_decay: how much of the parameter is added to its gradient (an L2 penalty).
         maximize: go up instead of down.
+        foreach: and fused change nothing: a step is one program in any case.
 
     Example:
         >>> import zincir
@@ -51,7 +52,11 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
+        refuse_differentiable(type(self).__name__, differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from zincir.errors import StateError, ZincirError, explain
+from zincir.graph.node import Node
 from zincir.optim.groups import Group, check_settings
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.tensor import Tensor, from_array, from_buffer
+from zincir.types import DType, Shape
 
 
-def loaded_settings(owner: str, groups: list[Group], saved: Mapping[str, Any]) -> list[Group]:
-    """The settings of each group, without those that this optimizer does not have.
+def copied_settings(owner: str, groups: list[Group], saved: Mapping[str, Any]) -> list[Group]:
+    """The settings of each group.
 
     Raises:
         StateError: the groups differ in number or size.
@@ -31,40 +34,94 @@ def loaded_settings(owner: str, groups: list[Group], saved: Mapping[str, Any]) -
             f"groups of {ours} parameters",
             f"groups of {theirs}",
         )
+    return [
+        {k: copy.deepcopy(v) for k, v in group.items() if k != "params"}
+        for group in saved["param_groups"]
+    ]
+
+
+def loaded_settings(
+    owner: str, groups: list[Group], saved: Mapping[str, Any], defaults: Group
+) -> list[Group]:
+    """The settings of each group: PyTorch's own, which this library does not have, are left out.
+
+    Raises:
+        StateError, ArgumentError: the groups differ, or a setting is out of its range.
+    """
     settings: list[Group] = []
-    for group, other in zip(groups, saved["param_groups"], strict=True):
-        known = {k: other[k] for k in group if k != "params" and k in other}
+    for group, other in zip(groups, copied_settings(owner, groups, saved), strict=True):
+        known = {k: v for k, v in other.items() if k in group}
         if _is_array(known.get("lr")):
             known["lr"] = from_array(np.array(_array_of(known["lr"])))
-        check_settings(f"{owner}.load_state_dict", {**group, **known})
-        settings.append(known)
+        merged = {**{k: v for k, v in group.items() if k != "params"}, **known}
+        check_settings(f"{owner}.load_state_dict", {**defaults, **merged})
+        settings.append(merged)
     return settings
 
 
-def loaded_state(
-    owner: str, groups: list[Group], saved: Mapping[str, Any]
-) -> dict[Tensor, dict[str, Tensor]]:
-    """Copies of the saved tensors for each parameter.
+def copied_state(groups: list[Group], saved: Mapping[str, Any]) -> dict[Any, dict[str, Any]]:
+    """A copy of all that was remembered; tensors in the type of their parameter."""
+    numbered = {
+        number: p
+        for group, other in zip(groups, saved["param_groups"], strict=True)
+        for p, number in zip(group["params"], other["params"], strict=True)
+    }
+    found: dict[Any, dict[str, Any]] = {}
+    for key, state in saved["state"].items():
+        if key in numbered:
+            p = numbered[key]
+            found[p] = {name: _copied(name, value, p) for name, value in state.items()}
+        else:
+            found[key] = copy.deepcopy(state)
+    return found
 
-    Parameters of a group whose step counts are equal share one.
+
+def _copied(name: str, value: Any, p: Tensor) -> Any:
+    if isinstance(value, Mapping):
+        entries = cast(Mapping[Any, Any], value)
+        return {k: _copied(str(k), v, p) for k, v in entries.items()}
+    if isinstance(value, list | tuple):
+        several = cast(list[Any], value)
+        return type(several)(_copied(name, v, p) for v in several)
+    if not isinstance(value, Tensor):
+        return copy.deepcopy(value)
+    typed = p.dtype.is_floating_point and name != "step"
+    array = _array_of(value)
+    return stored_like(np.array(array, p.dtype.numpy if typed else array.dtype), p)
+
+
+Begun: TypeAlias = tuple[Shape, DType, float]
+Init: TypeAlias = Callable[[Node, Group], Mapping[str, Begun]]
+
+
+def loaded_state(
+    owner: str, groups: list[Group], saved: Mapping[str, Any], init: Init
+) -> dict[Tensor, dict[str, Tensor]]:
+    """Copies of the saved tensors for each parameter: shapes and types are those of `init`.
+
+    What `init` does not name has the shape of the parameter, or none. Parameters of a group whose
+    step counts are equal share one.
 
     Raises:
-        StateError: a tensor does not have the shape of its parameter.
+        StateError: a tensor has another shape.
     """
     found: dict[Tensor, dict[str, Tensor]] = {}
     problems: list[str] = []
     for group, other in zip(groups, saved["param_groups"], strict=True):
         counts: dict[float, Tensor] = {}
         for p, number in zip(group["params"], other["params"], strict=True):
-            for name, value in saved["state"].get(number, {}).items():
+            values = saved["state"].get(number, {})
+            start: Mapping[str, Begun] = init(p._node, group) if values else {}
+            for name, value in values.items():
                 if value is None:
                     continue
                 array = _try_array(value)
-                if array is None or array.shape not in ((), p.shape):
+                shape, dtype, _ = start.get(name, (p.shape, p.dtype, 0.0))
+                if array is None or array.shape not in ((shape,) if name in start else ((), shape)):
                     got = type(value).__name__ if array is None else str(array.shape)
-                    problems.append(f"{name} of parameter {number}: {got}, not {p.shape}")
+                    problems.append(f"{name} of parameter {number}: {got}, not {shape}")
                     continue
-                tensor = _tensor(name, array, p)
+                tensor = stored_like(np.array(array, dtype.numpy), p)
                 if name == "step":
                     tensor = counts.setdefault(float(array), tensor)
                 found.setdefault(p, {})[name] = tensor
@@ -72,11 +129,6 @@ def loaded_state(
         what = "the state belongs to other parameters"
         raise _misfit(owner, what, "tensors of the parameters' shapes", "\n".join(problems))
     return found
-
-
-def _tensor(name: str, array: np.ndarray[Any, Any], p: Tensor) -> Tensor:
-    dtype = np.float32 if name == "step" else p.dtype.numpy
-    return stored_like(np.array(array, dtype), p)
 
 
 def stored_like(array: np.ndarray[Any, Any], p: Tensor) -> Tensor:
