@@ -52,6 +52,7 @@ REFUSALS = (
 )
 
 NAMES = re.compile(r"[tnm]\d+")
+PROGRAM = "<program>"
 FOLDER = zincir.__path__[0]
 
 
@@ -108,7 +109,7 @@ class Outcome:
 
 @functools.lru_cache(50_000)
 def code(text: str) -> CodeType:
-    return compile(text, "<program>", "exec")
+    return compile(text, PROGRAM, "exec")
 
 
 def is_tensor(x: Any) -> bool:
@@ -245,11 +246,11 @@ class Zincir(Session):
 
 def is_half_done(statement: Statement, error: Exception) -> bool:
     """Whether a statement that both refuse may have done a part of its work."""
-    return not isinstance(error, NameError) and (
-        bool(statement.body)
-        or any(word in statement.text for word in ("backward", "step", "; ", "= f", "(m", "= m"))
-        or re.match(r"f\d", statement.text) is not None
-    )
+    frames = traceback.extract_tb(error.__traceback__)
+    if sum(frame.filename == PROGRAM for frame in frames) > 1 or "; " in statement.text:
+        return True  # in a function, or between two statements
+    words = ("backward", "step", "for ", "= m", "(m")
+    return not isinstance(error, NameError) and any(word in statement.text for word in words)
 
 
 def torch_trace(part: Part) -> Trace:
