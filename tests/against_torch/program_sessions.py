@@ -44,6 +44,7 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 #   that PyTorch refuses; Zincir may refuse or use the numbers of the moment of the call.
 # - A tensor written from another that overlaps it: PyTorch's numbers depend on the order in which
 #   it happens to copy. `Apart` gives it a copy to read from.
+# - An integer tensor written from one that requires a gradient: PyTorch says it requires one too.
 TOLERANCE = 3e-5
 REFUSALS = (
     "a function wrapped by zincir.compile cannot look at a value",
@@ -124,7 +125,7 @@ def tensor_facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
     yield f"{name} type", type(x).__name__
     yield f"{name} dtype", str(x.dtype).rpartition(".")[2]
     yield f"{name} shape", tuple(x.shape)
-    yield f"{name} requires_grad", x.requires_grad
+    yield f"{name} requires_grad", x.requires_grad and x.dtype.is_floating_point
     yield f"{name} is_leaf", x.is_leaf
     yield f"{name} values", np.array(x.tolist())
     yield f"{name} grad is None", x.grad is None
@@ -192,11 +193,13 @@ class Session:
 
 
 class Apart(TorchFunctionMode):
-    """Copies what is written to a tensor that shares its memory."""
+    """Copies what is written to a tensor that shares its memory; keeps PyTorch from dying."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        if func is torch.Tensor.register_hook:
+            repr(args[0].grad_fn)  # or PyTorch dies of a view of a leaf changed under no_grad
         writes = func in (torch.Tensor.copy_, torch.Tensor.__setitem__)
         if writes and len(args) > 1 and isinstance(args[-1], torch.Tensor):
             to, source = args[0].untyped_storage(), args[-1].untyped_storage()

@@ -142,6 +142,11 @@ def test_what_is_written_is_read_first() -> None:
     assert session.names["t1"].tolist() == [[0, 0, 1], [3, 3, 4]]
 
 
+def test_pytorch_survives_hooks_on_views_that_were_changed() -> None:
+    lines = ("t1 = T.ones(1, 2, requires_grad=True)", "t2 = t1.t()", "with T.no_grad(): t2.relu_()")
+    assert judge(program(*lines, "h1 = t2.register_hook(lambda g: g * 2)")).kind == EQUAL
+
+
 def test_a_program_is_shrunk_to_what_fails() -> None:
     body = ("x2 = x1 * 2", "with T.no_grad():", "    x1.add_(1)", "return x2")
     function = Statement("@C\ndef f1(x1):", body, "function")
