@@ -44,6 +44,8 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 #   that PyTorch refuses; Zincir may refuse or use the numbers of the moment of the call.
 # - A tensor written from another that overlaps it: PyTorch's numbers depend on the order in which
 #   it happens to copy. `Apart` gives it a copy to read from.
+# - Gradients from `autograd.grad` whose elements are one in memory (that of a sum): `Apart` copies
+#   them, since nobody wants to write to all elements at once.
 # - An integer tensor written from one that requires a gradient: PyTorch says it requires one too.
 TOLERANCE = 3e-5
 REFUSALS = (
@@ -52,6 +54,7 @@ REFUSALS = (
     "a parameter was given twice",  # PyTorch warns, and says it will refuse
 )
 
+CHANGES = re.compile(r"[a-z]_$|__(i[a-z]+|setitem)__$")  # names of methods that write
 NAMES = re.compile(r"[tnm]\d+")
 PROGRAM = "<program>"
 FOLDER = zincir.__path__[0]
@@ -193,19 +196,28 @@ class Session:
 
 
 class Apart(TorchFunctionMode):
-    """Copies what is written to a tensor that shares its memory; keeps PyTorch from dying."""
+    """Lets PyTorch write only from what lies apart, and keeps it from dying."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         if func is torch.Tensor.register_hook:
             repr(args[0].grad_fn)  # or PyTorch dies of a view of a leaf changed under no_grad
-        writes = func in (torch.Tensor.copy_, torch.Tensor.__setitem__)
-        if writes and len(args) > 1 and isinstance(args[-1], torch.Tensor):
-            to, source = args[0].untyped_storage(), args[-1].untyped_storage()
-            if to.data_ptr() == source.data_ptr():
-                args = (*args[:-1], args[-1].clone())
-        return func(*args, **(kwargs or {}))
+        if CHANGES.search(getattr(func, "__name__", "")) and len(args) > 1:
+            args = (args[0], *(apart(x, args[0]) for x in args[1:]))
+        result = func(*args, **(kwargs or {}))
+        if func is torch.autograd.grad:
+            result = tuple(x.clone() if x is not None and 0 in x.stride() else x for x in result)
+        return result
+
+
+def apart(x: Any, written: torch.Tensor) -> Any:
+    """A copy of a tensor that shares memory with the one that is written, element by other."""
+    if not isinstance(x, torch.Tensor) or not isinstance(written, torch.Tensor):
+        return x
+    one, other = ((t.data_ptr(), t.shape, t.stride()) for t in (x, written))
+    shared = x.untyped_storage().data_ptr() == written.untyped_storage().data_ptr()
+    return x.clone() if shared and one != other else x
 
 
 class Torch(Session):

@@ -140,6 +140,17 @@ def test_what_is_written_is_read_first() -> None:
     session = Torch()
     assert [session.run(line) for line in lines] == [None] * 3
     assert session.names["t1"].tolist() == [[0, 0, 1], [3, 3, 4]]
+    assert session.run("n1 = np.arange(4); t1 = T.from_numpy(n1); t1 *= t1[3:]") is None
+    assert session.names["n1"].tolist() == [0, 3, 6, 9]
+
+
+def test_gradients_of_sums_have_elements_of_their_own() -> None:
+    lines = (
+        "t1 = T.ones(3, requires_grad=True)",
+        "t2, = T.autograd.grad(t1.sum(), [t1])",
+        "t2[0] = 5",
+    )
+    assert judge(program(*lines)).kind == EQUAL
 
 
 def test_pytorch_survives_hooks_on_views_that_were_changed() -> None:
