@@ -128,8 +128,9 @@ def tensor_facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
     yield f"{name} type", type(x).__name__
     yield f"{name} dtype", str(x.dtype).rpartition(".")[2]
     yield f"{name} shape", tuple(x.shape)
-    yield f"{name} requires_grad", x.requires_grad and x.dtype.is_floating_point
-    yield f"{name} is_leaf", x.is_leaf
+    if x.dtype.is_floating_point:
+        yield f"{name} requires_grad", x.requires_grad
+        yield f"{name} is_leaf", x.is_leaf
     yield f"{name} values", np.array(x.tolist())
     yield f"{name} grad is None", x.grad is None
     if x.grad is not None:

@@ -285,7 +285,7 @@ class Maker:
             values = [self.argument() for _ in range(self.rng.randint(1, 3))]
             for value in values:
                 eval(code_of(value), self.session.names)
-        except (NothingFits, IndexError):
+        except (NothingFits, IndexError, RuntimeError):
             return
         self.arguments = {f"x{i}_": v for i, v in enumerate(values)}
         self.body = []
