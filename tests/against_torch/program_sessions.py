@@ -44,6 +44,9 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 #   that PyTorch refuses; Zincir may refuse or use the numbers of the moment of the call.
 # - A tensor written from another that overlaps it: PyTorch's numbers depend on the order in which
 #   it happens to copy. `Apart` gives it a copy to read from.
+# - Gradients from `autograd.grad` whose elements are one in memory (that of a sum): `Apart` copies
+#   them, since nobody wants to write to all elements at once.
+# - An integer tensor written from one that requires a gradient: PyTorch says it requires one too.
 TOLERANCE = 3e-5
 REFUSALS = (
     "a function wrapped by zincir.compile cannot look at a value",
@@ -51,7 +54,9 @@ REFUSALS = (
     "a parameter was given twice",  # PyTorch warns, and says it will refuse
 )
 
+CHANGES = re.compile(r"[a-z]_$|__(i[a-z]+|setitem)__$")  # names of methods that write
 NAMES = re.compile(r"[tnm]\d+")
+PROGRAM = "<program>"
 FOLDER = zincir.__path__[0]
 
 
@@ -108,7 +113,7 @@ class Outcome:
 
 @functools.lru_cache(50_000)
 def code(text: str) -> CodeType:
-    return compile(text, "<program>", "exec")
+    return compile(text, PROGRAM, "exec")
 
 
 def is_tensor(x: Any) -> bool:
@@ -123,8 +128,9 @@ def tensor_facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
     yield f"{name} type", type(x).__name__
     yield f"{name} dtype", str(x.dtype).rpartition(".")[2]
     yield f"{name} shape", tuple(x.shape)
-    yield f"{name} requires_grad", x.requires_grad
-    yield f"{name} is_leaf", x.is_leaf
+    if x.dtype.is_floating_point:
+        yield f"{name} requires_grad", x.requires_grad
+        yield f"{name} is_leaf", x.is_leaf
     yield f"{name} values", np.array(x.tolist())
     yield f"{name} grad is None", x.grad is None
     if x.grad is not None:
@@ -191,17 +197,28 @@ class Session:
 
 
 class Apart(TorchFunctionMode):
-    """Copies what is written to a tensor that shares its memory."""
+    """Lets PyTorch write only from what lies apart, and keeps it from dying."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        writes = func in (torch.Tensor.copy_, torch.Tensor.__setitem__)
-        if writes and len(args) > 1 and isinstance(args[-1], torch.Tensor):
-            to, source = args[0].untyped_storage(), args[-1].untyped_storage()
-            if to.data_ptr() == source.data_ptr():
-                args = (*args[:-1], args[-1].clone())
-        return func(*args, **(kwargs or {}))
+        if func is torch.Tensor.register_hook:
+            repr(args[0].grad_fn)  # or PyTorch dies of a view of a leaf changed under no_grad
+        if CHANGES.search(getattr(func, "__name__", "")) and len(args) > 1:
+            args = (args[0], *(apart(x, args[0]) for x in args[1:]))
+        result = func(*args, **(kwargs or {}))
+        if func is torch.autograd.grad:
+            result = tuple(x.clone() if x is not None and 0 in x.stride() else x for x in result)
+        return result
+
+
+def apart(x: Any, written: torch.Tensor) -> Any:
+    """A copy of a tensor that shares memory with the one that is written, element by other."""
+    if not isinstance(x, torch.Tensor) or not isinstance(written, torch.Tensor):
+        return x
+    one, other = ((t.data_ptr(), t.shape, t.stride()) for t in (x, written))
+    shared = x.untyped_storage().data_ptr() == written.untyped_storage().data_ptr()
+    return x.clone() if shared and one != other else x
 
 
 class Torch(Session):
@@ -245,11 +262,11 @@ class Zincir(Session):
 
 def is_half_done(statement: Statement, error: Exception) -> bool:
     """Whether a statement that both refuse may have done a part of its work."""
-    return not isinstance(error, NameError) and (
-        bool(statement.body)
-        or any(word in statement.text for word in ("backward", "step", "; ", "= f", "(m", "= m"))
-        or re.match(r"f\d", statement.text) is not None
-    )
+    frames = traceback.extract_tb(error.__traceback__)
+    if sum(frame.filename == PROGRAM for frame in frames) > 1 or "; " in statement.text:
+        return True  # in a function, or between two statements
+    words = ("backward", "step", "for ", "= m", "(m")
+    return not isinstance(error, NameError) and any(word in statement.text for word in words)
 
 
 def torch_trace(part: Part) -> Trace:

@@ -3,10 +3,11 @@
 A template is Python text with holes. `{new}` is a name for a new tensor, `{newn}` for an array,
 `{newm}` for a module, `{newo}` for an optimizer, `{newh}` for a hook's handle. `{a}` and `{b}` are
 tensors (`b` mostly one that broadcasts with `a`), `{f}` and `{g}` tensors of floats, `{i}` one for
-the module before it, `{r}` and `{q}` ones that require a gradient, `{p}` a leaf that does, `{n}` an
-array, `{j}` an array of integers, `{m}` and `{w}` modules, `{o}` an optimizer, `{h}` a handle;
-`{k}` is a number, `{d}` a dimension, `{shape}` a shape, `{at}` an index, `{data}`, `{ints}` and
-`{bools}` nested lists.
+the module before it, `{r}` and `{q}` ones that require a gradient, `{p}` a leaf that does, `{l}`
+one that is no view and has none (in PyTorch, a view becomes half a leaf when its base requires a
+gradient later), `{n}` an array, `{j}` an array of integers, `{m}` and `{w}` modules, `{o}` an
+optimizer, `{h}` a handle; `{k}` is a number, `{d}` a dimension, `{shape}` a shape, `{at}` an index,
+`{data}`, `{ints}` and `{bools}` nested lists.
 """
 
 from __future__ import annotations
@@ -352,9 +353,9 @@ GRADIENT = (
     "{r}.retain_grad()",
     "{r}.retain_grad()",
     "{p}.requires_grad_(False)",
-    "{f}.requires_grad_()",
-    "{f}.requires_grad_()",
-    "{f}.requires_grad = True",
+    "{l}.requires_grad_()",
+    "{l}.requires_grad_()",
+    "{l}.requires_grad = True",
     "{p}.requires_grad = False",
     "{p}.grad = None",
     "{p}.grad.zero_()",
@@ -370,7 +371,7 @@ GRADIENT = (
     "{new} = copy.deepcopy({p})",
     "{new} = pickle.loads(pickle.dumps({p}))",
     "{new} = {r}.clone()",
-    "{new} = {r}.detach().requires_grad_()",
+    "{new} = {r}.detach().clone().requires_grad_()",
     "{p}.grad.detach_()",
     "with T.enable_grad(): {new} = {r} * 2",
     "with T.set_grad_enabled(False): {f}.mul_({k})",

@@ -94,6 +94,10 @@ def suits(test: Test, value: Any) -> bool:
         return False
 
 
+def is_alone(x: Any, bases: list[torch.Tensor | None]) -> bool:
+    return _floats(x) and x._base is None and all(base is not x for base in bases)
+
+
 class NothingFits(Exception):
     """No value that a template could use."""
 
@@ -185,6 +189,9 @@ class Maker:
             return self.beside(known.get("f", ""), TESTS["f"])
         if hole == "i":
             return self.input_of(known.get("m", known.get("w", "")))
+        if hole == "l":
+            bases = [getattr(v, "_base", None) for v in self.values().values()]
+            return self.pick(lambda x: is_alone(x, bases))
         if hole in TESTS:
             return self.pick(TESTS[hole])
         numbers = [k for k, v in self.local.items() if isinstance(v, float)]
@@ -278,7 +285,7 @@ class Maker:
             values = [self.argument() for _ in range(self.rng.randint(1, 3))]
             for value in values:
                 eval(code_of(value), self.session.names)
-        except (NothingFits, IndexError):
+        except (NothingFits, IndexError, RuntimeError):
             return
         self.arguments = {f"x{i}_": v for i, v in enumerate(values)}
         self.body = []
