@@ -83,7 +83,7 @@ def power(x: Number, y: Number) -> Node:
 
 
 def _constant_power(x: Node, y: Scalar, *, plain: bool = True) -> Node:
-    """`x` to the power of a number; if not `plain`, with gradients that know of `x` to any order."""
+    """`x` to the power of a number; if not `plain`, its gradients know of `x` to any order."""
     if x.dtype.category < 2:
         return _whole_power(x, y)
     if y == 0:
