@@ -94,7 +94,7 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
     if isinstance(data, Tensor):
         data = data._value("tensor(...)")
     typed = isinstance(data, np.ndarray | np.generic)
-    array = np.array(data) if typed else _block(data)
+    array: np.ndarray[Any, Any] = np.array(cast(Any, data)) if typed else _block(data)
     if array.dtype.kind not in "fiub":
         raise DTypeError(
             explain(
@@ -141,7 +141,7 @@ def _types(data: Any) -> set[DType]:
     kinds: set[type] = set(map(type, data))
     if kinds <= _PLAIN:
         return {_FLOAT if kind is float else int64 if kind is int else bool_ for kind in kinds}
-    return set().union(*map(_types, data))
+    return {kind for part in data for kind in _types(part)}
 
 
 _PLAIN = {bool, int, float}
@@ -151,7 +151,7 @@ def _type_of(x: Any) -> DType:
     if isinstance(x, Tensor):
         return x.dtype
     if isinstance(x, np.ndarray | np.generic):
-        return as_dtype(x.dtype)
+        return as_dtype(cast(Any, x).dtype)
     return _FLOAT if isinstance(x, float) else bool_ if isinstance(x, bool) else int64
 
 

@@ -115,7 +115,7 @@ def check_deviation(std: float) -> None:
 
 def check_bounds(low: float, high: float, dtype: DType) -> None:
     """Raise if nothing uniform lies in [low, high)."""
-    most = float(np.finfo(dtype.numpy).max) if dtype.category == 2 else np.inf
+    most = float(np.finfo(dtype.name).max) if dtype.category == 2 else np.inf
     if not low <= high or not high - low <= most:
         raise ArgumentError(
             explain(

@@ -1543,7 +1543,7 @@ def _sizes(data: tuple[Any, ...]) -> Shape:
 
 def _sequence(data: Any) -> np.ndarray[Any, Any]:
     """The argument of Tensor([1.0, 2.0]): numbers, in float32."""
-    if not hasattr(data, "__len__") or isinstance(data, str | np.generic):
+    if not hasattr(data, "__len__") or np.ndim(data) == 0:
         raise DTypeError(
             explain(
                 "Tensor(...): data must be a sequence, or sizes",

@@ -31,7 +31,7 @@ def to(dtype: DType, value: Scalar) -> Scalar:
 
 
 RANGES = {
-    dtype: (int(np.iinfo(dtype.numpy).min), int(np.iinfo(dtype.numpy).max))
+    dtype: (int(np.iinfo(dtype.name).min), int(np.iinfo(dtype.name).max))
     for dtype in (uint8, int32, int64)
 }
 

@@ -48,7 +48,7 @@ def _pow_vjp(g: Node, z: Node, x: Node, y: Node) -> tuple[Node | None, Node | No
     gx = gy = None
     if x.needs_grad and y.op is const_p:
         n = y.attrs[0]
-        gx = g * (power(x, n - 1.0) * n) if n else zero_of(x)
+        gx = g * (_constant_power(x, n - 1.0, plain=False) * n) if n else zero_of(x)
     elif x.needs_grad:
         none = compare("eq", y, 0.0)
         gx = where(none, 0.0, g * (y * power(x, where(none, 1.0, y) - 1.0)))
@@ -82,20 +82,22 @@ def power(x: Number, y: Number) -> Node:
     return apply(pow_p, *both)
 
 
-def _constant_power(x: Node, y: Scalar) -> Node:
+def _constant_power(x: Node, y: Scalar, *, plain: bool = True) -> Node:
+    """`x` to the power of a number; if not `plain`, its gradients know of `x` to any order."""
     if x.dtype.category < 2:
         return _whole_power(x, y)
     if y == 0:
         return where(const(True, bool_), 1.0, x)
-    # The gradient is that of a power, which goes on to depend on x when it is constant.
+    if y == 2 and plain:
+        return x * x
     stem = apply(pow_p, x, const(float(y), x.dtype))
     root = OPERATORS["sqrt"]
     values: dict[Scalar, Callable[[Node], Node]] = {
+        0.5: root,
+        -0.5: OPERATORS["rsqrt"],
         1: copy,
         2: lambda v: v * v,
         3: lambda v: v * v * v,
-        0.5: root,
-        -0.5: OPERATORS["rsqrt"],
         -1: reciprocal,
         -2: lambda v: reciprocal(v * v),
     }
