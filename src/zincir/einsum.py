@@ -32,6 +32,14 @@ def einsum(equation: str, operands: Sequence[Node]) -> Node:
     return permute(x, tuple(letters.index(c) for c in output))
 
 
+def rearranged(equation: str, x: Node) -> tuple[int, ...] | None:
+    """The axes of the one operand in their new order, if the equation does nothing else to it."""
+    (letters,), output = _parsed(equation, [x])
+    if len(set(letters)) != len(letters) or sorted(letters) != sorted(output):
+        return None
+    return tuple(letters.index(c) for c in output)
+
+
 def _wrong(equation: str, got: str) -> ArgumentError:
     return ArgumentError(
         explain(

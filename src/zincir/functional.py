@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zincir.einsum import einsum as _einsum
+import numpy as np
+
+from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node
 from zincir.ops import arithmetic as ar, composed, layout, powers, products
 from zincir.ops.dims import Dims, is_several, place
-from zincir.tensor import Tensor, operand, wrap
+from zincir.storage import arrays_of
+from zincir.tensor import Tensor, from_array, operand, wrap
 from zincir.types import DType, Shape, broadcast, promote
 
 # One tensor ---------------------------------------------------------------------------------------
@@ -149,6 +152,9 @@ def all_tensors(values: Sequence[Any]) -> bool:
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors one after the other along `dim`."""
+    known = arrays_of(tensors, dim)
+    if known is not None:
+        return from_array(np.concatenate(known, dim))
     node = layout.cat(_nodes(tensors, "cat"), dim)
     return wrap(ar.copy(node) if node in [x._node for x in tensors] else node)
 
@@ -158,6 +164,9 @@ concat = concatenate = cat
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension."""
+    known = arrays_of(tensors, None)
+    if known is not None and -known[0].ndim - 1 <= dim <= known[0].ndim:
+        return from_array(np.stack(known, dim))
     return wrap(layout.stack(_nodes(tensors, "stack"), dim))
 
 
@@ -204,7 +213,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     (2, 4)
     """
     tensors = operands[0] if len(operands) == 1 and is_several(operands[0]) else operands
-    return wrap(_einsum(equation, _nodes(tensors, "einsum")))
+    nodes = _nodes(tensors, "einsum")
+    axes = rearranged(equation, nodes[0]) if len(nodes) == 1 else None
+    return wrap(_einsum(equation, nodes)) if axes is None else tensors[0].permute(axes)
 
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:

@@ -206,6 +206,8 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     if CURRENT.recording is not None and _set_in_recording(tensor, value):
         return
     changed_setting()
+    if CURRENT.recording is not None:
+        CURRENT.recording.reassigned.add(id(tensor))
     kept = tensor._held if tensor._storage is None else tensor._node
     trained = kept.needs_grad and is_leaf(tensor)
     source = value.detach()
@@ -229,7 +231,7 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     storage = storage_of(source)
     tensor._storage, tensor._base, tensor._step = storage, source._base, source._step
     tensor._stamp, tensor._step_grad = storage.stamp, True
-    tensor._leaf_view = source._base is not None and trained
+    tensor._leaf_view = source._base is not None and kept.needs_grad
     storage.several = True
     if source._base is None:
         storage.add(tensor)
@@ -320,8 +322,8 @@ def write_now(tensor: Tensor, step: Step, value: Any) -> bool:
     if array is None:
         return False
     target = step.look(array)
-    if not target.flags.writeable:  # several of its elements are one
-        return False
+    if any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)):
+        return False  # several of its elements are one
     target[...] = found
     wrote_memory(whole_of(tensor))
     return True

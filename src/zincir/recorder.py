@@ -324,8 +324,9 @@ class _Results:
         for i, t in enumerate(recorder.stand_ins):
             if t._storage is storage:
                 return Result(argument=i)
-        for c in recorder.recording.changed.values():
-            if c.tensor._storage is storage and c.there:
-                return Result(tensor=c.tensor)
+        for reference in storage.wholes:
+            t = reference()
+            if t is not None and recorder.recording.was_there(t):
+                return Result(tensor=t)
         return None
 

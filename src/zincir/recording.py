@@ -69,6 +69,8 @@ class Recording:
         """By id of a tensor whose memory NumPy sees: the leaf over that memory."""
         self.there: set[int] = set()
         """By id: older tensors that have got a new node, though they were not changed."""
+        self.reassigned: set[int] = set()
+        """By id: tensors that got other memory (`x.data = ...`)."""
         self.generators: dict[int, tuple[Any, Any]] = {}
         """Generators that were drawn from (by id), and their states before."""
         self.keep: list[Any] = []

@@ -347,9 +347,11 @@ class _Take:
         """Why this cannot be replayed, and the line."""
         recording = self.recording
         survived = self._forget_temporaries()
+        where = here()
+        if self._aliased():
+            return _ALIASED, where
         if recording.refused is not None:
             return recording.refused
-        where = here()
         if self.rebuilt.changed():
             return _FILLED, where
         if survived and again:
@@ -364,8 +366,6 @@ class _Take:
         flags = [t for t, node in recording.flags.values() if t.requires_grad != node.needs_grad]
         if flags:
             return "it sets requires_grad", where
-        if self._aliased():
-            return _ALIASED, where
         self.left = self._leaves_behind()
         if self.left:
             return self._left(known)
@@ -484,8 +484,13 @@ class _Take:
             write_through(storage)
         arguments = dict(zip(map(id, self.stand_ins), self.inputs, strict=True))
         for t in self.stand_ins:
-            if id(t) in recording.changed:
-                _change(arguments[id(t)], t)
+            x = arguments[id(t)]
+            if id(t) in recording.reassigned and isinstance(x, Tensor):
+                x.data = t
+            elif id(t) in recording.changed:
+                _change(x, t)
+            if id(t) in recording.flags and isinstance(x, Tensor):
+                x.requires_grad_(t.requires_grad)
         results = [self._shown(t, arguments) for t in self.outputs]
         self.rebuilt.hand_over(arguments)
         form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []

@@ -1259,6 +1259,8 @@ class Tensor:
     # Picking ------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
+        if CURRENT.recording is None:
+            index = _numbered(index)
         step = indexing.basic(self._held.shape, index)
         if step is not None:
             return storage.look_at(_new(Tensor), self, step)
@@ -1275,6 +1277,8 @@ class Tensor:
         if isinstance(index, Tensor) and index.dtype is bool_ and _one(value):
             self.masked_fill_(_in_front(index, self), value)
             return
+        if CURRENT.recording is None:
+            index = _numbered(index)
         basic = indexing.basic(self._held.shape, index)
         if basic is not None and inplace.write_now(self, basic, value):
             return
@@ -1648,6 +1652,15 @@ def _extreme(x: Tensor, dim: Any, keepdim: bool, smallest: bool) -> Any:
         return wrap(co.extreme_of_all(x._node, smallest))
     values, indices = co.extreme(x._node, dim, keepdim, smallest)
     return Extreme(wrap(values), wrap(indices))
+
+
+def _numbered(index: Any) -> Any:
+    """An index with whole numbers in place of tensors that hold one: of these, PyTorch makes views."""
+    if isinstance(index, tuple):
+        return tuple([_numbered(item) for item in index])
+    if isinstance(index, Tensor) and not index._held.shape and index._held.dtype.category == 1:
+        return index if index._held.dtype is uint8 else int(index.item())
+    return index
 
 
 def _mask(item: Any) -> indexing.Mask:

@@ -57,7 +57,9 @@ def backward(
     for x in chosen or ():
         if x.requires_grad and not is_leaf(x):
             x._retains = True
-    found = _found(outputs, gradients, chosen, retain, create_graph, wrap)
+    retained: list[tuple[Tensor, Node]] = []
+    found = _found(outputs, gradients, chosen, retain, create_graph, wrap, retained)
+    found = [(t, g) for t, g in found if not t._retains] + retained
     with grad_mode(create_graph):
         for tensor, g in found:
             _accumulate(tensor, g, wrap)
@@ -74,7 +76,11 @@ def gradients_of(
 ) -> list[Tensor | None]:
     """The gradients with respect to `inputs`; None for those that the outputs do not depend on."""
     retain = create_graph if retain_graph is None else retain_graph
-    found = _found(outputs, gradients, inputs, retain, create_graph, wrap)
+    retained: list[tuple[Tensor, Node]] = []
+    found = _found(outputs, gradients, inputs, retain, create_graph, wrap, retained)
+    with grad_mode(create_graph):
+        for tensor, g in retained:
+            _accumulate(tensor, g, wrap)
     by_tensor: dict[int, Node] = {}
     with grad_mode(create_graph):
         for tensor, g in found:
@@ -98,8 +104,13 @@ def _found(
     retain: bool,
     create_graph: bool,
     wrap: Wrap,
+    retained: list[tuple[Tensor, Node]],
 ) -> list[tuple[Tensor, Node]]:
-    """Tensors and what is to be added to their gradients."""
+    """Tensors and their gradients: leaves, or those asked for.
+
+    Args:
+        retained: where those go that keep their gradients though they are no leaves.
+    """
     for x in inputs or ():
         if not x.requires_grad:
             raise GradientError(
@@ -110,14 +121,13 @@ def _found(
                     try_="x.requires_grad_() before it is used",
                 )
             )
-    retained: list[tuple[Tensor, Node]] = []
     asked = None if inputs is None else {id(x) for x in inputs}
     branches = {x._node: x for x in inputs or () if not is_leaf(x)}
 
     def hook(node: Node, g: Node) -> Node:
         if node.hooks is None and node.owner is None:
             return g
-        return _hooked(node, g, wrap, retained if asked is None else None)
+        return _hooked(node, g, wrap, retained)
 
     with grad_mode(create_graph):
         seeds = _seeds(outputs, gradients)
@@ -125,7 +135,7 @@ def _found(
         # Leaves are matched by their owners: a tensor changed in place has more than one node.
         wrt = None if asked is None else [*_leaves_of(seeds, asked), *branches]
         found = autodiff.grad(seeds, wrt, retain=retain, hook=hook)
-    out = retained
+    out: list[tuple[Tensor, Node]] = []
     for node, g in found.items():
         owner = branches.get(node)
         if owner is None and node.owner is not None:
@@ -146,7 +156,7 @@ def _collects(node: Node) -> bool:
 
 
 def _hooked(
-    node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]] | None
+    node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]
 ) -> Node:
     tensor = None if node.owner is None else node.owner()
     functions = node.hooks
@@ -165,7 +175,7 @@ def _hooked(
                     )
                 )
             g = cast(new._node, node.dtype)
-    if retained is not None and tensor is not None and tensor._retains and tensor._node is node:
+    if tensor is not None and tensor._retains and tensor._node is node:
         retained.append((tensor, g))
     return g
 

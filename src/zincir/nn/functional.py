@@ -121,7 +121,8 @@ from zincir.types import int32, int64, size as _size
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Computes input @ weight.T + bias.
 
-    Shape: input (..., in), weight (out, in), bias (out,) -> (..., out).
+    Shape: input (..., in), weight (out, in), bias (out,) -> (..., out);
+    of one feature also weight (in,), bias () -> (...).
 
     >>> import zincir
     >>> linear(zincir.ones(2, 3), zincir.ones(4, 3)).shape
@@ -129,6 +130,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     x, w = _node_of(input, "linear: input"), _node_of(weight, "linear: weight")
     b = None if bias is None else _node_of(bias, "linear: bias")
+    if w.ndim == 1 and x.ndim and (b is None or not b.ndim):
+        one = None if b is None else _wrap(_reshape(b, (1,)))
+        y = linear(_wrap(x), _wrap(_reshape(w, (1, *w.shape))), one)
+        return _wrap(_reshape(y._node, x.shape[:-1]))
     if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1] or (b and b.shape != w.shape[:1]):
         raise _linear_shapes(x, w, b)
     if x.dtype is not w.dtype:

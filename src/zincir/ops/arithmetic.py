@@ -12,6 +12,7 @@ from zincir.graph.node import Node, apply
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
 from zincir.ops.dims import place
 from zincir.ops.indexing import DIVISOR, take
+from zincir.ops.live_number import LiveNumber
 from zincir.ops.movement import expand
 from zincir.ops.numbers import to as _to
 from zincir.ops.source import const, const_p, detach, graft
@@ -384,6 +385,7 @@ def common(*xs: Number) -> list[Node]:
                 break
         elif (
             dtype is None
+            or type(x) is LiveNumber
             or (type(x) is float and dtype.category < 2)
             or (type(x) is int and dtype.category < 1)
         ):
@@ -392,13 +394,19 @@ def common(*xs: Number) -> list[Node]:
         assert dtype is not None
         return [x if isinstance(x, Node) else const(_to(dtype, x), dtype) for x in xs]
     dtype = result_type(*map(_standing, xs))
-    return [cast(x, dtype) if isinstance(x, Node) else const(_to(dtype, x), dtype) for x in xs]
+    return [cast(x, dtype) if isinstance(x, Node) else _number(x, dtype) for x in xs]
+
+
+def _number(x: Scalar, dtype: DType) -> Node:
+    if type(x) is LiveNumber:
+        return x.node(dtype)
+    return const(_to(dtype, x), dtype)
 
 
 def _standing(x: Number) -> tuple[DType, int]:
     if isinstance(x, Node):
         return x.dtype, 2 if x.shape else 1
-    return of_scalar(x), 0
+    return of_scalar(x.kind() if type(x) is LiveNumber else x), 0
 
 
 def floating(x: Number) -> Node:

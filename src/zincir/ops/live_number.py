@@ -11,7 +11,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from zincir.graph.node import Node
+from zincir.ops.numbers import to
 from zincir.types import DType
 
 
@@ -45,7 +48,8 @@ class LiveNumber:
 
     def node(self, dtype: DType) -> Node:
         """The number as a 0-dimensional node."""
-        return self.input(self.now, dtype)
+        now = self.now
+        return self.input(lambda: to(dtype, now()), dtype)
 
     def _seen(self) -> Any:
         self.looked()
@@ -82,8 +86,6 @@ class LiveNumber:
         return round(self._seen(), digits)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        import numpy as np
-
         return np.asarray(self._seen(), dtype)
 
 

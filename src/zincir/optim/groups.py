@@ -125,7 +125,7 @@ def _parameter(owner: str, entry: Any) -> Tensor:
                 try_="model.parameters(), not model" if hasattr(p, "parameters") else "",
             )
         )
-    if not p.is_leaf:
+    if not (p.is_leaf or p.retains_grad):
         raise ArgumentError(
             explain(
                 f"{owner}: can't optimize a tensor that was computed from others",
