@@ -194,6 +194,21 @@ def test_a_chain_whose_links_leave_their_pieces(monkeypatch: pytest.MonkeyPatch)
     broken([far + h], r"chain -> .* reads of add.* what belongs to another piece")
 
 
+def test_a_chain_that_writes_over_what_another_piece_reads(monkeypatch: pytest.MonkeyPatch):
+    x, w = array(16, 8, 8), array(16, 8, 8)
+    monkeypatch.setattr(PASS["plan"], "_in_place", lambda *_: True)
+    for source in (x, mv.flip(x, (0,))):
+        h = el.tanh(source) * el.exp(source) + el.sigmoid(source)
+        y = el.tanh(matmul(h, w))
+        at = snapshot([y]).leaves.index(x)
+        if source is x:
+            _, order, made = planned([y], {0: at})
+            assert made.donated == {0: at}
+            assert any(isinstance(step.work, Chain) for step in order)
+        else:
+            broken([y], "chain -> .* reads of leaf.* what belongs to another piece", {0: at})
+
+
 def test_a_value_computed_beside_its_place_in_a_frame(monkeypatch: pytest.MonkeyPatch):
     x = array(2, 5, 6, 1, 16)
     v = el.tanh(x * 2.0) * el.exp(x) + el.sigmoid(x)

@@ -260,7 +260,7 @@ class _Machine:
         if isinstance(work, Product | Tiles) and unit is not other:
             at_its_own = other.call is not None and _row_by_row(read)
             same = write.buffer is read.buffer is work.node
-            return "" if same and at_its_own else "which it computes itself, at another time"
+            return "" if same and at_its_own else "whose memory it writes at another time"
         if unit.call is None:
             # Rows are added to what was written before.
             added = isinstance(work, ScatterRows) and read.buffer is work.node
