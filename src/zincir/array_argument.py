@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.arguments import of_kind
 from zincir.creation import from_numpy
 from zincir.recording import refuse_replay
 from zincir.tensor import Tensor
@@ -66,4 +67,6 @@ def _all_plain(x: Any) -> Any:
     kind = x.__class__
     if kind is dict:
         return {k: _all_plain(v) for k, v in x.items()}
-    return kind(map(_all_plain, x)) if kind is list or kind is tuple else _plain(x)
+    if kind in (list, tuple):
+        return of_kind(kind, [_all_plain(item) for item in x])
+    return _plain(x)

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +24,6 @@ from zincir.graph.node import Node, Origin, describe, here, next_serial
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape
-
-if TYPE_CHECKING:
-    from zincir.storage import Storage
 
 
 @dataclass(slots=True)
@@ -52,7 +49,7 @@ class Recording:
         """Those of them that are settings: they must not change while it is recorded."""
         self.changed: dict[int, Change] = {}
         """Tensors changed in place, by id."""
-        self.written: set[Storage] = set()
+        self.written: set[Any] = set()
         """Shared memory that was written to."""
         self.grads: dict[int, tuple[Any, Any, bool]] = {}
         """Tensors whose `.grad` was assigned (by id), with the gradients they had before, and

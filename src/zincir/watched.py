@@ -6,6 +6,7 @@ modules, and of tensors whether they collect gradients and which hooks they have
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -53,8 +54,7 @@ _OURS = ("_place", "_origin")
 
 
 def _copied(value: Any) -> Any:
-    kind = value.__class__
-    return kind(value) if kind in _CONTAINERS else value
+    return copy.copy(value) if value.__class__ in _CONTAINERS else value
 
 
 def _same(a: Any, b: Any) -> bool:
