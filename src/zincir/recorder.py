@@ -8,13 +8,13 @@ from typing import Any
 
 from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import prepare
-from zincir.compiler.snapshot import snapshot, structure
+from zincir.compiler.snapshot import above, snapshot, structure
 from zincir.evaluate import ENGINE, numbers
 from zincir.graph.node import Node
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Captured, Changed, Gradient, GradientRead, Replay, Result
-from zincir.runtime.buffer import allocate
+from zincir.runtime.buffer import again, allocate, arranged
 from zincir.storage import whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
@@ -90,6 +90,7 @@ class Recorder:
         made.form = form
         with resumed(recording):
             changed, grads = self._gather(outputs, left)
+        self._tell_apart()
         taken = snapshot(self.wanted, self.orders)
         place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
         donations = {
@@ -134,6 +135,29 @@ class Recorder:
             for t, before, added in recording.grads.values()
         ]
         return changed, grads
+
+    def _tell_apart(self) -> None:
+        """Give each input that may become another one a buffer of its own, as replays bind it.
+
+        Several tensors may have the same memory as long as nobody writes to it, and memory may be
+        read backwards, say: later it is that of one of them, and row by row.
+        """
+        recording = self.recording
+        first = [c.node for c in recording.changed.values()]
+        grads = [g for _, g, _ in recording.grads.values()]
+        grads += [g for _, g in recording.grads_read.values()]
+        first += [g._held for g in grads if g is not None]
+        for node in first:
+            if node.value is not None and node.value.layout is not None:
+                node.value = arranged(node.value, node.value.order)
+        owners: dict[int, Any] = {}
+        for node in [*first, *above(self.wanted)]:
+            if node.value is None:
+                continue
+            owner = None if node.owner is None else node.owner()
+            if owners.setdefault(id(node.value), owner) is not owner:
+                node.value = again(node.value)
+                owners[id(node.value)] = owner
 
     def _compared(self) -> Any:
         """What must be the same if the function is recorded again: structure, numbers, and data
@@ -193,7 +217,17 @@ class Recorder:
         copied = None if in_place else allocate(t.shape, t.dtype, order)
         made = self.made
         made.changed.append(
-            Changed(tensor, argument, gradient, place, at, copied, order, before.needs_grad)
+            Changed(
+                tensor,
+                argument,
+                gradient,
+                place,
+                at,
+                copied,
+                order,
+                before.needs_grad,
+                (before.shape, before.dtype),
+            )
         )
         if tensor is not None:
             made.written.add(id(tensor))
@@ -208,10 +242,12 @@ class Recorder:
         at: int,
         place_of: dict[int, int],
     ) -> None:
-        place, order = -1, None
+        place, order, same = -1, None, None
         if before is not None:
-            node = before._node
-            if node.value is not None:
+            node = before._held
+            if _looks(before):
+                same = before
+            elif node.value is not None:
                 place = place_of.get(id(node.value), -1)
                 order = node.value.order
                 self.known.add(id(node.value))
@@ -220,18 +256,22 @@ class Recorder:
         had = before is not None if added or stays else None
         orders = (order, self.orders[at] if at >= 0 else None)
         tensor = t if argument < 0 else None
-        self.made.gradients.append(Gradient(tensor, argument, place, had, at, stays, orders))
+        self.made.gradients.append(Gradient(tensor, argument, place, had, at, stays, orders, same))
 
     def _add_read(self, t: Tensor, grad: Tensor | None, place_of: dict[int, int]) -> None:
         if grad is None:
             self.made.read.append(GradientRead(t, None, None, -1))
             return
-        node = grad._node
+        node = grad._held
+        form = (node.shape, node.dtype)
+        if _looks(grad):
+            self.made.read.append(GradientRead(t, form, None, -1, grad))
+            return
         value, order = id(node.value), node.value.order
         changed = id(grad) in self.recording.changed
         self.known.add(value)
         place = -1 if changed else place_of.get(value, -1)
-        self.made.read.append(GradientRead(t, (grad.shape, grad.dtype), order, place))
+        self.made.read.append(GradientRead(t, form, order, place))
 
     def _add_inputs(self, leaves: Sequence[Node], place_of: dict[int, int]) -> None:
         """Where the values of all other inputs come from at each call."""
@@ -254,10 +294,14 @@ class Recorder:
                 continue
             made.captured.append(Captured(holder, node, place, node.value.order, node.value.layout))
 
-
     def _is_new(self, t: Tensor) -> bool:
         """Whether the function has made `t` and returns it."""
         return id(t) in self.returned and not self.recording.was_there(t)
+
+
+def _looks(t: Tensor) -> bool:
+    """Whether a tensor looks at memory that is another one's, or NumPy's."""
+    return t._base is not None or (t._storage is not None and t._storage.array is not None)
 
 
 def _held(node: Node) -> bool:
@@ -329,4 +373,3 @@ class _Results:
             if t is not None and recorder.recording.was_there(t):
                 return Result(tensor=t)
         return None
-

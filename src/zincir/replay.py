@@ -68,16 +68,20 @@ class Changed:
     """The order in which its values lie in memory."""
     trained: bool
     """Whether it is a leaf of gradients."""
+    form: tuple[Shape, DType]
     node: Node | None = None
     value: Buffer | None = None
     """What the tensor held at the last replay, and where its values lay."""
 
     def holds(self) -> bool:
-        """Whether it is still a leaf of gradients, or without them, as it was."""
+        """Whether it is of the same kind, and still a leaf of gradients, or without them."""
         t = self.tensor
         if t is None or t._held is self.node:
             return True
-        return t._held.needs_grad is self.trained and is_leaf(t)
+        held = t._held
+        if self.form != (held.shape, held.dtype):
+            return False
+        return held.needs_grad is self.trained and is_leaf(t)
 
     def found(self, inputs: Sequence[Any]) -> Any:
         """The tensor (or array) of this call."""
@@ -105,6 +109,8 @@ class Gradient:
     """Whether the gradient there was is there afterwards, with other values."""
     orders: tuple[Shape | None, Shape | None]
     """The order in memory of the gradient that is read, and of the new one."""
+    same: Tensor | None
+    """The gradient that there must be, if it looks at the memory of something else."""
     held: Tensor | None = None
     value: Buffer | None = None
     """The tensor that was made for the new one, and where the program writes it."""
@@ -121,10 +127,14 @@ class GradientRead:
     """The order in which the program reads it from memory."""
     place: int
     """Its place among the program's inputs, or -1."""
+    same: Tensor | None = None
+    """The gradient that there must be, if it looks at the memory of something else."""
 
     def holds(self) -> bool:
         """Whether there is such a gradient."""
         grad = self.tensor._grad
+        if self.same is not None:
+            return grad is self.same
         if grad is None or self.form is None:
             return grad is None and self.form is None
         return self.form == (grad.shape, grad.dtype)
@@ -205,6 +215,8 @@ class Replay:
             if g.had is not None:
                 t = g.tensor if g.tensor is not None else inputs[g.argument]
                 if (t._grad is not None) is not g.had:
+                    return False
+                if g.same is not None and t._grad is not g.same:
                     return False
         for c in self.captured:
             t = c.tensor
@@ -303,7 +315,9 @@ class Replay:
             made.append(buffer)
         return made
 
-    def _point_to_changed(self, inputs: Sequence[Any], pointers: list[int], keep: list[Any]) -> None:
+    def _point_to_changed(
+        self, inputs: Sequence[Any], pointers: list[int], keep: list[Any]
+    ) -> None:
         outputs = self.first_output
         for c in self.changed:
             t = c.tensor
@@ -344,7 +358,7 @@ class Replay:
             return buffer
         if storage.array is not None and storage.exposed():
             c.value = buffer = Buffer(storage.array, order=c.order)
-            if c.copied is None and (buffer.layout is not None or buffer.order != c.order):
+            if buffer.layout is not None or buffer.order != c.order:
                 c.value = buffer = arranged(buffer, c.order)
                 keep.append(buffer)
             return buffer

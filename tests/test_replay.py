@@ -1,0 +1,138 @@
+"""Replays read and write the memory that tensors have at that moment, in the order it has there."""
+
+import numpy as np
+import pytest
+
+import zincir
+
+pytestmark = pytest.mark.filterwarnings("ignore::zincir.errors.RecordingWarning")
+
+
+def nothing(_: object) -> None:
+    pass
+
+
+def values(t: zincir.Tensor | None) -> list[float]:
+    assert t is not None
+    return t.tolist()
+
+
+def test_what_lies_backwards_is_changed_in_place():
+    t = zincir.cat([x * 2 for x in zincir.arange(4).split(1)])
+    turned = zincir.compile(lambda x: nothing(t.copy_(t.flip(0))))
+    added = zincir.compile(lambda x: nothing(t.index_add_(0, zincir.tensor([0]), t[:1].clone())))
+    turned(t[...])
+    added(-1.0)
+    assert values(t) == [12, 4, 2, 0]
+
+
+def test_each_call_reads_what_lies_backwards_in_the_order_it_has():
+    t = zincir.arange(4.0).flip(0)
+    t.sum().item()
+    added = zincir.compile(lambda: nothing(t.add_(t[:1].clone())))
+    added()
+    assert values(t) == [6, 5, 4, 3]
+    added()
+    assert values(t) == [12, 11, 10, 9]
+
+
+@pytest.mark.parametrize("step", [2, -2])
+def test_memory_of_an_array_with_gaps_is_changed_in_place(step: int):
+    array = np.arange(8.0, dtype=np.float32)[::step]
+    expected = array.copy()
+    t = zincir.from_numpy(array)
+    added = zincir.compile(lambda: nothing(t.add_(t.flip(0))))
+    for _ in range(3):
+        added()
+        expected = expected + expected[::-1]
+        assert array.tolist() == expected.tolist()
+
+
+def test_a_gradient_that_lies_backwards_is_read_and_added_to():
+    w = zincir.ones(3, requires_grad=True)
+    w.grad = zincir.arange(3.0).flip(0)
+    read = zincir.compile(lambda: w.grad * 2)
+    assert [values(read()) for _ in range(2)] == [[4, 2, 0], [4, 2, 0]]
+    back = zincir.compile(lambda: (w * w).sum().backward())
+    back()
+    back()
+    assert values(w.grad) == [6, 5, 4]
+
+
+def test_a_gradient_that_is_a_view_is_the_present_one():
+    w = zincir.ones(2, 2, requires_grad=True)
+    w.grad = zincir.arange(4.0).view(2, 2).t()
+    read = zincir.compile(lambda: w.grad * 2)
+    assert [values(read()) for _ in range(2)] == [[[0, 4], [2, 6]]] * 2
+    w.grad = zincir.arange(4.0).view(2, 2)
+    assert values(read()) == [[0, 2], [4, 6]]
+    first, second = zincir.arange(8.0), zincir.zeros(8)
+    w.grad = first[::2].view(2, 2)
+    changed = zincir.compile(lambda: nothing(w.grad.add_(1)))
+    changed()
+    changed()
+    w.grad = second[4:].view(2, 2)
+    changed()
+    assert values(first) == [2, 1, 4, 3, 6, 5, 8, 7]
+    assert values(second) == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_gradient_in_memory_of_an_array_is_the_present_one():
+    w = zincir.ones(2, requires_grad=True)
+    w.grad = zincir.from_numpy(np.array([1, 2], np.float32))
+    read = zincir.compile(lambda: w.grad * 2)
+    assert [values(read()) for _ in range(2)] == [[2, 4], [2, 4]]
+    w.grad = zincir.from_numpy(np.array([3, 4], np.float32))
+    assert values(read()) == [6, 8]
+
+
+def test_backward_adds_to_a_gradient_that_was_put_there_since():
+    w = zincir.ones(3, requires_grad=True)
+    w.grad = zincir.arange(6.0)[::2]
+    back = zincir.compile(lambda: (w * w).sum().backward())
+    back()
+    back()
+    w.grad = zincir.arange(6.0)[1::2]
+    back()
+    assert values(w.grad) == [3, 5, 7]
+
+
+def test_tensors_that_had_the_same_memory_part():
+    x, y = zincir.ones(3), zincir.zeros(3)
+    y.copy_(x)
+    product = zincir.compile(lambda: (x * y).sum())
+    product()
+    assert product().item() == 3
+    y.mul_(0)
+    assert product().item() == 0
+
+    y.data = x
+    assert product().item() == 3
+    assert product().item() == 3
+    y.data = zincir.full((3,), 2.0)
+    assert product().item() == 6
+
+
+def test_a_tensor_that_shared_the_memory_of_one_that_is_changed_gets_its_own():
+    x = zincir.ones(2)
+    u = x.detach()
+    changed = zincir.compile(lambda: nothing(x.add_(u)))
+    changed()
+    changed()
+    assert values(x) == values(u) == [4, 4]
+    u.data = zincir.zeros(2)
+    changed()
+    assert values(x) == [4, 4]
+
+
+@pytest.mark.parametrize("form", [(zincir.float64, 4), (zincir.float32, 2), (zincir.float32, 4096)])
+def test_a_tensor_of_another_form_is_changed_in_place(form: tuple[zincir.dtype, int]):
+    t = zincir.zeros(4)
+    changed = zincir.compile(lambda: nothing(t.add_(1)))
+    changed()
+    changed()
+    dtype, n = form
+    t.data = zincir.zeros(n, dtype=dtype)
+    changed()
+    assert t.dtype is dtype
+    assert values(t) == [1] * n
