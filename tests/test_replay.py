@@ -136,3 +136,35 @@ def test_a_tensor_of_another_form_is_changed_in_place(form: tuple[zincir.dtype, 
     changed()
     assert t.dtype is dtype
     assert values(t) == [1] * n
+
+
+def test_what_was_pending_before_is_an_input():
+    m = zincir.nn.LayerNorm(2)
+    optimizer = zincir.optim.SGD(m.parameters(), lr=0.25)
+    zincir.compile(lambda x: None)(zincir.arange(4))
+    m.weight.data.mul_(0.5)
+    m(zincir.arange(4.0).view(2, 2)).mean().backward()
+    optimizer.step()
+    assert np.allclose(m.weight.tolist(), [0.625, 0.375])
+
+    w = zincir.ones(2, requires_grad=True)
+    w.data.mul_(2)
+    y = w * 3
+    read = zincir.compile(lambda: (w * 10).detach())
+    assert [values(read()) for _ in range(2)] == [[20, 20], [20, 20]]
+    w.data.mul_(2)
+    assert values(read()) == [40, 40]
+    assert values(y) == [6, 6]
+
+
+def test_a_part_of_what_was_made_and_changed_is_returned():
+    @zincir.compile
+    def part(a, b):
+        y = a @ b
+        y.fill_(1.5)
+        return y[0]
+
+    m = zincir.ones(2, 2)
+    results = [part(m, m) for _ in range(3)]
+    results[0].mul_(2)
+    assert [values(r) for r in results] == [[3, 3], [1.5, 1.5], [1.5, 1.5]]

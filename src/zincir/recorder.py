@@ -9,7 +9,7 @@ from typing import Any
 from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import prepare
 from zincir.compiler.snapshot import above, snapshot, structure
-from zincir.evaluate import ENGINE, numbers
+from zincir.evaluate import ENGINE, evaluate, numbers
 from zincir.graph.node import Node
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
@@ -88,6 +88,7 @@ class Recorder:
         self.returned = {id(t) for t in outputs}
         made, recording = self.made, self.recording
         made.form = form
+        evaluate([node for node in self._changing() if node.value is None])
         with resumed(recording):
             changed, grads = self._gather(outputs, left)
         self._tell_apart()
@@ -136,21 +137,29 @@ class Recorder:
         ]
         return changed, grads
 
+    def _changing(self) -> list[Node]:
+        """What was there before in tensors that are changed, and in gradients."""
+        recording = self.recording
+        grads = [g for _, g, _ in recording.grads.values()]
+        grads += [g for _, g in recording.grads_read.values()]
+        nodes = [g._held for g in grads if g is not None and not _looks(g)]
+        nodes = [node for node in nodes if node.serial < recording.began]
+        return [*[c.node for c in recording.changed.values()], *nodes]
+
     def _tell_apart(self) -> None:
         """Give each input that may become another one a buffer of its own, as replays bind it.
 
         Several tensors may have the same memory as long as nobody writes to it, and memory may be
         read backwards, say: later it is that of one of them, and row by row.
         """
-        recording = self.recording
-        first = [c.node for c in recording.changed.values()]
-        grads = [g for _, g, _ in recording.grads.values()]
-        grads += [g for _, g in recording.grads_read.values()]
-        first += [g._held for g in grads if g is not None]
+        first = self._changing()
         for node in first:
             if node.value is not None and node.value.layout is not None:
                 node.value = arranged(node.value, node.value.order)
         owners: dict[int, Any] = {}
+        began = self.recording.began
+        old = [n for n in above(self.wanted) if n.serial < began and n.value is None and _held(n)]
+        evaluate(old)
         for node in [*first, *above(self.wanted)]:
             if node.value is None:
                 continue

@@ -354,7 +354,8 @@ class _Take:
             return recording.refused
         if self.rebuilt.changed():
             return _FILLED, where
-        if survived and again:
+        made = (recording.changed[id(t)].node for t in survived)
+        if survived and (again or any(node.value is None for node in made)):
             return _MADE, survived[0]._held.origin
         grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
         for t in (*self.outputs, *grads):
@@ -389,7 +390,7 @@ class _Take:
             those that somebody keeps.
         """
         recording = self.recording
-        returned = {id(t) for t in self.outputs}
+        returned = {id(t) for t in self.outputs} | {id(whole_of(t)) for t in self.outputs}
         returned |= {id(t._grad) for t, _, _ in recording.grads.values()}
         kept: dict[int, Change] = {}
         survived: list[Tensor] = []
