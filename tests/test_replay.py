@@ -168,3 +168,40 @@ def test_a_part_of_what_was_made_and_changed_is_returned():
     results = [part(m, m) for _ in range(3)]
     results[0].mul_(2)
     assert [values(r) for r in results] == [[3, 3], [1.5, 1.5], [1.5, 1.5]]
+
+
+@pytest.mark.parametrize("method", ["reshape", "ravel", "flatten", "contiguous"])
+def test_what_has_to_be_copied_is_no_view_of_an_argument(method: str):
+    def changed(x):
+        y = x.reshape(-1) if method == "reshape" else getattr(x, method)()
+        y.mul_(3)
+        return y
+
+    f = zincir.compile(changed)
+    t = zincir.ones(2, 4)
+    for _ in range(3):
+        assert values(f(t[:, ::2]).reshape(-1)) == [3] * 4
+        assert values(f(t.t()).reshape(-1)) == [3] * 8
+    assert values(t) == [[1] * 4] * 2
+    assert values(f(t).reshape(-1)) == [3] * 8
+    assert values(t) == [[3] * 4] * 2
+
+
+def test_arguments_lie_as_they_are_given():
+    found = []
+
+    @zincir.compile
+    def look(x):
+        found.append((x.is_contiguous(), x.stride()))
+        return x * 2
+
+    t = zincir.ones(2, 4)
+    look(t[:, ::2])
+    look(t.t())
+    look(t[1:])
+    look(np.ones((2, 4), np.float32).T)
+    assert found == [(False, (4, 2)), (False, (1, 4)), (True, (4, 1)), (False, (1, 4))]
+    shown = zincir.compile(lambda x: x.view(-1))
+    with pytest.raises(RuntimeError, match="view"):
+        shown(t.t())
+    assert values(shown(t[:, :1])) == [1, 1]

@@ -32,7 +32,7 @@ from zincir.recorder import Recorder, undo
 from zincir.recording import CURRENT, Change, Recording, live, resumed
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
-from zincir.storage import path, whole_of
+from zincir.storage import gaps, path, storage_of, whole_of
 from zincir.tensor import Tensor, alive_pending, from_array, settle
 from zincir.watched import modules_of
 
@@ -520,11 +520,17 @@ def _change(x: Any, stand_in: Tensor) -> None:
 
 
 def _stand_in(x: Any) -> Tensor:
-    """A tensor of the shape and type of an argument, with its values."""
+    """A tensor of the shape and type of an argument, with its values, as if it lay as that does."""
     if isinstance(x, Tensor):
         array = np.ascontiguousarray(x._value("zincir.compile")).reshape(x.shape)
-        return from_array(array, x.requires_grad)
-    t = from_array(np.ascontiguousarray(x).reshape(x.shape))
+        t, lies = from_array(array, x.requires_grad), gaps(x)
+    else:
+        t = from_array(np.ascontiguousarray(x).reshape(x.shape))
+        lies = tuple([s // x.itemsize for s in x.strides]) if not x.flags.c_contiguous else None
+    if lies is not None:
+        storage_of(t).lies = lies
+    if isinstance(x, Tensor):
+        return t
     new = ArrayArgument.__new__(ArrayArgument)
     new.__dict__.update(t.__dict__)
     new._holds_node()
