@@ -178,13 +178,13 @@ def test_what_has_to_be_copied_is_no_view_of_an_argument(method: str):
         return y
 
     f = zincir.compile(changed)
-    t = zincir.ones(2, 4)
+    t = zincir.ones(2, 3)
     for _ in range(3):
         assert values(f(t[:, ::2]).reshape(-1)) == [3] * 4
-        assert values(f(t.t()).reshape(-1)) == [3] * 8
-    assert values(t) == [[1] * 4] * 2
-    assert values(f(t).reshape(-1)) == [3] * 8
-    assert values(t) == [[3] * 4] * 2
+        assert values(f(t.t()).reshape(-1)) == [3] * 6
+    assert values(t) == [[1] * 3] * 2
+    assert values(f(t).reshape(-1)) == [3] * 6
+    assert values(t) == [[3] * 3] * 2
 
 
 def test_arguments_lie_as_they_are_given():
