@@ -205,3 +205,81 @@ def test_arguments_lie_as_they_are_given():
     with pytest.raises(RuntimeError, match="view"):
         shown(t.t())
     assert values(shown(t[:, :1])) == [1, 1]
+
+
+def test_a_gradient_that_is_returned_is_the_gradient():
+    w = zincir.ones(2, requires_grad=True)
+
+    @zincir.compile
+    def added():
+        w.sum().backward()
+        return w.grad.view(-1)
+
+    results = [added() for _ in range(3)]
+    assert [values(r) for r in results] == [[3, 3]] * 3
+    results[0].mul_(2)
+    assert values(w.grad) == [6, 6]
+    w.grad = zincir.zeros(2)
+    assert values(added()) == [1, 1]
+
+    @zincir.compile
+    def renewed():
+        w.grad = None
+        (w * 2).sum().backward()
+        return w.grad
+
+    results = [renewed() for _ in range(4)]
+    assert results[3] is w.grad
+    results[3].add_(1)
+    assert [values(r) for r in results] == [[2, 2]] * 3 + [[3, 3]]
+
+
+def test_a_gradient_that_is_taken_away_and_returned_is_that_of_each_call():
+    w = zincir.ones(2, requires_grad=True)
+
+    @zincir.compile
+    def taken():
+        g = w.grad
+        w.grad = None
+        return g
+
+    for i in range(4):
+        w.grad = zincir.full((2,), float(i))
+        g = w.grad
+        assert taken() is g
+        assert w.grad is None
+        assert values(g) == [i, i]
+
+
+def test_hooks_and_flags_of_what_a_backward_pass_meets_are_watched():
+    w, v = zincir.ones(2, requires_grad=True), zincir.ones(2)
+    x = zincir.ones(2)
+    f = zincir.compile(lambda x: zincir.autograd.grad((x * w + v).sum(), [w])[0])
+    assert [values(f(x)) for _ in range(2)] == [[1, 1]] * 2
+    hook = w.register_hook(lambda g: g * 5)
+    assert [values(f(x)) for _ in range(2)] == [[5, 5]] * 2
+    hook.remove()
+    assert values(f(x)) == [1, 1]
+
+    back = zincir.compile(lambda: (w + v).sum().backward())
+    back()
+    back()
+    assert v.grad is None
+    v.requires_grad_()
+    back()
+    assert values(v.grad) == [1, 1]
+    assert values(w.grad) == [3, 3]
+
+
+def test_a_parameter_that_is_put_in_place_of_another_collects_gradients():
+    m = zincir.nn.BatchNorm1d(2)
+
+    @zincir.compile
+    def doubled(x):
+        m.weight = zincir.nn.Parameter(m.weight.detach() * 2)
+        return x
+
+    for i in range(5):
+        doubled(zincir.ones(2)[None])
+        assert m.weight.requires_grad
+        assert values(m.weight) == [2.0 ** (i + 1)] * 2

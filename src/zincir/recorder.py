@@ -188,6 +188,8 @@ class Recorder:
         tensors += [c.tensor for c in made.changed if c.tensor is not None]
         tensors += [g.tensor for g in made.gradients if g.tensor is not None]
         tensors += [t for t, _ in self.recording.flags.values()]
+        passed = self.recording.passed.values()
+        tensors += [t for t in passed if id(t) not in self.argument_of]
         tensors += [r.tensor for r in made.read]
         return list({id(t): t for t in tensors}.values())
 
@@ -364,6 +366,10 @@ class _Results:
         recorder = self._recorder
         whole = whole_of(t)
         step = None if whole is t else t._step
+        found = self._gradient(whole)
+        if found is not None:
+            found.step = step
+            return found
         if id(whole) in recorder.argument_of:
             return Result(argument=recorder.argument_of[id(whole)], step=step)
         change = recorder.recording.changed.get(id(whole))
@@ -379,6 +385,21 @@ class _Results:
                 return Result(argument=i)
         for reference in storage.wholes:
             t = reference()
-            if t is not None and recorder.recording.was_there(t):
-                return Result(tensor=t)
+            if t is None:
+                continue
+            found = self._gradient(t)
+            if found is not None or recorder.recording.was_there(t):
+                return found or Result(tensor=t)
+        return None
+
+    def _gradient(self, t: Tensor) -> Result | None:
+        """For the gradient of a tensor, or what was it before: that of each call."""
+        recording = self._recorder.recording
+        now = [(o, o._grad, False) for o, _, _ in recording.grads.values()]
+        old = [(o, g, True) for o, g, _ in recording.grads.values()]
+        old += [(o, g, True) for o, g in recording.grads_read.values()]
+        for owner, grad, before in now + old:
+            if grad is t:
+                number = self._recorder.argument_of.get(id(owner), -1)
+                return Result(gradient=owner if number < 0 else number, before=before)
         return None

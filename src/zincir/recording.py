@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,8 @@ class Recording:
         whether what was assigned depends on them."""
         self.grads_read: dict[int, tuple[Any, Any]] = {}
         """Tensors whose `.grad` was looked at (by id), with the gradients they had before."""
+        self.passed: dict[int, Any] = {}
+        """Older tensors that backward passes met (by id): their hooks and flags count."""
         self.conditions: dict[int, tuple[Any, Callable[[], Any], Any]] = {}
         """By id of its owner: what decided which operations were recorded, and what it was."""
         self.modules: dict[int, Any] = {}
@@ -169,6 +171,15 @@ def note_grad_read(tensor: Any) -> None:
     recording = CURRENT.recording
     if recording is not None and id(tensor) not in recording.grads:
         recording.grads_read.setdefault(id(tensor), (tensor, tensor._grad))
+
+
+def note_passed(nodes: Iterable[Node]) -> None:
+    """Note that a backward pass has met the tensors that hold these nodes."""
+    recording = CURRENT.recording
+    if recording is not None:
+        found = (node.owner() for node in nodes if node.owner is not None)
+        old = [t for t in found if t is not None and recording.was_there(t)]
+        recording.passed.update((id(t), t) for t in old)
 
 
 def note_draw(generator: Any) -> None:

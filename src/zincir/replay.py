@@ -151,7 +151,11 @@ class Result:
     tensor: Tensor | None = None
     """a tensor that was there before, or"""
     other: int = -1
-    """another of the results (by number)"""
+    """another of the results (by number), or"""
+    gradient: Tensor | int | None = None
+    """the gradient of a tensor, or of an argument (by number),"""
+    before: bool = False
+    """as it was before this call;"""
     detached: bool = False
     """without its gradients"""
     step: Any = None
@@ -273,13 +277,14 @@ class Replay:
             self._point_to_changed(inputs, pointers, keep)
             self._point_to_gradients(inputs, pointers, keep)
             made = self._make_results(pointers)
+            before = [_gradient(r, inputs) if r.before else None for r in self.results]
             problem = self.ready.program.run(pointers)
             self._finish(inputs, done=problem is None)
             if problem is not None:
                 raise_out_of_range(self.ready, *problem)
             for (reference, _), buffer in zip(self.left, made[len(self.results) :], strict=True):
                 _rebound(reference(), buffer)
-            return built(self.form, self._results(inputs, made))
+            return built(self.form, self._results(inputs, made, before))
 
     def _bind_captured(self, pointers: list[int], keep: list[Any]) -> None:
         for c in self.captured:
@@ -437,9 +442,14 @@ class Replay:
             t._held.value.array[...] = c.copied.array
         _wrote(t)
 
-    def _results(self, inputs: Sequence[Any], made: Sequence[Buffer | None]) -> list[Tensor]:
+    def _results(
+        self,
+        inputs: Sequence[Any],
+        made: Sequence[Buffer | None],
+        before: Sequence[Tensor | None],
+    ) -> list[Tensor]:
         out: list[Tensor] = []
-        for r, buffer in zip(self.results, made, strict=False):
+        for r, buffer, old in zip(self.results, made, before, strict=False):
             if r.node is not None:
                 assert buffer is not None
                 t = from_buffer(buffer, r.node.origin)
@@ -447,7 +457,11 @@ class Replay:
                     t._held = given_up(t._held)
             else:
                 t = out[r.other] if r.other >= 0 else r.tensor
-                if t is None:
+                if r.gradient is not None:
+                    t = old if r.before else _gradient(r, inputs)
+                    assert t is not None
+                    t._shown = True
+                elif t is None:
                     t = inputs[r.argument]
                 if r.detached:
                     t = t.detach()
@@ -455,6 +469,11 @@ class Replay:
                     t = t._view(r.step)
             out.append(t)
         return out
+
+
+def _gradient(r: Result, inputs: Sequence[Any]) -> Tensor | None:
+    of = r.gradient if isinstance(r.gradient, Tensor) else inputs[r.gradient or 0]
+    return of._grad
 
 
 def holders(reference: weakref.ref[Any]) -> int:
@@ -518,7 +537,7 @@ def _wrote(t: Tensor) -> None:
 
 def _rebound(t: Tensor | None, buffer: Buffer | None) -> None:
     if t is not None and buffer is not None:
-        node = leaf(t.shape, t.dtype, origin=t._held.origin)
+        node = leaf(t.shape, t.dtype, t._held.needs_grad, origin=t._held.origin)
         node.value = buffer
         node.owner = weakref.ref(t)
         t._held = node

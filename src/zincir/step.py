@@ -368,6 +368,9 @@ class _Take:
         if flags:
             return "it sets requires_grad", where
         self.left = self._leaves_behind()
+        for t in self.left:
+            if t.requires_grad and not is_leaf(t):
+                return _DIFFERENTIABLE, t._held.origin
         if self.left:
             return self._left(known)
         return None
