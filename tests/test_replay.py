@@ -283,3 +283,24 @@ def test_a_parameter_that_is_put_in_place_of_another_collects_gradients():
         doubled(zincir.ones(2)[None])
         assert m.weight.requires_grad
         assert values(m.weight) == [2.0 ** (i + 1)] * 2
+
+
+@pytest.mark.parametrize("kind", [zincir.optim.SGD, zincir.optim.AdamW])
+def test_a_learning_rate_that_is_set_after_a_step_counts_for_the_next(kind):
+    def run(wrap) -> list[float]:
+        w = zincir.ones(2, requires_grad=True)
+        optimizer = kind([w], lr=1.0)
+        w.grad = zincir.ones(2)
+
+        @wrap
+        def step():
+            optimizer.step()
+            optimizer.param_groups[0]["lr"] *= 0.5
+
+        for _ in range(3):
+            step()
+        assert optimizer.param_groups[0]["lr"] == 0.125
+        return values(w)
+
+    assert run(zincir.compile) == run(lambda f: f)
+    assert kind is not zincir.optim.SGD or run(zincir.compile) == [-0.75, -0.75]

@@ -48,6 +48,8 @@ class Recording:
         """Nodes with smaller numbers were there before."""
         self.live: list[tuple[Node, Callable[[], Any]]] = []
         """Leaves whose values come from a function that is called again before each replay."""
+        self.settings: list[tuple[Callable[[], Any], Any]] = []
+        """Settings that were read, which must not change after that, and what they were."""
         self.changed: dict[int, Change] = {}
         """Tensors changed in place, by id."""
         self.written: set[Storage] = set()
@@ -149,6 +151,12 @@ def live(getter: Callable[[], Any], shape: Shape, dtype: DType) -> Node:
     if CURRENT.recording is not None:
         CURRENT.recording.live.append((node, getter))
     return node
+
+
+def note_settings(getter: Callable[[], Any]) -> None:
+    """Note that `getter()` is being read, and will be at the beginning of each replay."""
+    if CURRENT.recording is not None:
+        CURRENT.recording.settings.append((getter, getter()))
 
 
 def note_change(tensor: Any) -> None:

@@ -293,8 +293,10 @@ _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of
 _DIFFERENT = "each recording is another one: it depends on something that is not watched"
 _MADE = "it keeps a tensor that it makes and changes"
 _FILLED = "it changes a list, a dictionary or an object among its arguments"
+_SET = "it changes a setting of an optimizer after it was used"
 _REMEDY = {
     _LEFT: "return the tensor",
+    _SET: "set it outside of the function",
     _TOO_MANY: "pass what differs from call to call as a tensor",
     _DIFFERENT: "pass random numbers, counters and the like as arguments",
     _FILLED: "return the tensors",
@@ -354,6 +356,8 @@ class _Take:
             return recording.refused
         if self.rebuilt.changed():
             return _FILLED, where
+        if any(getter() != then for getter, then in recording.settings):
+            return _SET, where
         made = (recording.changed[id(t)].node for t in survived)
         if survived and (again or any(node.value is None for node in made)):
             return _MADE, survived[0]._held.origin
