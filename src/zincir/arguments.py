@@ -11,6 +11,7 @@ import numpy as np
 
 from zincir.errors import TraceError, explain
 from zincir.graph.node import describe, here
+from zincir.storage import gaps
 from zincir.tensor import Tensor
 
 # Arguments are of any type, and so is what they hold: these names check without narrowing them.
@@ -69,14 +70,14 @@ class Arguments:
             node = x._held
             if x.requires_grad:
                 self.differentiable = True
-            return (Tensor, node.shape, node.dtype)
+            return (Tensor, node.shape, node.dtype, x._storage and gaps(x))
         kind = x.__class__
         if kind in _NUMBERS:
             self.numbers.append(x)
             return kind
         if isinstance(x, ARRAY):
             self.inputs.append(x)
-            return (ARRAY, x.shape, x.dtype)
+            return (ARRAY, x.shape, x.dtype, None if x.flags.c_contiguous else x.strides)
         if isinstance(x, _SEQUENCES):
             return (kind, *[self._taken(item) for item in x])
         if isinstance(x, _MAPPING):

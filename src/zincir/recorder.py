@@ -8,13 +8,13 @@ from typing import Any
 
 from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import prepare
-from zincir.compiler.snapshot import snapshot, structure
-from zincir.evaluate import ENGINE, numbers
+from zincir.compiler.snapshot import above, snapshot, structure
+from zincir.evaluate import ENGINE, evaluate, numbers
 from zincir.graph.node import Node
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Captured, Changed, Gradient, GradientRead, Replay, Result
-from zincir.runtime.buffer import allocate
+from zincir.runtime.buffer import again, allocate, arranged
 from zincir.storage import whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
@@ -88,8 +88,10 @@ class Recorder:
         self.returned = {id(t) for t in outputs}
         made, recording = self.made, self.recording
         made.form = form
+        evaluate([node for node in self._changing() if node.value is None])
         with resumed(recording):
             changed, grads = self._gather(outputs, left)
+        self._tell_apart()
         taken = snapshot(self.wanted, self.orders)
         place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
         donations = {
@@ -135,6 +137,37 @@ class Recorder:
         ]
         return changed, grads
 
+    def _changing(self) -> list[Node]:
+        """What was there before in tensors that are changed, and in gradients."""
+        recording = self.recording
+        grads = [g for _, g, _ in recording.grads.values()]
+        grads += [g for _, g in recording.grads_read.values()]
+        nodes = [g._held for g in grads if g is not None and not _looks(g)]
+        nodes = [node for node in nodes if node.serial < recording.began]
+        return [*[c.node for c in recording.changed.values()], *nodes]
+
+    def _tell_apart(self) -> None:
+        """Give each input that may become another one a buffer of its own, as replays bind it.
+
+        Several tensors may have the same memory as long as nobody writes to it, and memory may be
+        read backwards, say: later it is that of one of them, and row by row.
+        """
+        first = self._changing()
+        for node in first:
+            if node.value is not None and node.value.layout is not None:
+                node.value = arranged(node.value, node.value.order)
+        owners: dict[int, Any] = {}
+        began = self.recording.began
+        old = [n for n in above(self.wanted) if n.serial < began and n.value is None and _held(n)]
+        evaluate(old)
+        for node in [*first, *above(self.wanted)]:
+            if node.value is None:
+                continue
+            owner = None if node.owner is None else node.owner()
+            if owners.setdefault(id(node.value), owner) is not owner:
+                node.value = again(node.value)
+                owners[id(node.value)] = owner
+
     def _compared(self) -> Any:
         """What must be the same if the function is recorded again: structure, numbers, and data
         that it makes itself.
@@ -155,6 +188,8 @@ class Recorder:
         tensors += [c.tensor for c in made.changed if c.tensor is not None]
         tensors += [g.tensor for g in made.gradients if g.tensor is not None]
         tensors += [t for t, _ in self.recording.flags.values()]
+        passed = self.recording.passed.values()
+        tensors += [t for t in passed if id(t) not in self.argument_of]
         tensors += [r.tensor for r in made.read]
         return list({id(t): t for t in tensors}.values())
 
@@ -193,7 +228,17 @@ class Recorder:
         copied = None if in_place else allocate(t.shape, t.dtype, order)
         made = self.made
         made.changed.append(
-            Changed(tensor, argument, gradient, place, at, copied, order, before.needs_grad)
+            Changed(
+                tensor,
+                argument,
+                gradient,
+                place,
+                at,
+                copied,
+                order,
+                before.needs_grad,
+                (before.shape, before.dtype),
+            )
         )
         if tensor is not None:
             made.written.add(id(tensor))
@@ -208,10 +253,12 @@ class Recorder:
         at: int,
         place_of: dict[int, int],
     ) -> None:
-        place, order = -1, None
+        place, order, same = -1, None, None
         if before is not None:
-            node = before._node
-            if node.value is not None:
+            node = before._held
+            if _looks(before):
+                same = before
+            elif node.value is not None:
                 place = place_of.get(id(node.value), -1)
                 order = node.value.order
                 self.known.add(id(node.value))
@@ -220,18 +267,22 @@ class Recorder:
         had = before is not None if added or stays else None
         orders = (order, self.orders[at] if at >= 0 else None)
         tensor = t if argument < 0 else None
-        self.made.gradients.append(Gradient(tensor, argument, place, had, at, stays, orders))
+        self.made.gradients.append(Gradient(tensor, argument, place, had, at, stays, orders, same))
 
     def _add_read(self, t: Tensor, grad: Tensor | None, place_of: dict[int, int]) -> None:
         if grad is None:
             self.made.read.append(GradientRead(t, None, None, -1))
             return
-        node = grad._node
+        node = grad._held
+        form = (node.shape, node.dtype)
+        if _looks(grad):
+            self.made.read.append(GradientRead(t, form, None, -1, grad))
+            return
         value, order = id(node.value), node.value.order
         changed = id(grad) in self.recording.changed
         self.known.add(value)
         place = -1 if changed else place_of.get(value, -1)
-        self.made.read.append(GradientRead(t, (grad.shape, grad.dtype), order, place))
+        self.made.read.append(GradientRead(t, form, order, place))
 
     def _add_inputs(self, leaves: Sequence[Node], place_of: dict[int, int]) -> None:
         """Where the values of all other inputs come from at each call."""
@@ -257,6 +308,11 @@ class Recorder:
     def _is_new(self, t: Tensor) -> bool:
         """Whether the function has made `t` and returns it."""
         return id(t) in self.returned and not self.recording.was_there(t)
+
+
+def _looks(t: Tensor) -> bool:
+    """Whether a tensor looks at memory that is another one's, or NumPy's."""
+    return t._base is not None or (t._storage is not None and t._storage.array is not None)
 
 
 def _held(node: Node) -> bool:
@@ -310,6 +366,10 @@ class _Results:
         recorder = self._recorder
         whole = whole_of(t)
         step = None if whole is t else t._step
+        found = self._gradient(whole)
+        if found is not None:
+            found.step = step
+            return found
         if id(whole) in recorder.argument_of:
             return Result(argument=recorder.argument_of[id(whole)], step=step)
         change = recorder.recording.changed.get(id(whole))
@@ -325,6 +385,21 @@ class _Results:
                 return Result(argument=i)
         for reference in storage.wholes:
             t = reference()
-            if t is not None and recorder.recording.was_there(t):
-                return Result(tensor=t)
+            if t is None:
+                continue
+            found = self._gradient(t)
+            if found is not None or recorder.recording.was_there(t):
+                return found or Result(tensor=t)
+        return None
+
+    def _gradient(self, t: Tensor) -> Result | None:
+        """For the gradient of a tensor, or what was it before: that of each call."""
+        recording = self._recorder.recording
+        now = [(o, o._grad, False) for o, _, _ in recording.grads.values()]
+        old = [(o, g, True) for o, g, _ in recording.grads.values()]
+        old += [(o, g, True) for o, g in recording.grads_read.values()]
+        for owner, grad, before in now + old:
+            if grad is t:
+                number = self._recorder.argument_of.get(id(owner), -1)
+                return Result(gradient=owner if number < 0 else number, before=before)
         return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,8 +45,8 @@ class Recording:
         """Nodes with smaller numbers were there before."""
         self.live: list[tuple[Node, Callable[[], Any]]] = []
         """Leaves whose values come from a function that is called again before each replay."""
-        self.read: list[tuple[Node, Callable[[], Any]]] = []
-        """Those of them that are settings: they must not change while it is recorded."""
+        self.settings: list[tuple[Callable[[], Any], Any]] = []
+        """Settings that were read, which must not change after that, and what they were."""
         self.changed: dict[int, Change] = {}
         """Tensors changed in place, by id."""
         self.written: set[Any] = set()
@@ -56,6 +56,8 @@ class Recording:
         whether what was assigned depends on them."""
         self.grads_read: dict[int, tuple[Any, Any]] = {}
         """Tensors whose `.grad` was looked at (by id), with the gradients they had before."""
+        self.passed: dict[int, Any] = {}
+        """Older tensors that backward passes met (by id): their hooks and flags count."""
         self.conditions: dict[int, tuple[Any, Callable[[], Any], Any]] = {}
         """By id of its owner: what decided which operations were recorded, and what it was."""
         self.modules: dict[int, Any] = {}
@@ -136,7 +138,7 @@ def paused() -> Generator[None]:
         CURRENT.recording = before
 
 
-def live(getter: Callable[[], Any], shape: Shape, dtype: DType, *, setting: bool = False) -> Node:
+def live(getter: Callable[[], Any], shape: Shape, dtype: DType) -> Node:
     """A leaf with the value `getter()`: an input of the program, never a constant of it.
 
     At each replay of a recorded function the getters are called again, in the same order.
@@ -145,9 +147,13 @@ def live(getter: Callable[[], Any], shape: Shape, dtype: DType, *, setting: bool
     node.value = Buffer(np.asarray(getter(), dtype.numpy).reshape(shape))
     if CURRENT.recording is not None:
         CURRENT.recording.live.append((node, getter))
-        if setting:
-            CURRENT.recording.read.append((node, getter))
     return node
+
+
+def note_settings(getter: Callable[[], Any]) -> None:
+    """Note that `getter()` is being read, and will be at the beginning of each replay."""
+    if CURRENT.recording is not None:
+        CURRENT.recording.settings.append((getter, getter()))
 
 
 def note_change(tensor: Any) -> None:
@@ -170,6 +176,15 @@ def note_grad_read(tensor: Any) -> None:
     recording = CURRENT.recording
     if recording is not None and id(tensor) not in recording.grads:
         recording.grads_read.setdefault(id(tensor), (tensor, tensor._grad))
+
+
+def note_passed(nodes: Iterable[Node]) -> None:
+    """Note that a backward pass has met the tensors that hold these nodes."""
+    recording = CURRENT.recording
+    if recording is not None:
+        found = (node.owner() for node in nodes if node.owner is not None)
+        old = [t for t in found if t is not None and recording.was_there(t)]
+        recording.passed.update((id(t), t) for t in old)
 
 
 def note_draw(generator: Any) -> None:

@@ -68,16 +68,20 @@ class Changed:
     """The order in which its values lie in memory."""
     trained: bool
     """Whether it is a leaf of gradients."""
+    form: tuple[Shape, DType]
     node: Node | None = None
     value: Buffer | None = None
     """What the tensor held at the last replay, and where its values lay."""
 
     def holds(self) -> bool:
-        """Whether it is still a leaf of gradients, or without them, as it was."""
+        """Whether it is of the same kind, and still a leaf of gradients, or without them."""
         t = self.tensor
         if t is None or t._held is self.node:
             return True
-        return t._held.needs_grad is self.trained and is_leaf(t)
+        held = t._held
+        if self.form != (held.shape, held.dtype):
+            return False
+        return held.needs_grad is self.trained and is_leaf(t)
 
     def found(self, inputs: Sequence[Any]) -> Any:
         """The tensor (or array) of this call."""
@@ -105,6 +109,8 @@ class Gradient:
     """Whether the gradient there was is there afterwards, with other values."""
     orders: tuple[Shape | None, Shape | None]
     """The order in memory of the gradient that is read, and of the new one."""
+    same: Tensor | None
+    """The gradient that there must be, if it looks at the memory of something else."""
     held: Tensor | None = None
     value: Buffer | None = None
     """The tensor that was made for the new one, and where the program writes it."""
@@ -121,10 +127,14 @@ class GradientRead:
     """The order in which the program reads it from memory."""
     place: int
     """Its place among the program's inputs, or -1."""
+    same: Tensor | None = None
+    """The gradient that there must be, if it looks at the memory of something else."""
 
     def holds(self) -> bool:
         """Whether there is such a gradient."""
         grad = self.tensor._grad
+        if self.same is not None:
+            return grad is self.same
         if grad is None or self.form is None:
             return grad is None and self.form is None
         return self.form == (grad.shape, grad.dtype)
@@ -141,7 +151,11 @@ class Result:
     tensor: Tensor | None = None
     """a tensor that was there before, or"""
     other: int = -1
-    """another of the results (by number)"""
+    """another of the results (by number), or"""
+    gradient: Tensor | int | None = None
+    """the gradient of a tensor, or of an argument (by number),"""
+    before: bool = False
+    """as it was before this call;"""
     detached: bool = False
     """without its gradients"""
     step: Any = None
@@ -211,6 +225,8 @@ class Replay:
                 t = g.tensor if g.tensor is not None else inputs[g.argument]
                 if (t._grad is not None) is not g.had:
                     return False
+                if g.same is not None and t._grad is not g.same:
+                    return False
         return True
 
     def _tensors_hold(self) -> bool:
@@ -267,13 +283,14 @@ class Replay:
             self._point_to_changed(inputs, pointers, keep)
             self._point_to_gradients(inputs, pointers, keep)
             made = self._make_results(pointers)
+            before = [_gradient(r, inputs) if r.before else None for r in self.results]
             problem = self.ready.program.run(pointers)
             self._finish(inputs, done=problem is None)
             if problem is not None:
                 raise_out_of_range(self.ready, *problem)
             for (reference, _), buffer in zip(self.left, made[len(self.results) :], strict=True):
                 _rebound(reference(), buffer)
-            return built(self.form, self._results(inputs, made))
+            return built(self.form, self._results(inputs, made, before))
 
     def _bind_captured(self, pointers: list[int], keep: list[Any]) -> None:
         for c in self.captured:
@@ -352,7 +369,7 @@ class Replay:
             return buffer
         if storage.array is not None and storage.exposed():
             c.value = buffer = Buffer(storage.array, order=c.order)
-            if c.copied is None and (buffer.layout is not None or buffer.order != c.order):
+            if buffer.layout is not None or buffer.order != c.order:
                 c.value = buffer = arranged(buffer, c.order)
                 keep.append(buffer)
             return buffer
@@ -431,9 +448,14 @@ class Replay:
             t._held.value.array[...] = c.copied.array
         _wrote(t)
 
-    def _results(self, inputs: Sequence[Any], made: Sequence[Buffer | None]) -> list[Tensor]:
+    def _results(
+        self,
+        inputs: Sequence[Any],
+        made: Sequence[Buffer | None],
+        before: Sequence[Tensor | None],
+    ) -> list[Tensor]:
         out: list[Tensor] = []
-        for r, buffer in zip(self.results, made, strict=False):
+        for r, buffer, old in zip(self.results, made, before, strict=False):
             if r.node is not None:
                 assert buffer is not None
                 t = from_buffer(buffer, r.node.origin)
@@ -441,7 +463,11 @@ class Replay:
                     t._held = given_up(t._held)
             else:
                 t = out[r.other] if r.other >= 0 else r.tensor
-                if t is None:
+                if r.gradient is not None:
+                    t = old if r.before else _gradient(r, inputs)
+                    assert t is not None
+                    t._shown = True
+                elif t is None:
                     t = inputs[r.argument]
                 if r.detached:
                     t = t.detach()
@@ -449,6 +475,11 @@ class Replay:
                     t = t._view(r.step)
             out.append(t)
         return out
+
+
+def _gradient(r: Result, inputs: Sequence[Any]) -> Tensor | None:
+    of = r.gradient if isinstance(r.gradient, Tensor) else inputs[r.gradient or 0]
+    return of._grad
 
 
 def holders(reference: weakref.ref[Any]) -> int:
@@ -511,7 +542,7 @@ def _wrote(t: Tensor) -> None:
 
 def _rebound(t: Tensor | None, buffer: Buffer | None) -> None:
     if t is not None and buffer is not None:
-        node = leaf(t.shape, t.dtype, origin=t._held.origin)
+        node = leaf(t.shape, t.dtype, t._held.needs_grad, origin=t._held.origin)
         node.value = buffer
         node.owner = weakref.ref(t)
         t._held = node

@@ -32,7 +32,7 @@ from zincir.recorder import Recorder, undo
 from zincir.recording import CURRENT, Change, Recording, live, resumed
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
-from zincir.storage import path, whole_of
+from zincir.storage import gaps, path, storage_of, whole_of
 from zincir.tensor import Tensor, alive_pending, from_array, settle
 from zincir.watched import modules_of
 
@@ -306,8 +306,10 @@ _DIFFERENT = "each recording is another one: it depends on something that is not
 _MADE = "it keeps a tensor that it makes and changes"
 _LATER = "it changes a setting that it has used"
 _FILLED = "it changes a list, a dictionary or an object among its arguments"
+_SET = "it changes a setting of an optimizer after it was used"
 _REMEDY = {
     _LEFT: "return the tensor",
+    _SET: "set it outside of the function",
     _TOO_MANY: "pass what differs from call to call as a tensor",
     _DIFFERENT: "pass random numbers, counters and the like as arguments",
     _FILLED: "return the tensors",
@@ -367,15 +369,16 @@ class _Take:
             return recording.refused
         if self.rebuilt.changed():
             return _FILLED, where
-        if survived and again:
+        if any(getter() != then for getter, then in recording.settings):
+            return _SET, where
+        made = (recording.changed[id(t)].node for t in survived)
+        if survived and (again or any(node.value is None for node in made)):
             return _MADE, survived[0]._held.origin
         return self._why_not_set() or self._why_not_kept(known)
 
     def _why_not_set(self) -> tuple[str, Origin] | None:
         """Whether it sets what a replay would not set, or makes what is to be differentiated."""
         recording = self.recording
-        if any(not np.array_equal(node.value.array, read()) for node, read in recording.read):
-            return _LATER, here()
         grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
         for t in (*self.outputs, *grads):
             if _stays_differentiable(t):
@@ -390,6 +393,9 @@ class _Take:
 
     def _why_not_kept(self, known: _Known) -> tuple[str, Origin] | None:
         self.left = self._leaves_behind()
+        for t in self.left:
+            if t.requires_grad and not is_leaf(t):
+                return _DIFFERENTIABLE, t._held.origin
         if self.left:
             return self._left(known)
         return None
@@ -412,7 +418,7 @@ class _Take:
             those that somebody keeps.
         """
         recording = self.recording
-        returned = {id(t) for t in self.outputs}
+        returned = {id(t) for t in self.outputs} | {id(whole_of(t)) for t in self.outputs}
         returned |= {id(t._grad) for t, _, _ in recording.grads.values()}
         kept: dict[int, Change] = {}
         survived: list[Tensor] = []
@@ -543,11 +549,17 @@ def _change(x: Any, stand_in: Tensor) -> None:
 
 
 def _stand_in(x: Any) -> Tensor:
-    """A tensor of the shape and type of an argument, with its values."""
+    """A tensor of the shape and type of an argument, with its values, as if it lay as that does."""
     if isinstance(x, Tensor):
         array = np.ascontiguousarray(x._value("zincir.compile")).reshape(x.shape)
-        return from_array(array, x.requires_grad)
-    t = from_array(np.ascontiguousarray(x).reshape(x.shape))
+        t, lies = from_array(array, x.requires_grad), gaps(x)
+    else:
+        t = from_array(np.ascontiguousarray(x).reshape(x.shape))
+        lies = tuple([s // x.itemsize for s in x.strides]) if not x.flags.c_contiguous else None
+    if lies is not None:
+        storage_of(t).lies = lies
+    if isinstance(x, Tensor):
+        return t
     new = ArrayArgument.__new__(ArrayArgument)
     new.__dict__.update(t.__dict__)
     new._holds_node()

@@ -44,6 +44,7 @@ class Storage:
         "array",
         "given",
         "heirs",
+        "lies",
         "node",
         "several",
         "stamp",
@@ -76,6 +77,8 @@ class Storage:
         """The memory of the whole, while somebody else may write to it."""
         self.given: weakref.ref[np.ndarray[Any, Any]] | None = None
         """The array that was handed out; None if `array` came from outside."""
+        self.lies: tuple[int, ...] | None = None
+        """Strides of the whole, if it stands for something that does not lie row by row."""
 
     def add(self, whole: Tensor) -> None:
         """Note another whole."""
@@ -554,6 +557,16 @@ def _again(storage: Storage) -> np.ndarray[Any, Any]:
     return given
 
 
+def gaps(tensor: Tensor) -> tuple[int, ...] | None:
+    """The strides of a tensor that does not lie row by row in memory; None if it does."""
+    storage = tensor._storage
+    if storage is None or (tensor._base is None and storage.array is None):
+        return None
+    found = strides(tensor)
+    rows = zip(tensor._held.shape, found, contiguous_strides(tensor._held.shape), strict=True)
+    return None if all(a == b for n, a, b in rows if n != 1) else found
+
+
 def strides(tensor: Tensor) -> tuple[int, ...]:
     """Steps in memory along each dimension, in elements."""
     storage = tensor._storage
@@ -562,5 +575,6 @@ def strides(tensor: Tensor) -> tuple[int, ...]:
         return tuple(s // array.itemsize for s in array.strides)
     base = base_of(tensor)
     if base is None or tensor._step is None:
-        return contiguous_strides(tensor._held.shape)
+        lies = None if storage is None else storage.lies
+        return contiguous_strides(tensor._held.shape) if lies is None else lies
     return tensor._step.strides(base._held.shape, strides(base))

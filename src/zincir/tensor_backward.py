@@ -14,7 +14,7 @@ from zincir.ops.arithmetic import cast
 from zincir.ops.dims import is_several, place
 from zincir.ops.movement import expand
 from zincir.ops.source import const, leaf_p, variable_p
-from zincir.recording import CURRENT, changed_setting, note_grad, refuse_replay
+from zincir.recording import CURRENT, changed_setting, note_grad, note_passed, refuse_replay
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
@@ -132,6 +132,8 @@ def _found(
     with grad_mode(create_graph):
         seeds = _seeds(outputs, gradients)
         anomaly.before_backward(seeds)
+        if CURRENT.recording is not None:
+            note_passed(toposort(seeds))
         # Leaves are matched by their owners: a tensor changed in place has more than one node.
         wrt = None if asked is None else [*_leaves_of(seeds, asked), *branches]
         found = autodiff.grad(seeds, wrt, retain=retain, hook=hook)

@@ -128,13 +128,13 @@ def structure(outputs: Sequence[Node]) -> tuple[Any, ...]:
         the operations, the numbers of the outputs among them, the leaves, the numbers.
     """
     taker = _Taker()
-    taker.take(_depth_first(outputs))
+    taker.take(above(outputs))
     places = [taker.number[root] for root in outputs]
     return tuple(taker.entries), places, taker.leaves, taker.numbers
 
 
-def _depth_first(outputs: Sequence[Node]) -> list[Node]:
-    """The same nodes as `_reachable`, inputs first, in the order in which they are met."""
+def above(outputs: Sequence[Node]) -> list[Node]:
+    """Nodes from `outputs` up to known values, inputs first, in the order in which they are met."""
     order: list[Node] = []
     seen: set[Node] = set()
     for root in outputs:
@@ -152,7 +152,7 @@ def _depth_first(outputs: Sequence[Node]) -> list[Node]:
 
 
 def _reachable(outputs: Sequence[Node]) -> list[Node]:
-    """Nodes from `outputs` up to known values, inputs first."""
+    """The same nodes, in the order in which they were made."""
     seen = set(outputs)
     stack = list(seen)
     while stack:

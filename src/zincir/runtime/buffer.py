@@ -71,8 +71,16 @@ class Buffer:
 
 def looking(buffer: Buffer, array: np.ndarray[Any, Any]) -> Buffer:
     """A buffer of its own for `array`, a view of the memory of `buffer`."""
+    return _looking(buffer, Buffer(array))
+
+
+def again(buffer: Buffer) -> Buffer:
+    """Another buffer for all of the memory of `buffer`."""
+    return _looking(buffer, Buffer(buffer.array, order=buffer.order))
+
+
+def _looking(buffer: Buffer, new: Buffer) -> Buffer:
     buffer.lookers += 1
-    new = Buffer(array)
     new._seen = buffer
     new.shared = True
     return new

@@ -1,0 +1,306 @@
+"""Replays read and write the memory that tensors have at that moment, in the order it has there."""
+
+import numpy as np
+import pytest
+
+import zincir
+
+pytestmark = pytest.mark.filterwarnings("ignore::zincir.errors.RecordingWarning")
+
+
+def nothing(_: object) -> None:
+    pass
+
+
+def values(t: zincir.Tensor | None) -> list[float]:
+    assert t is not None
+    return t.tolist()
+
+
+def test_what_lies_backwards_is_changed_in_place():
+    t = zincir.cat([x * 2 for x in zincir.arange(4).split(1)])
+    turned = zincir.compile(lambda x: nothing(t.copy_(t.flip(0))))
+    added = zincir.compile(lambda x: nothing(t.index_add_(0, zincir.tensor([0]), t[:1].clone())))
+    turned(t[...])
+    added(-1.0)
+    assert values(t) == [12, 4, 2, 0]
+
+
+def test_each_call_reads_what_lies_backwards_in_the_order_it_has():
+    t = zincir.arange(4.0).flip(0)
+    t.sum().item()
+    added = zincir.compile(lambda: nothing(t.add_(t[:1].clone())))
+    added()
+    assert values(t) == [6, 5, 4, 3]
+    added()
+    assert values(t) == [12, 11, 10, 9]
+
+
+@pytest.mark.parametrize("step", [2, -2])
+def test_memory_of_an_array_with_gaps_is_changed_in_place(step: int):
+    array = np.arange(8.0, dtype=np.float32)[::step]
+    expected = array.copy()
+    t = zincir.from_numpy(array)
+    added = zincir.compile(lambda: nothing(t.add_(t.flip(0))))
+    for _ in range(3):
+        added()
+        expected = expected + expected[::-1]
+        assert array.tolist() == expected.tolist()
+
+
+def test_a_gradient_that_lies_backwards_is_read_and_added_to():
+    w = zincir.ones(3, requires_grad=True)
+    w.grad = zincir.arange(3.0).flip(0)
+    read = zincir.compile(lambda: w.grad * 2)
+    assert [values(read()) for _ in range(2)] == [[4, 2, 0], [4, 2, 0]]
+    back = zincir.compile(lambda: (w * w).sum().backward())
+    back()
+    back()
+    assert values(w.grad) == [6, 5, 4]
+
+
+def test_a_gradient_that_is_a_view_is_the_present_one():
+    w = zincir.ones(2, 2, requires_grad=True)
+    w.grad = zincir.arange(4.0).view(2, 2).t()
+    read = zincir.compile(lambda: w.grad * 2)
+    assert [values(read()) for _ in range(2)] == [[[0, 4], [2, 6]]] * 2
+    w.grad = zincir.arange(4.0).view(2, 2)
+    assert values(read()) == [[0, 2], [4, 6]]
+    first, second = zincir.arange(8.0), zincir.zeros(8)
+    w.grad = first[::2].view(2, 2)
+    changed = zincir.compile(lambda: nothing(w.grad.add_(1)))
+    changed()
+    changed()
+    w.grad = second[4:].view(2, 2)
+    changed()
+    assert values(first) == [2, 1, 4, 3, 6, 5, 8, 7]
+    assert values(second) == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_gradient_in_memory_of_an_array_is_the_present_one():
+    w = zincir.ones(2, requires_grad=True)
+    w.grad = zincir.from_numpy(np.array([1, 2], np.float32))
+    read = zincir.compile(lambda: w.grad * 2)
+    assert [values(read()) for _ in range(2)] == [[2, 4], [2, 4]]
+    w.grad = zincir.from_numpy(np.array([3, 4], np.float32))
+    assert values(read()) == [6, 8]
+
+
+def test_backward_adds_to_a_gradient_that_was_put_there_since():
+    w = zincir.ones(3, requires_grad=True)
+    w.grad = zincir.arange(6.0)[::2]
+    back = zincir.compile(lambda: (w * w).sum().backward())
+    back()
+    back()
+    w.grad = zincir.arange(6.0)[1::2]
+    back()
+    assert values(w.grad) == [3, 5, 7]
+
+
+def test_tensors_that_had_the_same_memory_part():
+    x, y = zincir.ones(3), zincir.zeros(3)
+    y.copy_(x)
+    product = zincir.compile(lambda: (x * y).sum())
+    product()
+    assert product().item() == 3
+    y.mul_(0)
+    assert product().item() == 0
+
+    y.data = x
+    assert product().item() == 3
+    assert product().item() == 3
+    y.data = zincir.full((3,), 2.0)
+    assert product().item() == 6
+
+
+def test_a_tensor_that_shared_the_memory_of_one_that_is_changed_gets_its_own():
+    x = zincir.ones(2)
+    u = x.detach()
+    changed = zincir.compile(lambda: nothing(x.add_(u)))
+    changed()
+    changed()
+    assert values(x) == values(u) == [4, 4]
+    u.data = zincir.zeros(2)
+    changed()
+    assert values(x) == [4, 4]
+
+
+@pytest.mark.parametrize("form", [(zincir.float64, 4), (zincir.float32, 2), (zincir.float32, 4096)])
+def test_a_tensor_of_another_form_is_changed_in_place(form: tuple[zincir.dtype, int]):
+    t = zincir.zeros(4)
+    changed = zincir.compile(lambda: nothing(t.add_(1)))
+    changed()
+    changed()
+    dtype, n = form
+    t.data = zincir.zeros(n, dtype=dtype)
+    changed()
+    assert t.dtype is dtype
+    assert values(t) == [1] * n
+
+
+def test_what_was_pending_before_is_an_input():
+    m = zincir.nn.LayerNorm(2)
+    optimizer = zincir.optim.SGD(m.parameters(), lr=0.25)
+    zincir.compile(lambda x: None)(zincir.arange(4))
+    m.weight.data.mul_(0.5)
+    m(zincir.arange(4.0).view(2, 2)).mean().backward()
+    optimizer.step()
+    assert np.allclose(m.weight.tolist(), [0.625, 0.375])
+
+    w = zincir.ones(2, requires_grad=True)
+    w.data.mul_(2)
+    y = w * 3
+    read = zincir.compile(lambda: (w * 10).detach())
+    assert [values(read()) for _ in range(2)] == [[20, 20], [20, 20]]
+    w.data.mul_(2)
+    assert values(read()) == [40, 40]
+    assert values(y) == [6, 6]
+
+
+def test_a_part_of_what_was_made_and_changed_is_returned():
+    @zincir.compile
+    def part(a, b):
+        y = a @ b
+        y.fill_(1.5)
+        return y[0]
+
+    m = zincir.ones(2, 2)
+    results = [part(m, m) for _ in range(3)]
+    results[0].mul_(2)
+    assert [values(r) for r in results] == [[3, 3], [1.5, 1.5], [1.5, 1.5]]
+
+
+@pytest.mark.parametrize("method", ["reshape", "ravel", "flatten", "contiguous"])
+def test_what_has_to_be_copied_is_no_view_of_an_argument(method: str):
+    def changed(x):
+        y = x.reshape(-1) if method == "reshape" else getattr(x, method)()
+        y.mul_(3)
+        return y
+
+    f = zincir.compile(changed)
+    t = zincir.ones(2, 3)
+    for _ in range(3):
+        assert values(f(t[:, ::2]).reshape(-1)) == [3] * 4
+        assert values(f(t.t()).reshape(-1)) == [3] * 6
+    assert values(t) == [[1] * 3] * 2
+    assert values(f(t).reshape(-1)) == [3] * 6
+    assert values(t) == [[3] * 3] * 2
+
+
+def test_arguments_lie_as_they_are_given():
+    found = []
+
+    @zincir.compile
+    def look(x):
+        found.append((x.is_contiguous(), x.stride()))
+        return x * 2
+
+    t = zincir.ones(2, 4)
+    look(t[:, ::2])
+    look(t.t())
+    look(t[1:])
+    look(np.ones((2, 4), np.float32).T)
+    assert found == [(False, (4, 2)), (False, (1, 4)), (True, (4, 1)), (False, (1, 4))]
+    shown = zincir.compile(lambda x: x.view(-1))
+    with pytest.raises(RuntimeError, match="view"):
+        shown(t.t())
+    assert values(shown(t[:, :1])) == [1, 1]
+
+
+def test_a_gradient_that_is_returned_is_the_gradient():
+    w = zincir.ones(2, requires_grad=True)
+
+    @zincir.compile
+    def added():
+        w.sum().backward()
+        return w.grad.view(-1)
+
+    results = [added() for _ in range(3)]
+    assert [values(r) for r in results] == [[3, 3]] * 3
+    results[0].mul_(2)
+    assert values(w.grad) == [6, 6]
+    w.grad = zincir.zeros(2)
+    assert values(added()) == [1, 1]
+
+    @zincir.compile
+    def renewed():
+        w.grad = None
+        (w * 2).sum().backward()
+        return w.grad
+
+    results = [renewed() for _ in range(4)]
+    assert results[3] is w.grad
+    results[3].add_(1)
+    assert [values(r) for r in results] == [[2, 2]] * 3 + [[3, 3]]
+
+
+def test_a_gradient_that_is_taken_away_and_returned_is_that_of_each_call():
+    w = zincir.ones(2, requires_grad=True)
+
+    @zincir.compile
+    def taken():
+        g = w.grad
+        w.grad = None
+        return g
+
+    for i in range(4):
+        w.grad = zincir.full((2,), float(i))
+        g = w.grad
+        assert taken() is g
+        assert w.grad is None
+        assert values(g) == [i, i]
+
+
+def test_hooks_and_flags_of_what_a_backward_pass_meets_are_watched():
+    w, v = zincir.ones(2, requires_grad=True), zincir.ones(2)
+    x = zincir.ones(2)
+    f = zincir.compile(lambda x: zincir.autograd.grad((x * w + v).sum(), [w])[0])
+    assert [values(f(x)) for _ in range(2)] == [[1, 1]] * 2
+    hook = w.register_hook(lambda g: g * 5)
+    assert [values(f(x)) for _ in range(2)] == [[5, 5]] * 2
+    hook.remove()
+    assert values(f(x)) == [1, 1]
+
+    back = zincir.compile(lambda: (w + v).sum().backward())
+    back()
+    back()
+    assert v.grad is None
+    v.requires_grad_()
+    back()
+    assert values(v.grad) == [1, 1]
+    assert values(w.grad) == [3, 3]
+
+
+def test_a_parameter_that_is_put_in_place_of_another_collects_gradients():
+    m = zincir.nn.BatchNorm1d(2)
+
+    @zincir.compile
+    def doubled(x):
+        m.weight = zincir.nn.Parameter(m.weight.detach() * 2)
+        return x
+
+    for i in range(5):
+        doubled(zincir.ones(2)[None])
+        assert m.weight.requires_grad
+        assert values(m.weight) == [2.0 ** (i + 1)] * 2
+
+
+@pytest.mark.parametrize("kind", [zincir.optim.SGD, zincir.optim.AdamW])
+def test_a_learning_rate_that_is_set_after_a_step_counts_for_the_next(kind):
+    def run(wrap) -> list[float]:
+        w = zincir.ones(2, requires_grad=True)
+        optimizer = kind([w], lr=1.0)
+        w.grad = zincir.ones(2)
+
+        @wrap
+        def step():
+            optimizer.step()
+            optimizer.param_groups[0]["lr"] *= 0.5
+
+        for _ in range(3):
+            step()
+        assert optimizer.param_groups[0]["lr"] == 0.125
+        return values(w)
+
+    assert run(zincir.compile) == run(lambda f: f)
+    assert kind is not zincir.optim.SGD or run(zincir.compile) == [-0.75, -0.75]
