@@ -22,7 +22,7 @@ from zincir.ops.source import (
     alias,
     const,
     detach,
-    graft,
+    regraft,
     leaf,
     leaf_p,
     variable,
@@ -126,7 +126,7 @@ def _bind(tensor: Tensor, value: Node, origin: Origin) -> None:
     if not MODE.grad:
         value = detach(value)
         if old.needs_grad:
-            value = variable(value) if is_leaf(tensor) else graft(value, old)
+            value = variable(value) if is_leaf(tensor) else regraft(value, old)
     elif old.needs_grad and not value.needs_grad:
         # Overwritten whole: still part of the graph, with a gradient of zero.
         value = where(const(True, bool_), value, old)
@@ -223,7 +223,7 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
                     try_="x = value",
                 )
             )
-        node = graft(node, kept)
+        node = regraft(node, kept)
     else:
         node = variable(node) if trained else alias(node)
     if tensor._base is None:

@@ -48,6 +48,8 @@ class Recording:
         """Nodes with smaller numbers were there before."""
         self.live: list[tuple[Node, Callable[[], Any]]] = []
         """Leaves whose values come from a function that is called again before each replay."""
+        self.read: list[tuple[Node, Callable[[], Any]]] = []
+        """Those of them that are settings: they must not change while it is recorded."""
         self.changed: dict[int, Change] = {}
         """Tensors changed in place, by id."""
         self.written: set[Storage] = set()
@@ -137,7 +139,9 @@ def paused() -> Generator[None]:
         CURRENT.recording = before
 
 
-def live(getter: Callable[[], Any], shape: Shape, dtype: DType) -> Node:
+def live(
+    getter: Callable[[], Any], shape: Shape, dtype: DType, *, setting: bool = False
+) -> Node:
     """A leaf with the value `getter()`: an input of the program, never a constant of it.
 
     At each replay of a recorded function the getters are called again, in the same order.
@@ -146,6 +150,8 @@ def live(getter: Callable[[], Any], shape: Shape, dtype: DType) -> Node:
     node.value = Buffer(np.asarray(getter(), dtype.numpy).reshape(shape))
     if CURRENT.recording is not None:
         CURRENT.recording.live.append((node, getter))
+        if setting:
+            CURRENT.recording.read.append((node, getter))
     return node
 
 

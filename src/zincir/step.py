@@ -292,6 +292,7 @@ _ALIASED = "an argument shares memory with something that it changes"
 _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of a new kind again"
 _DIFFERENT = "each recording is another one: it depends on something that is not watched"
 _MADE = "it keeps a tensor that it makes and changes"
+_LATER = "it changes a setting that it has used"
 _FILLED = "it changes a list, a dictionary or an object among its arguments"
 _REMEDY = {
     _LEFT: "return the tensor",
@@ -354,6 +355,8 @@ class _Take:
             return recording.refused
         if self.rebuilt.changed():
             return _FILLED, where
+        if any(not np.array_equal(node.value.array, read()) for node, read in recording.read):
+            return _LATER, where
         if survived and again:
             return _MADE, survived[0]._held.origin
         grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
@@ -399,7 +402,8 @@ class _Take:
                 continue
             reference = weakref.ref(change.tensor)
             change.tensor = None
-            tensor = None if k in returned else reference()
+            # What had no value yet is no state: if somebody keeps it, it is left behind.
+            tensor = None if k in returned or change.node.value is None else reference()
             if tensor is not None:
                 change.tensor = tensor
                 kept[k] = change

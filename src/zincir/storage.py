@@ -26,7 +26,7 @@ import numpy as np
 
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, here
-from zincir.ops.source import alias, detach, detach_p, graft, leaf, leaf_p, variable
+from zincir.ops.source import alias, detach, detach_p, leaf, leaf_p, regraft, variable
 from zincir.recording import CURRENT, paused
 from zincir.runtime.buffer import Buffer, looking
 from zincir.types import contiguous_strides, from_numpy_dtype
@@ -312,8 +312,10 @@ def _taken(tensor: Tensor, storage: Storage) -> Node:
         return _taken_whole(tensor, storage)
     above = base._node
     if tensor._leaf_view:
-        node = step.read(detach(above))
-        return _hold(tensor, _replaced(tensor, node), storage)
+        node = _hold(tensor, _replaced(tensor, step.read(detach(above))), storage)
+        if node.value is None:
+            tensor._await()
+        return node
     if CURRENT.recording is None and above.value is not None and not above.needs_grad:
         node = _fresh(tensor)
         node.value = looking(above.value, step.look(above.value.array))
@@ -334,7 +336,10 @@ def _taken_whole(tensor: Tensor, storage: Storage) -> Node:
     assert node is not None
     recording = CURRENT.recording
     if recording is None or storage in recording.written:
-        return _hold(tensor, _replaced(tensor, detach(node)), storage)
+        node = _hold(tensor, _replaced(tensor, detach(node)), storage)
+        if node.value is None:
+            tensor._await()
+        return node
     # What was written before the recording is an input of the program.
     if recording.was_there(tensor):
         recording.there.add(id(tensor))
@@ -365,7 +370,7 @@ def _replaced(tensor: Tensor, value: Node) -> Node:
     if tensor._is_gradient_leaf():
         return variable(value)
     if held.needs_grad:
-        return graft(value, held)
+        return regraft(value, held)
     return alias(value)
 
 
@@ -415,7 +420,7 @@ def _with_gradient(tensor: Tensor, buffer: Buffer) -> Node:
     node = leaf(array.shape, from_numpy_dtype(array.dtype), leaf_of_gradients)
     node.value = buffer
     if held.needs_grad and not leaf_of_gradients:
-        node = graft(node, held)
+        node = regraft(node, held)
     node.owner = weakref.ref(tensor)
     return node
 
