@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 
 @dataclass
 class Scene:
@@ -19,7 +21,9 @@ class Scene:
     run: Callable[[Any, Callable[..., Any]], Any]
     expected: Any
     ours: bool = False
-    """Whether Zincir promises more than PyTorch here (a value of the moment of the call)."""
+    """Whether Zincir promises more than PyTorch here: a value of the moment, or no refusal."""
+    wrong: str = ""
+    """Why Zincir does not do so yet."""
 
     def check(self, library: Any, compile: Callable[..., Any]) -> None:
         """Run it, and compare."""
@@ -29,11 +33,11 @@ class Scene:
 class Scenes(list[Scene]):
     """The scenes of a file."""
 
-    def gives(self, expected: Any, *, ours: bool = False) -> Callable[[Any], Any]:
+    def gives(self, expected: Any, *, ours: bool = False, wrong: str = "") -> Callable[[Any], Any]:
         """Note a scene."""
 
         def note(function: Any) -> Any:
-            self.append(Scene(function, expected, ours))
+            self.append(Scene(function, expected, ours, wrong))
             return function
 
         return note
@@ -42,6 +46,12 @@ class Scenes(list[Scene]):
 def name_of(scene: Scene) -> str:
     """What pytest calls a scene."""
     return getattr(scene.run, "__name__", "scene")
+
+
+def cases(scenes: Scenes) -> list[Any]:
+    """One case of a test for each scene."""
+    marks = [pytest.mark.xfail(reason=s.wrong) if s.wrong else () for s in scenes]
+    return [pytest.param(s, id=name_of(s), marks=m) for s, m in zip(scenes, marks, strict=True)]
 
 
 def plain(x: Any) -> Any:

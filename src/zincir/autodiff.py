@@ -83,9 +83,7 @@ def _above(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
     return found
 
 
-def _through(
-    node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] | None
-) -> None:
+def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] | None) -> None:
     if node.freed and node.op.saves:
         _refuse_freed([node])
     rule = node.op.vjp

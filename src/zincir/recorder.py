@@ -254,7 +254,6 @@ class Recorder:
                 continue
             made.captured.append(Captured(holder, node, place, node.value.order, node.value.layout))
 
-
     def _is_new(self, t: Tensor) -> bool:
         """Whether the function has made `t` and returns it."""
         return id(t) in self.returned and not self.recording.was_there(t)
@@ -329,4 +328,3 @@ class _Results:
             if t is not None and recorder.recording.was_there(t):
                 return Result(tensor=t)
         return None
-

@@ -139,9 +139,7 @@ def paused() -> Generator[None]:
         CURRENT.recording = before
 
 
-def live(
-    getter: Callable[[], Any], shape: Shape, dtype: DType, *, setting: bool = False
-) -> Node:
+def live(getter: Callable[[], Any], shape: Shape, dtype: DType, *, setting: bool = False) -> Node:
     """A leaf with the value `getter()`: an input of the program, never a constant of it.
 
     At each replay of a recorded function the getters are called again, in the same order.

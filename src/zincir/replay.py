@@ -13,7 +13,7 @@ import numpy as np
 
 from zincir.arguments import built
 from zincir.compiler.prepare import Ready
-from zincir.evaluate import ENGINE, raise_out_of_range
+from zincir.evaluate import ENGINE, evaluate, raise_out_of_range
 from zincir.graph.node import MODE, Node, here
 from zincir.inplace import is_leaf, rebind, wrote_memory
 from zincir.ops.source import given_up, leaf
@@ -303,7 +303,9 @@ class Replay:
             made.append(buffer)
         return made
 
-    def _point_to_changed(self, inputs: Sequence[Any], pointers: list[int], keep: list[Any]) -> None:
+    def _point_to_changed(
+        self, inputs: Sequence[Any], pointers: list[int], keep: list[Any]
+    ) -> None:
         outputs = self.first_output
         for c in self.changed:
             t = c.tensor
@@ -491,8 +493,11 @@ def readable(t: Tensor) -> Buffer:
         return t._held.value
     if storage.array is not None and storage.exposed():
         return Buffer(seen(t, storage))
-    t._value("a compiled function")
-    return t._node.value
+    node = t._node
+    if node.value is None:  # a view whose values were seen without it, or a pending one
+        t._value("a compiled function")
+        evaluate((node,))
+    return node.value
 
 
 def _wrote(t: Tensor) -> None:

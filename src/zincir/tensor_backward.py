@@ -155,9 +155,7 @@ def _collects(node: Node) -> bool:
     return node.op is leaf_p or node.op is variable_p
 
 
-def _hooked(
-    node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]
-) -> Node:
+def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]) -> Node:
     tensor = None if node.owner is None else node.owner()
     functions = node.hooks
     if _collects(node):

@@ -25,9 +25,7 @@ def number_nodes(group: Group, numbers: Numbers) -> dict[str, Node]:
         return numbers({**group, "lr": 0.0} if isinstance(rate, Tensor) else group)
 
     names = list(read())
-    row = recording.live(
-        lambda: list(read().values()), (len(names),), float64, setting=True
-    )
+    row = recording.live(lambda: list(read().values()), (len(names),), float64, setting=True)
     nodes = {k: reshape(slice_(row, (i,), (1,), (1,)), ()) for i, k in enumerate(names)}
     if isinstance(rate, Tensor):
         nodes["lr"] = reshape(cast(rate._node, float64), ())
