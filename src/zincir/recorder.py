@@ -107,14 +107,14 @@ class Recorder:
         made.cells = numbers(taken.numbers)
         for c, at in changed:
             self._add_changed(c, at, place_of)
-        for gradient in grads:
-            self._add_gradient(*gradient, place_of)
+        for t, before, after, added, at in grads:
+            self._add_gradient(t, before, after, added, at, place_of)
         for t, grad in recording.grads_read.values():
             self._add_read(t, grad, place_of)
         self._add_inputs(taken.leaves, place_of)
-        first = made.cells.ctypes.data
+        cells = made.cells.ctypes.data
         made.pointers = [n.value.pointer for n in taken.leaves]
-        made.pointers += range(first, first + 8 * len(taken.numbers), 8)
+        made.pointers += range(cells, cells + 8 * len(taken.numbers), 8)
         made.first_output = len(made.pointers)
         made.pointers += [0] * len(self.wanted)
         made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]

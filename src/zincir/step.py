@@ -434,7 +434,7 @@ class _Take:
         """Whether the function looks at `x` besides getting it as an argument."""
         graph = toposort([t._node for t in self._computed()])
         owners = (n.owner() for n in graph if n.owner is not None and n.value is not None)
-        return any(t is not None and t is not x and shares(t, x) or t is x for t in owners)
+        return any((t is not None and t is not x and shares(t, x)) or t is x for t in owners)
 
     def _computed(self) -> list[Tensor]:
         changed = [c.tensor for c in self.recording.changed.values()]

@@ -48,7 +48,7 @@ from zincir.ops import (
 )
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
 from zincir.ops.source import alias, const, leaf, leaf_p, stand_in, variable_p
-from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_replay, refuse_to_look
+from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.tensor_types import as_dtype as as_dtype, check_storage
 from zincir.types import (

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from scenes import Scene, name_of
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: NOT compared with it")

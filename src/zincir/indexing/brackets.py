@@ -21,7 +21,7 @@ from zincir.types import Shape, bool_, int64, uint8
 from zincir.views import Chain, Index, Reshape, Slice, Step
 
 if TYPE_CHECKING:
-    from zincir.tensor import Tensor
+    pass
 
 
 class Mask:
