@@ -78,7 +78,11 @@ def assert_same(found: Any, expected: Any) -> None:
         assert_same(sorted(found.items()), sorted(expected.items()))
     elif isinstance(expected, float):
         both_nan = math.isnan(found) and math.isnan(expected)
-        same = both_nan or found == expected or math.isclose(found, expected, rel_tol=2e-6)
+        same = (
+            both_nan
+            or found == expected
+            or math.isclose(found, expected, rel_tol=2e-6, abs_tol=1e-7)
+        )
         assert same, f"{found} instead of {expected}"
     else:
         assert found == expected, f"{found} instead of {expected}"

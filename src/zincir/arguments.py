@@ -69,7 +69,7 @@ class Arguments:
             if x.requires_grad:
                 self.differentiable = True
             return (Tensor, node.shape, node.dtype)
-        kind: type[Any] = type(x)
+        kind = x.__class__
         if kind in _NUMBERS:
             self.numbers.append(x)
             return kind
@@ -121,7 +121,7 @@ def _with_fields(x: Any, values: dict[str, Any]) -> Any:
 
 def _of_kind(like: Any, items: list[Any]) -> Any:
     """A sequence like another, of other items; a named tuple takes them one by one."""
-    kind: Any = type(like)
+    kind = like.__class__
     return kind(*items) if hasattr(kind, "_fields") else kind(items)
 
 
@@ -212,16 +212,12 @@ def results_of(x: Any, found: list[Tensor]) -> Any:
         found.append(x)
         return (Tensor, len(found) - 1)
     if isinstance(x, _SEQUENCES):
-        return ("items", [results_of(item, found) for item in x], x if _named(x) else type(x)(()))
+        return ("items", [results_of(item, found) for item in x], x)
     if isinstance(x, _MAPPING):
         return ("dict", {k: results_of(v, found) for k, v in x.items()}, type(x))
     if _is_dataclass(x):
         return ("fields", {k: results_of(v, found) for k, v in _fields(x)}, x)
     return (None, x)
-
-
-def _named(x: Any) -> bool:
-    return hasattr(type(x), "_fields")
 
 
 def built(form: Any, results: list[Any]) -> Any:

@@ -63,6 +63,7 @@ def _plain(x: Any) -> Any:
 
 
 def _all_plain(x: Any) -> Any:
-    if isinstance(x, dict):
+    kind = x.__class__
+    if kind is dict:
         return {k: _all_plain(v) for k, v in x.items()}
-    return type(x)(map(_all_plain, x)) if isinstance(x, list | tuple) else _plain(x)
+    return kind(map(_all_plain, x)) if kind is list or kind is tuple else _plain(x)

@@ -355,7 +355,7 @@ def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
 
 
 def memory_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
-    """The memory of a tensor whose value is known, which nobody else reads; None if there is none."""
+    """The memory of a tensor whose value is known, which nobody else reads, if there is such."""
     storage = tensor._storage
     if storage is not None and storage.array is not None and storage.exposed():
         array = seen(tensor, storage)

@@ -198,6 +198,11 @@ class Replay:
         for getter, recorded in self.conditions:
             if getter() != recorded:
                 return False
+        if not (self._gradients_hold(inputs) and self._tensors_hold()):
+            return False
+        return self.threads == team.get_num_threads()
+
+    def _gradients_hold(self, inputs: Sequence[Any]) -> bool:
         for r in self.read:
             if not r.holds():
                 return False
@@ -206,6 +211,9 @@ class Replay:
                 t = g.tensor if g.tensor is not None else inputs[g.argument]
                 if (t._grad is not None) is not g.had:
                     return False
+        return True
+
+    def _tensors_hold(self) -> bool:
         for c in self.captured:
             t = c.tensor
             if (t._storage is not None or t._held is not c.node) and not c.holds():
@@ -213,9 +221,7 @@ class Replay:
         for c in self.changed:
             if not c.holds():
                 return False
-        if self.left and not self._left_holds():
-            return False
-        return self.threads == team.get_num_threads()
+        return not self.left or self._left_holds()
 
     def _left_holds(self) -> bool:
         """Whether tensors that the function keeps are still where it put them, and only there."""
@@ -376,7 +382,7 @@ class Replay:
                 g.value = allocate(node.shape, node.dtype, g.orders[1])
                 g.held = from_buffer(g.value)
                 pointers[outputs + g.output] = g.value.pointer
-            elif held._held.value is not g.value or not g.value.private:
+            elif held._held.value is not g.value or g.value is None or not g.value.private:
                 g.value = allocate(held.shape, held.dtype, g.orders[1])
                 held._held.value = g.value
                 pointers[outputs + g.output] = g.value.pointer
@@ -487,16 +493,12 @@ def shares(x: Any, y: Any) -> bool:
 def readable(t: Tensor) -> Buffer:
     """Where the value of a tensor lies at this moment."""
     storage = t._storage
-    if storage is None:
-        if t._held.value is None:  # it comes from another thread
-            t._value("a compiled function")
-        return t._held.value
-    if storage.array is not None and storage.exposed():
+    if storage is not None and storage.array is not None and storage.exposed():
         return Buffer(seen(t, storage))
-    node = t._node
-    if node.value is None:  # a view whose values were seen without it, or a pending one
-        t._value("a compiled function")
-        evaluate((node,))
+    node = t._held if storage is None else t._node
+    if node.value is None:  # a view, or it comes from another thread
+        evaluate([node])
+    assert node.value is not None
     return node.value
 
 

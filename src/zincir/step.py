@@ -60,7 +60,15 @@ def compile(
 ) -> Compiled[P, R]: ...
 @overload
 def compile(
-    function: None = None, *, precision: str | None = None, **settings: Any
+    function: None = None,
+    *,
+    precision: str | None = None,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "zincir",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
 ) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 def compile(
     function: Any = None,
@@ -126,7 +134,8 @@ def compile(
         return functools.partial(compile, precision=precision, fullgraph=fullgraph, disable=disable)
     if disable:
         return function
-    of_module = getattr(type(function), "_compiled_with", None)
+    kind = function.__class__
+    of_module = getattr(kind, "_compiled_with", None)
     if of_module is not None:
         return of_module(function, Compiled(function.__call__, precision, whole=fullgraph))
     if not callable(function):
@@ -184,17 +193,9 @@ class Compiled(Generic[P, R]):
         given = Arguments(args, kwargs)
         if given.differentiable:  # gradients may flow on into the caller's graph
             return self._plain(args, kwargs)
-        numbers = self._numbers.get(given.shape)
-        if numbers is None:
-            numbers = self._numbers[given.shape] = Numbers()
-        key = (given.shape, numbers.fixed(given.numbers), MODE.grad)
-        known = self._known.get(key)
+        known = self._find(given)
         if known is None:
-            numbers.learn(given.numbers)
-            key = (given.shape, numbers.fixed(given.numbers), MODE.grad)
-            known = self._known.get(key)
-            if known is None:
-                return self._record(given, args, kwargs)
+            return self._record(given, args, kwargs)
         inputs = given.inputs
         for replay in known.replays:
             if replay.holds(inputs):
@@ -206,6 +207,17 @@ class Compiled(Generic[P, R]):
         if known.plain:
             return self._plain(args, kwargs)
         return self._record(given, args, kwargs)
+
+    def _find(self, given: Arguments) -> _Known | None:
+        """What is known of arguments like these."""
+        numbers = self._numbers.get(given.shape)
+        if numbers is None:
+            numbers = self._numbers[given.shape] = Numbers()
+        known = self._known.get((given.shape, numbers.fixed(given.numbers), MODE.grad))
+        if known is None:
+            numbers.learn(given.numbers)
+            known = self._known.get((given.shape, numbers.fixed(given.numbers), MODE.grad))
+        return known
 
     def _plain(self, args: Any, kwargs: Any) -> R:
         function: Callable[..., R] = self._function
@@ -339,9 +351,9 @@ class _Take:
     def _number(self, i: int, number: Any, numbers: Numbers) -> Any:
         if i not in numbers.live:
             return number
-        box = self.box
+        box, kind = self.box, float if isinstance(number, float) else int
         return LiveNumber(
-            type(number), lambda: box[i], lambda: numbers.look(i), lambda now, d: live(now, (), d)
+            kind, lambda: box[i], lambda: numbers.look(i), lambda now, d: live(now, (), d)
         )
 
     def why_not(self, known: _Known, again: bool) -> tuple[str, Origin] | None:
@@ -355,10 +367,15 @@ class _Take:
             return recording.refused
         if self.rebuilt.changed():
             return _FILLED, where
-        if any(not np.array_equal(node.value.array, read()) for node, read in recording.read):
-            return _LATER, where
         if survived and again:
             return _MADE, survived[0]._held.origin
+        return self._why_not_set() or self._why_not_kept(known)
+
+    def _why_not_set(self) -> tuple[str, Origin] | None:
+        """Whether it sets what a replay would not set, or makes what is to be differentiated."""
+        recording = self.recording
+        if any(not np.array_equal(node.value.array, read()) for node, read in recording.read):
+            return _LATER, here()
         grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
         for t in (*self.outputs, *grads):
             if _stays_differentiable(t):
@@ -368,14 +385,17 @@ class _Take:
                 return _DIFFERENTIABLE, c.tensor._held.origin
         flags = [t for t, node in recording.flags.values() if t.requires_grad != node.needs_grad]
         if flags:
-            return "it sets requires_grad", where
+            return "it sets requires_grad", here()
+        return None
+
+    def _why_not_kept(self, known: _Known) -> tuple[str, Origin] | None:
         self.left = self._leaves_behind()
         if self.left:
             return self._left(known)
         return None
 
     def _left(self, known: _Known) -> tuple[str, Origin] | None:
-        """Tensors that are kept are renewed by replays, if each call puts new ones in their place."""
+        """Tensors that are kept are renewed by replays, if each call puts new ones there."""
         before, known.left = known.left, [weakref.ref(t) for t in self.left]
         if before is not None and len(before) == len(self.left):
             gc.collect()

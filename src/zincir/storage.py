@@ -468,16 +468,14 @@ def read_at_once(tensor: Tensor) -> Generator[tuple[Node, list[Node]]]:
     """
     storage = tensor._storage
     results: list[Node] = []
-    node = None
-    if storage is not None and CURRENT.recording is None and not tensor.requires_grad:
-        if storage.array is not None and storage.exposed():
-            node = leaf(tensor.shape, tensor.dtype)
-            node.value = Buffer(seen(tensor, storage))
-    if node is None:
+    open_ = storage is not None and CURRENT.recording is None and storage.exposed()
+    if storage is None or not open_ or tensor.requires_grad:
         yield tensor._node, results
-    else:
-        yield node, results
-        evaluate(results)
+        return
+    node = leaf(tensor.shape, tensor.dtype)
+    node.value = Buffer(seen(tensor, storage))
+    yield node, results
+    evaluate(results)
 
 
 def arrays_of(tensors: Sequence[Tensor], axis: int | None) -> list[np.ndarray[Any, Any]] | None:
@@ -491,12 +489,12 @@ def arrays_of(tensors: Sequence[Tensor], axis: int | None) -> list[np.ndarray[An
     if CURRENT.recording is not None or not tensors:
         return None
     found: list[np.ndarray[Any, Any]] = []
-    first = getattr(tensors[0], "_held", None)
+    if not all([hasattr(t, "_held") for t in tensors]):
+        return None
+    first = tensors[0]._held
     for t in tensors:
-        held = getattr(t, "_held", None)
-        if held is None or held.dtype is not first.dtype or held.ndim != first.ndim:
-            return None
-        if t.requires_grad:
+        held = t._held
+        if held.dtype is not first.dtype or held.ndim != first.ndim or t.requires_grad:
             return None
         array = None if t._storage is None else glance(t)
         if array is None:
@@ -544,7 +542,7 @@ def export(tensor: Tensor) -> np.ndarray[Any, Any]:
         # The memory is not the node's own any more.
         tensor._held = _valueless(node)
     # All of NumPy's views of the array that is handed out keep it alive: its base is no array.
-    given = np.asarray(memoryview(array))
+    given = np.asarray(memoryview(array))  # pyright: ignore[reportArgumentType]
     storage.array = array
     storage.given = weakref.ref(given)
     storage.version += 1

@@ -1657,8 +1657,8 @@ def _extreme(x: Tensor, dim: Any, keepdim: bool, smallest: bool) -> Any:
 
 
 def _numbered(index: Any) -> Any:
-    """An index with whole numbers in place of tensors that hold one: of these, PyTorch makes views."""
-    if isinstance(index, tuple):
+    """An index with whole numbers in place of tensors that hold one: PyTorch makes views of it."""
+    if index.__class__ is tuple:
         return tuple([_numbered(item) for item in index])
     if isinstance(index, Tensor) and not index._held.shape and index._held.dtype.category == 1:
         return index if index._held.dtype is uint8 else int(index.item())
