@@ -94,11 +94,13 @@ class Storage:
 
     def exposed(self) -> bool:
         """Whether somebody else may write to the memory; if nobody can any more, it is private."""
-        array = self.array
-        if array is None or CURRENT.recording is not None:
-            return array is not None
+        if self.array is None or CURRENT.recording is not None:
+            return self.array is not None
         if self.open():
             return True
+        array = self.array
+        if not (array.flags.c_contiguous and array.flags.writeable):
+            array = array.copy()
         node = leaf(array.shape, from_numpy_dtype(array.dtype))
         node.value = Buffer(array)
         self.close(node)
@@ -136,10 +138,10 @@ _ALONE, _BASE_ALONE = _alone()
 
 def _held_elsewhere(storage: Storage) -> bool:
     """Whether an array that came from outside, or what it is a part of, is held by others too."""
+    if _holders(storage) > _ALONE:  # before the array has a name here, which would count
+        return True
     array = storage.array
     assert array is not None
-    if _holders(storage) > _ALONE:
-        return True
     base = array.base
     if base is None:
         return False

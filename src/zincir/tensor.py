@@ -1085,6 +1085,8 @@ class Tensor:
             raise ShapeError(
                 explain("flatten: start_dim cannot come after end_dim", where=place(), got=got)
             )
+        if a == b:
+            return self
         return self.reshape(*self.shape[:a], size(self.shape[a : b + 1]), *self.shape[b + 1 :])
 
     def ravel(self) -> Tensor:
