@@ -86,6 +86,7 @@ class Recorder:
             first: that of an earlier recording, which is returned if it is the same.
         """
         self.returned = {id(t) for t in outputs}
+        self.flagged = {k: t.requires_grad for k, (t, _) in self.recording.flags.items()}
         made, recording = self.made, self.recording
         made.form = form
         evaluate([node for node in self._changing() if node.value is None])
@@ -120,6 +121,9 @@ class Recorder:
         made.first_output = len(made.pointers)
         made.pointers += [0] * len(self.wanted)
         made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]
+        made.flags = [
+            (i, self.flagged[id(t)]) for i, t in enumerate(self.stand_ins) if id(t) in self.flagged
+        ]
         made.watched = Watched(self.modules, self._watched_tensors())
         return made
 
@@ -187,7 +191,9 @@ class Recorder:
         tensors = [c.tensor for c in made.captured]
         tensors += [c.tensor for c in made.changed if c.tensor is not None]
         tensors += [g.tensor for g in made.gradients if g.tensor is not None]
-        tensors += [t for t, _ in self.recording.flags.values()]
+        tensors += [
+            t for k, (t, _) in self.recording.flags.items() if k not in self.argument_of
+        ]
         passed = self.recording.passed.values()
         tensors += [t for t in passed if id(t) not in self.argument_of]
         tensors += [r.tensor for r in made.read]

@@ -90,7 +90,8 @@ class Recording:
 
     def note_flag(self, tensor: Any, before: Node) -> None:
         """Note that `requires_grad` of a tensor that held `before` is being set."""
-        self.flags.setdefault(id(tensor), (tensor, before))
+        if self.was_there(tensor):
+            self.flags.setdefault(id(tensor), (tensor, before))
 
 
 class _Current(threading.local):

@@ -157,6 +157,8 @@ class _Known:
     replays: list[Replay] = field(default_factory=list[Replay])
     plain: bool = False
     """Whether the function is run as it is written."""
+    refused: int = 0
+    """How often a recording could not be replayed."""
     differed: int = 0
     """How often a second recording was not as the first."""
     left: list[weakref.ref[Tensor]] | None = None
@@ -264,10 +266,12 @@ class Compiled(Generic[P, R]):
         self, known: _Known, took: _Take, why: tuple[str, Origin], args: Any, kwargs: Any
     ) -> R:
         """What cannot be replayed has still been done, lazily: leave it at that."""
-        if why[0] != _LEFT:
+        known.refused += 1
+        if why[0] in (_DIFFERENTIABLE, _ALIASED) or known.refused > 1:
             known.plain = True
             known.replays.clear()
-        if why[0] != _DIFFERENTIABLE:
+        # What happens at the first call alone, as lazy layers that learn their size, is no matter.
+        if why[0] != _DIFFERENTIABLE and (self._whole or known.plain):
             self._tell(*why)
         if why[0] != _ALIASED:
             return took.stand()
@@ -386,8 +390,9 @@ class _Take:
         for c in recording.changed.values():
             if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
                 return _DIFFERENTIABLE, c.tensor._held.origin
-        flags = [t for t, node in recording.flags.values() if t.requires_grad != node.needs_grad]
-        if flags:
+        given = {id(t) for t in self.stand_ins}
+        flags = [(t, node) for t, node in recording.flags.values() if id(t) not in given]
+        if any(t.requires_grad != node.needs_grad for t, node in flags):
             return "it sets requires_grad", here()
         return None
 

@@ -500,6 +500,7 @@ class Tensor:
 
     def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
         """The values as a NumPy array that shares the tensor's memory, both ways."""
+        refuse_to_look("numpy()", self._held)
         if self.requires_grad:
             if force:
                 return self.detach().numpy()
@@ -510,7 +511,6 @@ class Tensor:
                     try_="tensor.detach().numpy()",
                 )
             )
-        refuse_to_look("numpy()", self._held)
         return storage.export(self)
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
