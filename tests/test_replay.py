@@ -304,3 +304,132 @@ def test_a_learning_rate_that_is_set_after_a_step_counts_for_the_next(kind):
 
     assert run(zincir.compile) == run(lambda f: f)
     assert kind is not zincir.optim.SGD or run(zincir.compile) == [-0.75, -0.75]
+
+
+def test_memory_that_is_assigned_is_that_of_the_argument():
+    t = zincir.tensor([[1.0, 2.0], [3.0, 4.0]])
+    first = t[0]
+
+    def same(x):
+        t.data = x
+
+    zincir.compile(same)(t)
+    first.mul_(3)
+    assert values(t) == [[3, 6], [3, 4]]
+
+    u = zincir.ones(5)
+
+    def part(x):
+        u.data = x.data
+
+    zincir.compile(part)(t[:, ::2])
+    u.sub_(1)
+    assert values(t) == [[2, 6], [2, 4]]
+
+    def swapped(x, y):
+        memory = x.data
+        x.data = y.data
+        y.data = memory
+        y.add_(1)
+
+    a, b = zincir.ones(2), zincir.zeros(2)
+    view = a[:1]
+    zincir.compile(swapped)(a, b)
+    b.add_(1)
+    a.add_(5)
+    assert (values(a), values(b), values(view)) == ([5, 5], [3, 3], [3])
+
+    def taken(x, y):
+        x.data = y
+        y.add_(1)
+
+    a, b = zincir.ones(2), zincir.zeros(2)
+    zincir.compile(taken)(a, b)
+    b.add_(1)
+    assert values(a) == values(b) == [2, 2]
+
+
+def test_what_is_run_again_is_done_once():
+    """An argument shares memory with what is changed: what was recorded is taken back first."""
+    m = zincir.nn.Linear(2, 1)
+    with zincir.no_grad():
+        m.weight.fill_(1.0)
+        m.bias.fill_(1.0)
+    t = zincir.ones(2)
+
+    @zincir.compile
+    def all_kinds(x):
+        x.mul_(2)
+        t.add_(1)
+        m.weight = zincir.nn.Parameter(m.weight.detach() * 2)
+        m.weight.register_hook(lambda g: g * 2)
+        m.bias.data = m.bias.detach() * 3
+        m.register_forward_hook(lambda *_: None)
+        m.extra = 5
+
+    all_kinds(t[:1])
+    assert values(t) == [3, 2]
+    assert values(m.weight) == [[2, 2]]
+    assert values(m.bias) == [3]
+    m(zincir.ones(1, 2)).sum().backward()
+    assert values(m.weight.grad) == [[2, 2]]
+    assert len(m._forward_hooks) == 1
+
+
+def test_requires_grad_of_an_argument_is_that_of_the_tensor_itself():
+    t = zincir.ones(2)
+
+    @zincir.compile
+    def through(x):
+        x.requires_grad_()
+        (t * t).sum().backward()
+
+    for i in range(3):
+        through(t)
+        assert values(t.grad) == [2 * (i + 1)] * 2
+
+    u = zincir.arange(2.0)
+
+    @zincir.compile
+    def twice(x, y):
+        x.mul_(1.5)
+        x.requires_grad_()
+        return zincir.autograd.grad((x * y * y).sum(), [y])[0]
+
+    with pytest.raises(RuntimeError, match="leaf"):
+        for _ in range(2):
+            twice(u, u)
+    assert u.is_leaf
+    assert values(u) == [0, 1.5]
+
+    a, b = zincir.arange(2.0), zincir.ones(2)
+
+    @zincir.compile
+    def turned(x):
+        x.mul_(1.5)
+        x.requires_grad_()
+
+    turned(a)
+    assert a.is_leaf
+    assert a.requires_grad
+    assert b.requires_grad is False
+
+
+def test_an_argument_brings_its_gradient():
+    t = zincir.zeros(2)
+    t.grad = zincir.ones(2)
+    read = zincir.compile(lambda x: x.grad.view(-1))
+    assert [values(read(t)) for _ in range(2)] == [[1, 1]] * 2
+    t.grad = zincir.zeros(2)
+    assert values(read(t)) == [0, 0]
+
+
+def test_a_view_of_a_view_that_was_made_without_gradients_is_returned():
+    t = zincir.arange(8.0).view(2, 2, 2).requires_grad_() * 1
+    turned = zincir.compile(lambda x: t.select(0, 1).t())
+    with zincir.no_grad():
+        results = [turned(0.5) for _ in range(3)]
+        assert [values(r) for r in results] == [[[4, 6], [5, 7]]] * 3
+        results[0].mul_(2)
+    assert values(results[2]) == [[8, 12], [10, 14]]
+    assert values(t[1]) == [[8, 10], [12, 14]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +16,10 @@ from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Captured, Changed, Gradient, GradientRead, Replay, Result
 from zincir.runtime.buffer import again, allocate, arranged
-from zincir.storage import whole_of
+from zincir.storage import path, whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
+from zincir.views import Step, after
 from zincir.watched import Watched
 
 
@@ -45,6 +47,13 @@ def undo(recording: Recording) -> None:
         tensor._held = node
     for generator, state in recording.generators.values():
         generator.set_state(state)
+
+
+def take_back(recording: Recording) -> None:
+    """Undo a recording, with what it did to other things than values and gradients."""
+    for back in reversed(recording.back):
+        back()
+    undo(recording)
 
 
 class Recorder:
@@ -319,6 +328,11 @@ def _held(node: Node) -> bool:
     return node.owner is not None and node.owner() is not None
 
 
+def _way(t: Tensor) -> Step | None:
+    """The step from the whole to a view of it."""
+    return functools.reduce(after, reversed(path(t)), None)
+
+
 class _Results:
     """Where each tensor that a function returns comes from."""
 
@@ -349,12 +363,11 @@ class _Results:
             found = self._there_before(storage)
             if found is not None:
                 found.detached = True
-                if whole is not t:
-                    found.step = t._step
+                found.step = _way(t)
                 return found
             other = self._number.get(id(whole), -1)
             if whole is not t and 0 <= other < len(self._found):
-                return Result(other=other, step=t._step)
+                return Result(other=other, step=_way(t))
             if self._shared[id(storage)] > 1:
                 self._recorder.recording.refuse("it returns tensors that share memory")
         node = leaf(t.shape, t.dtype, origin=t._held.origin)
@@ -365,7 +378,7 @@ class _Results:
         """For an argument or a tensor that was there before, or a view of one."""
         recorder = self._recorder
         whole = whole_of(t)
-        step = None if whole is t else t._step
+        step = _way(t)
         found = self._gradient(whole)
         if found is not None:
             found.step = step
