@@ -433,3 +433,36 @@ def test_a_view_of_a_view_that_was_made_without_gradients_is_returned():
         results[0].mul_(2)
     assert values(results[2]) == [[8, 12], [10, 14]]
     assert values(t[1]) == [[8, 10], [12, 14]]
+
+
+def test_what_was_made_and_changed_is_read_as_it_was_made():
+    t = zincir.ones(2, requires_grad=True)
+
+    @zincir.compile
+    def assigned():
+        t.grad = zincir.ones_like(t)
+        t.grad.add_(2)
+
+    for _ in range(3):
+        assigned()
+        assert values(t.grad) == [3, 3]
+
+    @zincir.compile
+    def added():
+        t.grad = zincir.ones_like(t)
+        (t * 2).sum().backward()
+
+    for _ in range(3):
+        added()
+        assert values(t.grad) == [3, 3]
+
+
+def test_a_parameter_that_was_given_a_view_is_trained():
+    t = zincir.ones(3, requires_grad=True)
+    memory = zincir.arange(6.0).reshape(2, 3)
+    optimizer = zincir.optim.SGD([t], lr=0.25)
+    t.data = memory.data
+    t.sum().backward()
+    optimizer.step()
+    assert values(t) == [[-0.25, 0.75, 1.75], [2.75, 3.75, 4.75]]
+    assert values(memory) == values(t)

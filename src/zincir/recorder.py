@@ -11,7 +11,7 @@ from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import prepare
 from zincir.compiler.snapshot import above, snapshot, structure
 from zincir.evaluate import ENGINE, evaluate, numbers
-from zincir.graph.node import Node
+from zincir.graph.node import Node, changed_at
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Captured, Changed, Gradient, GradientRead, Replay, Result
@@ -309,7 +309,7 @@ class Recorder:
             if id(node.value) in self.known:
                 continue
             holder = None if node.owner is None else node.owner()
-            if holder is None or self._is_new(holder):
+            if holder is None or self._is_new(holder) or _superseded(node, holder):
                 made.fixed.append(node)
                 continue
             made.captured.append(Captured(holder, node, place, node.value.order, node.value.layout))
@@ -322,6 +322,13 @@ class Recorder:
 def _looks(t: Tensor) -> bool:
     """Whether a tensor looks at memory that is another one's, or NumPy's."""
     return t._base is not None or (t._storage is not None and t._storage.array is not None)
+
+
+def _superseded(node: Node, holder: Tensor) -> bool:
+    """Whether a tensor has another value than the one that it had in `node`."""
+    if holder._held is node:
+        return False
+    return holder._storage is None or changed_at(node) is not None
 
 
 def _held(node: Node) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from zincir.arguments import built
 from zincir.compiler.prepare import Ready
-from zincir.evaluate import ENGINE, raise_out_of_range
+from zincir.evaluate import ENGINE, evaluate, raise_out_of_range
 from zincir.graph.node import MODE, Node, here
 from zincir.inplace import is_leaf, rebind, wrote_memory
 from zincir.ops.source import given_up, leaf
@@ -525,7 +525,9 @@ def readable(t: Tensor) -> Buffer:
     if storage.array is not None and storage.exposed():
         return Buffer(seen(t, storage))
     t._value("a compiled function")
-    return t._node.value
+    node = t._node
+    evaluate([node])  # a view was only looked through
+    return node.value
 
 
 def _wrote(t: Tensor) -> None:
