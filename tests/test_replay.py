@@ -466,3 +466,32 @@ def test_a_parameter_that_was_given_a_view_is_trained():
     optimizer.step()
     assert values(t) == [[-0.25, 0.75, 1.75], [2.75, 3.75, 4.75]]
     assert values(memory) == values(t)
+
+
+def test_a_detached_name_of_what_was_changed_shares_its_memory():
+    for change in (
+        lambda t: t.reshape(-1).add_(1),
+        lambda t: t.add_(1),
+        lambda t: t.copy_(t.reshape(-1)),
+    ):
+        t = zincir.arange(4)
+
+        def named(x, change=change, t=t):
+            change(t)
+            return t.reshape(-1).detach(), t.detach()
+
+        for i in range(3):
+            for r in zincir.compile(named)(0.5):
+                t.fill_(50 + i)
+                assert values(r) == [50 + i] * 4
+
+
+def test_an_argument_that_begins_to_collect_gradients_is_changed_in_place():
+    def turned(x):
+        x.requires_grad_()
+        x.data.mul_(2)
+
+    t = zincir.ones(3)
+    zincir.compile(turned)(t)
+    assert values(t) == [2, 2, 2]
+    assert t.requires_grad

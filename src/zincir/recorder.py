@@ -392,8 +392,7 @@ class _Results:
             return found
         if id(whole) in recorder.argument_of:
             return Result(argument=recorder.argument_of[id(whole)], step=step)
-        change = recorder.recording.changed.get(id(whole))
-        if change.there if change is not None else recorder.recording.was_there(whole):
+        if recorder.recording.was_there(whole):
             return Result(tensor=whole, step=step)
         return None
 

@@ -87,6 +87,9 @@ class Recording:
 
     def was_there(self, tensor: Any) -> bool:
         """Whether a tensor is older than the recording."""
+        change = self.changed.get(id(tensor))
+        if change is not None:
+            return change.there
         return tensor._held.serial < self.began or id(tensor) in self.there
 
     def refuse(self, why: str) -> None:

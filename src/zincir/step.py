@@ -513,7 +513,7 @@ class _Take:
             if id(t) in recording.reassigned and isinstance(x, Tensor):
                 if not _taken_over(x, t, memory):
                     x.data = t
-            elif id(t) in recording.changed:
+            elif id(t) in recording.changed or t._storage in recording.written:
                 _change(x, t)
             if id(t) in recording.flags and isinstance(x, Tensor):
                 x.requires_grad_(t.requires_grad)
