@@ -495,3 +495,13 @@ def test_an_argument_that_begins_to_collect_gradients_is_changed_in_place():
     zincir.compile(turned)(t)
     assert values(t) == [2, 2, 2]
     assert t.requires_grad
+
+
+def test_the_state_of_an_optimizer_cannot_be_loaded_in_a_recording():
+    w = zincir.ones(2, requires_grad=True)
+    optimizer = zincir.optim.Adam([w])
+    w.sum().backward()
+    optimizer.step()
+    load = zincir.compile(lambda: optimizer.load_state_dict(optimizer.state_dict()))
+    with pytest.raises(zincir.errors.TraceError, match="cannot look at a value"):
+        load()
