@@ -505,3 +505,28 @@ def test_the_state_of_an_optimizer_cannot_be_loaded_in_a_recording():
     load = zincir.compile(lambda: optimizer.load_state_dict(optimizer.state_dict()))
     with pytest.raises(zincir.errors.TraceError, match="cannot look at a value"):
         load()
+
+
+@pytest.mark.parametrize(
+    "method", ["add", "sub", "mul", "div", "rsub", "clamp", "clamp_min", "sub_", "clamp_", "where"]
+)
+@pytest.mark.parametrize("numbers", [(0.5, 0.25, 0.75), (1, 2, 3)])
+def test_numbers_that_differ_are_operands(method: str, numbers: tuple[float, ...]):
+    def applied(n):
+        x = zincir.tensor([1.0, 2.0, -0.5])
+        return zincir.where(x > 0, x, n) if method == "where" else getattr(x, method)(n)
+
+    f = zincir.compile(applied)
+    for n in numbers:
+        assert values(f(n)) == values(applied(n))
+
+
+def test_memory_that_an_argument_gets_is_that_of_the_same_tensor():
+    for t in (zincir.ones(4)[::2], zincir.ones(2), zincir.ones(4)[:2]):
+
+        def doubled(x, t=t):
+            x.data = t.detach() * 2
+            return t * 1
+
+        assert values(zincir.compile(doubled)(t)) == [2, 2]
+        assert values(t) == [2, 2]

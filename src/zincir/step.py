@@ -434,7 +434,7 @@ class _Take:
     def _aliased(self) -> bool:
         """Whether something that is written to shares memory with an argument."""
         changed = self.recording.changed
-        whole = {id(c.tensor) for c in changed.values()}
+        whole = {id(c.tensor) for c in changed.values()} | set(self.recording.reassigned)
         storages = {id(c.tensor._storage) for c in changed.values() if c.tensor._storage}
         inputs = self.inputs
         written = [i for i, t in enumerate(self.stand_ins) if id(t) in whole]
