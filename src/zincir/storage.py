@@ -197,13 +197,19 @@ def replace(tensor: Tensor) -> None:
     storage = tensor._storage
     if storage is None or not storage.viewed:
         return
-    heir = object.__new__(_plain_type(tensor))
-    heir.__dict__.update(tensor.__dict__)
-    heir._grad = heir._hooks = heir._after = None
+    heir = as_it_was(tensor, tensor.__dict__)
     storage.stamp += 1
     storage.heirs.append((id(tensor), storage.stamp, heir))
     storage.several = True
     storage.wholes.append(weakref.ref(heir))
+
+
+def as_it_was(tensor: Tensor, fields: dict[str, Any]) -> Tensor:
+    """Another tensor with what `tensor` is or was, apart from its gradients."""
+    new = object.__new__(_plain_type(tensor))
+    new.__dict__.update(fields)
+    new._grad = new._hooks = new._after = None
+    return new
 
 
 def _plain_type(tensor: Tensor) -> type[Tensor]:

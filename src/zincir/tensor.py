@@ -1196,7 +1196,9 @@ class Tensor:
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
         """At most `chunks` parts of equal size."""
         n = self.shape[one_axis(dim, self.ndim)]
-        return self.split(max(1, -(-n // chunks)), dim)
+        if chunks < 1:
+            raise ArgumentError(explain("chunk: at least one part", where=place(), got=str(chunks)))
+        return self.split(-(-n // chunks) or [0] * chunks, dim)
 
     def flip(self, *dims: Any) -> Tensor:
         """Some dimensions in reverse."""
