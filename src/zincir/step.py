@@ -231,7 +231,7 @@ class Compiled(Generic[P, R]):
     def _record(self, given: Arguments, args: Any, kwargs: Any, first: Replay | None = None) -> R:
         """Record the function; a second time to see whether it is the same, if there is a first."""
         self._count += first is None
-        if self._count > _MOST_RECORDINGS:
+        if first is None and self._count > _MOST_RECORDINGS:
             return self._as_written(_TOO_MANY, here(), args, kwargs)
         settle()
         terms = self._terms()
@@ -248,9 +248,10 @@ class Compiled(Generic[P, R]):
         if replay is first:
             replay.checked = True
         else:
+            self._forget_places(replay)
             known.replays.insert(0, replay)
             if first is not None:
-                known.replays.remove(first)
+                known.replays = [r for r in known.replays if r is not first]
                 known.differed += 1
         if known.differed >= _DIFFERENCES:
             known.plain = True
@@ -274,6 +275,12 @@ class Compiled(Generic[P, R]):
         undo(took.recording)
         del took
         return self._plain(args, kwargs)
+
+    def _forget_places(self, replay: Replay) -> None:
+        """Forget replays that put tensors where this one has put others."""
+        if replay.left:
+            for known in self._known.values():
+                known.replays = [r for r in known.replays if not r.left]
 
     def _terms(self) -> Any:
         terms = terms_of(self._precision)
@@ -305,6 +312,7 @@ _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of
 _DIFFERENT = "each recording is another one: it depends on something that is not watched"
 _MADE = "it keeps a tensor that it makes and changes"
 _LATER = "it changes a setting that it has used"
+_REPLACED = "it reads a tensor that it puts another one in the place of"
 _FILLED = "it changes a list, a dictionary or an object among its arguments"
 _SET = "it changes a setting of an optimizer after it was used"
 _REMEDY = {
@@ -312,6 +320,7 @@ _REMEDY = {
     _SET: "set it outside of the function",
     _TOO_MANY: "pass what differs from call to call as a tensor",
     _DIFFERENT: "pass random numbers, counters and the like as arguments",
+    _REPLACED: "change it in place: total.add_(x) instead of total = total + x",
     _FILLED: "return the tensors",
 }
 
@@ -396,8 +405,40 @@ class _Take:
         for t in self.left:
             if t.requires_grad and not is_leaf(t):
                 return _DIFFERENTIABLE, t._held.origin
+        given_up = self._given_up()
+        if given_up is not None:
+            return _REPLACED, given_up.origin
+        if self._shares_results():
+            return "it returns tensors that share memory", here()
         if self.left:
             return self._left(known)
+        return None
+
+    def _shares_results(self) -> bool:
+        """Whether two results share memory, and the first is not what the other is a view of."""
+        before: set[int] = set()
+        seen: set[int] = set()
+        there = {id(t._storage) for t in self.stand_ins}
+        for t in self.outputs:
+            storage, whole = t._storage, whole_of(t)
+            if storage is None or id(storage) in there or self.recording.was_there(whole):
+                continue
+            if id(storage) in seen and id(whole) not in before:
+                return True
+            seen.add(id(storage))
+            before.add(id(t))
+        return False
+
+    def _given_up(self) -> Node | None:
+        """The value of a tensor that was there before, and that the function has let go of.
+
+        The next call finds another one in its place.
+        """
+        began = self.recording.began
+        for node in toposort([t._node for t in (*self._computed(), *self.left)]):
+            known = node.value is not None and not node.needs_grad
+            if known and node.serial < began and node.owner is not None and node.owner() is None:
+                return node
         return None
 
     def _left(self, known: _Known) -> tuple[str, Origin] | None:
