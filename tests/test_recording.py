@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scenes import Scene, Scenes, cases
 
 import zincir
+from scenes import Scene, Scenes, cases
 from zincir import nn
 from zincir.errors import ArgumentError, RecordingWarning, TraceError
 
@@ -637,7 +637,7 @@ def nested_differently(T, C):
     inner = C(lambda x: x * scale)
     outer = C(lambda x: inner(x) + inner(inner(x)))
     found = []
-    for i in range(6):
+    for _ in range(6):
         found.append((inner(T.ones(1)).item(), outer(T.ones(1)).item()))
         scale.add_(1)
     return found
@@ -1096,11 +1096,17 @@ def notices(f, *args, times: int = 8) -> list[str]:
 
 
 kept_everywhere: list[zincir.Tensor] = []
+counter = nn.Identity()
 
 
 def keeps(x):
     kept_everywhere.append(x * 2)  # kept here
     return x + 1
+
+
+def counts(x):
+    counter.count = getattr(counter, "count", 0) + 1  # set here
+    return x * counter.count
 
 
 def test_a_kept_tensor_is_told_once_with_its_line():
@@ -1113,12 +1119,6 @@ def test_a_kept_tensor_is_told_once_with_its_line():
 
 
 def test_an_attribute_that_is_set_is_told_once_with_its_line():
-    net = nn.Identity()
-
-    def counts(x):
-        net.count = getattr(net, "count", 0) + 1  # set here
-        return x * net.count
-
     told = notices(zincir.compile(counts))
     assert len(told) == 1
     assert "sets Identity.count" in told[0]
@@ -1151,7 +1151,7 @@ def test_what_is_replayed_tells_nothing():
     "function",
     [
         keeps,
-        lambda x, net=nn.Identity(): setattr(net, "count", getattr(net, "count", 0) + 1) or x * 1,
+        counts,
         lambda x: x * time.perf_counter(),
     ],
     ids=["keeps", "sets", "differs"],
@@ -1159,8 +1159,7 @@ def test_what_is_replayed_tells_nothing():
 def test_it_is_an_error_where_the_whole_graph_is_asked_for(function):
     f = zincir.compile(function, fullgraph=True)
     with pytest.raises(ArgumentError, match="is run as it is written"):
-        for _ in range(8):
-            f(zincir.ones(2))
+        run_quietly(f, zincir.ones(2), times=8)
 
 
 def test_the_whole_graph_of_what_can_be_replayed():

@@ -320,6 +320,10 @@ def _looks(t: Tensor) -> bool:
     return t._base is not None or (t._storage is not None and t._storage.array is not None)
 
 
+def _held(node: Node) -> bool:
+    return node.owner is not None and node.owner() is not None
+
+
 class _Results:
     """Where each tensor that a function returns comes from."""
 

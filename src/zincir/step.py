@@ -23,7 +23,7 @@ from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of, wit
 from zincir.array_argument import ArrayArgument
 from zincir.compiler.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, TraceError, explain
-from zincir.graph.node import MODE, Origin, describe, here
+from zincir.graph.node import MODE, Node, Origin, describe, here
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind, write_through
 from zincir.ops.live_number import LiveNumber
@@ -41,6 +41,9 @@ R = TypeVar("R")
 
 _MOST_RECORDINGS = 64
 """So many recordings a function may have; after that it is run as it is written."""
+
+_TRIES = 3
+"""So often a function that keeps tensors is recorded, until it puts new ones in their place."""
 
 _DIFFERENCES = 3
 """So often a second recording may differ from the first."""
@@ -159,6 +162,8 @@ class _Known:
     """Whether the function is run as it is written."""
     differed: int = 0
     """How often a second recording was not as the first."""
+    tries: int = 0
+    """How often it was recorded and could not be replayed."""
     left: list[weakref.ref[Tensor]] | None = None
     """Tensors that the last recording left elsewhere, if it could not be replayed for that."""
 
@@ -265,7 +270,8 @@ class Compiled(Generic[P, R]):
         self, known: _Known, took: _Take, why: tuple[str, Origin], args: Any, kwargs: Any
     ) -> R:
         """What cannot be replayed has still been done, lazily: leave it at that."""
-        if why[0] != _LEFT:
+        known.tries += 1
+        if why[0] != _LEFT or known.tries > _TRIES:
             known.plain = True
             known.replays.clear()
         if why[0] != _DIFFERENTIABLE:
