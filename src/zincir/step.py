@@ -441,10 +441,12 @@ class _Take:
         The next call finds another one in its place.
         """
         began = self.recording.began
-        for node in toposort([t._node for t in (*self._computed(), *self.left)]):
-            known = node.value is not None and not node.needs_grad
-            if known and node.serial < began and node.owner is not None and node.owner() is None:
-                return node
+        roots = [t._node for t in (*self._computed(), *self.left)]
+        for node in toposort(roots, lambda n: n.serial >= began):
+            for x in node.inputs:
+                older = x.serial < began and not x.needs_grad
+                if older and x.owner is not None and x.owner() is None:
+                    return x
         return None
 
     def _left(self, known: _Known) -> tuple[str, Origin] | None:
