@@ -191,9 +191,14 @@ class Recorder:
         data = [
             node.value.array.tobytes()
             for node in leaves
-            if node.serial > began and id(node.value) not in known and not _held(node)
+            if node.serial > began and id(node.value) not in known and not self._older(node)
         ]
         return operations, places, repr(numbers), data
+
+    def _older(self, node: Node) -> bool:
+        """Whether a node holds what a tensor was before: an input, and no constant."""
+        t = None if node.owner is None else node.owner()
+        return t is not None and (id(t) in self.recording.changed or self.recording.was_there(t))
 
     def _watched_tensors(self) -> list[Tensor]:
         made = self.made
@@ -351,11 +356,6 @@ class _Results:
         self._recorder = recorder
         self._outputs = outputs
         self._number = {id(t): i for i, t in enumerate(outputs)}
-        shared: dict[int, int] = {}
-        for t in outputs:
-            if t._storage is not None:
-                shared[id(t._storage)] = shared.get(id(t._storage), 0) + 1
-        self._shared = shared
         self._found: list[Result] = []
 
     def all(self) -> list[Result]:
@@ -379,8 +379,6 @@ class _Results:
             other = self._number.get(id(whole), -1)
             if whole is not t and 0 <= other < len(self._found):
                 return Result(other=other, step=_way(t))
-            if self._shared[id(storage)] > 1:
-                self._recorder.recording.refuse("it returns tensors that share memory")
         node = leaf(t.shape, t.dtype, origin=t._held.origin)
         place = self._recorder.want(t._node)
         return Result(place, node=node, differentiated=t.requires_grad)

@@ -23,7 +23,7 @@ from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of, wit
 from zincir.array_argument import ArrayArgument
 from zincir.compiler.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, TraceError, explain
-from zincir.graph.node import MODE, Origin, describe, here
+from zincir.graph.node import MODE, Node, Origin, describe, here
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind, write_through
 from zincir.ops.live_number import LiveNumber
@@ -41,6 +41,9 @@ R = TypeVar("R")
 
 _MOST_RECORDINGS = 64
 """So many recordings a function may have; after that it is run as it is written."""
+
+_TRIES = 3
+"""So often a function that keeps tensors is recorded, until it puts new ones in their place."""
 
 _DIFFERENCES = 3
 """So often a second recording may differ from the first."""
@@ -161,6 +164,8 @@ class _Known:
     """How often a recording could not be replayed."""
     differed: int = 0
     """How often a second recording was not as the first."""
+    tries: int = 0
+    """How often it was recorded and could not be replayed."""
     left: list[weakref.ref[Tensor]] | None = None
     """Tensors that the last recording left elsewhere, if it could not be replayed for that."""
 
@@ -233,7 +238,7 @@ class Compiled(Generic[P, R]):
     def _record(self, given: Arguments, args: Any, kwargs: Any, first: Replay | None = None) -> R:
         """Record the function; a second time to see whether it is the same, if there is a first."""
         self._count += first is None
-        if self._count > _MOST_RECORDINGS:
+        if first is None and self._count > _MOST_RECORDINGS:
             return self._as_written(_TOO_MANY, here(), args, kwargs)
         settle()
         terms = self._terms()
@@ -250,9 +255,10 @@ class Compiled(Generic[P, R]):
         if replay is first:
             replay.checked = True
         else:
+            self._forget_places(replay)
             known.replays.insert(0, replay)
             if first is not None:
-                known.replays.remove(first)
+                known.replays = [r for r in known.replays if r is not first]
                 known.differed += 1
         if known.differed >= _DIFFERENCES:
             known.plain = True
@@ -266,8 +272,9 @@ class Compiled(Generic[P, R]):
         self, known: _Known, took: _Take, why: tuple[str, Origin], args: Any, kwargs: Any
     ) -> R:
         """What cannot be replayed has still been done, lazily: leave it at that."""
-        known.refused += 1
-        if why[0] in (_DIFFERENTIABLE, _ALIASED) or known.refused > 1:
+        known.tries += 1
+        most = 0 if why[0] in (_DIFFERENTIABLE, _ALIASED) else _TRIES if why[0] == _LEFT else 1
+        if known.tries > most:
             known.plain = True
             known.replays.clear()
         # What happens at the first call alone, as lazy layers that learn their size, is no matter.
@@ -278,6 +285,12 @@ class Compiled(Generic[P, R]):
         take_back(took.recording)
         del took
         return self._plain(args, kwargs)
+
+    def _forget_places(self, replay: Replay) -> None:
+        """Forget replays that put tensors where this one has put others."""
+        if replay.left:
+            for known in self._known.values():
+                known.replays = [r for r in known.replays if not r.left]
 
     def _terms(self) -> Any:
         terms = terms_of(self._precision)
@@ -309,6 +322,7 @@ _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of
 _DIFFERENT = "each recording is another one: it depends on something that is not watched"
 _MADE = "it keeps a tensor that it makes and changes"
 _LATER = "it changes a setting that it has used"
+_REPLACED = "it reads a tensor that it puts another one in the place of"
 _FILLED = "it changes a list, a dictionary or an object among its arguments"
 _SET = "it changes a setting of an optimizer after it was used"
 _REMEDY = {
@@ -316,6 +330,7 @@ _REMEDY = {
     _SET: "set it outside of the function",
     _TOO_MANY: "pass what differs from call to call as a tensor",
     _DIFFERENT: "pass random numbers, counters and the like as arguments",
+    _REPLACED: "change it in place: total.add_(x) instead of total = total + x",
     _FILLED: "return the tensors",
 }
 
@@ -417,8 +432,42 @@ class _Take:
         for t in self.left:
             if t.requires_grad and not is_leaf(t):
                 return _DIFFERENTIABLE, t._held.origin
+        given_up = self._given_up()
+        if given_up is not None:
+            return _REPLACED, given_up.origin
+        if self._shares_results():
+            return "it returns tensors that share memory", here()
         if self.left:
             return self._left(known)
+        return None
+
+    def _shares_results(self) -> bool:
+        """Whether two results share memory, and the first is not what the other is a view of."""
+        before: set[int] = set()
+        seen: set[int] = set()
+        there = {id(t._storage) for t in self.stand_ins}
+        for t in self.outputs:
+            storage, whole = t._storage, whole_of(t)
+            if storage is None or id(storage) in there or self.recording.was_there(whole):
+                continue
+            if id(storage) in seen and id(whole) not in before:
+                return True
+            seen.add(id(storage))
+            before.add(id(t))
+        return False
+
+    def _given_up(self) -> Node | None:
+        """The value of a tensor that was there before, and that the function has let go of.
+
+        The next call finds another one in its place.
+        """
+        began = self.recording.began
+        roots = [t._node for t in (*self._computed(), *self.left)]
+        for node in toposort(roots, lambda n: n.serial >= began):
+            for x in node.inputs:
+                older = x.serial < began and not x.needs_grad
+                if older and x.owner is not None and x.owner() is None:
+                    return x
         return None
 
     def _left(self, known: _Known) -> tuple[str, Origin] | None:
