@@ -250,6 +250,8 @@ def detached(child: Tensor, tensor: Tensor) -> Tensor:
     child._storage = storage
     storage.viewed = storage.several = True
     storage.add(child)
+    if tensor._order is not None:
+        child._order = tensor._order
     if node.value is None or CURRENT.recording is not None:
         new = Node(detach_p, (node,), (), (node.shape, node.dtype), False, MODE.origin or here())
         node.used = True

@@ -57,7 +57,7 @@ def test_smallest_and_largest_of_bools(count: int):
     assert mixed.amin(1).tolist() == [False, False]
     assert mixed.amax(1).tolist() == [True, True]
     assert mixed.min(1)[1].tolist() == [0, count]
-    assert mixed.argmax(1).tolist() == [count, 0]
+    assert mixed.max(1)[1].tolist() == [count, 0]
 
 
 @pytest.mark.parametrize("dtype", [zincir.uint8, zincir.int32, zincir.int64])
