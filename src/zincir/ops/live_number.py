@@ -7,6 +7,7 @@ the number of this call, and the recording is good for that number alone.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -82,6 +83,18 @@ class LiveNumber:
     def __index__(self) -> int:
         return operator.index(self._seen())
 
+    def __invert__(self) -> int:
+        return ~self._seen()
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._seen())
+
+    def __floor__(self) -> int:
+        return math.floor(self._seen())
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._seen())
+
     def __round__(self, digits: int | None = None) -> Any:
         return round(self._seen(), digits)
 
@@ -105,7 +118,13 @@ def _arithmetic(name: str) -> None:
         kind = type(function(a(), b()))
         if kind not in (int, float):
             return function(a(), b())
-        return LiveNumber(kind, lambda: function(a(), b()), self.looked, self.input)
+        looks = [n.looked for n in (x, y) if type(n) is LiveNumber]
+
+        def looked() -> None:
+            for look in looks:
+                look()
+
+        return LiveNumber(kind, lambda: function(a(), b()), looked, self.input)
 
     def forward(self: LiveNumber, other: Any) -> Any:
         return made(self, self, other) if _plain(other) else NotImplemented
@@ -117,14 +136,30 @@ def _arithmetic(name: str) -> None:
     setattr(LiveNumber, f"__r{name}__", backward)
 
 
+def _looking(name: str, function: Callable[[Any, Any], Any]) -> None:
+    """An operation whose result is of another type for other numbers, or is no input."""
+
+    def forward(self: LiveNumber, other: Any) -> Any:
+        return function(self._seen(), _look(other)) if _plain(other) else NotImplemented
+
+    def backward(self: LiveNumber, other: Any) -> Any:
+        return function(_look(other), self._seen()) if _plain(other) else NotImplemented
+
+    setattr(LiveNumber, f"__{name}__", forward)
+    setattr(LiveNumber, f"__r{name}__", backward)
+
+
+def _look(x: Any) -> Any:
+    return x._seen() if type(x) is LiveNumber else x
+
+
 def _comparison(name: str) -> None:
     function: Callable[[Any, Any], Any] = getattr(operator, name)
 
     def compared(self: LiveNumber, other: Any) -> Any:
         if not _plain(other):
             return NotImplemented
-        mine = self._seen()
-        return function(mine, other._seen() if type(other) is LiveNumber else other)
+        return function(self._seen(), _look(other))
 
     setattr(LiveNumber, f"__{name}__", compared)
 
@@ -139,8 +174,11 @@ def _unary(name: str) -> None:
     setattr(LiveNumber, f"__{name}__", made)
 
 
-for _name in ("add", "sub", "mul", "truediv"):
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
     _arithmetic(_name)
+for _name in ("and", "or", "xor", "lshift", "rshift", "pow"):
+    _looking(_name, getattr(operator, f"__{_name}__"))
+_looking("divmod", divmod)
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     _comparison(_name)
 for _name in ("neg", "pos", "abs"):
