@@ -25,8 +25,13 @@ from zincir.watched import Watched
 
 def undo(recording: Recording) -> None:
     """Give tensors back the nodes and gradients they had before a recording."""
+    for tensor, node in recording.flags.values():
+        tensor._held = node
     for change in recording.changed.values():
         tensor, node = change.tensor, change.node
+        turned = recording.flags.get(id(tensor))
+        if turned is not None and turned[1].serial < node.serial:
+            node = turned[1]  # that was done before
         node.superseded = None
         storage = tensor._storage
         tensor._held = node
@@ -43,8 +48,6 @@ def undo(recording: Recording) -> None:
             tensor._held.owner = weakref.ref(tensor)
     for tensor, grad, _ in recording.grads.values():
         tensor._grad = grad
-    for tensor, node in recording.flags.values():
-        tensor._held = node
     for generator, state in recording.generators.values():
         generator.set_state(state)
 
@@ -123,9 +126,9 @@ class Recorder:
         for t, grad in recording.grads_read.values():
             self._add_read(t, grad, place_of)
         self._add_inputs(taken.leaves, place_of)
-        first = made.cells.ctypes.data
+        cells = made.cells.ctypes.data
         made.pointers = [n.value.pointer for n in taken.leaves]
-        made.pointers += range(first, first + 8 * len(taken.numbers), 8)
+        made.pointers += range(cells, cells + 8 * len(taken.numbers), 8)
         made.first_output = len(made.pointers)
         made.pointers += [0] * len(self.wanted)
         made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]

@@ -115,6 +115,13 @@ class Gradient:
     value: Buffer | None = None
     """The tensor that was made for the new one, and where the program writes it."""
 
+    def holds(self, inputs: Sequence[Any]) -> bool:
+        """Whether there is a gradient as there was."""
+        t = self.tensor if self.tensor is not None else inputs[self.argument]
+        if self.same is not None:
+            return t._grad is self.same
+        return (t._grad is not None) is self.had
+
 
 @dataclass(slots=True)
 class GradientRead:
@@ -216,12 +223,8 @@ class Replay:
             if not r.holds():
                 return False
         for g in self.gradients:
-            if g.had is not None:
-                t = g.tensor if g.tensor is not None else inputs[g.argument]
-                if (t._grad is not None) is not g.had:
-                    return False
-                if g.same is not None and t._grad is not g.same:
-                    return False
+            if g.had is not None and not g.holds(inputs):
+                return False
         for c in self.captured:
             t = c.tensor
             if (t._storage is not None or t._held is not c.node) and not c.holds():

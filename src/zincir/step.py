@@ -368,31 +368,45 @@ class _Take:
         if self._aliased():
             return _ALIASED, where
         recording.back.clear()
-        if recording.refused is not None:
-            return recording.refused
-        if self.rebuilt.changed():
-            return _FILLED, where
-        if any(getter() != then for getter, then in recording.settings):
-            return _SET, where
+        done = self._done()
+        if done is not None:
+            return done
         made = (recording.changed[id(t)].node for t in survived)
         if survived and (again or any(node.value is None for node in made)):
             return _MADE, survived[0]._held.origin
-        grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
-        for t in (*self.outputs, *grads):
-            if _stays_differentiable(t):
-                return _DIFFERENTIABLE, t._held.origin
-        for c in recording.changed.values():
-            if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
-                return _DIFFERENTIABLE, c.tensor._held.origin
-        flags = [t for t, node in recording.flags.values() if t.requires_grad != node.needs_grad]
+        flags = any(t.requires_grad != n.needs_grad for t, n in recording.flags.values())
+        found = self._differentiable()
+        if found is not None:
+            return _DIFFERENTIABLE, found._held.origin
         if flags:
             return "it sets requires_grad", where
         self.left = self._leaves_behind()
         for t in self.left:
             if t.requires_grad and not is_leaf(t):
                 return _DIFFERENTIABLE, t._held.origin
-        if self.left:
-            return self._left(known)
+        return self._left(known) if self.left else None
+
+    def _done(self) -> tuple[str, Origin] | None:
+        """What the function did that a replay cannot do."""
+        recording, where = self.recording, here()
+        if recording.refused is not None:
+            return recording.refused
+        if self.rebuilt.changed():
+            return _FILLED, where
+        if any(getter() != then for getter, then in recording.settings):
+            return _SET, where
+        return None
+
+    def _differentiable(self) -> Tensor | None:
+        """Something that somebody may still differentiate."""
+        recording = self.recording
+        grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
+        for t in (*self.outputs, *grads):
+            if _stays_differentiable(t):
+                return t
+        for c in recording.changed.values():
+            if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
+                return c.tensor
         return None
 
     def _left(self, known: _Known) -> tuple[str, Origin] | None:
@@ -507,6 +521,16 @@ class _Take:
         for storage in recording.written:
             write_through(storage)
         arguments = dict(zip(map(id, self.stand_ins), self.inputs, strict=True))
+        self._hand_over(arguments)
+        results = [self._shown(t, arguments) for t in self.outputs]
+        self.rebuilt.hand_over(arguments)
+        form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
+        settle()
+        return built(form, results)
+
+    def _hand_over(self, arguments: dict[int, Any]) -> None:
+        """Do to the arguments what was done to what stood for them."""
+        recording = self.recording
         memory = self._memory(arguments)
         for t in self.stand_ins:
             x = arguments[id(t)]
@@ -520,11 +544,6 @@ class _Take:
         for t, _ in recording.reassigned.values():
             if id(t) not in arguments:
                 _taken_over(t, t, memory)
-        results = [self._shown(t, arguments) for t in self.outputs]
-        self.rebuilt.hand_over(arguments)
-        form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
-        settle()
-        return built(form, results)
 
     def _memory(self, arguments: dict[int, Any]) -> dict[int, Tensor]:
         """By id of the storage of a stand-in: a tensor with the memory of the argument."""
