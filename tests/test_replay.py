@@ -538,7 +538,8 @@ def test_memory_that_an_argument_gets_is_that_of_the_same_tensor():
     "formula",
     [
         "n % 3", "n // 2", "n ** 2", "2 ** n", "0.5 ** (n // 2)", "7 % n", "7 // n", "n & 1",
-        "1 << n", "~n", "divmod(n, 2)[1]", "math.floor(n / 2)", "math.ceil(n / 2)", "math.trunc(n / 2)",
+        "1 << n", "~n", "divmod(n, 2)[1]", "math.floor(n / 2)", "math.ceil(n / 2)",
+        "math.trunc(n / 2)",
         "round(n / 3, 1)", "-n + abs(n) * 2", "n ^ 1", "5 | n", "n >> 1", "10 - n", "1 / n",
     ],
 )  # fmt: skip

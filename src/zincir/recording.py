@@ -244,9 +244,9 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
     recording = CURRENT.recording
     if recording is None:
         return
-    inner = {k: dict(v) for k, v in owner.__dict__.items() if type(v) is dict}
-    for k, fields in inner.items():
-        note_done(functools.partial(refill, owner.__dict__[k], fields))
+    held: list[Any] = [v for v in owner.__dict__.values() if type(v) is dict]
+    for fields in held:
+        note_done(functools.partial(refill, fields, dict(fields)))
     note_done(functools.partial(_restore, owner, dict(owner.__dict__)))
     if not hasattr(value, "_held"):
         before = owner.__dict__.get(name, recording)

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-import numpy as np
-
 from zincir import anomaly
 from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of, with_arrays
 from zincir.array_argument import ArrayArgument
@@ -27,13 +25,14 @@ from zincir.graph.node import MODE, Origin, describe, here
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind, write_through
 from zincir.ops.live_number import LiveNumber
-from zincir.ops.source import alias, custom_p, detach
+from zincir.ops.source import alias, custom_p
 from zincir.recorder import Recorder, take_back
 from zincir.recording import CURRENT, Change, Recording, live, resumed
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
-from zincir.storage import as_it_was, gaps, path, storage_of, whole_of
-from zincir.tensor import Tensor, alive_pending, from_array, settle
+from zincir.stand_ins import give_value, stand_in, taken_over
+from zincir.storage import as_it_was, path, whole_of
+from zincir.tensor import Tensor, alive_pending, settle
 from zincir.watched import modules_of, tensors_of
 
 P = ParamSpec("P")
@@ -310,7 +309,7 @@ class _Take:
         self, function: Any, given: Arguments, numbers: Numbers, args: Any, kwargs: Any
     ) -> None:
         self.inputs = given.inputs
-        self.stand_ins = [_stand_in(x) for x in given.inputs]
+        self.stand_ins = [stand_in(x) for x in given.inputs]
         self.recording = recording = Recording()
         self.box = list(given.numbers)
         new = [self._number(i, n, numbers) for i, n in enumerate(given.numbers)]
@@ -410,7 +409,7 @@ class _Take:
         return None
 
     def _left(self, known: _Known) -> tuple[str, Origin] | None:
-        """Tensors that are kept are renewed by replays, if each call puts new ones in their place."""
+        """Tensors that are kept are renewed by replays, if each call puts new ones in place."""
         before, known.left = known.left, [weakref.ref(t) for t in self.left]
         if before is not None and len(before) == len(self.left):
             gc.collect()
@@ -535,15 +534,15 @@ class _Take:
         for t in self.stand_ins:
             x = arguments[id(t)]
             if id(t) in recording.reassigned and isinstance(x, Tensor):
-                if not _taken_over(x, t, memory):
+                if not taken_over(x, t, memory):
                     x.data = t
             elif id(t) in recording.changed or t._storage in recording.written:
-                _change(x, t)
+                give_value(x, t)
             if id(t) in recording.flags and isinstance(x, Tensor):
                 x.requires_grad_(t.requires_grad)
         for t, _ in recording.reassigned.values():
             if id(t) not in arguments:
-                _taken_over(t, t, memory)
+                taken_over(t, t, memory)
 
     def _memory(self, arguments: dict[int, Any]) -> dict[int, Tensor]:
         """By id of the storage of a stand-in: a tensor with the memory of the argument."""
@@ -568,45 +567,6 @@ class _Take:
                 found = x if whole_of(t) is s else x.detach()
                 return found._view(*reversed(path(t))) if t._base is not None else found
         return t
-
-
-def _change(x: Any, stand_in: Tensor) -> None:
-    """Give an argument the value that its stand-in has got."""
-    if isinstance(x, Tensor):
-        # Of gradients that it has as a leaf the argument hears besides.
-        node = stand_in._node
-        rebind(x, alias(detach(node) if is_leaf(stand_in) else node))
-    else:
-        x[...] = stand_in._value("zincir.compile")
-
-
-def _taken_over(t: Tensor, like: Tensor, memory: dict[int, Tensor]) -> bool:
-    """Give `t` the memory of an argument where `like` has that of its stand-in."""
-    found = memory.get(id(like._storage))
-    if found is None:
-        return False
-    found = found.detach()
-    t.data = found._view(*reversed(path(like))) if like._base is not None else found
-    return True
-
-
-def _stand_in(x: Any) -> Tensor:
-    """A tensor of the shape and type of an argument, with its values, as if it lay as that does."""
-    if isinstance(x, Tensor):
-        array = np.ascontiguousarray(x._value("zincir.compile")).reshape(x.shape)
-        t, lies = from_array(array, x.requires_grad), gaps(x)
-    else:
-        t = from_array(np.ascontiguousarray(x).reshape(x.shape))
-        lies = tuple([s // x.itemsize for s in x.strides]) if not x.flags.c_contiguous else None
-    if lies is not None:
-        storage_of(t).lies = lies
-    if isinstance(x, Tensor):
-        return t
-    new = ArrayArgument.__new__(ArrayArgument)
-    new.__dict__.update(t.__dict__)
-    new._holds_node()
-    new._array = x
-    return new
 
 
 def _stays_differentiable(t: Tensor) -> bool:
