@@ -19,6 +19,7 @@ ARRAY: type[Any] = np.ndarray
 _SEQUENCES: tuple[type[Any], ...] = (tuple, list)
 _MAPPING: type[Any] = dict
 _NUMBERS = (float, int)
+_FIXED = (tuple,)
 
 
 class _Itself:
@@ -71,7 +72,7 @@ class Arguments:
             if x.requires_grad:
                 self.differentiable = True
             return (Tensor, node.shape, node.dtype, x._storage and gaps(x))
-        kind: type[Any] = type(x)
+        kind = x.__class__
         if kind in _NUMBERS:
             self.numbers.append(x)
             return kind
@@ -121,9 +122,8 @@ def _with_fields(x: Any, values: dict[str, Any]) -> Any:
     return new
 
 
-def _of_kind(like: Any, items: list[Any]) -> Any:
-    """A sequence like another, of other items; a named tuple takes them one by one."""
-    kind: Any = type(like)
+def of_kind(kind: Any, items: list[Any]) -> Any:
+    """A sequence of a kind; a named tuple takes its items one by one."""
     return kind(*items) if hasattr(kind, "_fields") else kind(items)
 
 
@@ -142,7 +142,7 @@ class Rebuilt:
         if type(x) in _NUMBERS:
             return next(self._numbers)
         if isinstance(x, _SEQUENCES):
-            return self._noted(x, _of_kind(x, [self._built(item) for item in x]))
+            return self._noted(x, of_kind(x.__class__, [self._built(item) for item in x]))
         if isinstance(x, _MAPPING):
             new = copy.copy(x)
             for k, v in x.items():
@@ -153,7 +153,7 @@ class Rebuilt:
         return x
 
     def _noted(self, original: Any, container: Any) -> Any:
-        if not isinstance(container, tuple):
+        if container.__class__ not in _FIXED and not hasattr(container, "_fields"):
             self._containers.append((original, container, _content(container)))
         return container
 
@@ -185,7 +185,7 @@ def with_arrays(x: Any, over: Callable[[Any], Any]) -> Any:
     if isinstance(x, ARRAY):
         return over(x)
     if isinstance(x, _SEQUENCES) and not _same(list(x), new := [with_arrays(v, over) for v in x]):
-        return _of_kind(x, new)
+        return of_kind(x.__class__, new)
     if isinstance(x, _MAPPING):
         values = {k: with_arrays(v, over) for k, v in x.items()}
         if not _same(list(x.values()), list(values.values())):
@@ -214,16 +214,14 @@ def results_of(x: Any, found: list[Tensor]) -> Any:
         found.append(x)
         return (Tensor, len(found) - 1)
     if isinstance(x, _SEQUENCES):
-        return ("items", [results_of(item, found) for item in x], x if _named(x) else type(x)(()))
+        return ("items", [results_of(item, found) for item in x], x.__class__)
     if isinstance(x, _MAPPING):
         return ("dict", {k: results_of(v, found) for k, v in x.items()}, type(x))
     if _is_dataclass(x):
-        return ("fields", {k: results_of(v, found) for k, v in _fields(x)}, x)
+        fields = _fields(x)
+        empty = _with_fields(x, {k: None for k, _ in fields})
+        return ("fields", {k: results_of(v, found) for k, v in fields}, empty)
     return (None, x)
-
-
-def _named(x: Any) -> bool:
-    return hasattr(type(x), "_fields")
 
 
 def built(form: Any, results: list[Any]) -> Any:
@@ -234,7 +232,7 @@ def built(form: Any, results: list[Any]) -> Any:
     if kind is None:
         return what
     if kind == "items":
-        return _of_kind(form[2], [built(v, results) for v in what])
+        return of_kind(form[2], [built(v, results) for v in what])
     values = {k: built(v, results) for k, v in what.items()}
     return _with_fields(form[2], values) if kind == "fields" else _mapping(form[2], values)
 

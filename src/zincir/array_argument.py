@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.arguments import of_kind
 from zincir.creation import from_numpy
 from zincir.recording import refuse_replay
 from zincir.tensor import Tensor
@@ -63,6 +64,9 @@ def _plain(x: Any) -> Any:
 
 
 def _all_plain(x: Any) -> Any:
-    if isinstance(x, dict):
+    kind = x.__class__
+    if kind is dict:
         return {k: _all_plain(v) for k, v in x.items()}
-    return type(x)(map(_all_plain, x)) if isinstance(x, list | tuple) else _plain(x)
+    if kind in (list, tuple):
+        return of_kind(kind, [_all_plain(item) for item in x])
+    return _plain(x)

@@ -39,9 +39,8 @@ def grad(
     """
     order = toposort(seeds, lambda node: node.needs_grad)
     wanted = set(wrt) if wrt is not None else None
-    needed = None if wanted is None else _above(order, wanted)
-    if needed is not None:
-        order = [node for node in order if node in needed]
+    needed = set(order) if wanted is None else _above(order, wanted)
+    order = [node for node in order if node in needed]
     _refuse_freed([n for n in order if not retain or not n.inputs])
     pending: dict[Node, Node] = dict(seeds)
     found: dict[Node, Node] = {}
@@ -59,16 +58,11 @@ def grad(
                     found[node] = g
             elif node in wanted:
                 found[node] = g
-            if needed is not None and not any(x in needed for x in node.inputs):
-                continue  # it was asked for, and nothing behind it
-            if (
-                node.inputs
-                and node.op.vjp is not None
-                and not (node.op is variable_p and not node.inputs[0].needs_grad)
-            ):
-                _through(node, g, pending, needed)
-            if not retain and node.op.saves and node.inputs:
-                node.freed = True
+            # What was asked for is not passed through if nothing behind it was.
+            if any(x in needed for x in node.inputs):
+                if node.op.vjp is not None:
+                    _through(node, g, pending, needed)
+                node.freed = node.freed or (not retain and node.op.saves)
     finally:
         MODE.origin = before
     return found
@@ -83,9 +77,7 @@ def _above(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
     return found
 
 
-def _through(
-    node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] | None
-) -> None:
+def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node]) -> None:
     if node.freed and node.op.saves:
         _refuse_freed([node])
     rule = node.op.vjp
@@ -95,7 +87,7 @@ def _through(
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
     for x, gx in zip(node.inputs, gradients, strict=False):
-        if gx is None or not x.needs_grad or (needed is not None and x not in needed):
+        if gx is None or x not in needed:
             continue
         if gx.shape != x.shape:
             gx = sum_to(gx, x.shape)

@@ -65,7 +65,6 @@ class Generator:
 
     def draw(self, count: int) -> Node:
         """The state for the next `count` numbers; the stream moves past them."""
-
         note_draw(self)
 
         def getter() -> Any:

@@ -22,9 +22,9 @@ from zincir.ops.source import (
     alias,
     const,
     detach,
-    graft,
     leaf,
     leaf_p,
+    regraft,
     variable,
     variable_like,
     variable_p,
@@ -126,7 +126,7 @@ def _bind(tensor: Tensor, value: Node, origin: Origin) -> None:
     if not MODE.grad:
         value = detach(value)
         if old.needs_grad:
-            value = variable(value) if is_leaf(tensor) else graft(value, old)
+            value = variable(value) if is_leaf(tensor) else regraft(value, old)
     elif old.needs_grad and not value.needs_grad:
         # Overwritten whole: still part of the graph, with a gradient of zero.
         value = where(const(True, bool_), value, old)
@@ -224,7 +224,7 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
                     try_="x = value",
                 )
             )
-        node = graft(node, kept)
+        node = regraft(node, kept)
     else:
         node = variable(node) if trained else alias(node)
     if tensor._base is None:
@@ -358,7 +358,7 @@ def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
 
 
 def memory_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
-    """The memory of a tensor whose value is known, which nobody else reads; None if there is none."""
+    """The memory of a tensor whose value is known, which nobody else reads, if there is such."""
     storage = tensor._storage
     if storage is not None and storage.array is not None and storage.exposed():
         array = seen(tensor, storage)

@@ -98,6 +98,7 @@ class Recorder:
             first: that of an earlier recording, which is returned if it is the same.
         """
         self.returned = {id(t) for t in outputs}
+        self.flagged = {k: t.requires_grad for k, (t, _) in self.recording.flags.items()}
         made, recording = self.made, self.recording
         made.form = form
         evaluate([node for node in self._changing() if node.value is None])
@@ -121,8 +122,8 @@ class Recorder:
         made.cells = numbers(taken.numbers)
         for c, at in changed:
             self._add_changed(c, at, place_of)
-        for gradient in grads:
-            self._add_gradient(*gradient, place_of)
+        for t, before, now, added, at in grads:
+            self._add_gradient(t, before, now, added, at, place_of)
         for t, grad in recording.grads_read.values():
             self._add_read(t, grad, place_of)
         self._add_inputs(taken.leaves, place_of)
@@ -132,6 +133,9 @@ class Recorder:
         made.first_output = len(made.pointers)
         made.pointers += [0] * len(self.wanted)
         made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]
+        made.flags = [
+            (i, self.flagged[id(t)]) for i, t in enumerate(self.stand_ins) if id(t) in self.flagged
+        ]
         made.watched = Watched(self.modules, self._watched_tensors())
         return made
 
@@ -190,16 +194,21 @@ class Recorder:
         data = [
             node.value.array.tobytes()
             for node in leaves
-            if node.serial > began and id(node.value) not in known and not _held(node)
+            if node.serial > began and id(node.value) not in known and not self._older(node)
         ]
         return operations, places, repr(numbers), data
+
+    def _older(self, node: Node) -> bool:
+        """Whether a node holds what a tensor was before: an input, and no constant."""
+        t = None if node.owner is None else node.owner()
+        return t is not None and (id(t) in self.recording.changed or self.recording.was_there(t))
 
     def _watched_tensors(self) -> list[Tensor]:
         made = self.made
         tensors = [c.tensor for c in made.captured]
         tensors += [c.tensor for c in made.changed if c.tensor is not None]
         tensors += [g.tensor for g in made.gradients if g.tensor is not None]
-        tensors += [t for t, _ in self.recording.flags.values()]
+        tensors += [t for k, (t, _) in self.recording.flags.items() if k not in self.argument_of]
         passed = self.recording.passed.values()
         tensors += [t for t in passed if id(t) not in self.argument_of]
         tensors += [r.tensor for r in made.read]
@@ -350,11 +359,6 @@ class _Results:
         self._recorder = recorder
         self._outputs = outputs
         self._number = {id(t): i for i, t in enumerate(outputs)}
-        shared: dict[int, int] = {}
-        for t in outputs:
-            if t._storage is not None:
-                shared[id(t._storage)] = shared.get(id(t._storage), 0) + 1
-        self._shared = shared
         self._found: list[Result] = []
 
     def all(self) -> list[Result]:
@@ -378,8 +382,6 @@ class _Results:
             other = self._number.get(id(whole), -1)
             if whole is not t and 0 <= other < len(self._found):
                 return Result(other=other, step=_way(t))
-            if self._shared[id(storage)] > 1:
-                self._recorder.recording.refuse("it returns tensors that share memory")
         node = leaf(t.shape, t.dtype, origin=t._held.origin)
         place = self._recorder.want(t._node)
         return Result(place, node=node, differentiated=t.requires_grad)

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +25,6 @@ from zincir.graph.node import Node, Origin, describe, here, next_serial
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape
-
-if TYPE_CHECKING:
-    from zincir.storage import Storage
 
 
 @dataclass(slots=True)
@@ -53,7 +50,7 @@ class Recording:
         """Settings that were read, which must not change after that, and what they were."""
         self.changed: dict[int, Change] = {}
         """Tensors changed in place, by id."""
-        self.written: set[Storage] = set()
+        self.written: set[Any] = set()
         """Shared memory that was written to."""
         self.grads: dict[int, tuple[Any, Any, bool]] = {}
         """Tensors whose `.grad` was assigned (by id), with the gradients they had before, and
@@ -99,7 +96,8 @@ class Recording:
 
     def note_flag(self, tensor: Any, before: Node) -> None:
         """Note that `requires_grad` of a tensor that held `before` is being set."""
-        self.flags.setdefault(id(tensor), (tensor, before))
+        if self.was_there(tensor):
+            self.flags.setdefault(id(tensor), (tensor, before))
 
 
 class _Current(threading.local):
@@ -244,9 +242,9 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
     recording = CURRENT.recording
     if recording is None:
         return
-    held: list[Any] = [v for v in owner.__dict__.values() if type(v) is dict]
-    for fields in held:
-        note_done(functools.partial(refill, fields, dict(fields)))
+    inner = {k: dict(v) for k, v in owner.__dict__.items() if v.__class__ is dict}
+    for k, fields in inner.items():
+        note_done(functools.partial(refill, owner.__dict__[k], fields))
     note_done(functools.partial(_restore, owner, dict(owner.__dict__)))
     if not hasattr(value, "_held"):
         before = owner.__dict__.get(name, recording)

@@ -115,13 +115,6 @@ class Gradient:
     value: Buffer | None = None
     """The tensor that was made for the new one, and where the program writes it."""
 
-    def holds(self, inputs: Sequence[Any]) -> bool:
-        """Whether there is a gradient as there was."""
-        t = self.tensor if self.tensor is not None else inputs[self.argument]
-        if self.same is not None:
-            return t._grad is self.same
-        return (t._grad is not None) is self.had
-
 
 @dataclass(slots=True)
 class GradientRead:
@@ -194,6 +187,8 @@ class Replay:
         self.written: set[int] = set()
         """By id: the tensors that are changed at every call."""
         self.writes_arguments = False
+        self.flags: list[tuple[int, bool]] = []
+        """(number of an argument, whether it collects gradients from then on)."""
         self.gradients: list[Gradient] = []
         self.read: list[GradientRead] = []
         self.conditions: list[tuple[Callable[[], Any], Any]] = []
@@ -219,12 +214,24 @@ class Replay:
         for getter, recorded in self.conditions:
             if getter() != recorded:
                 return False
+        if not (self._gradients_hold(inputs) and self._tensors_hold()):
+            return False
+        return self.threads == team.get_num_threads()
+
+    def _gradients_hold(self, inputs: Sequence[Any]) -> bool:
         for r in self.read:
             if not r.holds():
                 return False
         for g in self.gradients:
-            if g.had is not None and not g.holds(inputs):
-                return False
+            if g.had is not None:
+                t = g.tensor if g.tensor is not None else inputs[g.argument]
+                if (t._grad is not None) is not g.had:
+                    return False
+                if g.same is not None and t._grad is not g.same:
+                    return False
+        return True
+
+    def _tensors_hold(self) -> bool:
         for c in self.captured:
             t = c.tensor
             if (t._storage is not None or t._held is not c.node) and not c.holds():
@@ -232,9 +239,7 @@ class Replay:
         for c in self.changed:
             if not c.holds():
                 return False
-        if self.left and not self._left_holds():
-            return False
-        return self.threads == team.get_num_threads()
+        return not self.left or self._left_holds()
 
     def _left_holds(self) -> bool:
         """Whether tensors that the function keeps are still where it put them, and only there."""
@@ -396,7 +401,7 @@ class Replay:
                 g.value = allocate(node.shape, node.dtype, g.orders[1])
                 g.held = from_buffer(g.value)
                 pointers[outputs + g.output] = g.value.pointer
-            elif held._held.value is not g.value or not g.value.private:
+            elif held._held.value is not g.value or g.value is None or not g.value.private:
                 g.value = allocate(held.shape, held.dtype, g.orders[1])
                 held._held.value = g.value
                 pointers[outputs + g.output] = g.value.pointer
@@ -413,6 +418,9 @@ class Replay:
                 t._grad = None
         if not done:
             return
+        for number, flag in self.flags:
+            if isinstance(inputs[number], Tensor):
+                inputs[number].requires_grad_(flag)
         for c in self.changed:
             t = c.tensor
             if t is not None and t._storage is None and c.copied is None:
@@ -521,15 +529,12 @@ def shares(x: Any, y: Any) -> bool:
 def readable(t: Tensor) -> Buffer:
     """Where the value of a tensor lies at this moment."""
     storage = t._storage
-    if storage is None:
-        if t._held.value is None:  # it comes from another thread
-            t._value("a compiled function")
-        return t._held.value
-    if storage.array is not None and storage.exposed():
+    if storage is not None and storage.array is not None and storage.exposed():
         return Buffer(seen(t, storage))
-    t._value("a compiled function")
-    node = t._node
-    evaluate([node])  # a view was only looked through
+    node = t._held if storage is None else t._node
+    if node.value is None:  # a view, or it comes from another thread
+        evaluate([node])
+    assert node.value is not None
     return node.value
 
 

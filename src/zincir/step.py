@@ -16,23 +16,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+import numpy as np
+
 from zincir import anomaly
 from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of, with_arrays
 from zincir.array_argument import ArrayArgument
 from zincir.compiler.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, TraceError, explain
-from zincir.graph.node import MODE, Origin, describe, here
+from zincir.graph.node import MODE, Node, Origin, describe, here
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind, write_through
 from zincir.ops.live_number import LiveNumber
-from zincir.ops.source import alias, custom_p
+from zincir.ops.source import alias, custom_p, detach
 from zincir.recorder import Recorder, take_back
 from zincir.recording import CURRENT, Change, Recording, live, resumed
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
-from zincir.stand_ins import give_value, stand_in, taken_over
-from zincir.storage import as_it_was, path, whole_of
-from zincir.tensor import Tensor, alive_pending, settle
+from zincir.storage import as_it_was, gaps, path, storage_of, whole_of
+from zincir.tensor import Tensor, alive_pending, from_array, settle
 from zincir.watched import modules_of, tensors_of
 
 P = ParamSpec("P")
@@ -40,6 +41,9 @@ R = TypeVar("R")
 
 _MOST_RECORDINGS = 64
 """So many recordings a function may have; after that it is run as it is written."""
+
+_TRIES = 3
+"""So often a function that keeps tensors is recorded, until it puts new ones in their place."""
 
 _DIFFERENCES = 3
 """So often a second recording may differ from the first."""
@@ -59,7 +63,15 @@ def compile(
 ) -> Compiled[P, R]: ...
 @overload
 def compile(
-    function: None = None, *, precision: str | None = None, **settings: Any
+    function: None = None,
+    *,
+    precision: str | None = None,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = "zincir",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
 ) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 def compile(
     function: Any = None,
@@ -125,7 +137,8 @@ def compile(
         return functools.partial(compile, precision=precision, fullgraph=fullgraph, disable=disable)
     if disable:
         return function
-    of_module = getattr(type(function), "_compiled_with", None)
+    kind = function.__class__
+    of_module = getattr(kind, "_compiled_with", None)
     if of_module is not None:
         return of_module(function, Compiled(function.__call__, precision, whole=fullgraph))
     if not callable(function):
@@ -147,8 +160,12 @@ class _Known:
     replays: list[Replay] = field(default_factory=list[Replay])
     plain: bool = False
     """Whether the function is run as it is written."""
+    refused: int = 0
+    """How often a recording could not be replayed."""
     differed: int = 0
     """How often a second recording was not as the first."""
+    tries: int = 0
+    """How often it was recorded and could not be replayed."""
     left: list[weakref.ref[Tensor]] | None = None
     """Tensors that the last recording left elsewhere, if it could not be replayed for that."""
 
@@ -183,17 +200,9 @@ class Compiled(Generic[P, R]):
         given = Arguments(args, kwargs)
         if given.differentiable:  # gradients may flow on into the caller's graph
             return self._plain(args, kwargs)
-        numbers = self._numbers.get(given.shape)
-        if numbers is None:
-            numbers = self._numbers[given.shape] = Numbers()
-        key = (given.shape, numbers.fixed(given.numbers), MODE.grad)
-        known = self._known.get(key)
+        known = self._find(given)
         if known is None:
-            numbers.learn(given.numbers)
-            key = (given.shape, numbers.fixed(given.numbers), MODE.grad)
-            known = self._known.get(key)
-            if known is None:
-                return self._record(given, args, kwargs)
+            return self._record(given, args, kwargs)
         inputs = given.inputs
         for replay in known.replays:
             if replay.holds(inputs):
@@ -205,6 +214,17 @@ class Compiled(Generic[P, R]):
         if known.plain:
             return self._plain(args, kwargs)
         return self._record(given, args, kwargs)
+
+    def _find(self, given: Arguments) -> _Known | None:
+        """What is known of arguments like these."""
+        numbers = self._numbers.get(given.shape)
+        if numbers is None:
+            numbers = self._numbers[given.shape] = Numbers()
+        known = self._known.get((given.shape, numbers.fixed(given.numbers), MODE.grad))
+        if known is None:
+            numbers.learn(given.numbers)
+            known = self._known.get((given.shape, numbers.fixed(given.numbers), MODE.grad))
+        return known
 
     def _plain(self, args: Any, kwargs: Any) -> R:
         function: Callable[..., R] = self._function
@@ -218,7 +238,7 @@ class Compiled(Generic[P, R]):
     def _record(self, given: Arguments, args: Any, kwargs: Any, first: Replay | None = None) -> R:
         """Record the function; a second time to see whether it is the same, if there is a first."""
         self._count += first is None
-        if self._count > _MOST_RECORDINGS:
+        if first is None and self._count > _MOST_RECORDINGS:
             return self._as_written(_TOO_MANY, here(), args, kwargs)
         settle()
         terms = self._terms()
@@ -235,9 +255,10 @@ class Compiled(Generic[P, R]):
         if replay is first:
             replay.checked = True
         else:
+            self._forget_places(replay)
             known.replays.insert(0, replay)
             if first is not None:
-                known.replays.remove(first)
+                known.replays = [r for r in known.replays if r is not first]
                 known.differed += 1
         if known.differed >= _DIFFERENCES:
             known.plain = True
@@ -251,16 +272,25 @@ class Compiled(Generic[P, R]):
         self, known: _Known, took: _Take, why: tuple[str, Origin], args: Any, kwargs: Any
     ) -> R:
         """What cannot be replayed has still been done, lazily: leave it at that."""
-        if why[0] != _LEFT:
+        known.tries += 1
+        most = 0 if why[0] in (_DIFFERENTIABLE, _ALIASED) else _TRIES if why[0] == _LEFT else 1
+        if known.tries > most:
             known.plain = True
             known.replays.clear()
-        if why[0] != _DIFFERENTIABLE:
+        # What happens at the first call alone, as lazy layers that learn their size, is no matter.
+        if why[0] != _DIFFERENTIABLE and (self._whole or known.plain):
             self._tell(*why)
         if why[0] != _ALIASED:
             return took.stand()
         take_back(took.recording)
         del took
         return self._plain(args, kwargs)
+
+    def _forget_places(self, replay: Replay) -> None:
+        """Forget replays that put tensors where this one has put others."""
+        if replay.left:
+            for known in self._known.values():
+                known.replays = [r for r in known.replays if not r.left]
 
     def _terms(self) -> Any:
         terms = terms_of(self._precision)
@@ -291,6 +321,8 @@ _ALIASED = "an argument shares memory with something that it changes"
 _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of a new kind again"
 _DIFFERENT = "each recording is another one: it depends on something that is not watched"
 _MADE = "it keeps a tensor that it makes and changes"
+_LATER = "it changes a setting that it has used"
+_REPLACED = "it reads a tensor that it puts another one in the place of"
 _FILLED = "it changes a list, a dictionary or an object among its arguments"
 _SET = "it changes a setting of an optimizer after it was used"
 _REMEDY = {
@@ -298,6 +330,7 @@ _REMEDY = {
     _SET: "set it outside of the function",
     _TOO_MANY: "pass what differs from call to call as a tensor",
     _DIFFERENT: "pass random numbers, counters and the like as arguments",
+    _REPLACED: "change it in place: total.add_(x) instead of total = total + x",
     _FILLED: "return the tensors",
 }
 
@@ -309,7 +342,7 @@ class _Take:
         self, function: Any, given: Arguments, numbers: Numbers, args: Any, kwargs: Any
     ) -> None:
         self.inputs = given.inputs
-        self.stand_ins = [stand_in(x) for x in given.inputs]
+        self.stand_ins = [_stand_in(x) for x in given.inputs]
         self.recording = recording = Recording()
         self.box = list(given.numbers)
         new = [self._number(i, n, numbers) for i, n in enumerate(given.numbers)]
@@ -353,9 +386,9 @@ class _Take:
     def _number(self, i: int, number: Any, numbers: Numbers) -> Any:
         if i not in numbers.live:
             return number
-        box = self.box
+        box, kind = self.box, float if isinstance(number, float) else int
         return LiveNumber(
-            type(number), lambda: box[i], lambda: numbers.look(i), lambda now, d: live(now, (), d)
+            kind, lambda: box[i], lambda: numbers.look(i), lambda now, d: live(now, (), d)
         )
 
     def why_not(self, known: _Known, again: bool) -> tuple[str, Origin] | None:
@@ -367,49 +400,78 @@ class _Take:
         if self._aliased():
             return _ALIASED, where
         recording.back.clear()
-        done = self._done()
-        if done is not None:
-            return done
-        made = (recording.changed[id(t)].node for t in survived)
-        if survived and (again or any(node.value is None for node in made)):
-            return _MADE, survived[0]._held.origin
-        flags = any(t.requires_grad != n.needs_grad for t, n in recording.flags.values())
-        found = self._differentiable()
-        if found is not None:
-            return _DIFFERENTIABLE, found._held.origin
-        if flags:
-            return "it sets requires_grad", where
-        self.left = self._leaves_behind()
-        for t in self.left:
-            if t.requires_grad and not is_leaf(t):
-                return _DIFFERENTIABLE, t._held.origin
-        return self._left(known) if self.left else None
-
-    def _done(self) -> tuple[str, Origin] | None:
-        """What the function did that a replay cannot do."""
-        recording, where = self.recording, here()
         if recording.refused is not None:
             return recording.refused
         if self.rebuilt.changed():
             return _FILLED, where
         if any(getter() != then for getter, then in recording.settings):
             return _SET, where
-        return None
+        made = (recording.changed[id(t)].node for t in survived)
+        if survived and (again or any(node.value is None for node in made)):
+            return _MADE, survived[0]._held.origin
+        return self._why_not_set() or self._why_not_kept(known)
 
-    def _differentiable(self) -> Tensor | None:
-        """Something that somebody may still differentiate."""
+    def _why_not_set(self) -> tuple[str, Origin] | None:
+        """Whether it sets what a replay would not set, or makes what is to be differentiated."""
         recording = self.recording
         grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
         for t in (*self.outputs, *grads):
             if _stays_differentiable(t):
-                return t
+                return _DIFFERENTIABLE, t._held.origin
         for c in recording.changed.values():
             if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
-                return c.tensor
+                return _DIFFERENTIABLE, c.tensor._held.origin
+        given = {id(t) for t in self.stand_ins if t._storage not in recording.written}
+        flags = [(t, node) for t, node in recording.flags.values() if id(t) not in given]
+        if any(t.requires_grad != node.needs_grad for t, node in flags):
+            return "it sets requires_grad", here()
+        return None
+
+    def _why_not_kept(self, known: _Known) -> tuple[str, Origin] | None:
+        self.left = self._leaves_behind()
+        for t in self.left:
+            if t.requires_grad and not is_leaf(t):
+                return _DIFFERENTIABLE, t._held.origin
+        given_up = self._given_up()
+        if given_up is not None:
+            return _REPLACED, given_up.origin
+        if self._shares_results():
+            return "it returns tensors that share memory", here()
+        if self.left:
+            return self._left(known)
+        return None
+
+    def _shares_results(self) -> bool:
+        """Whether two results share memory, and the first is not what the other is a view of."""
+        before: set[int] = set()
+        seen: set[int] = set()
+        there = {id(t._storage) for t in self.stand_ins}
+        for t in self.outputs:
+            storage, whole = t._storage, whole_of(t)
+            if storage is None or id(storage) in there or self.recording.was_there(whole):
+                continue
+            if id(storage) in seen and id(whole) not in before:
+                return True
+            seen.add(id(storage))
+            before.add(id(t))
+        return False
+
+    def _given_up(self) -> Node | None:
+        """The value of a tensor that was there before, and that the function has let go of.
+
+        The next call finds another one in its place.
+        """
+        began = self.recording.began
+        roots = [t._node for t in (*self._computed(), *self.left)]
+        for node in toposort(roots, lambda n: n.serial >= began):
+            for x in node.inputs:
+                older = x.serial < began and not x.needs_grad
+                if older and x.owner is not None and x.owner() is None:
+                    return x
         return None
 
     def _left(self, known: _Known) -> tuple[str, Origin] | None:
-        """Tensors that are kept are renewed by replays, if each call puts new ones in place."""
+        """Tensors that are kept are renewed by replays, if each call puts new ones there."""
         before, known.left = known.left, [weakref.ref(t) for t in self.left]
         if before is not None and len(before) == len(self.left):
             gc.collect()
@@ -436,7 +498,8 @@ class _Take:
                 continue
             reference = weakref.ref(change.tensor)
             change.tensor = None
-            tensor = None if k in returned else reference()
+            # What had no value yet is no state: if somebody keeps it, it is left behind.
+            tensor = None if k in returned or change.node.value is None else reference()
             if tensor is not None:
                 change.tensor = tensor
                 kept[k] = change
@@ -467,7 +530,7 @@ class _Take:
         """Whether the function looks at `x` besides getting it as an argument."""
         graph = toposort([t._node for t in self._computed()])
         owners = (n.owner() for n in graph if n.owner is not None and n.value is not None)
-        return any(t is not None and t is not x and shares(t, x) or t is x for t in owners)
+        return any((t is not None and t is not x and shares(t, x)) or t is x for t in owners)
 
     def _computed(self) -> list[Tensor]:
         changed = [c.tensor for c in self.recording.changed.values()]
@@ -520,29 +583,28 @@ class _Take:
         for storage in recording.written:
             write_through(storage)
         arguments = dict(zip(map(id, self.stand_ins), self.inputs, strict=True))
-        self._hand_over(arguments)
+        memory = self._memory(arguments)
+        for t in self.stand_ins:
+            self._reach(arguments[id(t)], t, memory)
+        for t, _ in recording.reassigned.values():
+            if id(t) not in arguments:
+                _taken_over(t, t, memory)
         results = [self._shown(t, arguments) for t in self.outputs]
         self.rebuilt.hand_over(arguments)
         form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
         settle()
         return built(form, results)
 
-    def _hand_over(self, arguments: dict[int, Any]) -> None:
-        """Do to the arguments what was done to what stood for them."""
+    def _reach(self, x: Any, t: Tensor, memory: dict[int, Tensor]) -> None:
+        """Do to an argument what was done to its stand-in."""
         recording = self.recording
-        memory = self._memory(arguments)
-        for t in self.stand_ins:
-            x = arguments[id(t)]
-            if id(t) in recording.reassigned and isinstance(x, Tensor):
-                if not taken_over(x, t, memory):
-                    x.data = t
-            elif id(t) in recording.changed or t._storage in recording.written:
-                give_value(x, t)
-            if id(t) in recording.flags and isinstance(x, Tensor):
-                x.requires_grad_(t.requires_grad)
-        for t, _ in recording.reassigned.values():
-            if id(t) not in arguments:
-                taken_over(t, t, memory)
+        if id(t) in recording.reassigned and isinstance(x, Tensor):
+            if not _taken_over(x, t, memory):
+                x.data = t
+        elif id(t) in recording.changed or t._storage in recording.written:
+            _change(x, t)
+        if id(t) in recording.flags and isinstance(x, Tensor):
+            x.requires_grad_(t.requires_grad)
 
     def _memory(self, arguments: dict[int, Any]) -> dict[int, Tensor]:
         """By id of the storage of a stand-in: a tensor with the memory of the argument."""
@@ -567,6 +629,45 @@ class _Take:
                 found = x if whole_of(t) is s else x.detach()
                 return found._view(*reversed(path(t))) if t._base is not None else found
         return t
+
+
+def _change(x: Any, stand_in: Tensor) -> None:
+    """Give an argument the value that its stand-in has got."""
+    if isinstance(x, Tensor):
+        # Of gradients that it has as a leaf the argument hears besides.
+        node = stand_in._node
+        rebind(x, alias(detach(node) if is_leaf(stand_in) else node))
+    else:
+        x[...] = stand_in._value("zincir.compile")
+
+
+def _taken_over(t: Tensor, like: Tensor, memory: dict[int, Tensor]) -> bool:
+    """Give `t` the memory of an argument where `like` has that of its stand-in."""
+    found = memory.get(id(like._storage))
+    if found is None:
+        return False
+    found = found.detach()
+    t.data = found._view(*reversed(path(like))) if like._base is not None else found
+    return True
+
+
+def _stand_in(x: Any) -> Tensor:
+    """A tensor of the shape and type of an argument, with its values, as if it lay as that does."""
+    if isinstance(x, Tensor):
+        array = np.ascontiguousarray(x._value("zincir.compile")).reshape(x.shape)
+        t, lies = from_array(array, x.requires_grad), gaps(x)
+    else:
+        t = from_array(np.ascontiguousarray(x).reshape(x.shape))
+        lies = tuple([s // x.itemsize for s in x.strides]) if not x.flags.c_contiguous else None
+    if lies is not None:
+        storage_of(t).lies = lies
+    if isinstance(x, Tensor):
+        return t
+    new = ArrayArgument.__new__(ArrayArgument)
+    new.__dict__.update(t.__dict__)
+    new._holds_node()
+    new._array = x
+    return new
 
 
 def _stays_differentiable(t: Tensor) -> bool:

@@ -26,10 +26,10 @@ import numpy as np
 
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, here
-from zincir.ops.source import alias, detach, detach_p, graft, leaf, leaf_p, variable
+from zincir.ops.source import alias, detach, detach_p, leaf, leaf_p, regraft, variable
 from zincir.recording import CURRENT, paused
-from zincir.runtime.buffer import Buffer, looking
-from zincir.types import contiguous_strides, from_numpy_dtype
+from zincir.runtime.buffer import Buffer, arranged, looking
+from zincir.types import Shape, contiguous_strides, from_numpy_dtype
 from zincir.views import Step, after
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Storage:
         "heirs",
         "lies",
         "node",
+        "order",
         "several",
         "stamp",
         "version",
@@ -75,6 +76,8 @@ class Storage:
         """What took the place of tensors (by id) for views that were made before (a stamp)."""
         self.array: np.ndarray[Any, Any] | None = None
         """The memory of the whole, while somebody else may write to it."""
+        self.order: Shape | None = None
+        """The axes as they lie in that memory, if that is another order."""
         self.given: weakref.ref[np.ndarray[Any, Any]] | None = None
         """The array that was handed out; None if `array` came from outside."""
         self.lies: tuple[int, ...] | None = None
@@ -94,13 +97,15 @@ class Storage:
 
     def exposed(self) -> bool:
         """Whether somebody else may write to the memory; if nobody can any more, it is private."""
-        array = self.array
-        if array is None or CURRENT.recording is not None:
-            return array is not None
+        if self.array is None or CURRENT.recording is not None:
+            return self.array is not None
         if self.open():
             return True
-        node = leaf(array.shape, from_numpy_dtype(array.dtype))
-        node.value = Buffer(array)
+        buffer = Buffer(self.array, order=self.order)
+        if buffer.layout is not None or not self.array.flags.writeable:
+            buffer = Buffer(self.array.copy())
+        node = leaf(self.array.shape, from_numpy_dtype(self.array.dtype))
+        node.value = buffer
         self.close(node)
         self.version += 1
         return False
@@ -136,10 +141,10 @@ _ALONE, _BASE_ALONE = _alone()
 
 def _held_elsewhere(storage: Storage) -> bool:
     """Whether an array that came from outside, or what it is a part of, is held by others too."""
+    if _holders(storage) > _ALONE:  # before the array has a name here, which would count
+        return True
     array = storage.array
     assert array is not None
-    if _holders(storage) > _ALONE:
-        return True
     base = array.base
     if base is None:
         return False
@@ -321,8 +326,10 @@ def _taken(tensor: Tensor, storage: Storage) -> Node:
         return _taken_whole(tensor, storage)
     above = base._node
     if tensor._leaf_view:
-        node = step.read(detach(above))
-        return _hold(tensor, _replaced(tensor, node), storage)
+        node = _hold(tensor, _replaced(tensor, step.read(detach(above))), storage)
+        if node.value is None:
+            tensor._await()
+        return node
     if CURRENT.recording is None and above.value is not None and not above.needs_grad:
         node = _fresh(tensor)
         node.value = looking(above.value, step.look(above.value.array))
@@ -343,7 +350,10 @@ def _taken_whole(tensor: Tensor, storage: Storage) -> Node:
     assert node is not None
     recording = CURRENT.recording
     if recording is None or storage in recording.written:
-        return _hold(tensor, _replaced(tensor, detach(node)), storage)
+        node = _hold(tensor, _replaced(tensor, detach(node)), storage)
+        if node.value is None:
+            tensor._await()
+        return node
     # What was written before the recording is an input of the program.
     if recording.was_there(tensor):
         recording.there.add(id(tensor))
@@ -374,7 +384,7 @@ def _replaced(tensor: Tensor, value: Node) -> Node:
     if tensor._is_gradient_leaf():
         return variable(value)
     if held.needs_grad:
-        return graft(value, held)
+        return regraft(value, held)
     return alias(value)
 
 
@@ -395,7 +405,9 @@ def _copied(tensor: Tensor, storage: Storage) -> Node:
     if held.value is None or not _same_bits(held.value.array, array):
         if tensor._seen == storage.version:
             storage.version += 1  # written to from outside: views of a whole have to look again
-        held = _with_gradient(tensor, Buffer(array.copy()))
+        order = tensor._order_for(array.ndim)
+        copied = array.copy("C" if order is None else "K")
+        held = _with_gradient(tensor, arranged(Buffer(copied, order=order), order))
     return _hold(tensor, held, storage)
 
 
@@ -411,7 +423,8 @@ def _read_by_program(tensor: Tensor, storage: Storage) -> Node:
         return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
     node = recording.windows.get(id(tensor))
     if node is None:
-        node = _with_gradient(tensor, Buffer(seen(tensor, storage)))
+        array = seen(tensor, storage)
+        node = _with_gradient(tensor, Buffer(array, order=tensor._order_for(array.ndim)))
         recording.windows[id(tensor)] = node
         recording.keep.append(tensor)
     return node
@@ -424,7 +437,7 @@ def _with_gradient(tensor: Tensor, buffer: Buffer) -> Node:
     node = leaf(array.shape, from_numpy_dtype(array.dtype), leaf_of_gradients)
     node.value = buffer
     if held.needs_grad and not leaf_of_gradients:
-        node = graft(node, held)
+        node = regraft(node, held)
     node.owner = weakref.ref(tensor)
     return node
 
@@ -470,16 +483,14 @@ def read_at_once(tensor: Tensor) -> Generator[tuple[Node, list[Node]]]:
     """
     storage = tensor._storage
     results: list[Node] = []
-    node = None
-    if storage is not None and CURRENT.recording is None and not tensor.requires_grad:
-        if storage.array is not None and storage.exposed():
-            node = leaf(tensor.shape, tensor.dtype)
-            node.value = Buffer(seen(tensor, storage))
-    if node is None:
+    open_ = storage is not None and CURRENT.recording is None and storage.exposed()
+    if storage is None or not open_ or tensor.requires_grad:
         yield tensor._node, results
-    else:
-        yield node, results
-        evaluate(results)
+        return
+    node = leaf(tensor.shape, tensor.dtype)
+    node.value = Buffer(seen(tensor, storage))
+    yield node, results
+    evaluate(results)
 
 
 def arrays_of(tensors: Sequence[Tensor], axis: int | None) -> list[np.ndarray[Any, Any]] | None:
@@ -493,12 +504,12 @@ def arrays_of(tensors: Sequence[Tensor], axis: int | None) -> list[np.ndarray[An
     if CURRENT.recording is not None or not tensors:
         return None
     found: list[np.ndarray[Any, Any]] = []
-    first = getattr(tensors[0], "_held", None)
+    if not all([hasattr(t, "_held") for t in tensors]):
+        return None
+    first = tensors[0]._held
     for t in tensors:
-        held = getattr(t, "_held", None)
-        if held is None or held.dtype is not first.dtype or held.ndim != first.ndim:
-            return None
-        if t.requires_grad:
+        held = t._held
+        if held.dtype is not first.dtype or held.ndim != first.ndim or t.requires_grad:
             return None
         array = None if t._storage is None else glance(t)
         if array is None:
@@ -546,8 +557,9 @@ def export(tensor: Tensor) -> np.ndarray[Any, Any]:
         # The memory is not the node's own any more.
         tensor._held = _valueless(node)
     # All of NumPy's views of the array that is handed out keep it alive: its base is no array.
-    given = np.asarray(memoryview(array))
+    given = np.asarray(memoryview(array))  # pyright: ignore[reportArgumentType]
     storage.array = array
+    storage.order = buffer.order
     storage.given = weakref.ref(given)
     storage.version += 1
     return given

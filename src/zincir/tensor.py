@@ -48,7 +48,7 @@ from zincir.ops import (
 )
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
 from zincir.ops.source import alias, const, leaf, leaf_p, stand_in, variable_p
-from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_replay, refuse_to_look
+from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.tensor_types import as_dtype as as_dtype, check_storage
 from zincir.types import (
@@ -500,6 +500,7 @@ class Tensor:
 
     def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
         """The values as a NumPy array that shares the tensor's memory, both ways."""
+        refuse_to_look("numpy()", self._held)
         if self.requires_grad:
             if force:
                 return self.detach().numpy()
@@ -510,7 +511,6 @@ class Tensor:
                     try_="tensor.detach().numpy()",
                 )
             )
-        refuse_to_look("numpy()", self._held)
         return storage.export(self)
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
@@ -1085,6 +1085,8 @@ class Tensor:
             raise ShapeError(
                 explain("flatten: start_dim cannot come after end_dim", where=place(), got=got)
             )
+        if a == b:
+            return self
         return self.reshape(*self.shape[:a], size(self.shape[a : b + 1]), *self.shape[b + 1 :])
 
     def ravel(self) -> Tensor:
@@ -1657,8 +1659,8 @@ def _extreme(x: Tensor, dim: Any, keepdim: bool, smallest: bool) -> Any:
 
 
 def _numbered(index: Any) -> Any:
-    """An index with whole numbers in place of tensors that hold one: of these, PyTorch makes views."""
-    if isinstance(index, tuple):
+    """An index with whole numbers in place of tensors that hold one: PyTorch makes views of it."""
+    if index.__class__ is tuple:
         return tuple([_numbered(item) for item in index])
     if isinstance(index, Tensor) and not index._held.shape and index._held.dtype.category == 1:
         return index if index._held.dtype is uint8 else int(index.item())

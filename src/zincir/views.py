@@ -221,7 +221,6 @@ class Diagonal:
         return (*rest, strides[self.axes[0]] + strides[self.axes[1]])
 
     def look(self, array: Any) -> Any:
-        rows, columns = self.axes
         size = self.size(array.shape)
         if 0 not in size:
             first = (max(0, -self.offset), max(0, self.offset))

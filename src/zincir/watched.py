@@ -6,6 +6,7 @@ modules, and of tensors whether they collect gradients and which hooks they have
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -53,25 +54,27 @@ _OURS = ("_place", "_origin")
 
 
 def _copied(value: Any) -> Any:
-    if type(value) is dict:
-        return dict(value)
-    return list(value) if type(value) is list or type(value) is set else value
+    return copy.copy(value) if value.__class__ in _CONTAINERS else value
 
 
 def _same(a: Any, b: Any) -> bool:
+    kind = a.__class__
     if a is b:
         return True
-    if type(a) is not type(b):
+    if kind is not type(b):
         return False
-    if isinstance(a, dict):
+    if kind is dict:
         return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple):
+    if kind is list or kind is tuple:
         return len(a) == len(b) and all(map(_same, a, b))
-    if isinstance(a, float) and a != a:
+    if kind is set:
+        return a == b
+    if kind is float and a != a:
         return bool(b != b)
-    return isinstance(a, _PLAIN) and bool(a == b)
+    return kind in _PLAIN and bool(a == b)
 
 
+_CONTAINERS = (dict, list, set)
 _PLAIN = (bool, int, float, complex, str, bytes)
 
 
@@ -79,7 +82,7 @@ def modules_of(function: Callable[..., Any], args: Any) -> list[Any]:
     """The modules that a function can reach: called on them, closed over, or named as globals."""
     found: dict[int, Any] = {}
     for x in _all_reached(function, args):
-        if hasattr(type(x), "named_modules"):
+        if hasattr(x.__class__, "named_modules"):
             found.update((id(m), m) for m in x.modules())
     return list(found.values())
 
@@ -90,7 +93,7 @@ def tensors_of(function: Callable[..., Any]) -> list[Tensor]:
     for x in _all_reached(function):
         if isinstance(x, Tensor):
             found.append(x)
-        elif hasattr(type(x), "named_modules"):
+        elif hasattr(x.__class__, "named_modules"):
             found += [*x.parameters(), *x.buffers()]
     return found
 
@@ -104,14 +107,15 @@ def _all_reached(*roots: Any) -> Iterator[Any]:
             continue
         seen.add(id(x))
         yield x
-        if not hasattr(type(x), "named_modules"):
+        if not hasattr(x.__class__, "named_modules"):
             stack.extend(_reached(x))
 
 
 def _reached(x: Any) -> list[Any]:
-    if isinstance(x, list | tuple):
+    kind = x.__class__
+    if kind is list or kind is tuple:
         return list(x)
-    if isinstance(x, dict):
+    if kind is dict:
         return list(x.values())
     if isinstance(x, functools.partial):
         return [x.func, x.args, x.keywords]
@@ -126,8 +130,8 @@ def _reached(x: Any) -> list[Any]:
         return [*cells, *known, *(x.__defaults__ or ()), wrapped]
     if type(x).__module__ in _BUILT_IN or isinstance(x, Tensor) or inspect.isclass(x):
         return []
-    fields = getattr(x, "__dict__", None)
-    return list(fields.values()) if isinstance(fields, dict) else []
+    fields: Any = getattr(x, "__dict__", None)
+    return list(fields.values()) if fields.__class__ is dict else []
 
 
 _BUILT_IN = ("builtins", "numpy")

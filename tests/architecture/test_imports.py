@@ -34,10 +34,11 @@ LEVELS = (
     Level("compiler"),
     Level("recording evaluate", sisters=True),
     Level(
-        "tensor* autograd functional generator step gradcheck anomaly creation indexing dlpack"
-        " inplace views printing einsum linalg random replay",
+        "tensor* views storage inplace autograd functional generator anomaly creation indexing"
+        " printing einsum linalg random",
         sisters=True,
     ),
+    Level("arguments array_argument watched replay recorder step", sisters=True),
     Level("nn optim data"),
     Level("models"),
     Level("__init__"),

@@ -45,8 +45,8 @@ class Node(Operand):
     """One value in the graph: how it is computed, its shape and type, and where it was written.
 
     Everything but what is known of its value and of the tensor that holds it is fixed when it is
-    made. Each node is held by one tensor at most, so that what is said of the tensor (hooks, whether
-    it was changed in place) can be said of the node.
+    made. Each node is held by one tensor at most, so that what is said of the tensor (its hooks,
+    whether it was changed in place) can be said of the node.
     """
 
     __slots__ = (

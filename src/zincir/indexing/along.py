@@ -14,6 +14,7 @@ from zincir.ops.arithmetic import cast, compare, floor_div_p, maximum, where
 from zincir.ops.dims import one_axis, place
 from zincir.ops.host import call
 from zincir.ops.movement import expand, permute, reshape, slice_
+from zincir.ops.numbers import to
 from zincir.ops.source import const, detach, graft
 from zincir.types import Scalar, broadcast, int64, size
 
@@ -79,8 +80,7 @@ def take_along_dim(x: Node, index: Node, dim: int | None) -> Node:
 
 def _source(x: Node, index: Node, src: Node | Scalar, what: str) -> Node:
     if not isinstance(src, Node):
-        kind = float if x.dtype.category == 2 else int
-        return expand(const(kind(src), x.dtype), index.shape)
+        return expand(const(to(x.dtype, src), x.dtype), index.shape)
     if src.dtype is not x.dtype:
         raise DTypeError(
             explain(
@@ -257,5 +257,5 @@ def index_fill(x: Node, dim: int, index: Node, value: Node | Scalar) -> Node:
     index = _vector(index, "index_fill")
     shape = (*x.shape[:axis], index.shape[0], *x.shape[axis + 1 :])
     if not isinstance(value, Node):
-        value = const(float(value) if x.dtype.category == 2 else int(value), x.dtype)
+        value = const(to(x.dtype, value), x.dtype)
     return index_copy(x, dim, index, expand(cast(value, x.dtype), shape))

@@ -21,7 +21,7 @@ from zincir.types import Shape, bool_, int64, uint8
 from zincir.views import Chain, Index, Reshape, Slice, Step
 
 if TYPE_CHECKING:
-    from zincir.tensor import Tensor
+    pass
 
 
 class Mask:
@@ -48,7 +48,7 @@ def known(array: np.ndarray[Any, Any]) -> Node:
 
 def basic(shape: Shape, index: Any) -> Step | None:
     """The view x[index] for whole numbers and slices, the most common of all; None for others."""
-    items: tuple[Any, ...] = (index,) if type(index) is not tuple else index
+    items = index if index.__class__ is tuple else (index,)
     if len(items) > len(shape):
         return None
     starts, sizes, steps = [0] * len(shape), list(shape), [1] * len(shape)

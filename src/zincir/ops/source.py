@@ -153,11 +153,17 @@ def detach(x: Node) -> Node:
 
 def graft(value: Node, stem: Node) -> Node:
     """The value of one node with the gradients of another of the same shape and type."""
-    if not stem.needs_grad:
-        return value
-    node = apply(graft_p, value, stem)
-    node.needs_grad = True
-    return node
+    return apply(graft_p, value, stem) if stem.needs_grad and MODE.grad else value
+
+
+def regraft(value: Node, stem: Node) -> Node:
+    """The same for a tensor that is changed: it has gradients also while none are recorded."""
+    before = MODE.grad
+    MODE.grad = True
+    try:
+        return graft(value, stem)
+    finally:
+        MODE.grad = before
 
 
 def alias(x: Node) -> Node:
