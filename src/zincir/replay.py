@@ -300,8 +300,8 @@ class Replay:
             if t._storage is None:
                 if t._held is c.node:
                     continue
+                buffer = readable(t)
                 c.node = t._held
-                buffer = c.node.value
             else:
                 buffer = readable(t)
                 c.node = t._held
@@ -342,7 +342,7 @@ class Replay:
                     continue
             if t._storage is None:
                 node = t._held
-                value = node.value
+                value = node.value if node.value is not None else readable(t)
                 if node is c.node and value is c.value and not node.used and value.private:
                     continue
                 c.node = node = None
@@ -563,6 +563,7 @@ def _renewed(t: Tensor, value: Buffer | None) -> None:
     new.owner = weakref.ref(t)
     new.home = old.home
     memory: Buffer = old.value
+    new.value = memory  # another thread may look at the tensor meanwhile
     old.superseded = here()
     t._held = new
     gone = weakref.ref(old)
