@@ -421,7 +421,7 @@ class _Take:
         for c in recording.changed.values():
             if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
                 return _DIFFERENTIABLE, c.tensor._held.origin
-        given = {id(t) for t in self.stand_ins}
+        given = {id(t) for t in self.stand_ins if t._storage not in recording.written}
         flags = [(t, node) for t, node in recording.flags.values() if id(t) not in given]
         if any(t.requires_grad != node.needs_grad for t, node in flags):
             return "it sets requires_grad", here()
