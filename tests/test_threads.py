@@ -187,7 +187,7 @@ def test_one_writes_while_others_read():
 
 
 def test_a_learner_and_actors():
-    model = net(4)
+    model = net(4).eval()
     optimizer = zincir.optim.SGD(model.parameters(), lr=1e-3)
     done = threading.Event()
 

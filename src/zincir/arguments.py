@@ -12,6 +12,7 @@ import numpy as np
 from zincir.errors import TraceError, explain
 from zincir.graph.node import describe, here
 from zincir.storage import gaps
+from zincir.ops.live_number import LiveNumber
 from zincir.tensor import Tensor
 
 # Arguments are of any type, and so is what they hold: these names check without narrowing them.
@@ -212,6 +213,8 @@ def results_of(x: Any, found: list[Tensor]) -> Any:
                 return (Tensor, number)
         found.append(x)
         return (Tensor, len(found) - 1)
+    if type(x) is LiveNumber:
+        return (LiveNumber, x.now)
     if isinstance(x, _SEQUENCES):
         return ("items", [results_of(item, found) for item in x], x.__class__)
     if isinstance(x, _MAPPING):
@@ -230,6 +233,8 @@ def built(form: Any, results: list[Any]) -> Any:
         return results[what]
     if kind is None:
         return what
+    if kind is LiveNumber:
+        return what()
     if kind == "items":
         return of_kind(form[2], [built(v, results) for v in what])
     values = {k: built(v, results) for k, v in what.items()}

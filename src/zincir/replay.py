@@ -296,10 +296,13 @@ class Replay:
         for c in self.captured:
             t = c.tensor
             if t._storage is None:
-                if t._held is c.node:
+                node = t._held
+                if node is c.node:
                     continue
-                c.node = t._held
-                buffer = c.node.value
+                if node.value is None:  # another thread has changed it just now
+                    evaluate([node])
+                c.node = node
+                buffer = node.value
             else:
                 buffer = readable(t)
                 c.node = t._held

@@ -7,6 +7,7 @@ the number of this call, and the recording is good for that number alone.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -117,6 +118,21 @@ def _arithmetic(name: str) -> None:
     setattr(LiveNumber, f"__r{name}__", backward)
 
 
+def _looking(name: str, function: Callable[..., Any] | None = None) -> None:
+    """What is computed from the number of this call, with another type from case to case."""
+    of: Callable[..., Any] = function or getattr(operator, name)
+
+    def forward(self: LiveNumber, *others: Any) -> Any:
+        return of(self._seen(), *[x._seen() if type(x) is LiveNumber else x for x in others])
+
+    def backward(self: LiveNumber, other: Any) -> Any:
+        return of(other, self._seen())
+
+    plain = name.rstrip("_")
+    setattr(LiveNumber, f"__{plain}__", forward)
+    setattr(LiveNumber, f"__r{plain}__", backward)
+
+
 def _comparison(name: str) -> None:
     function: Callable[[Any, Any], Any] = getattr(operator, name)
 
@@ -139,8 +155,12 @@ def _unary(name: str) -> None:
     setattr(LiveNumber, f"__{name}__", made)
 
 
-for _name in ("add", "sub", "mul", "truediv"):
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
     _arithmetic(_name)
+for _name in ("pow", "and_", "or_", "xor", "lshift", "rshift", "invert"):
+    _looking(_name)
+for _function in (divmod, math.floor, math.ceil, math.trunc):
+    _looking(_function.__name__, _function)
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     _comparison(_name)
 for _name in ("neg", "pos", "abs"):
