@@ -407,3 +407,10 @@ def test_a_transposed_convolution_without_a_tap_has_gradients():
     x, w = zincir.ones(1, 1, 2, 2, requires_grad=True), zincir.ones(1, 1, 1, 1)
     F.conv_transpose2d(x, w, stride=2, padding=1).sum().backward()
     assert x.grad.tolist() == [[[[0, 0], [0, 0]]]]
+
+
+def test_chunks_of_nothing():
+    assert [p.shape for p in zincir.ones(2, 0).chunk(3, 1)] == [(2, 0)] * 3
+    assert [p.shape for p in zincir.ones(3).chunk(2)] == [(2,), (1,)]
+    with pytest.raises(RuntimeError, match="at least one part"):
+        zincir.ones(3).chunk(0)

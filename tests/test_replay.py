@@ -304,3 +304,229 @@ def test_a_learning_rate_that_is_set_after_a_step_counts_for_the_next(kind):
 
     assert run(zincir.compile) == run(lambda f: f)
     assert kind is not zincir.optim.SGD or run(zincir.compile) == [-0.75, -0.75]
+
+
+def test_memory_that_is_assigned_is_that_of_the_argument():
+    t = zincir.tensor([[1.0, 2.0], [3.0, 4.0]])
+    first = t[0]
+
+    def same(x):
+        t.data = x
+
+    zincir.compile(same)(t)
+    first.mul_(3)
+    assert values(t) == [[3, 6], [3, 4]]
+
+    u = zincir.ones(5)
+
+    def part(x):
+        u.data = x.data
+
+    zincir.compile(part)(t[:, ::2])
+    u.sub_(1)
+    assert values(t) == [[2, 6], [2, 4]]
+
+    def swapped(x, y):
+        memory = x.data
+        x.data = y.data
+        y.data = memory
+        y.add_(1)
+
+    a, b = zincir.ones(2), zincir.zeros(2)
+    view = a[:1]
+    zincir.compile(swapped)(a, b)
+    b.add_(1)
+    a.add_(5)
+    assert (values(a), values(b), values(view)) == ([5, 5], [3, 3], [3])
+
+    def taken(x, y):
+        x.data = y
+        y.add_(1)
+
+    a, b = zincir.ones(2), zincir.zeros(2)
+    zincir.compile(taken)(a, b)
+    b.add_(1)
+    assert values(a) == values(b) == [2, 2]
+
+
+def test_what_is_run_again_is_done_once():
+    """An argument shares memory with what is changed: what was recorded is taken back first."""
+    m = zincir.nn.Linear(2, 1)
+    with zincir.no_grad():
+        m.weight.fill_(1.0)
+        m.bias.fill_(1.0)
+    t = zincir.ones(2)
+
+    @zincir.compile
+    def all_kinds(x):
+        x.mul_(2)
+        t.add_(1)
+        m.weight = zincir.nn.Parameter(m.weight.detach() * 2)
+        m.weight.register_hook(lambda g: g * 2)
+        m.bias.data = m.bias.detach() * 3
+        m.register_forward_hook(lambda *_: None)
+        m.extra = 5
+
+    all_kinds(t[:1])
+    assert values(t) == [3, 2]
+    assert values(m.weight) == [[2, 2]]
+    assert values(m.bias) == [3]
+    m(zincir.ones(1, 2)).sum().backward()
+    assert values(m.weight.grad) == [[2, 2]]
+    assert len(m._forward_hooks) == 1
+
+
+def test_requires_grad_of_an_argument_is_that_of_the_tensor_itself():
+    t = zincir.ones(2)
+
+    @zincir.compile
+    def through(x):
+        x.requires_grad_()
+        (t * t).sum().backward()
+
+    for i in range(3):
+        through(t)
+        assert values(t.grad) == [2 * (i + 1)] * 2
+
+    u = zincir.arange(2.0)
+
+    @zincir.compile
+    def twice(x, y):
+        x.mul_(1.5)
+        x.requires_grad_()
+        return zincir.autograd.grad((x * y * y).sum(), [y])[0]
+
+    with pytest.raises(RuntimeError, match="leaf"):
+        for _ in range(2):
+            twice(u, u)
+    assert u.is_leaf
+    assert values(u) == [0, 1.5]
+
+    a, b = zincir.arange(2.0), zincir.ones(2)
+
+    @zincir.compile
+    def turned(x):
+        x.mul_(1.5)
+        x.requires_grad_()
+
+    turned(a)
+    assert a.is_leaf
+    assert a.requires_grad
+    assert b.requires_grad is False
+
+
+def test_an_argument_brings_its_gradient():
+    t = zincir.zeros(2)
+    t.grad = zincir.ones(2)
+    read = zincir.compile(lambda x: x.grad.view(-1))
+    assert [values(read(t)) for _ in range(2)] == [[1, 1]] * 2
+    t.grad = zincir.zeros(2)
+    assert values(read(t)) == [0, 0]
+
+
+def test_a_view_of_a_view_that_was_made_without_gradients_is_returned():
+    t = zincir.arange(8.0).view(2, 2, 2).requires_grad_() * 1
+    turned = zincir.compile(lambda x: t.select(0, 1).t())
+    with zincir.no_grad():
+        results = [turned(0.5) for _ in range(3)]
+        assert [values(r) for r in results] == [[[4, 6], [5, 7]]] * 3
+        results[0].mul_(2)
+    assert values(results[2]) == [[8, 12], [10, 14]]
+    assert values(t[1]) == [[8, 10], [12, 14]]
+
+
+def test_what_was_made_and_changed_is_read_as_it_was_made():
+    t = zincir.ones(2, requires_grad=True)
+
+    @zincir.compile
+    def assigned():
+        t.grad = zincir.ones_like(t)
+        t.grad.add_(2)
+
+    for _ in range(3):
+        assigned()
+        assert values(t.grad) == [3, 3]
+
+    @zincir.compile
+    def added():
+        t.grad = zincir.ones_like(t)
+        (t * 2).sum().backward()
+
+    for _ in range(3):
+        added()
+        assert values(t.grad) == [3, 3]
+
+
+def test_a_parameter_that_was_given_a_view_is_trained():
+    t = zincir.ones(3, requires_grad=True)
+    memory = zincir.arange(6.0).reshape(2, 3)
+    optimizer = zincir.optim.SGD([t], lr=0.25)
+    t.data = memory.data
+    t.sum().backward()
+    optimizer.step()
+    assert values(t) == [[-0.25, 0.75, 1.75], [2.75, 3.75, 4.75]]
+    assert values(memory) == values(t)
+
+
+def test_a_detached_name_of_what_was_changed_shares_its_memory():
+    for change in (
+        lambda t: t.reshape(-1).add_(1),
+        lambda t: t.add_(1),
+        lambda t: t.copy_(t.reshape(-1)),
+    ):
+        t = zincir.arange(4)
+
+        def named(x, change=change, t=t):
+            change(t)
+            return t.reshape(-1).detach(), t.detach()
+
+        for i in range(3):
+            for r in zincir.compile(named)(0.5):
+                t.fill_(50 + i)
+                assert values(r) == [50 + i] * 4
+
+
+def test_an_argument_that_begins_to_collect_gradients_is_changed_in_place():
+    def turned(x):
+        x.requires_grad_()
+        x.data.mul_(2)
+
+    t = zincir.ones(3)
+    zincir.compile(turned)(t)
+    assert values(t) == [2, 2, 2]
+    assert t.requires_grad
+
+
+def test_the_state_of_an_optimizer_cannot_be_loaded_in_a_recording():
+    w = zincir.ones(2, requires_grad=True)
+    optimizer = zincir.optim.Adam([w])
+    w.sum().backward()
+    optimizer.step()
+    load = zincir.compile(lambda: optimizer.load_state_dict(optimizer.state_dict()))
+    with pytest.raises(zincir.errors.TraceError, match="cannot look at a value"):
+        load()
+
+
+@pytest.mark.parametrize(
+    "method", ["add", "sub", "mul", "div", "rsub", "clamp", "clamp_min", "sub_", "clamp_", "where"]
+)
+@pytest.mark.parametrize("numbers", [(0.5, 0.25, 0.75), (1, 2, 3)])
+def test_numbers_that_differ_are_operands(method: str, numbers: tuple[float, ...]):
+    def applied(n):
+        x = zincir.tensor([1.0, 2.0, -0.5])
+        return zincir.where(x > 0, x, n) if method == "where" else getattr(x, method)(n)
+
+    f = zincir.compile(applied)
+    for n in numbers:
+        assert values(f(n)) == values(applied(n))
+
+
+def test_memory_that_an_argument_gets_is_that_of_the_same_tensor():
+    for t in (zincir.ones(4)[::2], zincir.ones(2), zincir.ones(4)[:2]):
+
+        def doubled(x, t=t):
+            x.data = t.detach() * 2
+            return t * 1
+
+        assert values(zincir.compile(doubled)(t)) == [2, 2]
+        assert values(t) == [2, 2]

@@ -41,10 +41,11 @@ class _Itself:
 def is_input(x: Any) -> bool:
     """Whether an argument is data, which may differ from call to call.
 
-    A leaf that collects gradients is not: an optimizer may hold it too, so it has to stay itself.
+    A leaf that collects gradients, or has one, is not: an optimizer may hold it too, so it has to
+    stay itself.
     """
     if isinstance(x, Tensor):
-        return not (x.requires_grad and x.is_leaf)
+        return not x.is_leaf if x.requires_grad else x._grad is None
     return isinstance(x, ARRAY)
 
 

@@ -29,7 +29,7 @@ from zincir.ops.source import (
     variable_like,
     variable_p,
 )
-from zincir.recording import CURRENT, changed_setting, note_change, refuse_replay
+from zincir.recording import CURRENT, changed_setting, note_change, note_state, refuse_replay
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.storage import Storage, base_of, glance, path, replace, seen, storage_of, whole_of
 from zincir.types import bool_
@@ -206,8 +206,9 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     if CURRENT.recording is not None and _set_in_recording(tensor, value):
         return
     changed_setting()
+    note_state(tensor)
     if CURRENT.recording is not None:
-        CURRENT.recording.reassigned.add(id(tensor))
+        CURRENT.recording.reassigned.setdefault(id(tensor), (tensor, dict(tensor.__dict__)))
     kept = tensor._held if tensor._storage is None else tensor._node
     trained = kept.needs_grad and is_leaf(tensor)
     source = value.detach()
@@ -263,6 +264,7 @@ def turned(tensor: Tensor, requires_grad: bool) -> None:
     """Make `tensor` a leaf that collects gradients, or one that does not."""
     node = tensor._node
     changed_setting()
+    note_state(tensor)
     replace(tensor)
     if tensor._base is not None:
         tensor._leaf_view = True
@@ -298,6 +300,7 @@ def cut(tensor: Tensor) -> None:
         return
     refuse_replay("it detaches a tensor in place")
     changed_setting()
+    note_state(tensor)
     replace(tensor)
     new = variable_like(node, False)
     new.owner = weakref.ref(tensor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +11,15 @@ from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import prepare
 from zincir.compiler.snapshot import above, snapshot, structure
 from zincir.evaluate import ENGINE, evaluate, numbers
-from zincir.graph.node import Node
+from zincir.graph.node import Node, changed_at
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Captured, Changed, Gradient, GradientRead, Replay, Result
 from zincir.runtime.buffer import again, allocate, arranged
-from zincir.storage import whole_of
+from zincir.storage import path, whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
+from zincir.views import Step, after
 from zincir.watched import Watched
 
 
@@ -45,6 +47,13 @@ def undo(recording: Recording) -> None:
         tensor._held = node
     for generator, state in recording.generators.values():
         generator.set_state(state)
+
+
+def take_back(recording: Recording) -> None:
+    """Undo a recording, with what it did to other things than values and gradients."""
+    for back in reversed(recording.back):
+        back()
+    undo(recording)
 
 
 class Recorder:
@@ -86,6 +95,7 @@ class Recorder:
             first: that of an earlier recording, which is returned if it is the same.
         """
         self.returned = {id(t) for t in outputs}
+        self.flagged = {k: t.requires_grad for k, (t, _) in self.recording.flags.items()}
         made, recording = self.made, self.recording
         made.form = form
         evaluate([node for node in self._changing() if node.value is None])
@@ -120,6 +130,9 @@ class Recorder:
         made.first_output = len(made.pointers)
         made.pointers += [0] * len(self.wanted)
         made.conditions = [(getter, found) for _, getter, found in recording.conditions.values()]
+        made.flags = [
+            (i, self.flagged[id(t)]) for i, t in enumerate(self.stand_ins) if id(t) in self.flagged
+        ]
         made.watched = Watched(self.modules, self._watched_tensors())
         return made
 
@@ -192,7 +205,7 @@ class Recorder:
         tensors = [c.tensor for c in made.captured]
         tensors += [c.tensor for c in made.changed if c.tensor is not None]
         tensors += [g.tensor for g in made.gradients if g.tensor is not None]
-        tensors += [t for t, _ in self.recording.flags.values()]
+        tensors += [t for k, (t, _) in self.recording.flags.items() if k not in self.argument_of]
         passed = self.recording.passed.values()
         tensors += [t for t in passed if id(t) not in self.argument_of]
         tensors += [r.tensor for r in made.read]
@@ -305,7 +318,7 @@ class Recorder:
             if id(node.value) in self.known:
                 continue
             holder = None if node.owner is None else node.owner()
-            if holder is None or self._is_new(holder):
+            if holder is None or self._is_new(holder) or _superseded(node, holder):
                 made.fixed.append(node)
                 continue
             made.captured.append(Captured(holder, node, place, node.value.order, node.value.layout))
@@ -320,8 +333,20 @@ def _looks(t: Tensor) -> bool:
     return t._base is not None or (t._storage is not None and t._storage.array is not None)
 
 
+def _superseded(node: Node, holder: Tensor) -> bool:
+    """Whether a tensor has another value than the one that it had in `node`."""
+    if holder._held is node:
+        return False
+    return holder._storage is None or changed_at(node) is not None
+
+
 def _held(node: Node) -> bool:
     return node.owner is not None and node.owner() is not None
+
+
+def _way(t: Tensor) -> Step | None:
+    """The step from the whole to a view of it."""
+    return functools.reduce(after, reversed(path(t)), None)
 
 
 class _Results:
@@ -349,12 +374,11 @@ class _Results:
             found = self._there_before(storage)
             if found is not None:
                 found.detached = True
-                if whole is not t:
-                    found.step = t._step
+                found.step = _way(t)
                 return found
             other = self._number.get(id(whole), -1)
             if whole is not t and 0 <= other < len(self._found):
-                return Result(other=other, step=t._step)
+                return Result(other=other, step=_way(t))
         node = leaf(t.shape, t.dtype, origin=t._held.origin)
         place = self._recorder.want(t._node)
         return Result(place, node=node, differentiated=t.requires_grad)
@@ -363,15 +387,14 @@ class _Results:
         """For an argument or a tensor that was there before, or a view of one."""
         recorder = self._recorder
         whole = whole_of(t)
-        step = None if whole is t else t._step
+        step = _way(t)
         found = self._gradient(whole)
         if found is not None:
             found.step = step
             return found
         if id(whole) in recorder.argument_of:
             return Result(argument=recorder.argument_of[id(whole)], step=step)
-        change = recorder.recording.changed.get(id(whole))
-        if change.there if change is not None else recorder.recording.was_there(whole):
+        if recorder.recording.was_there(whole):
             return Result(tensor=whole, step=step)
         return None
 

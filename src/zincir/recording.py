@@ -10,6 +10,7 @@ the function is run as it is written. Looking at a value while recording is an e
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from collections.abc import Callable, Generator, Iterable
@@ -70,8 +71,10 @@ class Recording:
         """By id of a tensor whose memory NumPy sees: the leaf over that memory."""
         self.there: set[int] = set()
         """By id: older tensors that have got a new node, though they were not changed."""
-        self.reassigned: set[int] = set()
-        """By id: tensors that got other memory (`x.data = ...`)."""
+        self.reassigned: dict[int, tuple[Any, dict[str, Any]]] = {}
+        """Tensors that got other memory (`x.data = ...`), by id, and all that they were before."""
+        self.back: list[Callable[[], None]] = []
+        """What takes back, last first, what was done to other things than values and gradients."""
         self.generators: dict[int, tuple[Any, Any]] = {}
         """Generators that were drawn from (by id), and their states before."""
         self.keep: list[Any] = []
@@ -81,6 +84,9 @@ class Recording:
 
     def was_there(self, tensor: Any) -> bool:
         """Whether a tensor is older than the recording."""
+        change = self.changed.get(id(tensor))
+        if change is not None:
+            return change.there
         return tensor._held.serial < self.began or id(tensor) in self.there
 
     def refuse(self, why: str) -> None:
@@ -90,7 +96,8 @@ class Recording:
 
     def note_flag(self, tensor: Any, before: Node) -> None:
         """Note that `requires_grad` of a tensor that held `before` is being set."""
-        self.flags.setdefault(id(tensor), (tensor, before))
+        if self.was_there(tensor):
+            self.flags.setdefault(id(tensor), (tensor, before))
 
 
 class _Current(threading.local):
@@ -156,6 +163,23 @@ def note_settings(getter: Callable[[], Any]) -> None:
         CURRENT.recording.settings.append((getter, getter()))
 
 
+def note_done(back: Callable[[], Any]) -> None:
+    """Note something that was done, and how to take it back."""
+    if CURRENT.recording is not None:
+        CURRENT.recording.back.append(back)
+
+
+def note_state(tensor: Any) -> None:
+    """Note that a tensor is about to become another one under its name."""
+    if CURRENT.recording is not None:
+        note_done(functools.partial(_restore, tensor, dict(tensor.__dict__)))
+
+
+def _restore(owner: Any, fields: dict[str, Any]) -> None:
+    owner.__dict__.clear()
+    owner.__dict__.update(fields)
+
+
 def note_change(tensor: Any) -> None:
     """Note that `tensor` is about to be changed in place."""
     recording = CURRENT.recording
@@ -216,10 +240,22 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
     """
     changed_setting()
     recording = CURRENT.recording
-    if recording is not None and not hasattr(value, "_held"):
+    if recording is None:
+        return
+    inner = {k: dict(v) for k, v in owner.__dict__.items() if type(v) is dict}
+    for k, fields in inner.items():
+        note_done(functools.partial(refill, owner.__dict__[k], fields))
+    note_done(functools.partial(_restore, owner, dict(owner.__dict__)))
+    if not hasattr(value, "_held"):
         before = owner.__dict__.get(name, recording)
         if before is not value and not (type(before) is type(value) and before == value):
             recording.refuse(f"it sets {type(owner).__name__}.{name}")
+
+
+def refill(container: dict[Any, Any], content: dict[Any, Any]) -> None:
+    """Give a dictionary the content that it had."""
+    container.clear()
+    container.update(content)
 
 
 def refuse_replay(why: str) -> None:

@@ -187,6 +187,8 @@ class Replay:
         self.written: set[int] = set()
         """By id: the tensors that are changed at every call."""
         self.writes_arguments = False
+        self.flags: list[tuple[int, bool]] = []
+        """(number of an argument, whether it collects gradients from then on)."""
         self.gradients: list[Gradient] = []
         self.read: list[GradientRead] = []
         self.conditions: list[tuple[Callable[[], Any], Any]] = []
@@ -419,6 +421,9 @@ class Replay:
                 t._grad = None
         if not done:
             return
+        for number, flag in self.flags:
+            if isinstance(inputs[number], Tensor):
+                inputs[number].requires_grad_(flag)
         for c in self.changed:
             t = c.tensor
             if t is not None and t._storage is None and c.copied is None:

@@ -27,14 +27,14 @@ from zincir.graph.node import MODE, Node, Origin, describe, here
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind, write_through
 from zincir.ops.live_number import LiveNumber
-from zincir.ops.source import alias, custom_p
-from zincir.recorder import Recorder, undo
+from zincir.ops.source import alias, custom_p, detach
+from zincir.recorder import Recorder, take_back
 from zincir.recording import CURRENT, Change, Recording, live, resumed
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
-from zincir.storage import gaps, path, storage_of, whole_of
+from zincir.storage import as_it_was, gaps, path, storage_of, whole_of
 from zincir.tensor import Tensor, alive_pending, from_array, settle
-from zincir.watched import modules_of
+from zincir.watched import modules_of, tensors_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -160,6 +160,8 @@ class _Known:
     replays: list[Replay] = field(default_factory=list[Replay])
     plain: bool = False
     """Whether the function is run as it is written."""
+    refused: int = 0
+    """How often a recording could not be replayed."""
     differed: int = 0
     """How often a second recording was not as the first."""
     tries: int = 0
@@ -271,14 +273,16 @@ class Compiled(Generic[P, R]):
     ) -> R:
         """What cannot be replayed has still been done, lazily: leave it at that."""
         known.tries += 1
-        if why[0] != _LEFT or known.tries > _TRIES:
+        most = 0 if why[0] in (_DIFFERENTIABLE, _ALIASED) else _TRIES if why[0] == _LEFT else 1
+        if known.tries > most:
             known.plain = True
             known.replays.clear()
-        if why[0] != _DIFFERENTIABLE:
+        # What happens at the first call alone, as lazy layers that learn their size, is no matter.
+        if why[0] != _DIFFERENTIABLE and (self._whole or known.plain):
             self._tell(*why)
         if why[0] != _ALIASED:
             return took.stand()
-        undo(took.recording)
+        take_back(took.recording)
         del took
         return self._plain(args, kwargs)
 
@@ -347,23 +351,37 @@ class _Take:
         self.rebuilt = Rebuilt((args, kwargs), iter(self.stand_ins), iter(new))
         self.result: Any = None
         self.outputs: list[Tensor] = []
+        self.aliased = False
+        """Whether what was done to a tensor had to reach what is the same tensor."""
         CURRENT.recording = recording
         try:
             self.result = function(*self.rebuilt.args[0], **self.rebuilt.args[1])
         except Exception as error:
             CURRENT.recording = None
             if isinstance(error, TraceError):
-                undo(recording)
+                take_back(recording)
+            elif recording.flags and self._reached(function):
+                self.aliased = True
+                return
             else:
                 self.stand()
             raise
         except BaseException:
             CURRENT.recording = None
-            undo(recording)
+            take_back(recording)
             raise
         CURRENT.recording = None
+        self.aliased = bool(recording.flags) and self._reached(function)
         self.form = results_of(self.result, self.outputs)
         self.left: list[Tensor] = []
+
+    def _reached(self, function: Any) -> bool:
+        """Whether an argument is given twice, or is reached by the function otherwise too."""
+        given = [x for x in self.inputs if isinstance(x, Tensor)]
+        if len({id(x._storage or x) for x in given}) < len(given):
+            return True
+        others = tensors_of(function)
+        return any(shares(x, t) for x in given for t in others)
 
     def _number(self, i: int, number: Any, numbers: Numbers) -> Any:
         if i not in numbers.live:
@@ -375,11 +393,13 @@ class _Take:
 
     def why_not(self, known: _Known, again: bool) -> tuple[str, Origin] | None:
         """Why this cannot be replayed, and the line."""
-        recording = self.recording
+        recording, where = self.recording, here()
+        if self.aliased:
+            return _ALIASED, where
         survived = self._forget_temporaries()
-        where = here()
         if self._aliased():
             return _ALIASED, where
+        recording.back.clear()
         if recording.refused is not None:
             return recording.refused
         if self.rebuilt.changed():
@@ -401,8 +421,9 @@ class _Take:
         for c in recording.changed.values():
             if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
                 return _DIFFERENTIABLE, c.tensor._held.origin
-        flags = [t for t, node in recording.flags.values() if t.requires_grad != node.needs_grad]
-        if flags:
+        given = {id(t) for t in self.stand_ins}
+        flags = [(t, node) for t, node in recording.flags.values() if id(t) not in given]
+        if any(t.requires_grad != node.needs_grad for t, node in flags):
             return "it sets requires_grad", here()
         return None
 
@@ -489,7 +510,7 @@ class _Take:
     def _aliased(self) -> bool:
         """Whether something that is written to shares memory with an argument."""
         changed = self.recording.changed
-        whole = {id(c.tensor) for c in changed.values()}
+        whole = {id(c.tensor) for c in changed.values()} | set(self.recording.reassigned)
         storages = {id(c.tensor._storage) for c in changed.values() if c.tensor._storage}
         inputs = self.inputs
         written = [i for i, t in enumerate(self.stand_ins) if id(t) in whole]
@@ -562,19 +583,36 @@ class _Take:
         for storage in recording.written:
             write_through(storage)
         arguments = dict(zip(map(id, self.stand_ins), self.inputs, strict=True))
+        memory = self._memory(arguments)
         for t in self.stand_ins:
             x = arguments[id(t)]
             if id(t) in recording.reassigned and isinstance(x, Tensor):
-                x.data = t
-            elif id(t) in recording.changed:
+                if not _taken_over(x, t, memory):
+                    x.data = t
+            elif id(t) in recording.changed or t._storage in recording.written:
                 _change(x, t)
             if id(t) in recording.flags and isinstance(x, Tensor):
                 x.requires_grad_(t.requires_grad)
+        for t, _ in recording.reassigned.values():
+            if id(t) not in arguments:
+                _taken_over(t, t, memory)
         results = [self._shown(t, arguments) for t in self.outputs]
         self.rebuilt.hand_over(arguments)
         form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
         settle()
         return built(form, results)
+
+    def _memory(self, arguments: dict[int, Any]) -> dict[int, Tensor]:
+        """By id of the storage of a stand-in: a tensor with the memory of the argument."""
+        reassigned, memory = self.recording.reassigned, dict[int, Tensor]()
+        for t in self.stand_ins:
+            x, fields = arguments[id(t)], reassigned.get(id(t), (t, t.__dict__))[1]
+            if isinstance(x, Tensor) and fields.get("_storage") is not None:
+                was, storage = reassigned.get(id(x)), fields["_storage"]
+                memory[id(storage)] = found = x.detach() if was is None else as_it_was(*was)
+                if id(t) in reassigned and storage in self.recording.written:
+                    rebind(found, alias(storage.node))
+        return memory
 
     def _shown(self, t: Tensor, arguments: dict[int, Any]) -> Any:
         """A result: the argument itself, or a view of it, where it is that of a stand-in."""
@@ -592,9 +630,21 @@ class _Take:
 def _change(x: Any, stand_in: Tensor) -> None:
     """Give an argument the value that its stand-in has got."""
     if isinstance(x, Tensor):
-        rebind(x, alias(stand_in._node))
+        # Of gradients that it has as a leaf the argument hears besides.
+        node = stand_in._node
+        rebind(x, alias(detach(node) if is_leaf(stand_in) else node))
     else:
         x[...] = stand_in._value("zincir.compile")
+
+
+def _taken_over(t: Tensor, like: Tensor, memory: dict[int, Tensor]) -> bool:
+    """Give `t` the memory of an argument where `like` has that of its stand-in."""
+    found = memory.get(id(like._storage))
+    if found is None:
+        return False
+    found = found.detach()
+    t.data = found._view(*reversed(path(like))) if like._base is not None else found
+    return True
 
 
 def _stand_in(x: Any) -> Tensor:

@@ -28,8 +28,8 @@ from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, here
 from zincir.ops.source import alias, detach, detach_p, leaf, leaf_p, regraft, variable
 from zincir.recording import CURRENT, paused
-from zincir.runtime.buffer import Buffer, looking
-from zincir.types import contiguous_strides, from_numpy_dtype
+from zincir.runtime.buffer import Buffer, arranged, looking
+from zincir.types import Shape, contiguous_strides, from_numpy_dtype
 from zincir.views import Step, after
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Storage:
         "heirs",
         "lies",
         "node",
+        "order",
         "several",
         "stamp",
         "version",
@@ -75,6 +76,8 @@ class Storage:
         """What took the place of tensors (by id) for views that were made before (a stamp)."""
         self.array: np.ndarray[Any, Any] | None = None
         """The memory of the whole, while somebody else may write to it."""
+        self.order: Shape | None = None
+        """The axes as they lie in that memory, if that is another order."""
         self.given: weakref.ref[np.ndarray[Any, Any]] | None = None
         """The array that was handed out; None if `array` came from outside."""
         self.lies: tuple[int, ...] | None = None
@@ -98,11 +101,11 @@ class Storage:
             return self.array is not None
         if self.open():
             return True
-        array = self.array
-        if not (array.flags.c_contiguous and array.flags.writeable):
-            array = array.copy()
-        node = leaf(array.shape, from_numpy_dtype(array.dtype))
-        node.value = Buffer(array)
+        buffer = Buffer(self.array, order=self.order)
+        if buffer.layout is not None or not self.array.flags.writeable:
+            buffer = Buffer(self.array.copy())
+        node = leaf(self.array.shape, from_numpy_dtype(self.array.dtype))
+        node.value = buffer
         self.close(node)
         self.version += 1
         return False
@@ -194,13 +197,19 @@ def replace(tensor: Tensor) -> None:
     storage = tensor._storage
     if storage is None or not storage.viewed:
         return
-    heir = object.__new__(_plain_type(tensor))
-    heir.__dict__.update(tensor.__dict__)
-    heir._grad = heir._hooks = heir._after = None
+    heir = as_it_was(tensor, tensor.__dict__)
     storage.stamp += 1
     storage.heirs.append((id(tensor), storage.stamp, heir))
     storage.several = True
     storage.wholes.append(weakref.ref(heir))
+
+
+def as_it_was(tensor: Tensor, fields: dict[str, Any]) -> Tensor:
+    """Another tensor with what `tensor` is or was, apart from its gradients."""
+    new = object.__new__(_plain_type(tensor))
+    new.__dict__.update(fields)
+    new._grad = new._hooks = new._after = None
+    return new
 
 
 def _plain_type(tensor: Tensor) -> type[Tensor]:
@@ -396,7 +405,9 @@ def _copied(tensor: Tensor, storage: Storage) -> Node:
     if held.value is None or not _same_bits(held.value.array, array):
         if tensor._seen == storage.version:
             storage.version += 1  # written to from outside: views of a whole have to look again
-        held = _with_gradient(tensor, Buffer(array.copy()))
+        order = tensor._order_for(array.ndim)
+        copied = array.copy("C" if order is None else "K")
+        held = _with_gradient(tensor, arranged(Buffer(copied, order=order), order))
     return _hold(tensor, held, storage)
 
 
@@ -412,7 +423,8 @@ def _read_by_program(tensor: Tensor, storage: Storage) -> Node:
         return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
     node = recording.windows.get(id(tensor))
     if node is None:
-        node = _with_gradient(tensor, Buffer(seen(tensor, storage)))
+        array = seen(tensor, storage)
+        node = _with_gradient(tensor, Buffer(array, order=tensor._order_for(array.ndim)))
         recording.windows[id(tensor)] = node
         recording.keep.append(tensor)
     return node
@@ -547,6 +559,7 @@ def export(tensor: Tensor) -> np.ndarray[Any, Any]:
     # All of NumPy's views of the array that is handed out keep it alive: its base is no array.
     given = np.asarray(memoryview(array))  # pyright: ignore[reportArgumentType]
     storage.array = array
+    storage.order = buffer.order
     storage.given = weakref.ref(given)
     storage.version += 1
     return given

@@ -500,6 +500,7 @@ class Tensor:
 
     def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
         """The values as a NumPy array that shares the tensor's memory, both ways."""
+        refuse_to_look("numpy()", self._held)
         if self.requires_grad:
             if force:
                 return self.detach().numpy()
@@ -510,7 +511,6 @@ class Tensor:
                     try_="tensor.detach().numpy()",
                 )
             )
-        refuse_to_look("numpy()", self._held)
         return storage.export(self)
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
@@ -1196,7 +1196,9 @@ class Tensor:
     def chunk(self, chunks: Int, dim: Int = 0) -> tuple[Tensor, ...]:
         """At most `chunks` parts of equal size."""
         n = self.shape[one_axis(dim, self.ndim)]
-        return self.split(max(1, -(-n // chunks)), dim)
+        if chunks < 1:
+            raise ArgumentError(explain("chunk: at least one part", where=place(), got=str(chunks)))
+        return self.split(-(-n // chunks) or [0] * chunks, dim)
 
     def flip(self, *dims: Any) -> Tensor:
         """Some dimensions in reverse."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,14 @@ from zincir.ops.arithmetic import cast
 from zincir.ops.dims import is_several, place
 from zincir.ops.movement import expand
 from zincir.ops.source import const, leaf_p, variable_p
-from zincir.recording import CURRENT, changed_setting, note_grad, note_passed, refuse_replay
+from zincir.recording import (
+    CURRENT,
+    changed_setting,
+    note_done,
+    note_grad,
+    note_passed,
+    refuse_replay,
+)
 
 if TYPE_CHECKING:
     from zincir.tensor import Tensor
@@ -32,6 +40,9 @@ class Removable:
     def remove(self) -> None:
         """Take the hook away again."""
         if self._hook in self._hooks:
+            note_done(
+                functools.partial(self._hooks.insert, self._hooks.index(self._hook), self._hook)
+            )
             self._hooks.remove(self._hook)
             changed_setting()
             refuse_replay("it takes a hook away")
@@ -342,6 +353,7 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Re
             node.hooks = []
         hooks = node.hooks
     hooks.append(hook)
+    note_done(functools.partial(hooks.remove, hook))
     return Removable(hooks, hook)
 
 
@@ -358,4 +370,5 @@ def register_after(tensor: Tensor, hook: Callable[[Tensor], None]) -> Removable:
     if tensor._after is None:
         tensor._after = []
     tensor._after.append(hook)
+    note_done(functools.partial(tensor._after.remove, hook))
     return Removable(tensor._after, hook)

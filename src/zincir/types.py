@@ -81,7 +81,7 @@ def from_numpy_dtype(dtype: npt.DTypeLike) -> DType:
 
 def of_scalar(value: Scalar) -> DType:
     """The default type of a Python number: bool, int64 or float32."""
-    found = _BY_PYTHON.get(type(value))
+    found = _BY_PYTHON.get(value.__class__)  # that of a live number is another than its type
     # What is no Python number is a scalar of NumPy, and knows which one it stands for.
     return found if found is not None else of_scalar(cast("np.generic", value).item())
 

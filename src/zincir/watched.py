@@ -81,19 +81,34 @@ _PLAIN = (bool, int, float, complex, str, bytes)
 def modules_of(function: Callable[..., Any], args: Any) -> list[Any]:
     """The modules that a function can reach: called on them, closed over, or named as globals."""
     found: dict[int, Any] = {}
+    for x in _all_reached(function, args):
+        if hasattr(type(x), "named_modules"):
+            found.update((id(m), m) for m in x.modules())
+    return list(found.values())
+
+
+def tensors_of(function: Callable[..., Any]) -> list[Tensor]:
+    """The tensors that a function can reach in the same way, and those of modules."""
+    found: list[Tensor] = []
+    for x in _all_reached(function):
+        if isinstance(x, Tensor):
+            found.append(x)
+        elif hasattr(type(x), "named_modules"):
+            found += [*x.parameters(), *x.buffers()]
+    return found
+
+
+def _all_reached(*roots: Any) -> Iterator[Any]:
     seen: set[int] = set()
-    stack: list[Any] = [function, args]
+    stack: list[Any] = [*roots]
     while stack:
         x = stack.pop()
         if id(x) in seen:
             continue
         seen.add(id(x))
-        kind = x.__class__
-        if hasattr(kind, "named_modules"):
-            found.update((id(m), m) for m in x.modules())
-        else:
+        yield x
+        if not hasattr(x.__class__, "named_modules"):
             stack.extend(_reached(x))
-    return list(found.values())
 
 
 def _reached(x: Any) -> list[Any]:

@@ -146,6 +146,7 @@ def facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
         yield f"{name} values", x.copy()
     elif is_module(x):
         yield f"{name} training", x.training
+        x = getattr(x, "_orig_mod", x)  # PyTorch's programs do not compile
         for key, value in (*x.named_parameters(), *x.named_buffers()):
             yield from facts(f"{name}.{key}", value)
     elif isinstance(x, dict):

@@ -102,8 +102,9 @@ def test_inner_nodes():
     loss = (h * 3).sum()
     (g,) = autograd.grad(loss, h, retain_graph=True)
     assert g.tolist() == [3, 3]
+    assert h.grad.tolist() == [3, 3], "it passed through h"
     loss.backward()
-    assert h.grad.tolist() == [3, 3]
+    assert h.grad.tolist() == [6, 6]
     assert w.grad.tolist() == [6, 12]
 
 

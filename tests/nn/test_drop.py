@@ -187,12 +187,12 @@ def test_a_residual_net_learns_with_stochastic_depth() -> None:
         optimizer.step()
         return y
 
-    first, second = step(x).numpy(), step(x).numpy()
+    first, second = step(x).detach().numpy(), step(x).detach().numpy()
     left_out = (first == x.numpy()).all(1)
     assert 10 < left_out.sum() < 54
     assert (left_out != (second == x.numpy()).all(1)).any()
     layer.eval()
-    np.testing.assert_array_equal(step(x).numpy(), step(x).numpy())
+    np.testing.assert_array_equal(step(x).detach().numpy(), step(x).detach().numpy())
 
 
 # Errors and layers -------------------------------------------------------------------------------

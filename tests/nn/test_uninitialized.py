@@ -61,7 +61,7 @@ def test_becomes_an_ordinary_parameter_and_stays_itself() -> None:
     other = pickle.loads(pickle.dumps(p))
     assert type(other) is nn.Parameter
     assert other.tolist() == p.tolist()
-    assert set(vars(p)) <= set(vars(nn.Parameter(zincir.ones(2)))) | {"_grad", "_version"}
+    assert set(vars(p)) <= set(vars(nn.Parameter(zincir.ones(2)))) | {"_grad", "_writes"}
 
 
 def test_type_and_training_are_remembered() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 import zincir
 from zincir import settings
-from zincir.runtime import program
+from zincir.runtime import memory
 from zincir.runtime.buffer import allocate
 from zincir.types import float32, float64, int32
 
@@ -36,7 +36,7 @@ def test_memory_is_left_alone_where_nobody_asked():
 def test_the_arena_is_nan_before_a_run():
     x = zincir.ones(40, 40) * 2
     assert ((x @ x) @ x).sum().item() == 40 * 40 * 8 * 1600
-    program._arena.whole.fill(0)
+    memory._arenas[0].whole.fill(0)
     _ = (zincir.ones(40, 40) * 3 @ zincir.ones(40, 40)).sum().item()
     # Six thousand bytes of it were needed, not all of which the run has written.
-    assert (program._arena.whole[: 1 << 12] != 0).any()
+    assert (memory._arenas[0].whole[: 1 << 12] != 0).any()

@@ -73,7 +73,7 @@ def warn_lacking() -> None:
         expected="a CPU with products of bfloat16 (avx512_bf16, amx_bf16)",
         got=native.target().cpu,
     )
-    warnings.warn(text, RuntimeWarning, stacklevel=4)
+    warnings.warn(text, RuntimeWarning, stacklevel=5)
 
 
 def rewritten(graph: Graph, terms: Terms) -> Graph:

@@ -15,6 +15,7 @@ from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.ops.source import const
 from zincir.random import get_rng_state, set_rng_state
+from zincir.storage import whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape, float32, size
 
@@ -234,7 +235,7 @@ def _run(model: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[_Call, Any]:
     names = {id(module): name for name, module in model.named_modules()}
     top = _Call("", None)
     running = [top]
-    stored = {id(_stored(x._node)): _stored(x._node) for x in arguments}
+    stored = {id(_stored(x)): _stored(x) for x in arguments}
 
     def enter(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         inputs = (*args, *kwargs.values())
@@ -248,7 +249,7 @@ def _run(model: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[_Call, Any]:
         call.last = _now()
         call.shapes = tuple(t.shape for t in tensors)
         for tensor in tensors:
-            node = _stored(tensor._node)
+            node = _stored(tensor)
             if id(node) not in stored:
                 stored[id(node)] = node
                 count = min(size(node.shape), tensor.numel())
@@ -279,9 +280,10 @@ def _now() -> int:
     return const(0.0, float32).serial
 
 
-def _stored(node: Node) -> Node:
-    """The node whose memory a view looks at."""
-    while node.op.kind in (Kind.VIEW, Kind.ALIAS):
+def _stored(tensor: Tensor) -> Node:
+    """The node whose memory a tensor looks at."""
+    node = whole_of(tensor)._node
+    while node.op.kind in (Kind.VIEW, Kind.ALIAS) and node.inputs:
         node = node.inputs[0]
     return node
 

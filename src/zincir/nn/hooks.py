@@ -9,7 +9,7 @@ from typing import Any, cast
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, describe, here
 from zincir.ops.arithmetic import copy
-from zincir.recording import changed_setting, note_module, refuse_replay
+from zincir.recording import changed_setting, note_done, note_module, refill, refuse_replay
 from zincir.tensor import Tensor, wrap
 
 Hook = Callable[..., Any]
@@ -24,6 +24,7 @@ class Handle:
 
     def remove(self) -> None:
         """Take the hook away. Doing it twice is harmless."""
+        note_done(functools.partial(refill, self._hooks, dict(self._hooks)))
         self._hooks.pop(self._key, None)
         changed_setting()
         refuse_replay("it takes a hook away")
@@ -40,6 +41,7 @@ def _hang(hooks: dict[object, Any], hook: Any, prepend: bool) -> Handle:
     changed_setting()
     refuse_replay("it registers a hook")
     others = dict(hooks)
+    note_done(functools.partial(refill, hooks, others))
     if prepend:
         hooks.clear()
     hooks[handle._key] = hook

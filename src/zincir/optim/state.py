@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from zincir.errors import StateError, ZincirError, explain
+from zincir.errors import StateError, TraceError, ZincirError, explain
 from zincir.graph.node import Node
 from zincir.optim.groups import Group, check_settings
 from zincir.runtime.buffer import Buffer, arranged
@@ -149,6 +149,8 @@ def _array_of(value: Any) -> np.ndarray[Any, Any]:
 def _try_array(value: Any) -> np.ndarray[Any, Any] | None:
     try:
         array = _array_of(value)
+    except TraceError:
+        raise
     except (ZincirError, RuntimeError, TypeError, ValueError):
         return None
     return array if array.dtype.kind in "fiub" else None
