@@ -20,6 +20,7 @@ ARRAY: type[Any] = np.ndarray
 _SEQUENCES: tuple[type[Any], ...] = (tuple, list)
 _MAPPING: type[Any] = dict
 _NUMBERS = (float, int)
+_CONSTANTS = (bool, int, float, complex, str, bytes)
 _FIXED = (tuple,)
 
 
@@ -225,6 +226,20 @@ def results_of(x: Any, found: list[Tensor]) -> Any:
         empty = _with_fields(x, {k: None for k, _ in fields})
         return ("fields", {k: results_of(v, found) for k, v in fields}, empty)
     return (None, x)
+
+
+def compared(form: Any) -> Any:
+    """What must be the same in the result of a second recording: all but tensors' values."""
+    kind, what = form[:2]
+    if kind is Tensor:
+        return what
+    if kind is None:
+        if isinstance(what, ARRAY):
+            return what.shape, what.tobytes()
+        return repr(what) if what is None or type(what) in _CONSTANTS else type(what)
+    if kind == "items":
+        return [compared(item) for item in what]
+    return kind if kind is LiveNumber else [(k, compared(item)) for k, item in what.items()]
 
 
 def built(form: Any, results: list[Any]) -> Any:
