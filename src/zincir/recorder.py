@@ -120,8 +120,8 @@ class Recorder:
         made.cells = numbers(taken.numbers)
         for c, at in changed:
             self._add_changed(c, at, place_of)
-        for t, before, after, added, at in grads:
-            self._add_gradient(t, before, after, added, at, place_of)
+        for t, before, now, added, at in grads:
+            self._add_gradient(t, before, now, added, at, place_of)
         for t, grad in recording.grads_read.values():
             self._add_read(t, grad, place_of)
         self._add_inputs(taken.leaves, place_of)

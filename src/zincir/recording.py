@@ -242,7 +242,7 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
     recording = CURRENT.recording
     if recording is None:
         return
-    inner = {k: dict(v) for k, v in owner.__dict__.items() if type(v) is dict}
+    inner = {k: dict(v) for k, v in owner.__dict__.items() if v.__class__ is dict}
     for k, fields in inner.items():
         note_done(functools.partial(refill, owner.__dict__[k], fields))
     note_done(functools.partial(_restore, owner, dict(owner.__dict__)))

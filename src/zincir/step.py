@@ -585,14 +585,7 @@ class _Take:
         arguments = dict(zip(map(id, self.stand_ins), self.inputs, strict=True))
         memory = self._memory(arguments)
         for t in self.stand_ins:
-            x = arguments[id(t)]
-            if id(t) in recording.reassigned and isinstance(x, Tensor):
-                if not _taken_over(x, t, memory):
-                    x.data = t
-            elif id(t) in recording.changed or t._storage in recording.written:
-                _change(x, t)
-            if id(t) in recording.flags and isinstance(x, Tensor):
-                x.requires_grad_(t.requires_grad)
+            self._reach(arguments[id(t)], t, memory)
         for t, _ in recording.reassigned.values():
             if id(t) not in arguments:
                 _taken_over(t, t, memory)
@@ -601,6 +594,17 @@ class _Take:
         form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
         settle()
         return built(form, results)
+
+    def _reach(self, x: Any, t: Tensor, memory: dict[int, Tensor]) -> None:
+        """Do to an argument what was done to its stand-in."""
+        recording = self.recording
+        if id(t) in recording.reassigned and isinstance(x, Tensor):
+            if not _taken_over(x, t, memory):
+                x.data = t
+        elif id(t) in recording.changed or t._storage in recording.written:
+            _change(x, t)
+        if id(t) in recording.flags and isinstance(x, Tensor):
+            x.requires_grad_(t.requires_grad)
 
     def _memory(self, arguments: dict[int, Any]) -> dict[int, Tensor]:
         """By id of the storage of a stand-in: a tensor with the memory of the argument."""

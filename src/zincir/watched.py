@@ -82,7 +82,7 @@ def modules_of(function: Callable[..., Any], args: Any) -> list[Any]:
     """The modules that a function can reach: called on them, closed over, or named as globals."""
     found: dict[int, Any] = {}
     for x in _all_reached(function, args):
-        if hasattr(type(x), "named_modules"):
+        if hasattr(x.__class__, "named_modules"):
             found.update((id(m), m) for m in x.modules())
     return list(found.values())
 
@@ -93,7 +93,7 @@ def tensors_of(function: Callable[..., Any]) -> list[Tensor]:
     for x in _all_reached(function):
         if isinstance(x, Tensor):
             found.append(x)
-        elif hasattr(type(x), "named_modules"):
+        elif hasattr(x.__class__, "named_modules"):
             found += [*x.parameters(), *x.buffers()]
     return found
 
