@@ -122,12 +122,13 @@ def test_items_of_arrays(work: Work):
 
 def test_looking_makes_no_programs_for_other_offsets(work: Work):
     x = known(64)
-    for i in range(3):
-        (x[i : i + 8] * 2).sum().item()
-    work.done()
-    for i in range(3, 50):
-        assert (x[i : i + 8] * 2).sum().item() == sum(2.0 * (i + k) for k in range(8))
-    assert work.done()[1] <= 2, "one for those that are aligned, and one for the others"
+    sums = []
+    for i in range(50):  # no assertion here: pytest would keep the slices
+        sums.append((x[i : i + 8] * 2).sum().item())
+        if i == 2:
+            work.done()
+    assert sums == [sum(2.0 * (i + k) for k in range(8)) for i in range(50)]
+    assert work.done() == (47, 0)
 
 
 def test_slices_stacked_into_a_batch(work: Work):

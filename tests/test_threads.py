@@ -158,6 +158,7 @@ def test_gradients_of_one_model_taken_at_once():
     assert all(each == one for many, one in zip(found, alone, strict=True) for each in many)
 
 
+@pytest.mark.filterwarnings("ignore::zincir.errors.RecordingWarning")
 def test_one_writes_while_others_read():
     """Readers may see old or new values, never anything else, and nothing breaks."""
     w = zincir.zeros(64)
@@ -186,6 +187,7 @@ def test_one_writes_while_others_read():
     assert w.tolist() == [150.0] * 64
 
 
+@pytest.mark.filterwarnings("ignore::zincir.errors.RecordingWarning")
 def test_a_learner_and_actors():
     model = net(4).eval()
     optimizer = zincir.optim.SGD(model.parameters(), lr=1e-3)
