@@ -193,14 +193,18 @@ def _small(x: Node) -> Node:
     return x if x.dtype is bool_ else ar.remainder(x, const(11, x.dtype))
 
 
+def _not_zero(x: Node) -> Node:
+    return ar.where(ar.compare("eq", x, 0), const(1, x.dtype), x)
+
+
 INTEGER_BINARY: list[Callable[[Node, Node], Node]] = [
     ar.add,
     ar.sub,
     ar.mul,
     ar.maximum,
     ar.minimum,
-    ar.remainder,
-    ar.floor_divide,
+    lambda x, y: ar.remainder(x, _not_zero(y)),
+    lambda x, y: ar.floor_divide(x, _not_zero(y)),
     lambda x, y: ar.where(ar.compare("lt", x, y), x, y),
 ]
 BOOL_BINARY: list[Callable[[Node, Node], Node]] = [

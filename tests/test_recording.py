@@ -1,5 +1,6 @@
 """What cannot be replayed is run as it is written: right effects, exactly once, one loud notice."""
 
+import itertools
 import random
 import re
 import time
@@ -803,6 +804,25 @@ def results_that_share(T, C):
         shared(lambda y: (y.view(3, 1), y.unsqueeze(0))),
         shared(lambda y: (y.clone(), y)),
     ]
+
+
+@gives(
+    [
+        [0, [1, "2"], [85, 63, 51]],
+        [3, [4, "5"], [26, 30, 4]],
+        [6, [7, "8"], [7, 1, 17]],
+        [9, [10, "11"], [81, 64, 91]],
+        [12, [13, "14"], [50, 60, 97]],
+        [15, [16, "17"], [72, 63, 54]],
+    ]
+)
+def numbers_among_results(T, C):
+    count = itertools.count()
+    rng = np.random.default_rng(0)
+    f = C(lambda x: (x * 2, next(count)))
+    g = C(lambda x: {"x": x, "n": [next(count), str(next(count))]})
+    h = C(lambda x: (x * 2, rng.integers(0, 100, 3)))
+    return [(f(T.ones(1))[1], g(T.ones(1))["n"], h(T.ones(1))[1]) for _ in range(6)]
 
 
 @gives([[[9.0], [9.0], [9.0], [9.0], [9.0], [9.0]], 4])

@@ -11,6 +11,7 @@ import numpy as np
 
 from zincir.errors import TraceError, explain
 from zincir.graph.node import describe, here
+from zincir.ops.live_number import LiveNumber
 from zincir.storage import gaps
 from zincir.tensor import Tensor
 
@@ -19,6 +20,7 @@ ARRAY: type[Any] = np.ndarray
 _SEQUENCES: tuple[type[Any], ...] = (tuple, list)
 _MAPPING: type[Any] = dict
 _NUMBERS = (float, int)
+_CONSTANTS = (bool, int, float, complex, str, bytes)
 _FIXED = (tuple,)
 
 
@@ -213,6 +215,8 @@ def results_of(x: Any, found: list[Tensor]) -> Any:
                 return (Tensor, number)
         found.append(x)
         return (Tensor, len(found) - 1)
+    if type(x) is LiveNumber:
+        return (LiveNumber, x.now)
     if isinstance(x, _SEQUENCES):
         return ("items", [results_of(item, found) for item in x], x.__class__)
     if isinstance(x, _MAPPING):
@@ -224,6 +228,20 @@ def results_of(x: Any, found: list[Tensor]) -> Any:
     return (None, x)
 
 
+def compared(form: Any) -> Any:
+    """What must be the same in the result of a second recording: all but tensors' values."""
+    kind, what = form[:2]
+    if kind is Tensor:
+        return what
+    if kind is None:
+        if isinstance(what, ARRAY):
+            return what.shape, what.tobytes()
+        return repr(what) if what is None or type(what) in _CONSTANTS else type(what)
+    if kind == "items":
+        return [compared(item) for item in what]
+    return kind if kind is LiveNumber else [(k, compared(item)) for k, item in what.items()]
+
+
 def built(form: Any, results: list[Any]) -> Any:
     """A result of a form, with these tensors."""
     kind, what = form[:2]
@@ -231,6 +249,8 @@ def built(form: Any, results: list[Any]) -> Any:
         return results[what]
     if kind is None:
         return what
+    if kind is LiveNumber:
+        return what()
     if kind == "items":
         return of_kind(form[2], [built(v, results) for v in what])
     values = {k: built(v, results) for k, v in what.items()}

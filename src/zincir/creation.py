@@ -193,6 +193,8 @@ def _number_of(x: Tensor) -> Any:
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor over the memory of a NumPy array, which both then share."""
+    if hasattr(ndarray, "_array"):  # an argument of a compiled function is a tensor already
+        return cast(Any, ndarray).detach()
     if not isinstance(ndarray, np.ndarray):
         raise DTypeError(
             explain(

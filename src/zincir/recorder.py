@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from zincir.arguments import compared
 from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import prepare
 from zincir.compiler.snapshot import above, snapshot, structure
@@ -196,7 +197,7 @@ class Recorder:
             for node in leaves
             if node.serial > began and id(node.value) not in known and not self._older(node)
         ]
-        return operations, places, repr(numbers), data
+        return operations, places, repr(numbers), data, compared(self.made.form)
 
     def _older(self, node: Node) -> bool:
         """Whether a node holds what a tensor was before: an input, and no constant."""

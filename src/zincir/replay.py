@@ -13,6 +13,7 @@ import numpy as np
 
 from zincir.arguments import built
 from zincir.compiler.prepare import Ready
+from zincir.creation import from_numpy
 from zincir.evaluate import ENGINE, evaluate, raise_out_of_range
 from zincir.graph.node import MODE, Node, here
 from zincir.inplace import is_leaf, rebind, wrote_memory
@@ -298,7 +299,8 @@ class Replay:
         for c in self.captured:
             t = c.tensor
             if t._storage is None:
-                if t._held is c.node:
+                node = t._held
+                if node is c.node:
                     continue
                 buffer = readable(t)
                 c.node = t._held
@@ -337,8 +339,7 @@ class Replay:
             if t is None:
                 t = c.found(inputs)
                 if not isinstance(t, Tensor):
-                    if c.copied is None:
-                        pointers[outputs + c.output] = pointers[c.input]
+                    self._point_to_array(c, t, pointers, keep)
                     continue
             if t._storage is None:
                 node = t._held
@@ -358,6 +359,16 @@ class Replay:
             if c.input >= 0:
                 pointers[c.input] = pointer
             pointers[outputs + c.output] = pointer if c.copied is None else c.copied.pointer
+
+    def _point_to_array(self, c: Changed, x: Any, pointers: list[int], keep: list[Any]) -> None:
+        """Where to compute the new values of an array."""
+        c.value = c.copied
+        if c.value is None and not (x.flags.c_contiguous and x.flags.writeable):
+            c.value = Buffer(np.array(x, order="C"))
+        pointer = _address(x, keep) if c.value is None else c.value.pointer
+        if c.input >= 0 and c.copied is None:
+            pointers[c.input] = pointer
+        pointers[self.first_output + c.output] = pointer
 
     def _shared_memory(self, c: Changed, t: Tensor, keep: list[Any]) -> Buffer:
         """Where to compute the new value of a tensor in a storage."""
@@ -430,8 +441,8 @@ class Replay:
 
     def _finish_changed(self, c: Changed, t: Any) -> None:
         if not isinstance(t, Tensor):
-            if c.copied is not None:
-                t[...] = c.copied.array
+            if c.value is not None:
+                t[...] = c.value.array
             return
         storage = t._storage
         value = c.value if c.copied is None else c.copied
@@ -474,6 +485,8 @@ class Replay:
                     t._shown = True
                 elif t is None:
                     t = inputs[r.argument]
+                if isinstance(t, np.ndarray) and (r.detached or r.step is not None):
+                    t = from_numpy(t)
                 if r.detached:
                     t = t.detach()
                 if r.step is not None:
