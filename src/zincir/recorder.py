@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zincir.arguments import compared
+from zincir.bindings import Captured, Changed, Gradient, GradientRead, Result
 from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import prepare
 from zincir.compiler.snapshot import above, snapshot, structure
@@ -15,7 +16,7 @@ from zincir.evaluate import ENGINE, evaluate, numbers
 from zincir.graph.node import Node, changed_at
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
-from zincir.replay import Captured, Changed, Gradient, GradientRead, Replay, Result
+from zincir.replay import Replay
 from zincir.runtime.buffer import again, allocate, arranged
 from zincir.storage import path, whole_of
 from zincir.tensor import Tensor

@@ -2,169 +2,40 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from zincir.arguments import built
+from zincir.bindings import (
+    Captured,
+    Changed,
+    Gradient,
+    GradientRead,
+    Result,
+    address,
+    copied_buffer,
+    placed,
+    readable,
+    rebound,
+    renewed,
+    wrote,
+)
 from zincir.compiler.prepare import Ready
 from zincir.creation import from_numpy
-from zincir.evaluate import ENGINE, evaluate, raise_out_of_range
-from zincir.graph.node import MODE, Node, here
-from zincir.inplace import is_leaf, rebind, wrote_memory
+from zincir.evaluate import ENGINE, raise_out_of_range
+from zincir.graph.node import MODE, Node
+from zincir.inplace import rebind
 from zincir.ops.source import given_up, leaf
 from zincir.recording import EPOCH
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, arranged
-from zincir.storage import seen, whole_of
+from zincir.storage import whole_of
 from zincir.tensor import Tensor, from_buffer, settle, waiting
-from zincir.types import DType, Shape, from_numpy_dtype
 from zincir.watched import Watched
-
-
-@dataclass(slots=True)
-class Captured:
-    """A tensor that the function looks at and does not get as an argument."""
-
-    tensor: Tensor
-    node: Node
-    """What it held when its place was last bound."""
-    place: int
-    order: Shape | None
-    layout: tuple[int, ...] | None
-    """How its values lie in memory."""
-
-    def holds(self) -> bool:
-        """Whether it is still of the same kind."""
-        t, known = self.tensor, self.node
-        if t.requires_grad is not known.needs_grad or t._held.dtype is not known.dtype:
-            return False
-        if self.layout is not None:
-            buffer = readable(t)
-            return (buffer.layout, buffer.order) == (self.layout, self.order)
-        return t._held.shape == known.shape
-
-
-@dataclass(slots=True)
-class Changed:
-    """A tensor that the function changes in place."""
-
-    tensor: Tensor | None
-    """The tensor itself, or None for one that differs from call to call:"""
-    argument: int
-    """the number of an argument, or"""
-    gradient: Tensor | int | None
-    """the tensor (or the number of the argument) whose gradient it is."""
-    input: int
-    """Its place among the program's inputs, or -1 if its old value is not read."""
-    output: int
-    copied: Buffer | None
-    """Where the new value is computed, if that cannot be in place."""
-    order: Shape | None
-    """The order in which its values lie in memory."""
-    trained: bool
-    """Whether it is a leaf of gradients."""
-    form: tuple[Shape, DType]
-    node: Node | None = None
-    value: Buffer | None = None
-    """What the tensor held at the last replay, and where its values lay."""
-
-    def holds(self) -> bool:
-        """Whether it is of the same kind, and still a leaf of gradients, or without them."""
-        t = self.tensor
-        if t is None or t._held is self.node:
-            return True
-        held = t._held
-        if self.form != (held.shape, held.dtype):
-            return False
-        return held.needs_grad is self.trained and is_leaf(t)
-
-    def found(self, inputs: Sequence[Any]) -> Any:
-        """The tensor (or array) of this call."""
-        if self.tensor is not None:
-            return self.tensor
-        if self.gradient is None:
-            return inputs[self.argument]
-        of = self.gradient if isinstance(self.gradient, Tensor) else inputs[self.gradient]
-        return of._grad
-
-
-@dataclass(slots=True)
-class Gradient:
-    """A tensor whose `.grad` the function assigns."""
-
-    tensor: Tensor | None
-    argument: int
-    before: int
-    """The place of its gradient among the inputs; -1 if it is not read."""
-    had: bool | None
-    """Whether there was one; None if that makes no difference."""
-    output: int
-    """The place of the new gradient among the outputs; -1 if there is none or it is the old one."""
-    stays: bool
-    """Whether the gradient there was is there afterwards, with other values."""
-    orders: tuple[Shape | None, Shape | None]
-    """The order in memory of the gradient that is read, and of the new one."""
-    same: Tensor | None
-    """The gradient that there must be, if it looks at the memory of something else."""
-    held: Tensor | None = None
-    value: Buffer | None = None
-    """The tensor that was made for the new one, and where the program writes it."""
-
-
-@dataclass(slots=True)
-class GradientRead:
-    """A tensor whose `.grad` the function looks at."""
-
-    tensor: Tensor
-    form: tuple[Shape, DType] | None
-    """Its shape and type; None if there was no gradient."""
-    order: Shape | None
-    """The order in which the program reads it from memory."""
-    place: int
-    """Its place among the program's inputs, or -1."""
-    same: Tensor | None = None
-    """The gradient that there must be, if it looks at the memory of something else."""
-
-    def holds(self) -> bool:
-        """Whether there is such a gradient."""
-        grad = self.tensor._grad
-        if self.same is not None:
-            return grad is self.same
-        if grad is None or self.form is None:
-            return grad is None and self.form is None
-        return self.form == (grad.shape, grad.dtype)
-
-
-@dataclass(slots=True)
-class Result:
-    """Where a tensor that the function returns comes from."""
-
-    place: int = -1
-    """Its place among the program's outputs, or -1: then it is, or looks at,"""
-    argument: int = -1
-    """an argument,"""
-    tensor: Tensor | None = None
-    """a tensor that was there before, or"""
-    other: int = -1
-    """another of the results (by number), or"""
-    gradient: Tensor | int | None = None
-    """the gradient of a tensor, or of an argument (by number),"""
-    before: bool = False
-    """as it was before this call;"""
-    detached: bool = False
-    """without its gradients"""
-    step: Any = None
-    """through this view."""
-    node: Node | None = None
-    """For one that the program computes: a node like it."""
-    differentiated: bool = False
-    """Whether it takes part in gradients that have been given up."""
 
 
 class Replay:
@@ -274,11 +145,11 @@ class Replay:
             pointers = self.pointers
             keep: list[Any] = []
             for number, place in self.arguments:
-                pointers[place] = _address(inputs[number], keep)
+                pointers[place] = address(inputs[number], keep)
             self._bind_captured(pointers, keep)
             for r in self.read:
                 if r.place >= 0 and r.tensor._grad is not None:
-                    pointers[r.place] = _placed(readable(r.tensor._grad), r.order, keep)
+                    pointers[r.place] = placed(readable(r.tensor._grad), r.order, keep)
             for place, buffer, getter in self.live:
                 buffer.array[...] = getter()
                 if place >= 0:
@@ -292,7 +163,7 @@ class Replay:
             if problem is not None:
                 raise_out_of_range(self.ready, *problem)
             for (reference, _), buffer in zip(self.left, made[len(self.results) :], strict=True):
-                _rebound(reference(), buffer)
+                rebound(reference(), buffer)
             return built(self.form, self._results(inputs, made, before))
 
     def _bind_captured(self, pointers: list[int], keep: list[Any]) -> None:
@@ -309,7 +180,7 @@ class Replay:
                 c.node = t._held
                 keep.append(buffer)
             if c.layout is None:
-                pointers[c.place] = _placed(buffer, c.order, keep)
+                pointers[c.place] = placed(buffer, c.order, keep)
             else:
                 pointers[c.place] = buffer.pointer
 
@@ -348,9 +219,9 @@ class Replay:
                     continue
                 c.node = node = None
                 if c.order != value.order or value.layout is not None:
-                    _renewed(t, arranged(value, c.order))
+                    renewed(t, arranged(value, c.order))
                 elif t._held.used or not value.private:
-                    _renewed(t, None)
+                    renewed(t, None)
                 c.node = t._held
                 c.value = buffer = c.node.value
             else:
@@ -365,7 +236,7 @@ class Replay:
         c.value = c.copied
         if c.value is None and not (x.flags.c_contiguous and x.flags.writeable):
             c.value = Buffer(np.array(x, order="C"))
-        pointer = _address(x, keep) if c.value is None else c.value.pointer
+        pointer = address(x, keep) if c.value is None else c.value.pointer
         if c.input >= 0 and c.copied is None:
             pointers[c.input] = pointer
         pointers[self.first_output + c.output] = pointer
@@ -388,9 +259,9 @@ class Replay:
             return buffer
         value = readable(t)
         if c.order != value.order or value.layout is not None:
-            _renewed(t, arranged(value, c.order))
+            renewed(t, arranged(value, c.order))
         elif t._held.used or not value.private:
-            _renewed(t, None)
+            renewed(t, None)
         c.value = t._held.value
         return t._held.value
 
@@ -403,7 +274,7 @@ class Replay:
             held = g.held
             if g.before >= 0 and not g.stays:
                 assert t._grad is not None
-                pointers[g.before] = _placed(readable(t._grad), g.orders[0], keep)
+                pointers[g.before] = placed(readable(t._grad), g.orders[0], keep)
                 held = None
             if g.output < 0:
                 continue
@@ -449,7 +320,7 @@ class Replay:
         assert value is not None
         if storage is not None and t._base is not None:
             node = leaf(t.shape, t.dtype)
-            node.value = _copy(value) if value is c.copied else value
+            node.value = copied_buffer(value) if value is c.copied else value
             before = MODE.grad
             MODE.grad = False
             try:
@@ -462,7 +333,7 @@ class Replay:
                 np.copyto(storage.array, value.array)
         elif c.copied is not None:
             t._held.value.array[...] = c.copied.array
-        _wrote(t)
+        wrote(t)
 
     def _results(
         self,
@@ -484,9 +355,9 @@ class Replay:
                     assert t is not None
                     t._shown = True
                 elif t is None:
-                    t = inputs[r.argument]
-                if isinstance(t, np.ndarray) and (r.detached or r.step is not None):
-                    t = from_numpy(t)
+                    given: Any = inputs[r.argument]
+                    looked = r.detached or r.step is not None
+                    t = from_numpy(given) if looked and not isinstance(given, Tensor) else given
                 if r.detached:
                     t = t.detach()
                 if r.step is not None:
@@ -537,83 +408,3 @@ def shares(x: Any, y: Any) -> bool:
     if isinstance(y, Tensor):
         y = None if y._storage is None else y._storage.array
     return y is not None and bool(np.may_share_memory(x, y))
-
-
-def readable(t: Tensor) -> Buffer:
-    """Where the value of a tensor lies at this moment."""
-    storage = t._storage
-    if storage is not None and storage.array is not None and storage.exposed():
-        return Buffer(seen(t, storage))
-    node = t._held if storage is None else t._node
-    if node.value is None:  # a view, or it comes from another thread
-        evaluate([node])
-    assert node.value is not None
-    return node.value
-
-
-def _wrote(t: Tensor) -> None:
-    storage = t._storage
-    if storage is not None and storage.array is None and t._held.value is None:
-        t._node  # noqa: B018
-    wrote_memory(t)
-
-
-def _rebound(t: Tensor | None, buffer: Buffer | None) -> None:
-    if t is not None and buffer is not None:
-        node = leaf(t.shape, t.dtype, t._held.needs_grad, origin=t._held.origin)
-        node.value = buffer
-        node.owner = weakref.ref(t)
-        t._held = node
-
-
-def _renewed(t: Tensor, value: Buffer | None) -> None:
-    """Give `t` a new leaf: over `value`, or over the same memory if nobody wants the old leaf.
-
-    Whoever holds the old leaf, a graph that may still be differentiated, keeps the old memory.
-    """
-    old = t._held
-    new = leaf(old.shape, old.dtype, old.needs_grad, origin=old.origin)
-    new.owner = weakref.ref(t)
-    new.home = old.home
-    memory: Buffer = old.value
-    new.value = memory  # another thread may look at the tensor meanwhile
-    old.superseded = here()
-    t._held = new
-    gone = weakref.ref(old)
-    del old
-    if value is None:
-        wanted = gone() is not None or not memory.private
-        value = _copy(memory) if wanted else memory
-    new.value = value
-
-
-def _copy(buffer: Buffer) -> Buffer:
-    array = buffer.array
-    new = allocate(array.shape, from_numpy_dtype(array.dtype), buffer.order)
-    new.array[...] = array
-    return new
-
-
-def _address(x: Tensor | np.ndarray[Any, Any], keep: list[Any]) -> int:
-    """Where the values of `x` lie, row by row; a copy that this needs is put into `keep`."""
-    if isinstance(x, Tensor):
-        buffer = readable(x)
-        if x._storage is not None:
-            keep.append(buffer)
-        return _placed(buffer, None, keep)
-    if not x.flags.c_contiguous:
-        x = np.ascontiguousarray(x)
-        keep.append(x)
-    try:
-        # A third of the time that `x.ctypes.data` takes.
-        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
-    except (TypeError, ValueError):  # read-only, or empty
-        return x.ctypes.data
-
-
-def _placed(buffer: Buffer, order: Shape | None, keep: list[Any]) -> int:
-    """Where the values lie in this order; a copy that this needs is put into `keep`."""
-    if buffer.order != order or buffer.layout is not None:
-        buffer = arranged(buffer, order)
-        keep.append(buffer)
-    return buffer.pointer

@@ -38,7 +38,7 @@ LEVELS = (
         " printing einsum linalg random",
         sisters=True,
     ),
-    Level("arguments array_argument watched replay recorder step", sisters=True),
+    Level("arguments array_argument watched bindings replay recorder take step", sisters=True),
     Level("nn optim data"),
     Level("models"),
     Level("__init__"),

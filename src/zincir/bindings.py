@@ -1,0 +1,243 @@
+"""What a replay binds to memory at each call: tensors, gradients, results, and where they lie."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zincir.evaluate import evaluate
+from zincir.graph.node import Node, here
+from zincir.inplace import is_leaf, wrote_memory
+from zincir.ops.source import leaf
+from zincir.runtime.buffer import Buffer, allocate, arranged
+from zincir.storage import seen
+from zincir.tensor import Tensor
+from zincir.types import DType, Shape, from_numpy_dtype
+
+
+@dataclass(slots=True)
+class Captured:
+    """A tensor that the function looks at and does not get as an argument."""
+
+    tensor: Tensor
+    node: Node
+    """What it held when its place was last bound."""
+    place: int
+    order: Shape | None
+    layout: tuple[int, ...] | None
+    """How its values lie in memory."""
+
+    def holds(self) -> bool:
+        """Whether it is still of the same kind."""
+        t, known = self.tensor, self.node
+        if t.requires_grad is not known.needs_grad or t._held.dtype is not known.dtype:
+            return False
+        if self.layout is not None:
+            buffer = readable(t)
+            return (buffer.layout, buffer.order) == (self.layout, self.order)
+        return t._held.shape == known.shape
+
+
+@dataclass(slots=True)
+class Changed:
+    """A tensor that the function changes in place."""
+
+    tensor: Tensor | None
+    """The tensor itself, or None for one that differs from call to call:"""
+    argument: int
+    """the number of an argument, or"""
+    gradient: Tensor | int | None
+    """the tensor (or the number of the argument) whose gradient it is."""
+    input: int
+    """Its place among the program's inputs, or -1 if its old value is not read."""
+    output: int
+    copied: Buffer | None
+    """Where the new value is computed, if that cannot be in place."""
+    order: Shape | None
+    """The order in which its values lie in memory."""
+    trained: bool
+    """Whether it is a leaf of gradients."""
+    form: tuple[Shape, DType]
+    node: Node | None = None
+    value: Buffer | None = None
+    """What the tensor held at the last replay, and where its values lay."""
+
+    def holds(self) -> bool:
+        """Whether it is of the same kind, and still a leaf of gradients, or without them."""
+        t = self.tensor
+        if t is None or t._held is self.node:
+            return True
+        held = t._held
+        if self.form != (held.shape, held.dtype):
+            return False
+        return held.needs_grad is self.trained and is_leaf(t)
+
+    def found(self, inputs: Sequence[Any]) -> Any:
+        """The tensor (or array) of this call."""
+        if self.tensor is not None:
+            return self.tensor
+        if self.gradient is None:
+            return inputs[self.argument]
+        of = self.gradient if isinstance(self.gradient, Tensor) else inputs[self.gradient]
+        return of._grad
+
+
+@dataclass(slots=True)
+class Gradient:
+    """A tensor whose `.grad` the function assigns."""
+
+    tensor: Tensor | None
+    argument: int
+    before: int
+    """The place of its gradient among the inputs; -1 if it is not read."""
+    had: bool | None
+    """Whether there was one; None if that makes no difference."""
+    output: int
+    """The place of the new gradient among the outputs; -1 if there is none or it is the old one."""
+    stays: bool
+    """Whether the gradient there was is there afterwards, with other values."""
+    orders: tuple[Shape | None, Shape | None]
+    """The order in memory of the gradient that is read, and of the new one."""
+    same: Tensor | None
+    """The gradient that there must be, if it looks at the memory of something else."""
+    held: Tensor | None = None
+    value: Buffer | None = None
+    """The tensor that was made for the new one, and where the program writes it."""
+
+
+@dataclass(slots=True)
+class GradientRead:
+    """A tensor whose `.grad` the function looks at."""
+
+    tensor: Tensor
+    form: tuple[Shape, DType] | None
+    """Its shape and type; None if there was no gradient."""
+    order: Shape | None
+    """The order in which the program reads it from memory."""
+    place: int
+    """Its place among the program's inputs, or -1."""
+    same: Tensor | None = None
+    """The gradient that there must be, if it looks at the memory of something else."""
+
+    def holds(self) -> bool:
+        """Whether there is such a gradient."""
+        grad = self.tensor._grad
+        if self.same is not None:
+            return grad is self.same
+        if grad is None or self.form is None:
+            return grad is None and self.form is None
+        return self.form == (grad.shape, grad.dtype)
+
+
+@dataclass(slots=True)
+class Result:
+    """Where a tensor that the function returns comes from."""
+
+    place: int = -1
+    """Its place among the program's outputs, or -1: then it is, or looks at,"""
+    argument: int = -1
+    """an argument,"""
+    tensor: Tensor | None = None
+    """a tensor that was there before, or"""
+    other: int = -1
+    """another of the results (by number), or"""
+    gradient: Tensor | int | None = None
+    """the gradient of a tensor, or of an argument (by number),"""
+    before: bool = False
+    """as it was before this call;"""
+    detached: bool = False
+    """without its gradients"""
+    step: Any = None
+    """through this view."""
+    node: Node | None = None
+    """For one that the program computes: a node like it."""
+    differentiated: bool = False
+    """Whether it takes part in gradients that have been given up."""
+
+
+def readable(t: Tensor) -> Buffer:
+    """Where the value of a tensor lies at this moment."""
+    storage = t._storage
+    if storage is not None and storage.array is not None and storage.exposed():
+        return Buffer(seen(t, storage))
+    node = t._held if storage is None else t._node
+    if node.value is None:  # a view, or it comes from another thread
+        evaluate([node])
+    assert node.value is not None
+    return node.value
+
+
+def wrote(t: Tensor) -> None:
+    """Let everything that shares memory with `t` see what a program has written there."""
+    storage = t._storage
+    if storage is not None and storage.array is None and t._held.value is None:
+        t._node  # noqa: B018
+    wrote_memory(t)
+
+
+def rebound(t: Tensor | None, buffer: Buffer | None) -> None:
+    """Give a tensor that a function keeps elsewhere the value of this call."""
+    if t is not None and buffer is not None:
+        node = leaf(t.shape, t.dtype, t._held.needs_grad, origin=t._held.origin)
+        node.value = buffer
+        node.owner = weakref.ref(t)
+        t._held = node
+
+
+def renewed(t: Tensor, value: Buffer | None) -> None:
+    """Give `t` a new leaf: over `value`, or over the same memory if nobody wants the old leaf.
+
+    Whoever holds the old leaf, a graph that may still be differentiated, keeps the old memory.
+    """
+    old = t._held
+    new = leaf(old.shape, old.dtype, old.needs_grad, origin=old.origin)
+    new.owner = weakref.ref(t)
+    new.home = old.home
+    memory: Buffer = old.value
+    new.value = memory  # another thread may look at the tensor meanwhile
+    old.superseded = here()
+    t._held = new
+    gone = weakref.ref(old)
+    del old
+    if value is None:
+        wanted = gone() is not None or not memory.private
+        value = copied_buffer(memory) if wanted else memory
+    new.value = value
+
+
+def copied_buffer(buffer: Buffer) -> Buffer:
+    """The same values in memory of their own."""
+    array = buffer.array
+    new = allocate(array.shape, from_numpy_dtype(array.dtype), buffer.order)
+    new.array[...] = array
+    return new
+
+
+def address(x: Tensor | np.ndarray[Any, Any], keep: list[Any]) -> int:
+    """Where the values of `x` lie, row by row; a copy that this needs is put into `keep`."""
+    if isinstance(x, Tensor):
+        buffer = readable(x)
+        if x._storage is not None:
+            keep.append(buffer)
+        return placed(buffer, None, keep)
+    if not x.flags.c_contiguous:
+        x = np.ascontiguousarray(x)
+        keep.append(x)
+    try:
+        # A third of the time that `x.ctypes.data` takes.
+        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
+    except (TypeError, ValueError):  # read-only, or empty
+        return x.ctypes.data
+
+
+def placed(buffer: Buffer, order: Shape | None, keep: list[Any]) -> int:
+    """Where the values lie in this order; a copy that this needs is put into `keep`."""
+    if buffer.order != order or buffer.layout is not None:
+        buffer = arranged(buffer, order)
+        keep.append(buffer)
+    return buffer.pointer

@@ -1,0 +1,401 @@
+"""One recording of a function: on stand-ins for its arguments.
+
+It says why it cannot be replayed, if so; and it can be handed to the arguments, and stand as what
+the call has done.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of
+from zincir.array_argument import ArrayArgument
+from zincir.errors import TraceError
+from zincir.graph.node import Node, Origin, here
+from zincir.graph.walk import toposort
+from zincir.inplace import is_leaf, rebind, write_through
+from zincir.ops.live_number import LiveNumber
+from zincir.ops.source import alias, custom_p, detach
+from zincir.recorder import Recorder, take_back
+from zincir.recording import CURRENT, Change, Recording, live
+from zincir.replay import Replay, shares
+from zincir.runtime.buffer import Buffer
+from zincir.storage import as_it_was, gaps, path, storage_of, whole_of
+from zincir.tensor import Tensor, alive_pending, from_array, settle
+from zincir.watched import tensors_of
+
+DIFFERENTIABLE = "its result can still be differentiated"
+LEFT = "it keeps a tensor that it computes"
+ALIASED = "an argument shares memory with something that it changes"
+MADE = "it keeps a tensor that it makes and changes"
+LATER = "it changes a setting that it has used"
+REPLACED = "it reads a tensor that it puts another one in the place of"
+FILLED = "it changes a list, a dictionary or an object among its arguments"
+SET = "it changes a setting of an optimizer after it was used"
+
+
+@dataclass
+class Known:
+    """What is known of one kind of arguments."""
+
+    replays: list[Replay] = field(default_factory=list[Replay])
+    plain: bool = False
+    """Whether the function is run as it is written."""
+    refused: int = 0
+    """How often a recording could not be replayed."""
+    differed: int = 0
+    """How often a second recording was not as the first."""
+    tries: int = 0
+    """How often it was recorded and could not be replayed."""
+    left: list[weakref.ref[Tensor]] | None = None
+    """Tensors that the last recording left elsewhere, if it could not be replayed for that."""
+
+
+class Take:
+    """One recording of a function, on stand-ins for its arguments."""
+
+    def __init__(
+        self, function: Any, given: Arguments, numbers: Numbers, args: Any, kwargs: Any
+    ) -> None:
+        self.inputs = given.inputs
+        self.stand_ins = [_stand_in(x) for x in given.inputs]
+        self.recording = recording = Recording()
+        self.box = list(given.numbers)
+        new = [self._number(i, n, numbers) for i, n in enumerate(given.numbers)]
+        for t in self.stand_ins:
+            recording.given[id(t)] = t._held
+        self.rebuilt = Rebuilt((args, kwargs), iter(self.stand_ins), iter(new))
+        self.result: Any = None
+        self.outputs: list[Tensor] = []
+        self.aliased = False
+        """Whether what was done to a tensor had to reach what is the same tensor."""
+        CURRENT.recording = recording
+        try:
+            self.result = function(*self.rebuilt.args[0], **self.rebuilt.args[1])
+        except Exception as error:
+            CURRENT.recording = None
+            if isinstance(error, TraceError):
+                take_back(recording)
+            elif recording.flags and self._reached(function):
+                self.aliased = True
+                return
+            else:
+                self.stand()
+            raise
+        except BaseException:
+            CURRENT.recording = None
+            take_back(recording)
+            raise
+        CURRENT.recording = None
+        self.aliased = bool(recording.flags) and self._reached(function)
+        self.form = results_of(self.result, self.outputs)
+        self.left: list[Tensor] = []
+
+    def _reached(self, function: Any) -> bool:
+        """Whether an argument is given twice, or is reached by the function otherwise too."""
+        given = [x for x in self.inputs if isinstance(x, Tensor)]
+        if len({id(x._storage or x) for x in given}) < len(given):
+            return True
+        others = tensors_of(function)
+        return any(shares(x, t) for x in given for t in others)
+
+    def _number(self, i: int, number: Any, numbers: Numbers) -> Any:
+        if i not in numbers.live:
+            return number
+        box, kind = self.box, float if isinstance(number, float) else int
+        return LiveNumber(
+            kind, lambda: box[i], lambda: numbers.look(i), lambda now, d: live(now, (), d)
+        )
+
+    def why_not(self, known: Known, again: bool) -> tuple[str, Origin] | None:
+        """Why this cannot be replayed, and the line."""
+        recording, where = self.recording, here()
+        if self.aliased:
+            return ALIASED, where
+        survived = self._forget_temporaries()
+        if self._aliased():
+            return ALIASED, where
+        recording.back.clear()
+        if recording.refused is not None:
+            return recording.refused
+        if self.rebuilt.changed():
+            return FILLED, where
+        if any(getter() != then for getter, then in recording.settings):
+            return SET, where
+        made = (recording.changed[id(t)].node for t in survived)
+        if survived and (again or any(node.value is None for node in made)):
+            return MADE, survived[0]._held.origin
+        return self._why_not_set() or self._why_not_kept(known)
+
+    def _why_not_set(self) -> tuple[str, Origin] | None:
+        """Whether it sets what a replay would not set, or makes what is to be differentiated."""
+        recording = self.recording
+        grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
+        for t in (*self.outputs, *grads):
+            if _stays_differentiable(t):
+                return DIFFERENTIABLE, t._held.origin
+        for c in recording.changed.values():
+            if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
+                return DIFFERENTIABLE, c.tensor._held.origin
+        given = {id(t) for t in self.stand_ins if t._storage not in recording.written}
+        flags = [(t, node) for t, node in recording.flags.values() if id(t) not in given]
+        if any(t.requires_grad != node.needs_grad for t, node in flags):
+            return "it sets requires_grad", here()
+        return None
+
+    def _why_not_kept(self, known: Known) -> tuple[str, Origin] | None:
+        self.left = self._leaves_behind()
+        for t in self.left:
+            if t.requires_grad and not is_leaf(t):
+                return DIFFERENTIABLE, t._held.origin
+        given_up = self._given_up()
+        if given_up is not None:
+            return REPLACED, given_up.origin
+        if self._shares_results():
+            return "it returns tensors that share memory", here()
+        if self.left:
+            return self._left(known)
+        return None
+
+    def _shares_results(self) -> bool:
+        """Whether two results share memory, and the first is not what the other is a view of."""
+        before: set[int] = set()
+        seen: set[int] = set()
+        there = {id(t._storage) for t in self.stand_ins}
+        for t in self.outputs:
+            storage, whole = t._storage, whole_of(t)
+            if storage is None or id(storage) in there or self.recording.was_there(whole):
+                continue
+            if id(storage) in seen and id(whole) not in before:
+                return True
+            seen.add(id(storage))
+            before.add(id(t))
+        return False
+
+    def _given_up(self) -> Node | None:
+        """The value of a tensor that was there before, and that the function has let go of.
+
+        The next call finds another one in its place.
+        """
+        began = self.recording.began
+        roots = [t._node for t in (*self._computed(), *self.left)]
+        for node in toposort(roots, lambda n: n.serial >= began):
+            for x in node.inputs:
+                older = x.serial < began and not x.needs_grad
+                if older and x.owner is not None and x.owner() is None:
+                    return x
+        return None
+
+    def _left(self, known: Known) -> tuple[str, Origin] | None:
+        """Tensors that are kept are renewed by replays, if each call puts new ones there."""
+        before, known.left = known.left, [weakref.ref(t) for t in self.left]
+        if before is not None and len(before) == len(self.left):
+            gc.collect()
+            if all(reference() is None for reference in before):
+                return None
+        if any(r.left for r in known.replays):
+            return None
+        return LEFT, self.left[0]._held.origin
+
+    def _forget_temporaries(self) -> list[Tensor]:
+        """Let go of tensors that the function made itself and then changed.
+
+        Returns:
+            those that somebody keeps.
+        """
+        recording = self.recording
+        returned = {id(t) for t in self.outputs} | {id(whole_of(t)) for t in self.outputs}
+        returned |= {id(t._grad) for t, _, _ in recording.grads.values()}
+        kept: dict[int, Change] = {}
+        survived: list[Tensor] = []
+        for k, change in recording.changed.items():
+            if change.there:
+                kept[k] = change
+                continue
+            reference = weakref.ref(change.tensor)
+            change.tensor = None
+            # What had no value yet is no state: if somebody keeps it, it is left behind.
+            tensor = None if k in returned or change.node.value is None else reference()
+            if tensor is not None:
+                change.tensor = tensor
+                kept[k] = change
+                survived.append(tensor)
+        recording.changed = kept
+        return survived
+
+    def _aliased(self) -> bool:
+        """Whether something that is written to shares memory with an argument."""
+        changed = self.recording.changed
+        whole = {id(c.tensor) for c in changed.values()} | set(self.recording.reassigned)
+        storages = {id(c.tensor._storage) for c in changed.values() if c.tensor._storage}
+        inputs = self.inputs
+        written = [i for i, t in enumerate(self.stand_ins) if id(t) in whole]
+        for x in inputs:
+            if isinstance(x, Tensor):
+                base = whole_of(x)
+                if id(base) in whole or id(x._storage) in storages:
+                    return True
+        for i in written:
+            if any(shares(inputs[i], y) for j, y in enumerate(inputs) if j != i):
+                return True
+            if isinstance(inputs[i], Tensor) and self._captures(inputs[i]):
+                return True
+        return False
+
+    def _captures(self, x: Tensor) -> bool:
+        """Whether the function looks at `x` besides getting it as an argument."""
+        graph = toposort([t._node for t in self._computed()])
+        owners = (n.owner() for n in graph if n.owner is not None and n.value is not None)
+        return any((t is not None and t is not x and shares(t, x)) or t is x for t in owners)
+
+    def _computed(self) -> list[Tensor]:
+        changed = [c.tensor for c in self.recording.changed.values()]
+        grads = [t._grad for t, _, _ in self.recording.grads.values() if t._grad is not None]
+        return [*self.outputs, *changed, *grads]
+
+    def _leaves_behind(self) -> list[Tensor]:
+        """Tensors that the recording made and that live on outside of what a replay renews."""
+        recording = self.recording
+        expected = {id(t) for t in self.outputs} | set(recording.changed)
+        expected |= {id(whole_of(t)) for t in self.outputs}
+        expected |= {id(t) for t in self.stand_ins}
+        for t, _, _ in recording.grads.values():
+            if t._grad is not None:
+                expected.add(id(t._grad))
+        for node in toposort([t._node for t in self._computed()]):
+            if node.op is custom_p and hasattr(node.attrs[0], "kept"):
+                expected |= {id(t) for t in node.attrs[0].kept()}
+
+        def others() -> list[Tensor]:
+            alive = [t for t in alive_pending() if t._held.value is None]
+            return [t for t in alive if id(t) not in expected]
+
+        if others():
+            gc.collect()
+            return others()
+        return []
+
+    def replay(self, modules: list[Any], terms: Any, first: Replay | None) -> Replay:
+        """The replay of this recording, or the first if it is the same."""
+        recorder = Recorder(self.recording, self.stand_ins, modules, terms)
+        self.result = None
+        made = recorder.replay(self.outputs, self.form, self.left, first)
+        if made is not first:
+            made.box = self.box
+        return made
+
+    def stand(self) -> Any:
+        """Leave what was recorded as what the call has done, to the arguments themselves.
+
+        Returns:
+            what the function returned.
+        """
+        recording = self.recording
+        for node in recording.windows.values():
+            # Memory that others may write to was read in place: from now on this is a copy.
+            while node.value is None:
+                node = node.inputs[0]
+            node.value = Buffer(node.value.array.copy())
+        for storage in recording.written:
+            write_through(storage)
+        arguments = dict(zip(map(id, self.stand_ins), self.inputs, strict=True))
+        memory = self._memory(arguments)
+        for t in self.stand_ins:
+            self._reach(arguments[id(t)], t, memory)
+        for t, _ in recording.reassigned.values():
+            if id(t) not in arguments:
+                _taken_over(t, t, memory)
+        results = [self._shown(t, arguments) for t in self.outputs]
+        self.rebuilt.hand_over(arguments)
+        form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
+        settle()
+        return built(form, results)
+
+    def _reach(self, x: Any, t: Tensor, memory: dict[int, Tensor]) -> None:
+        """Do to an argument what was done to its stand-in."""
+        recording = self.recording
+        if id(t) in recording.reassigned and isinstance(x, Tensor):
+            if not _taken_over(x, t, memory):
+                x.data = t
+        elif id(t) in recording.changed or t._storage in recording.written:
+            _change(x, t)
+        if id(t) in recording.flags and isinstance(x, Tensor):
+            x.requires_grad_(t.requires_grad)
+
+    def _memory(self, arguments: dict[int, Any]) -> dict[int, Tensor]:
+        """By id of the storage of a stand-in: a tensor with the memory of the argument."""
+        reassigned, memory = self.recording.reassigned, dict[int, Tensor]()
+        for t in self.stand_ins:
+            x, fields = arguments[id(t)], reassigned.get(id(t), (t, t.__dict__))[1]
+            if isinstance(x, Tensor) and fields.get("_storage") is not None:
+                was, storage = reassigned.get(id(x)), fields["_storage"]
+                memory[id(storage)] = found = x.detach() if was is None else as_it_was(*was)
+                if id(t) in reassigned and storage in self.recording.written:
+                    rebind(found, alias(storage.node))
+        return memory
+
+    def _shown(self, t: Tensor, arguments: dict[int, Any]) -> Any:
+        """A result: the argument itself, or a view of it, where it is that of a stand-in."""
+        if id(t) in arguments:
+            return arguments[id(t)]
+        storage = t._storage
+        for s in self.stand_ins if storage is not None else ():
+            x = arguments[id(s)]
+            if s._storage is storage and isinstance(x, Tensor):
+                found = x if whole_of(t) is s else x.detach()
+                return found._view(*reversed(path(t))) if t._base is not None else found
+        return t
+
+
+def _change(x: Any, stand_in: Tensor) -> None:
+    """Give an argument the value that its stand-in has got."""
+    if isinstance(x, Tensor):
+        # Of gradients that it has as a leaf the argument hears besides.
+        node = stand_in._node
+        rebind(x, alias(detach(node) if is_leaf(stand_in) else node))
+    else:
+        x[...] = stand_in._value("zincir.compile")
+
+
+def _taken_over(t: Tensor, like: Tensor, memory: dict[int, Tensor]) -> bool:
+    """Give `t` the memory of an argument where `like` has that of its stand-in."""
+    found = memory.get(id(like._storage))
+    if found is None:
+        return False
+    found = found.detach()
+    t.data = found._view(*reversed(path(like))) if like._base is not None else found
+    return True
+
+
+def _stand_in(x: Any) -> Tensor:
+    """A tensor of the shape and type of an argument, with its values, as if it lay as that does."""
+    if isinstance(x, Tensor):
+        array = np.ascontiguousarray(x._value("zincir.compile")).reshape(x.shape)
+        t, lies = from_array(array, x.requires_grad), gaps(x)
+    else:
+        t = from_array(np.ascontiguousarray(x).reshape(x.shape))
+        lies = tuple([s // x.itemsize for s in x.strides]) if not x.flags.c_contiguous else None
+    if lies is not None:
+        storage_of(t).lies = lies
+    if isinstance(x, Tensor):
+        return t
+    new = ArrayArgument.__new__(ArrayArgument)
+    new.__dict__.update(t.__dict__)
+    new._holds_node()
+    new._array = x
+    return new
+
+
+def _stays_differentiable(t: Tensor) -> bool:
+    """Whether somebody may still call backward on a result."""
+    node = t._held if t._storage is None else t._node
+    if node.needs_grad and node.inputs:
+        graph = toposort([node], lambda n: n.needs_grad)
+        if not any(n.freed for n in graph):
+            return any(n.op.saves for n in graph if n.inputs) or not graph[0].inputs
+    return False
