@@ -236,7 +236,8 @@ def compared(form: Any) -> Any:
     if kind is None:
         if isinstance(what, ARRAY):
             return what.shape, what.tobytes()
-        return repr(what) if what is None or type(what) in _CONSTANTS else type(what)
+        of: type[Any] = what.__class__
+        return repr(what) if what is None or of in _CONSTANTS else of
     if kind == "items":
         return [compared(item) for item in what]
     return kind if kind is LiveNumber else [(k, compared(item)) for k, item in what.items()]

@@ -26,8 +26,13 @@ from zincir.watched import Watched
 
 def undo(recording: Recording) -> None:
     """Give tensors back the nodes and gradients they had before a recording."""
+    for tensor, node in recording.flags.values():
+        tensor._held = node
     for change in recording.changed.values():
         tensor, node = change.tensor, change.node
+        turned = recording.flags.get(id(tensor))
+        if turned is not None and turned[1].serial < node.serial:
+            node = turned[1]  # that was done before
         node.superseded = None
         storage = tensor._storage
         tensor._held = node
@@ -44,8 +49,6 @@ def undo(recording: Recording) -> None:
             tensor._held.owner = weakref.ref(tensor)
     for tensor, grad, _ in recording.grads.values():
         tensor._grad = grad
-    for tensor, node in recording.flags.values():
-        tensor._held = node
     for generator, state in recording.generators.values():
         generator.set_state(state)
 

@@ -97,6 +97,7 @@ class Recording:
     def note_flag(self, tensor: Any, before: Node) -> None:
         """Note that `requires_grad` of a tensor that held `before` is being set."""
         if self.was_there(tensor):
+            self.there.add(id(tensor))
             self.flags.setdefault(id(tensor), (tensor, before))
 
 
@@ -172,10 +173,11 @@ def note_done(back: Callable[[], Any]) -> None:
 def note_state(tensor: Any) -> None:
     """Note that a tensor is about to become another one under its name."""
     if CURRENT.recording is not None:
-        note_done(functools.partial(_restore, tensor, dict(tensor.__dict__)))
+        note_done(functools.partial(_restore, tensor, tensor.__class__, dict(tensor.__dict__)))
 
 
-def _restore(owner: Any, fields: dict[str, Any]) -> None:
+def _restore(owner: Any, kind: type[Any], fields: dict[str, Any]) -> None:
+    owner.__class__ = kind
     owner.__dict__.clear()
     owner.__dict__.update(fields)
 
@@ -245,7 +247,7 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
     inner = {k: dict(v) for k, v in owner.__dict__.items() if v.__class__ is dict}
     for k, fields in inner.items():
         note_done(functools.partial(refill, owner.__dict__[k], fields))
-    note_done(functools.partial(_restore, owner, dict(owner.__dict__)))
+    note_done(functools.partial(_restore, owner, owner.__class__, dict(owner.__dict__)))
     if not hasattr(value, "_held"):
         before = owner.__dict__.get(name, recording)
         if before is not value and not (type(before) is type(value) and before == value):

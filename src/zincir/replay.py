@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -305,7 +305,7 @@ class Replay:
                 if node.value is None:  # another thread has changed it just now
                     evaluate([node])
                 c.node = node
-                buffer = node.value
+                buffer = cast(Buffer, node.value)
             else:
                 buffer = readable(t)
                 c.node = t._held
@@ -345,7 +345,7 @@ class Replay:
                     continue
             if t._storage is None:
                 node = t._held
-                value = node.value
+                value = node.value if node.value is not None else readable(t)
                 if node is c.node and value is c.value and not node.used and value.private:
                     continue
                 c.node = node = None
@@ -487,14 +487,19 @@ class Replay:
                     t._shown = True
                 elif t is None:
                     t = inputs[r.argument]
-                if isinstance(t, np.ndarray) and (r.detached or r.step is not None):
-                    t = from_numpy(t)
+                if r.detached or r.step is not None:
+                    t = _looked_at(t)
                 if r.detached:
                     t = t.detach()
                 if r.step is not None:
                     t = t._view(r.step)
             out.append(t)
         return out
+
+
+def _looked_at(x: Any) -> Tensor:
+    """A tensor to make a view of: over an array, if it is one."""
+    return x if isinstance(x, Tensor) else from_numpy(x)
 
 
 def _gradient(r: Result, inputs: Sequence[Any]) -> Tensor | None:
@@ -578,6 +583,7 @@ def _renewed(t: Tensor, value: Buffer | None) -> None:
     new.owner = weakref.ref(t)
     new.home = old.home
     memory: Buffer = old.value
+    new.value = memory  # another thread may look at the tensor meanwhile
     old.superseded = here()
     t._held = new
     gone = weakref.ref(old)

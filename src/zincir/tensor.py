@@ -822,6 +822,14 @@ class Tensor:
 
     clip = clamp
 
+    def clamp_min(self, min: Operand) -> Tensor:
+        """The number, but at least `min`."""
+        return self.clamp(min)
+
+    def clamp_max(self, max: Operand) -> Tensor:
+        """The number, but at most `max`."""
+        return self.clamp(None, max)
+
     def lerp(self, end: Tensor, weight: Operand) -> Tensor:
         """The way from this to `end`, `weight` of it."""
         return wrap(co.lerp(self._node, end._node, operand(weight)))  # type: ignore[arg-type]

@@ -83,6 +83,18 @@ class LiveNumber:
     def __index__(self) -> int:
         return operator.index(self._seen())
 
+    def __invert__(self) -> int:
+        return ~self._seen()
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._seen())
+
+    def __floor__(self) -> int:
+        return math.floor(self._seen())
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._seen())
+
     def __round__(self, digits: int | None = None) -> Any:
         return round(self._seen(), digits)
 
@@ -106,7 +118,13 @@ def _arithmetic(name: str) -> None:
         kind = type(function(a(), b()))
         if kind not in (int, float):
             return function(a(), b())
-        return LiveNumber(kind, lambda: function(a(), b()), self.looked, self.input)
+        looks = [n.looked for n in (x, y) if type(n) is LiveNumber]
+
+        def looked() -> None:
+            for look in looks:
+                look()
+
+        return LiveNumber(kind, lambda: function(a(), b()), looked, self.input)
 
     def forward(self: LiveNumber, other: Any) -> Any:
         return made(self, self, other) if _plain(other) else NotImplemented
@@ -118,19 +136,21 @@ def _arithmetic(name: str) -> None:
     setattr(LiveNumber, f"__r{name}__", backward)
 
 
-def _looking(name: str, function: Callable[..., Any] | None = None) -> None:
-    """What is computed from the number of this call, with another type from case to case."""
-    of: Callable[..., Any] = function or getattr(operator, name)
+def _looking(name: str, function: Callable[[Any, Any], Any]) -> None:
+    """An operation whose result is of another type for other numbers, or is no input."""
 
-    def forward(self: LiveNumber, *others: Any) -> Any:
-        return of(self._seen(), *[x._seen() if type(x) is LiveNumber else x for x in others])
+    def forward(self: LiveNumber, other: Any) -> Any:
+        return function(self._seen(), _look(other)) if _plain(other) else NotImplemented
 
     def backward(self: LiveNumber, other: Any) -> Any:
-        return of(other, self._seen())
+        return function(_look(other), self._seen()) if _plain(other) else NotImplemented
 
-    plain = name.rstrip("_")
-    setattr(LiveNumber, f"__{plain}__", forward)
-    setattr(LiveNumber, f"__r{plain}__", backward)
+    setattr(LiveNumber, f"__{name}__", forward)
+    setattr(LiveNumber, f"__r{name}__", backward)
+
+
+def _look(x: Any) -> Any:
+    return x._seen() if type(x) is LiveNumber else x
 
 
 def _comparison(name: str) -> None:
@@ -139,8 +159,7 @@ def _comparison(name: str) -> None:
     def compared(self: LiveNumber, other: Any) -> Any:
         if not _plain(other):
             return NotImplemented
-        mine = self._seen()
-        return function(mine, other._seen() if type(other) is LiveNumber else other)
+        return function(self._seen(), _look(other))
 
     setattr(LiveNumber, f"__{name}__", compared)
 
@@ -157,10 +176,9 @@ def _unary(name: str) -> None:
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
     _arithmetic(_name)
-for _name in ("pow", "and_", "or_", "xor", "lshift", "rshift", "invert"):
-    _looking(_name)
-for _function in (divmod, math.floor, math.ceil, math.trunc):
-    _looking(_function.__name__, _function)
+for _name in ("and", "or", "xor", "lshift", "rshift", "pow"):
+    _looking(_name, getattr(operator, f"__{_name}__"))
+_looking("divmod", divmod)
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     _comparison(_name)
 for _name in ("neg", "pos", "abs"):
