@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -26,11 +27,13 @@ from zincir.take import (
     ALIASED,
     DIFFERENTIABLE,
     FILLED,
+    KEPT,
     LEFT,
     REPLACED,
     SET,
     Known,
     Take,
+    join,
 )
 from zincir.tensor import settle
 from zincir.watched import modules_of
@@ -247,7 +250,12 @@ class Compiled(Generic[P, R]):
             known.replays.clear()
             self._tell(_DIFFERENT, here())
         # What was recorded is not to be computed besides: the replay settles what is alive.
+        stand_ins = [weakref.ref(t) for t in took.stand_ins]
         del took
+        if join(stand_ins, given.inputs):
+            known.plain = True
+            known.replays.clear()
+            self._tell(KEPT, here())
         return replay.run(given.inputs, given.numbers)
 
     def _step_aside(

@@ -7,7 +7,6 @@ the call has done.
 from __future__ import annotations
 
 import gc
-import sys
 import weakref
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,10 +73,8 @@ class Take:
         self.rebuilt = Rebuilt((args, kwargs), iter(self.stand_ins), iter(new))
         self.result: Any = None
         self.outputs: list[Tensor] = []
-        self.kept: list[Tensor] = []
         self.aliased = False
         """Whether what was done to a tensor had to reach what is the same tensor."""
-        held = [sys.getrefcount(t) for t in self.stand_ins]
         CURRENT.recording = recording
         try:
             self.result = function(*self.rebuilt.args[0], **self.rebuilt.args[1])
@@ -97,24 +94,8 @@ class Take:
             raise
         CURRENT.recording = None
         self.aliased = bool(recording.flags) and self._reached(function)
-        more = [sys.getrefcount(t) for t in self.stand_ins]
         self.form = results_of(self.result, self.outputs)
-        self.kept = self._kept([n - before for n, before in zip(more, held, strict=True)])
         self.left: list[Tensor] = []
-
-    def _kept(self, more: list[int]) -> list[Tensor]:
-        """Stand-ins that are held by more than the result, since the function has put them there.
-
-        Args:
-            more: how often each is held beyond what it was before the call.
-        """
-        found: list[Tensor] = []
-        for t, count in zip(self.stand_ins, more, strict=True):
-            shown = sum(y is t or y._base is t for y in self.outputs)
-            changed = sum(c.tensor is t for c in self.recording.changed.values())
-            if count > shown + changed + sum(k is t for k in self.recording.keep):
-                found.append(t)
-        return found
 
     def _reached(self, function: Any) -> bool:
         """Whether an argument is given twice, or is reached by the function otherwise too."""
@@ -145,8 +126,6 @@ class Take:
             return recording.refused
         if self.rebuilt.changed():
             return FILLED, where
-        if self.kept:
-            return KEPT, where
         if any(getter() != then for getter, then in recording.settings):
             return SET, where
         made = (recording.changed[id(t)].node for t in survived)
@@ -329,8 +308,6 @@ class Take:
         memory = self._memory(arguments)
         for t in self.stand_ins:
             self._reach(arguments[id(t)], t, memory)
-        for t in self.kept:
-            _join(t, arguments[id(t)])
         for t, _ in recording.reassigned.values():
             if id(t) not in arguments:
                 _taken_over(t, t, memory)
@@ -376,11 +353,21 @@ class Take:
         return t
 
 
-def _join(stand_in: Tensor, x: Any) -> None:
-    """Let a stand-in that somebody keeps have the memory of the argument."""
-    if isinstance(x, Tensor):
-        stand_in.__dict__.update(x.detach().__dict__)
-        stand_in._holds_node()
+def join(stand_ins: list[weakref.ref[Tensor]], inputs: list[Any]) -> bool:
+    """Let stand-ins that somebody keeps have the memory of the arguments.
+
+    Returns:
+        whether there are such.
+    """
+    if all([reference() is None for reference in stand_ins]):
+        return False
+    gc.collect()
+    kept = [(reference(), x) for reference, x in zip(stand_ins, inputs, strict=True)]
+    for t, x in kept:
+        if t is not None and isinstance(x, Tensor):
+            t.__dict__.update(x.detach().__dict__)
+            t._holds_node()
+    return any([t is not None for t, _ in kept])
 
 
 def _change(x: Any, stand_in: Tensor) -> None:
