@@ -22,7 +22,7 @@ gives = SCENES.gives
 
 def recordings(f) -> int:
     """How many recordings a compiled function has."""
-    return sum(len(known.replays) for known in f._known.values())
+    return sum(len(known.replays) for kinds in f._kinds.values() for known in kinds.known.values())
 
 
 # Identity ---------------------------------------------------------------------------------------

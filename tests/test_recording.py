@@ -1242,7 +1242,10 @@ def test_the_number_of_recordings_is_bounded_and_told():
         for n in range(1, 100):
             assert g(zincir.ones(n)).sum().item() == 2 * n
     assert [("recorded" in str(w.message)) for w in caught] == [True]
-    assert sum(len(known.replays) for known in g._known.values()) <= 64
+    assert (
+        sum(len(known.replays) for kinds in g._kinds.values() for known in kinds.known.values())
+        <= 64
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for n in range(100, 110):
@@ -1261,4 +1264,7 @@ def test_recordings_of_many_values_of_a_constant_are_bounded():
         for n in range(100):
             assert f(zincir.ones(1), "x" * n).item() == n
     assert len(caught) == 1
-    assert sum(len(known.replays) for known in f._known.values()) <= 64
+    assert (
+        sum(len(known.replays) for kinds in f._kinds.values() for known in kinds.known.values())
+        <= 64
+    )

@@ -1090,7 +1090,7 @@ def test_detect_anomaly_looks_into_compiled_functions():
 
 def recordings(f) -> int:
     """How many recordings a compiled function has."""
-    return sum(len(known.replays) for known in f._known.values())
+    return sum(len(known.replays) for kinds in f._kinds.values() for known in kinds.known.values())
 
 
 def test_what_changes_nothing_is_no_reason_to_record():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ ARRAY: type[Any] = np.ndarray
 _SEQUENCES: tuple[type[Any], ...] = (tuple, list)
 _MAPPING: type[Any] = dict
 _NUMBERS = (float, int)
+
+K = TypeVar("K")
 _CONSTANTS = (bool, int, float, complex, str, bytes)
 _FIXED = (tuple,)
 
@@ -67,10 +69,13 @@ class Arguments:
 
     def _taken(self, x: Any) -> Any:
         if isinstance(x, Tensor):
+            node = x._held
+            if x._storage is None and not node.needs_grad:  # as nearly all are
+                self.inputs.append(x)
+                return (Tensor, node.shape, node.dtype, None)
             if not is_input(x):
                 return _Itself(x)
             self.inputs.append(x)
-            node = x._held
             if x.requires_grad:
                 self.differentiable = True
             return (Tensor, node.shape, node.dtype, x._storage and gaps(x))
@@ -264,12 +269,14 @@ def _mapping(kind: Callable[..., Any], values: dict[Any, Any]) -> Any:
         return values
 
 
-class Numbers:
+class Numbers(Generic[K]):
     """Which numbers among the arguments of one kind are inputs: those that have differed."""
 
-    __slots__ = ("last", "live", "looked")
+    __slots__ = ("known", "last", "live", "looked")
 
     def __init__(self) -> None:
+        self.known: dict[tuple[tuple[Any, ...], bool], K] = {}
+        """What is known of arguments with these fixed numbers, with gradients and without."""
         self.last: list[float] | None = None
         """The numbers of the last call that was recorded."""
         self.live: set[int] = set()
@@ -279,6 +286,8 @@ class Numbers:
     def fixed(self, numbers: list[float]) -> tuple[Any, ...]:
         """The numbers that a recording is good for."""
         live = self.live
+        if not numbers:
+            return ()
         return tuple(repr(n) for i, n in enumerate(numbers) if i not in live)
 
     def learn(self, numbers: list[float]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from zincir.evaluate import evaluate
 from zincir.graph.node import Node, here
 from zincir.inplace import is_leaf, wrote_memory
-from zincir.ops.source import leaf
+from zincir.ops.source import given_up, leaf
 from zincir.runtime.buffer import Buffer, allocate, arranged
 from zincir.storage import seen
 from zincir.tensor import Tensor
@@ -180,6 +180,16 @@ def wrote(t: Tensor) -> None:
     wrote_memory(t)
 
 
+def made_of(buffer: Buffer, like: Node, differentiated: bool) -> Tensor:
+    """A result: a new tensor over `buffer`."""
+    t = object.__new__(Tensor)
+    make = given_up if differentiated else leaf
+    t._held = node = make(like.shape, like.dtype, origin=like.origin)
+    node.value = buffer
+    node.owner = weakref.ref(t)
+    return t
+
+
 def rebound(t: Tensor | None, buffer: Buffer | None) -> None:
     """Give a tensor that a function keeps elsewhere the value of this call."""
     if t is not None and buffer is not None:
@@ -221,6 +231,9 @@ def copied_buffer(buffer: Buffer) -> Buffer:
 def address(x: Tensor | np.ndarray[Any, Any], keep: list[Any]) -> int:
     """Where the values of `x` lie, row by row; a copy that this needs is put into `keep`."""
     if isinstance(x, Tensor):
+        buffer = x._held.value if x._storage is None else None
+        if buffer is not None and buffer.order is None and buffer.layout is None:
+            return buffer.pointer
         buffer = readable(x)
         if x._storage is not None:
             keep.append(buffer)

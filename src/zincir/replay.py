@@ -18,6 +18,7 @@ from zincir.bindings import (
     Result,
     address,
     copied_buffer,
+    made_of,
     placed,
     readable,
     rebound,
@@ -29,7 +30,7 @@ from zincir.creation import from_numpy
 from zincir.evaluate import ENGINE, raise_out_of_range
 from zincir.graph.node import MODE, Node
 from zincir.inplace import rebind
-from zincir.ops.source import given_up, leaf
+from zincir.ops.source import leaf
 from zincir.recording import EPOCH
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, arranged
@@ -109,7 +110,8 @@ class Replay:
             if (t._storage is not None or t._held is not c.node) and not c.holds():
                 return False
         for c in self.changed:
-            if not c.holds():
+            t = c.tensor
+            if t is not None and t._held is not c.node and not c.holds():
                 return False
         return not self.left or self._left_holds()
 
@@ -124,8 +126,7 @@ class Replay:
         """Whether an argument shares memory with something that is written to besides it."""
         for x in inputs:
             if isinstance(x, Tensor):
-                whole = whole_of(x)
-                if id(whole) in self.written:
+                if id(x if x._base is None else whole_of(x)) in self.written:
                     return True
                 storage = x._storage
                 if storage is not None and storage.several and self._writes(storage):
@@ -133,13 +134,14 @@ class Replay:
         return self.writes_arguments and _overlap(inputs, self)
 
     def _writes(self, storage: Any) -> bool:
-        tensors = (c.tensor for c in self.changed if c.tensor is not None)
-        return any(t._storage is storage for t in tensors)
+        wholes = [reference() for reference in storage.wholes]
+        return any([id(t) in self.written for t in wholes if t is not None])
 
     def run(self, inputs: Sequence[Any], numbers: list[float]) -> Any:
         """Do what the function does, to these arguments."""
         with ENGINE:
-            self.box[:] = numbers
+            if numbers:
+                self.box[:] = numbers
             if waiting():
                 settle()
             pointers = self.pointers
@@ -215,7 +217,8 @@ class Replay:
             if t._storage is None:
                 node = t._held
                 value = node.value if node.value is not None else readable(t)
-                if node is c.node and value is c.value and not node.used and value.private:
+                same = node is c.node and value is c.value
+                if same and not (node.used or value.shared or value.lookers):
                     continue
                 c.node = node = None
                 if c.order != value.order or value.layout is not None:
@@ -345,9 +348,7 @@ class Replay:
         for r, buffer, old in zip(self.results, made, before, strict=False):
             if r.node is not None:
                 assert buffer is not None
-                t = from_buffer(buffer, r.node.origin)
-                if r.differentiated:
-                    t._held = given_up(t._held)
+                t = made_of(buffer, r.node, r.differentiated)
             else:
                 t = out[r.other] if r.other >= 0 else r.tensor
                 if r.gradient is not None:

@@ -12,6 +12,7 @@ import functools
 import warnings
 import weakref
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from zincir import anomaly
@@ -168,8 +169,8 @@ class Compiled(Generic[P, R]):
         self._whole = whole
         self._told: set[str] = set()
         self._count = 0
-        self._known: dict[Any, Known] = {}
-        self._numbers: dict[Any, Numbers] = {}
+        self._kinds: dict[Any, Numbers[Known]] = {}
+        """By what arguments look like: what is known of them."""
 
     def __reduce__(self) -> Any:
         """A copy records anew: what a recording changes is the original's."""
@@ -202,13 +203,13 @@ class Compiled(Generic[P, R]):
 
     def _find(self, given: Arguments) -> Known | None:
         """What is known of arguments like these."""
-        numbers = self._numbers.get(given.shape)
+        numbers = self._kinds.get(given.shape)
         if numbers is None:
-            numbers = self._numbers[given.shape] = Numbers()
-        known = self._known.get((given.shape, numbers.fixed(given.numbers), MODE.grad))
+            numbers = self._kinds[given.shape] = Numbers()
+        known = numbers.known.get((numbers.fixed(given.numbers), MODE.grad))
         if known is None:
             numbers.learn(given.numbers)
-            known = self._known.get((given.shape, numbers.fixed(given.numbers), MODE.grad))
+            known = numbers.known.get((numbers.fixed(given.numbers), MODE.grad))
         return known
 
     def _plain(self, args: Any, kwargs: Any) -> R:
@@ -227,10 +228,10 @@ class Compiled(Generic[P, R]):
             return self._as_written(_TOO_MANY, here(), args, kwargs)
         settle()
         terms = self._terms()
-        took = Take(self._function, given, self._numbers[given.shape], args, kwargs)
+        numbers = self._kinds[given.shape]
+        took = Take(self._function, given, numbers, args, kwargs)
         # Numbers may have been looked at: then the recording is good for them alone.
-        key = (given.shape, self._numbers[given.shape].fixed(given.numbers), MODE.grad)
-        known = self._known.setdefault(key, Known())
+        known = numbers.known.setdefault((numbers.fixed(given.numbers), MODE.grad), Known())
         with resumed(took.recording):
             why = took.why_not(known, again=first is not None)
         if why is not None:
@@ -279,7 +280,7 @@ class Compiled(Generic[P, R]):
     def _forget_places(self, replay: Replay) -> None:
         """Forget replays that put tensors where this one has put others."""
         if replay.left:
-            for known in self._known.values():
+            for known in chain.from_iterable(k.known.values() for k in self._kinds.values()):
                 known.replays = [r for r in known.replays if not r.left]
 
     def _terms(self) -> Any:

@@ -351,6 +351,14 @@ def _taken_whole(tensor: Tensor, storage: Storage) -> Node:
     node = storage.node
     assert node is not None
     recording = CURRENT.recording
+    if recording is None and not storage.viewed and len(storage.wholes) == 1:
+        # Memory that came from outside, and nobody else's any more: a tensor like any other.
+        tensor._storage, tensor._writes = None, storage.writes
+        tensor._held = node = _replaced(tensor, node)
+        node.owner = weakref.ref(tensor)
+        if node.value is None:
+            evaluate([node])
+        return node
     if recording is None or storage in recording.written:
         node = _hold(tensor, _replaced(tensor, detach(node)), storage)
         if node.value is None:

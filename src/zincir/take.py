@@ -61,7 +61,7 @@ class Take:
     """One recording of a function, on stand-ins for its arguments."""
 
     def __init__(
-        self, function: Any, given: Arguments, numbers: Numbers, args: Any, kwargs: Any
+        self, function: Any, given: Arguments, numbers: Numbers[Known], args: Any, kwargs: Any
     ) -> None:
         self.inputs = given.inputs
         self.stand_ins = [_stand_in(x) for x in given.inputs]
@@ -105,7 +105,7 @@ class Take:
         others = tensors_of(function)
         return any(shares(x, t) for x in given for t in others)
 
-    def _number(self, i: int, number: Any, numbers: Numbers) -> Any:
+    def _number(self, i: int, number: Any, numbers: Numbers[Known]) -> Any:
         if i not in numbers.live:
             return number
         box, kind = self.box, float if isinstance(number, float) else int

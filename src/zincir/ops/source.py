@@ -175,10 +175,10 @@ stand_in = alias
 """The name of a value within a rule: no tensor holds it, so no change in place supersedes it."""
 
 
-def given_up(x: Node) -> Node:
-    """A name for a known value whose gradients have been taken already, and cannot be any more."""
-    node = Node(given_up_p, (), (), (x.shape, x.dtype), True, x.origin)
-    node.value, node.owner, node.freed = x.value, x.owner, True
+def given_up(shape: Shape, dtype: DType, *, origin: Origin) -> Node:
+    """A leaf, still without a value, whose gradients have been taken and cannot be any more."""
+    node = Node(given_up_p, (), (), (shape, dtype), True, origin)
+    node.freed = True
     return node
 
 

@@ -129,7 +129,8 @@ class Program:
             words[position] = functions[number]
         for position, number in code.pointing:
             words[position] = code.tables[number].ctypes.data
-        self._block[code.status] = self._status.ctypes.data
+        self._status_pointer = self._status.ctypes.data
+        self._block[code.status] = self._status_pointer
         self._places: list[list[tuple[int, int]]] = [[] for _ in range(code.spaces)]
         for position, space, offset in code.addresses:
             self._places[space].append((position, offset))
@@ -194,7 +195,7 @@ class Program:
     def _run_in(self, spaces: list[int]) -> tuple[int, int, int] | None:
         if spaces != self._bound:
             self._bind(spaces)
-        status = self._status.ctypes.data
+        status = self._status_pointer
         try:
             for segment in self._segments:
                 if isinstance(segment, HostFunction):
