@@ -39,8 +39,9 @@ def grad(
     """
     order = toposort(seeds, lambda node: node.needs_grad)
     wanted = set(wrt) if wrt is not None else None
-    needed = set(order) if wanted is None else _above(order, wanted)
-    order = [node for node in order if node in needed]
+    needed = None if wanted is None else _above(order, wanted)
+    if needed is not None:
+        order = [node for node in order if node in needed]
     _refuse_freed([n for n in order if not retain or not n.inputs])
     pending: dict[Node, Node] = dict(seeds)
     found: dict[Node, Node] = {}
@@ -58,11 +59,10 @@ def grad(
                     found[node] = g
             elif node in wanted:
                 found[node] = g
-            # What was asked for is not passed through if nothing behind it was.
-            if any(x in needed for x in node.inputs):
-                if node.op.vjp is not None:
-                    _through(node, g, pending, needed)
-                node.freed = node.freed or (not retain and node.op.saves)
+            if _passes(node, needed):
+                _through(node, g, pending, needed)
+                if not retain and node.op.saves:
+                    node.freed = True
     finally:
         MODE.origin = before
     return found
@@ -77,7 +77,15 @@ def _above(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
     return found
 
 
-def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node]) -> None:
+def _passes(node: Node, needed: set[Node] | None) -> bool:
+    """Whether the gradient goes on behind `node`: not if nothing there was asked for."""
+    if needed is not None:
+        return any([x in needed for x in node.inputs])
+    inputs = node.inputs
+    return bool(inputs) and not (node.op is variable_p and not inputs[0].needs_grad)
+
+
+def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] | None) -> None:
     if node.freed and node.op.saves:
         _refuse_freed([node])
     rule = node.op.vjp
@@ -87,7 +95,7 @@ def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node]) 
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
     for x, gx in zip(node.inputs, gradients, strict=False):
-        if gx is None or x not in needed:
+        if gx is None or not (x.needs_grad if needed is None else x in needed):
             continue
         if gx.shape != x.shape:
             gx = sum_to(gx, x.shape)
@@ -97,8 +105,14 @@ def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node]) 
 
 
 def _refuse_changed(node: Node, g: Node, gradients: Sequence[Node | None]) -> None:
-    changed = [x for x in (node, *node.inputs) if changed_at(x) is not None]
-    if not changed or not node.op.saves:
+    if not node.op.saves:
+        return
+    changed = [
+        x
+        for x in (node, *node.inputs)
+        if (x.superseded is not None or x.home is not None) and changed_at(x) is not None
+    ]
+    if not changed:
         return
     used = _looked_at([n for n in gradients if n is not None], g, {node, *node.inputs})
     for x in changed:

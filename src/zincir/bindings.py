@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zincir.evaluate import evaluate
-from zincir.graph.node import Node, here
+from zincir.graph.node import MODE, Node, here
 from zincir.inplace import is_leaf, wrote_memory
 from zincir.ops.source import given_up, leaf
 from zincir.runtime.buffer import Buffer, allocate, arranged
@@ -181,10 +181,13 @@ def wrote(t: Tensor) -> None:
 
 
 def made_of(buffer: Buffer, like: Node, differentiated: bool) -> Tensor:
-    """A result: a new tensor over `buffer`."""
+    """A result: a new tensor over `buffer`, which collects gradients if `like` does."""
     t = object.__new__(Tensor)
-    make = given_up if differentiated else leaf
-    t._held = node = make(like.shape, like.dtype, origin=like.origin)
+    if differentiated:
+        node = given_up(like.shape, like.dtype, origin=like.origin)
+    else:
+        node = leaf(like.shape, like.dtype, like.needs_grad, origin=like.origin)
+    t._held = node
     node.value = buffer
     node.owner = weakref.ref(t)
     return t
@@ -210,7 +213,7 @@ def renewed(t: Tensor, value: Buffer | None) -> None:
     new.home = old.home
     memory: Buffer = old.value
     new.value = memory  # another thread may look at the tensor meanwhile
-    old.superseded = here()
+    old.superseded = MODE.origin or here()
     t._held = new
     gone = weakref.ref(old)
     del old

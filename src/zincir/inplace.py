@@ -174,7 +174,7 @@ def wrote_memory(whole: Tensor) -> None:
         return
     storage.version += 1
     storage.writes += 1
-    storage.written_at = here()
+    storage.written_at = MODE.origin or here()
     whole._seen = storage.version
     whole._held.home = (storage, storage.writes)
     if storage.several:

@@ -14,6 +14,7 @@ from zincir.compiler.prepare import prepare
 from zincir.compiler.snapshot import above, snapshot, structure
 from zincir.evaluate import ENGINE, evaluate, numbers
 from zincir.graph.node import Node, changed_at
+from zincir.inplace import is_leaf
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Replay
@@ -386,7 +387,8 @@ class _Results:
                 return Result(other=other, step=_way(t))
         node = leaf(t.shape, t.dtype, origin=t._held.origin)
         place = self._recorder.want(t._node)
-        return Result(place, node=node, differentiated=t.requires_grad)
+        node.needs_grad = t.requires_grad and is_leaf(t)
+        return Result(place, node=node, differentiated=t.requires_grad and not node.needs_grad)
 
     def _there(self, t: Tensor) -> Result | None:
         """For an argument or a tensor that was there before, or a view of one."""

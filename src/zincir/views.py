@@ -156,6 +156,8 @@ class Expand:
     def write(self, parent: Node, value: Node) -> Node:
         if math.prod(self.shape) == math.prod(parent.shape):  # nothing is repeated
             return movement.reshape(value, parent.shape)
+        if value.op is movement.expand_p and not value.inputs[0].shape:  # one number for all
+            return movement.expand(value.inputs[0], parent.shape)
         raise ArgumentError(
             explain(
                 "in-place change of an expanded tensor: several of its elements are one in memory",
