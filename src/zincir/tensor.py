@@ -47,7 +47,7 @@ from zincir.ops import (
     products,
 )
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
-from zincir.ops.source import alias, const, leaf, leaf_p, stand_in, variable_p
+from zincir.ops.source import alias, const, given_up_p, leaf, leaf_p, stand_in, variable_p
 from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.tensor_types import as_dtype as as_dtype, check_storage
@@ -501,7 +501,8 @@ class Tensor:
     def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
         """The values as a NumPy array that shares the tensor's memory, both ways."""
         refuse_to_look("numpy()", self._held)
-        if self.requires_grad:
+        # A result of a compiled function, whose gradients have been taken, hides none.
+        if self.requires_grad and self._held.op is not given_up_p:
             if force:
                 return self.detach().numpy()
             raise GradientError(
