@@ -1238,3 +1238,11 @@ def test_a_compiled_function_within_a_module():
     with zincir.no_grad():
         for f in (net, zincir.compile(net), copy.deepcopy(net)):
             assert [f(x).tolist() for _ in range(3)] == [[[2.0, 3.0]]] * 3
+
+
+@pytest.mark.filterwarnings("ignore::zincir.errors.RecordingWarning")
+def test_kinds_of_arguments_are_not_kept_for_ever():
+    f = zincir.compile(lambda x, name: x + len(name))
+    x = zincir.ones(1)
+    assert [f(x, "n" * i).item() for i in range(100)] == [1.0 + i for i in range(100)]
+    assert len(f._kinds) <= 64

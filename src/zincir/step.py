@@ -205,7 +205,9 @@ class Compiled(Generic[P, R]):
         """What is known of arguments like these."""
         numbers = self._kinds.get(given.shape)
         if numbers is None:
-            numbers = self._kinds[given.shape] = Numbers()
+            numbers = Numbers[Known]()
+            if self._count < _MOST_RECORDINGS:
+                self._kinds[given.shape] = numbers
         known = numbers.known.get((numbers.fixed(given.numbers), MODE.grad))
         if known is None:
             numbers.learn(given.numbers)

@@ -33,7 +33,6 @@ DIFFERENTIABLE = "its result can still be differentiated"
 LEFT = "it keeps a tensor that it computes"
 ALIASED = "an argument shares memory with something that it changes"
 MADE = "it keeps a tensor that it makes and changes"
-LATER = "it changes a setting that it has used"
 REPLACED = "it reads a tensor that it puts another one in the place of"
 KEPT = "it keeps an argument"
 FILLED = "it changes a list, a dictionary or an object among its arguments"
@@ -47,8 +46,6 @@ class Known:
     replays: list[Replay] = field(default_factory=list[Replay])
     plain: bool = False
     """Whether the function is run as it is written."""
-    refused: int = 0
-    """How often a recording could not be replayed."""
     differed: int = 0
     """How often a second recording was not as the first."""
     tries: int = 0
