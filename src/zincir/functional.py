@@ -12,7 +12,8 @@ from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node
 from zincir.ops import arithmetic as ar, composed, layout, powers, products
 from zincir.ops.dims import Dims, is_several, place
-from zincir.storage import arrays_of
+from zincir.recording import CURRENT
+from zincir.storage import glance
 from zincir.tensor import Tensor, from_array, operand, wrap
 from zincir.types import DType, Shape, broadcast, promote
 
@@ -152,7 +153,7 @@ def all_tensors(values: Sequence[Any]) -> bool:
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors one after the other along `dim`."""
-    known = arrays_of(tensors, dim)
+    known = _arrays_of(tensors, dim)
     if known is not None:
         return from_array(np.concatenate(known, dim))
     node = layout.cat(_nodes(tensors, "cat"), dim)
@@ -162,9 +163,42 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 concat = concatenate = cat
 
 
+def _arrays_of(tensors: Sequence[Tensor], axis: int | None) -> list[np.ndarray[Any, Any]] | None:
+    """The values of tensors of one type and shape, if they are known and have no gradients.
+
+    What joins them need not be a program: it is another one for each set of sizes.
+
+    Args:
+        axis: where sizes may differ.
+    """
+    if CURRENT.recording is not None or not tensors:
+        return None
+    found: list[np.ndarray[Any, Any]] = []
+    if not all([hasattr(t, "_held") for t in tensors]):
+        return None
+    first = tensors[0]._held
+    for t in tensors:
+        held = t._held
+        if held.dtype is not first.dtype or held.ndim != first.ndim or t.requires_grad:
+            return None
+        array = None if t._storage is None else glance(t)
+        if array is None:
+            value = t._node.value
+            if value is None:
+                return None
+            array = value.array
+        found.append(array)
+    ndim = first.ndim
+    if axis is not None and not -ndim <= axis < ndim:
+        return None
+    kept = [a for a in range(ndim) if axis is None or a != axis % ndim]
+    same = len({tuple([array.shape[a] for a in kept]) for array in found}) == 1
+    return found if same else None
+
+
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension."""
-    known = arrays_of(tensors, None)
+    known = _arrays_of(tensors, None)
     if known is not None and -known[0].ndim - 1 <= dim <= known[0].ndim:
         return from_array(np.stack(known, dim))
     return wrap(layout.stack(_nodes(tensors, "stack"), dim))

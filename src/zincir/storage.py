@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -501,39 +501,6 @@ def read_at_once(tensor: Tensor) -> Generator[tuple[Node, list[Node]]]:
     node.value = Buffer(seen(tensor, storage))
     yield node, results
     evaluate(results)
-
-
-def arrays_of(tensors: Sequence[Tensor], axis: int | None) -> list[np.ndarray[Any, Any]] | None:
-    """The values of tensors of one type and shape, if they are known and have no gradients.
-
-    What joins them need not be a program: it is another one for each set of sizes.
-
-    Args:
-        axis: where sizes may differ.
-    """
-    if CURRENT.recording is not None or not tensors:
-        return None
-    found: list[np.ndarray[Any, Any]] = []
-    if not all([hasattr(t, "_held") for t in tensors]):
-        return None
-    first = tensors[0]._held
-    for t in tensors:
-        held = t._held
-        if held.dtype is not first.dtype or held.ndim != first.ndim or t.requires_grad:
-            return None
-        array = None if t._storage is None else glance(t)
-        if array is None:
-            value = t._node.value
-            if value is None:
-                return None
-            array = value.array
-        found.append(array)
-    ndim = first.ndim
-    if axis is not None and not -ndim <= axis < ndim:
-        return None
-    kept = [a for a in range(ndim) if axis is None or a != axis % ndim]
-    same = len({tuple([array.shape[a] for a in kept]) for array in found}) == 1
-    return found if same else None
 
 
 def adopt(tensor: Tensor, array: np.ndarray[Any, Any]) -> None:
