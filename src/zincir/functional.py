@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -174,7 +175,7 @@ def _arrays_of(tensors: Sequence[Tensor], axis: int | None) -> list[np.ndarray[A
     if CURRENT.recording is not None or not tensors:
         return None
     found: list[np.ndarray[Any, Any]] = []
-    if not all([hasattr(t, "_held") for t in tensors]):
+    if not builtins.all([hasattr(t, "_held") for t in tensors]):
         return None
     first = tensors[0]._held
     for t in tensors:
