@@ -28,6 +28,15 @@ def recordings(f) -> int:
 # Identity ---------------------------------------------------------------------------------------
 
 
+def test_a_frozen_leaf_that_still_has_a_gradient_does_not_shift_the_arguments_after_it():
+    frozen = zincir.tensor(1.0, requires_grad=True)
+    frozen.sin().backward()
+    frozen.requires_grad_(False)
+    second = zincir.compile(lambda a, b: b.view(-1)[0])
+    for _ in range(3):
+        assert second(frozen, zincir.tensor([7, 8])).item() == 7
+
+
 @gives([[True, True, True, True], [5.0, 5.0]])
 def returns_its_argument(T, C):
     f, t = C(lambda x: x.add_(1)), T.ones(2)

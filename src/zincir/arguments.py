@@ -70,7 +70,7 @@ class Arguments:
     def _taken(self, x: Any) -> Any:
         if isinstance(x, Tensor):
             node = x._held
-            if x._storage is None and not node.needs_grad:  # as nearly all are
+            if x._storage is None and not node.needs_grad and x._grad is None:  # nearly all
                 self.inputs.append(x)
                 return (Tensor, node.shape, node.dtype, None)
             if not is_input(x):
