@@ -42,7 +42,8 @@ def grad(
     needed = None if wanted is None else _above(order, wanted)
     if needed is not None:
         order = [node for node in order if node in needed]
-    _refuse_freed([n for n in order if not retain or not n.inputs])
+    ends = {n for n in wanted or () if not _passes(n, needed)}
+    _refuse_freed([n for n in order if n not in ends and (not retain or not n.inputs)])
     pending: dict[Node, Node] = dict(seeds)
     found: dict[Node, Node] = {}
     before = MODE.origin

@@ -25,6 +25,7 @@ from zincir.ops.source import (
     leaf,
     leaf_p,
     regraft,
+    unconnected_p,
     variable,
     variable_like,
     variable_p,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 def is_leaf(tensor: Tensor) -> bool:
     """Whether gradients are collected here, or nowhere."""
     node = tensor._held if tensor._storage is None else tensor._node
-    return not node.needs_grad or node.op is leaf_p or node.op is variable_p
+    return not node.needs_grad or node.op in (leaf_p, variable_p, unconnected_p)
 
 
 def write(tensor: Tensor, value: Node, what: str, *, convert: bool = False) -> None:
@@ -232,6 +233,7 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     storage = storage_of(source)
     tensor._storage, tensor._base, tensor._step = storage, source._base, source._step
     tensor._stamp, tensor._step_grad = storage.stamp, True
+    tensor._root, tensor._loose = None, False
     tensor._leaf_view = source._base is not None and kept.needs_grad
     storage.several = True
     if source._base is None:
@@ -267,7 +269,7 @@ def turned(tensor: Tensor, requires_grad: bool) -> None:
     note_state(tensor)
     replace(tensor)
     if tensor._base is not None:
-        tensor._leaf_view = True
+        tensor._leaf_view, tensor._loose = True, False
     if requires_grad and node.value is None:
         new = variable(detach(node))
     elif node.value is None:

@@ -7,7 +7,9 @@ asked for it (`current`). There are three kinds of tensors in a storage:
 
 - whole: the tensor that was there first, and what `detach()` makes of it. Each has gradients of its
   own; the value is that of the last write through any of them.
-- a view: what a `Step` reads of a whole, with its gradients.
+- a view: what a `Step` reads of a whole, with its gradients. It is loose while it has none, since
+  it was made without: then it says that it requires a gradient if its root does, as in PyTorch,
+  and nobody collects that. A write connects it.
 - a leaf view: what a `Step` reads of a whole, and a leaf of gradients.
 
 Memory that NumPy can see (`Storage.array`) may change at any moment. Graphs never look at it: what
@@ -26,7 +28,16 @@ import numpy as np
 
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, here
-from zincir.ops.source import alias, detach, detach_p, leaf, leaf_p, regraft, variable
+from zincir.ops.source import (
+    alias,
+    detach,
+    detach_p,
+    leaf,
+    leaf_p,
+    regraft,
+    unconnected,
+    variable,
+)
 from zincir.recording import CURRENT, paused
 from zincir.runtime.buffer import Buffer, arranged, looking
 from zincir.types import Shape, contiguous_strides, from_numpy_dtype
@@ -225,6 +236,9 @@ def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     child._base = parent if base is None else base
     child._step = step if base is None else after(parent._step, step)
     child._step_grad = MODE.grad and parent._step_grad
+    child._root = parent if base is None or parent._root is None else parent._root
+    if not (MODE.grad and parent.requires_grad):
+        child._loose, child._since = True, storage.writes
     if not parent.requires_grad and CURRENT.recording is None:
         # Its value is taken when somebody asks for it.
         held = parent._held
@@ -235,10 +249,8 @@ def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     # What passes through a view of a view passes through both, as long as nothing is written.
     node = parent._node
     new = step.read(node)
-    if node.needs_grad and not MODE.grad:
-        # As in PyTorch: a view made without gradients of what has them is a leaf of its own.
-        child._leaf_view = True
-        new = variable(detach(new))
+    if node.needs_grad and child._loose:
+        new = unconnected(detach(new))
     _hold(child, _own(new, node), storage)
     return child
 
@@ -297,11 +309,26 @@ def current(tensor: Tensor) -> Node:
     if storage.array is not None and storage.exposed():
         return _copied(tensor, storage)
     node = tensor._held
+    if tensor._loose and _turned(tensor, storage):
+        return _taken(tensor, storage)
     if tensor._seen == storage.version and (
         recording is None or tensor._base is None or tensor._leaf_view or node.op is not leaf_p
     ):
         return node
     return _taken(tensor, storage)
+
+
+def _turned(tensor: Tensor, storage: Storage) -> bool:
+    """Whether a loose view has to take its value anew, since its root got or lost gradients."""
+    root = tensor._root
+    assert root is not None
+    wanted = root.requires_grad
+    if wanted and tensor._step_grad and tensor._since != storage.writes:
+        base = base_of(tensor)
+        if base is root or (root._base is None and root._storage is storage):
+            tensor._base, tensor._stamp, tensor._loose = root, storage.stamp, False
+            return True
+    return wanted is not tensor._held.needs_grad
 
 
 def _hold(tensor: Tensor, node: Node, storage: Storage) -> Node:
@@ -332,6 +359,12 @@ def _taken(tensor: Tensor, storage: Storage) -> Node:
         if node.value is None:
             tensor._await()
         return node
+    if tensor._loose:
+        above = detach(above)
+        if tensor.requires_grad:
+            node = unconnected(step.read(above))
+            tensor._await()
+            return node if _of_earlier(tensor, storage) else _hold(tensor, node, storage)
     if CURRENT.recording is None and above.value is not None and not above.needs_grad:
         node = _fresh(tensor)
         node.value = looking(above.value, step.look(above.value.array))
@@ -342,9 +375,12 @@ def _taken(tensor: Tensor, storage: Storage) -> Node:
         node = _own(step.read(above), above)
     finally:
         MODE.grad = before
-    if CURRENT.recording is not None and tensor._seen == storage.version:
-        return node  # the one that is held belongs to the time before the recording
-    return _hold(tensor, node, storage)
+    return node if _of_earlier(tensor, storage) else _hold(tensor, node, storage)
+
+
+def _of_earlier(tensor: Tensor, storage: Storage) -> bool:
+    """Whether what a tensor holds belongs to the time before the recording."""
+    return CURRENT.recording is not None and tensor._seen == storage.version
 
 
 def _taken_whole(tensor: Tensor, storage: Storage) -> Node:
@@ -406,13 +442,16 @@ def _copied(tensor: Tensor, storage: Storage) -> Node:
     recording = CURRENT.recording
     if recording is not None:
         return _read_by_program(tensor, storage)
+    turned = tensor._loose and _turned(tensor, storage)
     base = base_of(tensor)
-    if base is not None and base.requires_grad and not tensor._leaf_view:
+    own = tensor._leaf_view or tensor._loose
+    if base is not None and base.requires_grad and not own:
         current(base)
-        return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
+        held = tensor._seen == storage.version and not turned
+        return tensor._held if held else _taken(tensor, storage)
     array = seen(tensor, storage)
     held = tensor._held
-    if held.value is None or not _same_bits(held.value.array, array):
+    if held.value is None or turned or not _same_bits(held.value.array, array):
         if tensor._seen == storage.version:
             storage.version += 1  # written to from outside: views of a whole have to look again
         order = tensor._order_for(array.ndim)
@@ -446,7 +485,9 @@ def _with_gradient(tensor: Tensor, buffer: Buffer) -> Node:
     leaf_of_gradients = tensor._is_gradient_leaf()
     node = leaf(array.shape, from_numpy_dtype(array.dtype), leaf_of_gradients)
     node.value = buffer
-    if held.needs_grad and not leaf_of_gradients:
+    if tensor._loose:
+        node = unconnected(node) if tensor.requires_grad else node
+    elif held.needs_grad and not leaf_of_gradients:
         node = regraft(node, held)
     node.owner = weakref.ref(tensor)
     return node

@@ -283,6 +283,12 @@ class Tensor:
     """When it was made, among those that look at the same memory."""
     _leaf_view: Bool = False
     """Whether it collects gradients itself, though it is a view."""
+    _root: Tensor | None = None
+    """For a view: the tensor that was viewed, through other views perhaps."""
+    _loose: Bool = False
+    """Whether a view has no part in the gradients of its root,"""
+    _since: Int = 0
+    """and how often that had been changed when it was made."""
     _hooks: list[Any] | None = None
     _after: list[Any] | None = None
     _retains: Bool = False
@@ -355,6 +361,8 @@ class Tensor:
     def requires_grad(self) -> Bool:
         if self._base is None or self._leaf_view:
             return self._held.needs_grad
+        if self._loose:
+            return self._root is not None and self._root.requires_grad
         if self._storage is not None and self._seen == self._storage.version:
             return self._held.needs_grad
         base = storage.base_of(self)
@@ -605,7 +613,7 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: Bool = True) -> Tensor:
         """Collect gradients here, or no longer."""
-        if self.requires_grad != requires_grad:
+        if self.requires_grad != requires_grad or (self._loose and requires_grad):
             tensor_backward.check_flag(self, requires_grad)
             inplace.turned(self, requires_grad)
         return self

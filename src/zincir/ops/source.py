@@ -47,6 +47,18 @@ variable_p = register(
     )
 )
 
+unconnected_p = register(
+    Primitive(
+        "unconnected",
+        Kind.ALIAS,
+        doc="The input, where gradients arrive and go no further.",
+        infer=_same,
+        numpy=lambda x: x,
+        vjp=lambda g, y, x: None,
+        saves=False,
+    )
+)
+
 alias_p = register(
     Primitive(
         "alias",
@@ -142,6 +154,13 @@ _NOWHERE = ("", 0, "")
 def variable(x: Node) -> Node:
     """A new name for `x` in the graph of gradients; never merged with another."""
     node = apply(variable_p, x)
+    node.needs_grad = True
+    return node
+
+
+def unconnected(x: Node) -> Node:
+    """`x` with gradients that nobody collects."""
+    node = apply(unconnected_p, x)
     node.needs_grad = True
     return node
 
