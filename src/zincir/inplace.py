@@ -16,11 +16,12 @@ from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, here
 from zincir.ops.arithmetic import cast, where
-from zincir.ops.movement import expand
+from zincir.ops.movement import expand, sum_to
 from zincir.ops.numbers import fit
 from zincir.ops.source import (
     alias,
     const,
+    custom,
     detach,
     leaf,
     leaf_p,
@@ -214,18 +215,18 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     trained = kept.needs_grad and is_leaf(tensor)
     source = value.detach()
     node = source._node
-    if kept.needs_grad and not trained:
-        if kept.shape != node.shape or kept.dtype is not node.dtype:
-            raise GradientError(
-                explain(
-                    "x.data = value: x was computed with gradients, and value has another form",
-                    where=describe(MODE.origin or here()),
-                    expected=f"{kept.dtype.name}{list(kept.shape)}",
-                    got=f"{node.dtype.name}{list(node.shape)}",
-                    try_="x = value",
-                )
+    if kept.needs_grad and node.dtype.category < 2:
+        raise GradientError(
+            explain(
+                "x.data = value: x requires grad, and value is not floating",
+                where=describe(MODE.origin or here()),
+                got=node.dtype.name,
+                try_="value.float()",
             )
-        node = regraft(node, kept)
+        )
+    if kept.needs_grad and not trained:
+        same = kept.shape == node.shape and kept.dtype is node.dtype
+        node = regraft(node, kept) if same else custom(node, (kept,), _OtherForm())
     else:
         node = variable(node) if trained else alias(node)
     if tensor._base is None:
@@ -242,6 +243,30 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     node.home = (storage, storage.writes)
     tensor._held, tensor._seen = node, storage.version
     tensor._await()
+
+
+class _OtherForm:
+    """The gradient of a tensor that got values of another shape or type (`x.data = ...`)."""
+
+    def backward(self, g: Node, y: Node, inputs: tuple[Node, ...]) -> tuple[Node]:
+        """What it was computed from gets what broadcasts to the new shape, summed.
+
+        Raises:
+            GradientError: there is no such thing.
+        """
+        shape, dtype = inputs[0].shape, inputs[0].dtype
+        pairs = zip(reversed(shape), reversed(g.shape), strict=False)
+        if len(shape) > len(g.shape) or any(n not in (1, m) for n, m in pairs):
+            raise GradientError(
+                explain(
+                    "backward: a gradient does not fit what was computed before `x.data = ...`",
+                    where=describe(y.origin),
+                    expected=f"a shape that {shape} broadcasts to",
+                    got=str(g.shape),
+                    try_="x = value",
+                )
+            )
+        return (sum_to(cast(g, dtype), shape),)
 
 
 def _set_in_recording(tensor: Tensor, value: Tensor) -> bool:
