@@ -153,7 +153,9 @@ class Result:
     detached: bool = False
     """without its gradients"""
     step: Any = None
-    """through this view."""
+    """through this view,"""
+    connected: bool = True
+    """made with gradients or without."""
     node: Node | None = None
     """For one that the program computes: a node like it."""
     differentiated: bool = False

@@ -367,7 +367,9 @@ class _Results:
     def all(self) -> list[Result]:
         """One for each output."""
         for t in self._outputs:
-            self._found.append(self._result(t))
+            result = self._result(t)
+            result.connected = t._step_grad
+            self._found.append(result)
         return self._found
 
     def _result(self, t: Tensor) -> Result:
@@ -393,7 +395,11 @@ class _Results:
     def _there(self, t: Tensor) -> Result | None:
         """For an argument or a tensor that was there before, or a view of one."""
         recorder = self._recorder
+        if id(t) in recorder.argument_of:
+            return Result(argument=recorder.argument_of[id(t)])
         whole = whole_of(t)
+        if whole is not t and recorder.recording.was_there(t):
+            return Result(tensor=t)
         step = _way(t)
         found = self._gradient(whole)
         if found is not None:

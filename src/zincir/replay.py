@@ -28,7 +28,7 @@ from zincir.bindings import (
 from zincir.compiler.prepare import Ready
 from zincir.creation import from_numpy
 from zincir.evaluate import ENGINE, raise_out_of_range
-from zincir.graph.node import MODE, Node
+from zincir.graph.node import Node, grad_mode
 from zincir.inplace import rebind
 from zincir.ops.source import leaf
 from zincir.recording import EPOCH
@@ -324,12 +324,8 @@ class Replay:
         if storage is not None and t._base is not None:
             node = leaf(t.shape, t.dtype)
             node.value = copied_buffer(value) if value is c.copied else value
-            before = MODE.grad
-            MODE.grad = False
-            try:
+            with grad_mode(False):
                 rebind(t, node)
-            finally:
-                MODE.grad = before
             return
         if storage is not None and storage.array is not None and storage.exposed():
             if storage.array.ctypes.data != value.pointer:
@@ -362,7 +358,8 @@ class Replay:
                 if r.detached:
                     t = t.detach()
                 if r.step is not None:
-                    t = t._view(r.step)
+                    with grad_mode(r.connected):
+                        t = t._view(r.step)
             out.append(t)
         return out
 

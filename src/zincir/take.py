@@ -79,7 +79,7 @@ class Take:
             CURRENT.recording = None
             if isinstance(error, TraceError):
                 take_back(recording)
-            elif recording.flags and self._reached(function):
+            elif self._reached(function):
                 self.aliased = True
                 return
             else:
@@ -90,17 +90,29 @@ class Take:
             take_back(recording)
             raise
         CURRENT.recording = None
-        self.aliased = bool(recording.flags) and self._reached(function)
+        self.aliased = self._reached(function)
         self.form = results_of(self.result, self.outputs)
         self.left: list[Tensor] = []
 
     def _reached(self, function: Any) -> bool:
-        """Whether an argument is given twice, or is reached by the function otherwise too."""
+        """Whether more than a value was set of a tensor that is an argument and that the function
+        reaches otherwise too: what it is called there had to be set besides.
+        """
+        recording = self.recording
+        owners = [t for t, *_ in recording.flags.values()]
+        owners += [t for t, *_ in recording.reassigned.values()]
+        owners += [t for t, *_ in recording.grads.values()]
+        set_ = {id(t): t for t in owners}
+        mine = [
+            x
+            for t, x in zip(self.stand_ins, self.inputs, strict=True)
+            if set_.pop(id(t), None) is not None
+        ]
         given = [x for x in self.inputs if isinstance(x, Tensor)]
-        if len({id(x._storage or x) for x in given}) < len(given):
+        if any(shares(x, t) for x in given for t in set_.values()):
             return True
-        others = tensors_of(function)
-        return any(shares(x, t) for x in given for t in others)
+        others = [*given, *tensors_of(function)] if mine else []
+        return any(sum(shares(x, t) for t in others) > 1 for x in mine)
 
     def _number(self, i: int, number: Any, numbers: Numbers[Known]) -> Any:
         if i not in numbers.live:
@@ -137,6 +149,11 @@ class Take:
         for t in (*self.outputs, *grads):
             if _stays_differentiable(t):
                 return DIFFERENTIABLE, t._held.origin
+        for t in self.outputs:
+            if not recording.was_there(t) and (t._hooks or t._after or t._grad is not None):
+                return "it returns a tensor with a gradient or hooks of its own", t._held.origin
+            if not (t._step_grad or t._loose):
+                return "it returns a view of a view without gradients", t._held.origin
         for c in recording.changed.values():
             if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
                 return DIFFERENTIABLE, c.tensor._held.origin
@@ -308,6 +325,9 @@ class Take:
         for t, _ in recording.reassigned.values():
             if id(t) not in arguments:
                 _taken_over(t, t, memory)
+        for t, _, _ in recording.grads.values():
+            owner = arguments.get(id(t), t)
+            owner._grad = arguments.get(id(owner._grad), owner._grad)
         results = [self._shown(t, arguments) for t in self.outputs]
         self.rebuilt.hand_over(arguments)
         form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
@@ -322,8 +342,13 @@ class Take:
                 x.data = t
         elif id(t) in recording.changed or t._storage in recording.written:
             _change(x, t)
-        if id(t) in recording.flags and isinstance(x, Tensor):
+        if not isinstance(x, Tensor):
+            return
+        if id(t) in recording.flags:
             x.requires_grad_(t.requires_grad)
+            x._hooks, x._after = t._hooks, t._after
+        if id(t) in recording.grads:
+            x._grad = t._grad
 
     def _memory(self, arguments: dict[int, Any]) -> dict[int, Tensor]:
         """By id of the storage of a stand-in: a tensor with the memory of the argument."""

@@ -95,6 +95,8 @@ def tensors_of(function: Callable[..., Any]) -> list[Tensor]:
             found.append(x)
         elif hasattr(x.__class__, "named_modules"):
             found += [*x.parameters(), *x.buffers()]
+            kept = (value for m in x.modules() for value in m.__dict__.values())
+            found += [value for value in kept if isinstance(value, Tensor)]
     return found
 
 
