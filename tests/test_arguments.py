@@ -777,6 +777,135 @@ def a_number_as_learning_rate(T, C):
     return w
 
 
+# Arguments that the function reaches otherwise too ------------------------------------------------
+
+
+@gives([[[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]], [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]], [2, 3]])
+def argument_that_is_captured_gets_other_data(T, C):
+    total, other = T.zeros(()), T.arange(6.0).reshape(2, 3)
+
+    @C
+    def f(x):
+        x.data = other
+        return total * 2
+
+    return f(total), total, total.shape
+
+
+@gives([[[3.0, 4.0, 5.0], [3.0, 4.0, 5.0], [3.0, 4.0, 5.0]], [6]])
+def captured_tensor_that_is_an_argument_gets_other_data(T, C):
+    t, other = T.zeros(3), T.arange(6.0)
+
+    @C
+    def f(x):
+        t.data = other
+        return x.reshape(2, 3)[1]
+
+    return [f(t) for _ in range(3)], t.shape
+
+
+@gives(
+    [
+        [[1.5, 1.5, 1.5], [1.5, 1.5, 1.5]],
+        [[1.5, 1.5, 1.5], [1.5, 1.5, 1.5]],
+        [[1.5, 1.5, 1.5], [1.5, 1.5, 1.5]],
+        "float32",
+    ]
+)
+def types_of_a_captured_argument(T, C):
+    t = T.tensor([1, 2])
+
+    @C
+    def f(x, y):
+        x.data = y.data
+        t.detach().add_(0.5)
+        return x
+
+    y = T.ones(2, 3)
+    return f(t, y), t, y, t.dtype
+
+
+@gives([[1.0, 1.0], [1.0, 1.0], True, [True, True, True]])
+def gradient_of_an_argument_is_set(T, C):
+    @C
+    def f(x):
+        x.requires_grad_()
+        x.grad = T.ones_like(x)
+        return [x * 2]
+
+    x, y = T.zeros(2), T.zeros(2)
+    found = [f(x), f(x), f(y)]
+    return x.grad, y.grad, x.requires_grad, [r[0].requires_grad for r in found]
+
+
+@gives([30.0, 30.0])
+def hook_on_an_argument(T, C):
+    @C
+    def f(x):
+        x.requires_grad_()
+        x.register_hook(lambda g: g * 10)
+        return x.sum()
+
+    x = T.zeros(2)
+    f(x)
+    (x * 3).sum().backward()
+    return x.grad
+
+
+@gives([[5.0, 5.0], True])
+def argument_becomes_a_gradient(T, C):
+    w, x = T.ones(2, requires_grad=True), T.ones(2)
+
+    @C
+    def f(x):
+        w.grad = x
+        return x * 2
+
+    f(x)
+    x.mul_(5)
+    return w.grad, w.grad is x
+
+
+@gives([[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0]], [True, True, True, True]])
+def result_with_a_gradient(T, C):
+    @C
+    def f(x):
+        w = T.tensor([1.0, 2.0], requires_grad=True)
+        (w * x).sum().backward()
+        return w
+
+    found = [f(T.full((2,), float(k))) for k in range(4)]
+    return [w.grad for w in found], [w.is_leaf for w in found]
+
+
+@gives([[4.0, 4.0], [4.0, 4.0], [4.0, 4.0]])
+def result_with_a_hook(T, C):
+    @C
+    def f(x):
+        w = (x * 2).detach().requires_grad_()
+        w.register_hook(lambda g: g + 1)
+        return w
+
+    found = []
+    for k in range(3):
+        w = f(T.full((2,), float(k)))
+        (w * 3).sum().backward()
+        found.append(w.grad)
+    return found
+
+
+@gives([[True, True, True], [True, True, True], [True, False, True]])
+def flag_of_a_captured_argument(T, C):
+    t = T.ones(3)
+
+    @C
+    def f(x):
+        t.requires_grad_(True)
+        return (x * 2).requires_grad, x.is_leaf, x.requires_grad
+
+    return [f(t), f(t), f(t[1:])]
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

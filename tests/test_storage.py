@@ -1529,6 +1529,166 @@ def test_an_exception_in_a_write_leaves_everything_as_it_was():
     assert (v.tolist(), a.tolist()) == ([0.0, 0.0], [0.0, 0.0, 0.0])
 
 
+# Views whose root gets or loses gradients ---------------------------------------------------------
+
+
+def flags(x):
+    return [x.requires_grad, x.is_leaf]
+
+
+@gives([[False, True], [True, True], [True, True], None, None, [False, True], [False, True]])
+def view_follows_the_flag_of_its_root(T, C):
+    x = T.ones(2, 3)
+    row = x[0]
+    cell, seen = row[1:], [flags(row)]
+    x.requires_grad_()
+    seen += [flags(row), flags(cell)]
+    (cell * 2).sum().backward()
+    seen += [x.grad, cell.grad]
+    x.requires_grad_(False)
+    return [*seen, flags(row), flags(cell)]
+
+
+@gives([[True, False], [2.0, 2.0, 2.0], [[4.0, 4.0, 4.0], [0.0, 0.0, 0.0]], None])
+def view_is_connected_by_a_write(T, C):
+    x = T.ones(2, 3)
+    row = x[0]
+    x.requires_grad_()
+    with T.no_grad():
+        x.mul_(2)
+    seen = [flags(row), row]
+    (row * row).sum().backward()
+    return [*seen, x.grad, row.grad]
+
+
+@gives([[True, False], [True, False], [True, False], [2.0, 2.0, 2.0]])
+def view_is_connected_by_a_gradient_that_is_written(T, C):
+    w, x = T.ones(3, requires_grad=True), T.ones(2, 3)
+    row, other = x[0], x[1]
+    row.mul_(w * 2)
+    (row * other).sum().backward()
+    return flags(x), flags(row), flags(other), w.grad
+
+
+@gives(
+    [[True, True], [True, True], [True, False], None, None, [None], [False, True], [False, True]]
+)
+def view_made_without_gradients(T, C):
+    x = T.ones(3, requires_grad=True)
+    with T.no_grad():
+        v = x[:2]
+        u = v[1:]
+    seen = [flags(v), flags(u)]
+    y = (v * v).sum()
+    y.backward()
+    seen += [flags(y), x.grad, v.grad, T.autograd.grad((v * x[0]).sum(), [v], allow_unused=True)]
+    x.requires_grad_(False)
+    return [*seen, flags(v), flags(u)]
+
+
+@gives([True, True, False, True, False, True])
+def view_of_what_is_detached_in_place(T, C):
+    x = T.ones(3, requires_grad=True) * 2
+    with T.no_grad():
+        v = x.view(-1)
+    seen = flags(v)
+    x.detach_()
+    return [*seen, *flags(v), *flags(x)]
+
+
+@gives([[False, True], [True, True], None, [3.0, 3.0]])
+def view_that_collects_gradients_itself(T, C):
+    x = T.ones(3)
+    v = x[1:]
+    v.requires_grad_()
+    seen = [flags(x), flags(v)]
+    (v * 3).sum().backward()
+    return [*seen, x.grad, v.grad]
+
+
+@gives([[True, True], [5.0, 7.0], None, None, [False, True], [10.0, 14.0]])
+def view_that_numpy_sees_follows_its_root(T, C):
+    x = T.ones(3)
+    v, n = x[1:], x.numpy()
+    n[1] = 5
+    x.requires_grad_()
+    n[2] = 7
+    seen = [flags(v), v]
+    (v * v).sum().backward()
+    seen += [x.grad, v.grad]
+    x.requires_grad_(False)
+    return [*seen, flags(v), v * 2]
+
+
+@gives(
+    [
+        [True, True],
+        [True, False],
+        [False, True],
+        [False, True],
+        [False, True],
+        [True, True],
+        [True, False],
+        [False, True],
+        [False, True],
+        [False, True],
+        [True, True],
+        [True, False],
+        [False, True],
+        [False, True],
+        [False, True],
+        None,
+    ]
+)
+def views_as_results_made_without_gradients(T, C):
+    w, x = T.ones(2, 3, requires_grad=True), T.ones(3)
+
+    @C
+    def f(x):
+        with T.no_grad():
+            v, y = w[0], w[1:]
+        return v, y[0], w.detach()[1], x[1:], x * 2
+
+    seen = []
+    for _ in range(3):
+        found = f(x)
+        seen += [flags(t) for t in found]
+        found[1].sum().backward()
+    return [*seen, w.grad]
+
+
+@gives([[True, True, True], [[True, True], [True, True], [True, True]]])
+def argument_that_is_a_view_is_returned(T, C):
+    w = T.ones(3, requires_grad=True)
+    with T.no_grad():
+        v = w[1:]
+    f = C(lambda x, y: dict(a=y * 2, b=x))
+    found = [f(v, T.ones(2))["b"] for _ in range(3)]
+    return [t is v for t in found], [flags(t) for t in found]
+
+
+@gives([[4.0, 4.0, 4.0], [8.0, 8.0, 8.0]])
+def gradient_of_what_was_given_up(T, C):
+    w = T.ones(3, requires_grad=True)
+    y = w * 2
+    (y * y).sum().backward()
+    found = T.autograd.grad((y * y).sum(), [y])
+    return found[0], w.grad
+
+
+@gives([[1.0, 1.0], [True, False], [14.0, 14.0, 14.0], "float64", [14.0, 14.0, 14.0]])
+def data_of_another_form_in_what_was_computed(T, C):
+    w = T.ones(3, requires_grad=True)
+    y = (w * 2).sum()
+    y.data = T.ones(2)
+    (y * T.tensor([1.0, 4.0])).sum().backward()
+    seen = [y, flags(y), w.grad]
+    z = w * 2
+    z.data = T.ones(3, dtype=T.float64)
+    (z * z).sum().backward()
+    return [*seen, z.dtype, w.grad]
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

@@ -154,6 +154,9 @@ class Take:
                 return "it returns a tensor with a gradient or hooks of its own", t._held.origin
             if not (t._step_grad or t._loose):
                 return "it returns a view of a view without gradients", t._held.origin
+        for t, before, _ in recording.grads.values():
+            if t._grad is not None and t._grad is not before and self._is_older(t._grad):
+                return "it makes a gradient of a tensor that was there before", t._held.origin
         for c in recording.changed.values():
             if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
                 return DIFFERENTIABLE, c.tensor._held.origin
@@ -162,6 +165,11 @@ class Take:
         if any(t.requires_grad != node.needs_grad for t, node in flags):
             return "it sets requires_grad", here()
         return None
+
+    def _is_older(self, t: Tensor) -> bool:
+        """Whether a tensor, or what it is a view of, is an argument or was there before."""
+        whole = whole_of(t)
+        return any(whole is s for s in self.stand_ins) or self.recording.was_there(whole)
 
     def _why_not_kept(self, known: Known) -> tuple[str, Origin] | None:
         self.left = self._leaves_behind()
