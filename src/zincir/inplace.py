@@ -116,10 +116,9 @@ def _note_written(whole: Tensor, storage: Storage) -> None:
     recording = CURRENT.recording
     if recording is None or storage in recording.written:
         return
-    if not recording.was_there(whole):
-        others = (reference() for reference in storage.wholes)
-        older = [t for t in others if t is not None and recording.was_there(t)]
-        whole = older[0] if older else whole
+    others = (reference() for reference in storage.wholes)
+    wholes = (t for t in (whole, *others) if t is not None and id(t) not in recording.reassigned)
+    whole = next(filter(recording.was_there, wholes), whole)
     note_change(whole)
 
 

@@ -96,7 +96,7 @@ class Recording:
 
     def note_flag(self, tensor: Any, before: Node) -> None:
         """Note that `requires_grad` of a tensor that held `before` is being set."""
-        if self.was_there(tensor):
+        if self.was_there(tensor) and id(tensor) not in self.reassigned:
             self.there.add(id(tensor))
             self.flags.setdefault(id(tensor), (tensor, before))
 
@@ -185,7 +185,9 @@ def _restore(owner: Any, kind: type[Any], fields: dict[str, Any]) -> None:
 def note_change(tensor: Any) -> None:
     """Note that `tensor` is about to be changed in place."""
     recording = CURRENT.recording
-    if recording is not None and id(tensor) not in recording.changed:
+    if recording is None or id(tensor) in recording.reassigned:
+        return  # what it was before it got other memory is known
+    if id(tensor) not in recording.changed:
         there = recording.was_there(tensor)
         recording.changed[id(tensor)] = Change(tensor, tensor._node, tensor._version, there)
 

@@ -140,7 +140,19 @@ class Take:
         made = (recording.changed[id(t)].node for t in survived)
         if survived and (again or any(node.value is None for node in made)):
             return MADE, survived[0]._held.origin
-        return self._why_not_set() or self._why_not_kept(known)
+        return self._why_not_shown() or self._why_not_set() or self._why_not_kept(known)
+
+    def _why_not_shown(self) -> tuple[str, Origin] | None:
+        """Whether a result, or a gradient, is one that a replay would not make."""
+        for t in self.outputs:
+            if not self.recording.was_there(t) and (t._hooks or t._after or t._grad is not None):
+                return "it returns a tensor with a gradient or hooks of its own", t._held.origin
+            if not (t._step_grad or t._loose):
+                return "it returns a view of a view without gradients", t._held.origin
+        for t, before, _ in self.recording.grads.values():
+            if t._grad is not None and t._grad is not before and self._is_older(t._grad):
+                return "it makes a gradient of a tensor that was there before", t._held.origin
+        return None
 
     def _why_not_set(self) -> tuple[str, Origin] | None:
         """Whether it sets what a replay would not set, or makes what is to be differentiated."""
@@ -149,14 +161,6 @@ class Take:
         for t in (*self.outputs, *grads):
             if _stays_differentiable(t):
                 return DIFFERENTIABLE, t._held.origin
-        for t in self.outputs:
-            if not recording.was_there(t) and (t._hooks or t._after or t._grad is not None):
-                return "it returns a tensor with a gradient or hooks of its own", t._held.origin
-            if not (t._step_grad or t._loose):
-                return "it returns a view of a view without gradients", t._held.origin
-        for t, before, _ in recording.grads.values():
-            if t._grad is not None and t._grad is not before and self._is_older(t._grad):
-                return "it makes a gradient of a tensor that was there before", t._held.origin
         for c in recording.changed.values():
             if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
                 return DIFFERENTIABLE, c.tensor._held.origin
