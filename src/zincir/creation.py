@@ -75,7 +75,11 @@ def asarray(
     copy: bool | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """`obj` as a tensor: sharing memory unless `copy`, and always if `copy` is False."""
+    """`obj` as a tensor: sharing memory unless `copy`, and always if `copy` is False.
+
+    An array without dimensions is a number to PyTorch here, and is copied.
+    """
+    obj = obj[()] if isinstance(obj, np.ndarray) and obj.ndim == 0 else obj
     t = as_tensor(obj, dtype, device)
     shared = t is obj or (type(obj) is np.ndarray and t.dtype.numpy == obj.dtype)
     if copy is False and not shared:

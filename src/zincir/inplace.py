@@ -306,6 +306,7 @@ def turned(tensor: Tensor, requires_grad: bool) -> None:
     new.home, new.superseded = node.home, node.superseded
     if CURRENT.recording is not None:
         CURRENT.recording.note_flag(tensor, node)
+        CURRENT.recording.note_window(tensor, new)
     tensor._held = new
     if new.value is None:
         tensor._await()

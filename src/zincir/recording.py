@@ -100,6 +100,12 @@ class Recording:
             self.there.add(id(tensor))
             self.flags.setdefault(id(tensor), (tensor, before))
 
+    def note_window(self, tensor: Any, node: Node) -> None:
+        """Note that a tensor whose memory NumPy sees is read under another node from now on."""
+        before = self.windows.get(id(tensor))
+        if before is not None:
+            self.windows[id(before)], self.windows[id(tensor)] = before, node
+
 
 class _Current(threading.local):
     recording: Recording | None = None

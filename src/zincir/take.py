@@ -147,8 +147,9 @@ class Take:
         for t in self.outputs:
             if not self.recording.was_there(t) and (t._hooks or t._after or t._grad is not None):
                 return "it returns a tensor with a gradient or hooks of its own", t._held.origin
-            if not (t._step_grad or t._loose):
-                return "it returns a view of a view without gradients", t._held.origin
+            older = not t._loose or self._is_older(t)
+            if not (t._step_grad or t._loose) or (t.requires_grad and not older):
+                return "it returns a view that has no part in gradients", t._held.origin
         for t, before, _ in self.recording.grads.values():
             if t._grad is not None and t._grad is not before and self._is_older(t._grad):
                 return "it makes a gradient of a tensor that was there before", t._held.origin

@@ -613,7 +613,7 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: Bool = True) -> Tensor:
         """Collect gradients here, or no longer."""
-        if self.requires_grad != requires_grad or (self._loose and requires_grad):
+        if requires_grad if self._loose else self.requires_grad != requires_grad:
             tensor_backward.check_flag(self, requires_grad)
             inplace.turned(self, requires_grad)
         return self

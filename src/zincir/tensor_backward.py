@@ -70,10 +70,13 @@ def backward(
             x._retains = True
     retained: list[tuple[Tensor, Node]] = []
     found = _found(outputs, gradients, chosen, retain, create_graph, wrap, retained)
-    found = [(t, g) for t, g in found if not t._retains] + retained
+    found = [(t, g) for t, g in found if not t._retains]
     with grad_mode(create_graph):
         for tensor, g in found:
             _accumulate(tensor, g, wrap)
+        for tensor, g in retained:
+            _accumulate(tensor, g, wrap, in_place=False)
+    found += retained
     anomaly.after_backward([g for _, g in found])
 
 
@@ -91,7 +94,7 @@ def gradients_of(
     found = _found(outputs, gradients, inputs, retain, create_graph, wrap, retained)
     with grad_mode(create_graph):
         for tensor, g in retained:
-            _accumulate(tensor, g, wrap)
+            _accumulate(tensor, g, wrap, in_place=False)
     by_tensor: dict[int, Node] = {}
     with grad_mode(create_graph):
         for tensor, g in found:
@@ -191,12 +194,12 @@ def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]
     return g
 
 
-def _accumulate(tensor: Tensor, g: Node, wrap: Wrap) -> None:
+def _accumulate(tensor: Tensor, g: Node, wrap: Wrap, *, in_place: bool = True) -> None:
     before = tensor._grad
     note_grad(tensor, before, added=True)
     if before is None:
         tensor._grad = wrap(g)
-    elif MODE.grad:
+    elif MODE.grad or not in_place:
         tensor._grad = wrap(before._node + g)
     else:
         before._rebind(before._node + g)

@@ -28,7 +28,7 @@ class _Listed(Module):
         return self._items()[self._place_of(index)]
 
     def __setitem__(self, index: int, module: Module | None) -> None:
-        self._hold_checked(str(self._place_of(index)), module)
+        self._hold_checked(list(self._modules)[self._place_of(index)], module)
 
     def __delitem__(self, index: int | slice) -> None:
         items = self._items()

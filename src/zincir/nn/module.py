@@ -193,7 +193,7 @@ class Module(Tree, Hooked):
         if not isinstance(mode, bool):
             raise DTypeError(explain("train: mode is not a bool", got=repr(mode)))
         for module in self.modules():
-            if module.training is not mode:
+            if module.__dict__.get("training", mode) is not mode:  # compiled ones have none
                 note_setting(module, "training", mode)
                 module.__dict__["training"] = mode
         return self
@@ -316,8 +316,8 @@ class CompiledModule(Module):
 
     def __init__(self, module: Module, compiled: Callable[..., Any]) -> None:
         super().__init__()
+        del self.training  # that of the module
         self._orig_mod = module
-        self.training = module.training
         self.__dict__["_call"] = compiled
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -332,10 +332,15 @@ class CompiledModule(Module):
         return getattr(self.__dict__["_orig_mod"], name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("_orig_mod", "training") or "_orig_mod" not in self.__dict__:
+        if name == "_orig_mod" or "_orig_mod" not in self.__dict__:
             super().__setattr__(name, value)
         else:
             setattr(self._orig_mod, name, value)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the module, and all below it, to training (or to evaluation)."""
+        self._orig_mod.train(mode)
+        return self
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(\n  (_orig_mod): {self._orig_mod!r}\n)"
