@@ -9,7 +9,7 @@ import numpy as np
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.ops.dims import is_several, place
 from zincir.ops.numbers import fit
-from zincir.storage import adopt
+from zincir.shared_value import adopt
 from zincir.tensor import Tensor, from_array
 from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import (

@@ -14,7 +14,7 @@ from zincir.graph.node import Node
 from zincir.ops import arithmetic as ar, composed, layout, powers, products
 from zincir.ops.dims import Dims, is_several, place
 from zincir.recording import CURRENT
-from zincir.storage import glance
+from zincir.shared_value import glance
 from zincir.tensor import Tensor, from_array, operand, wrap
 from zincir.types import DType, Shape, broadcast, promote
 

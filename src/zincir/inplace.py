@@ -33,7 +33,8 @@ from zincir.ops.source import (
 )
 from zincir.recording import CURRENT, changed_setting, note_change, note_state, refuse_replay
 from zincir.runtime.buffer import Buffer, arranged
-from zincir.storage import Storage, base_of, glance, path, replace, seen, storage_of, whole_of
+from zincir.shared_value import glance
+from zincir.storage import Storage, base_of, path, replace, seen, storage_of, whole_of
 from zincir.types import bool_
 from zincir.views import Step
 

@@ -22,6 +22,7 @@ from zincir import (
     indexing,
     inplace,
     printing,
+    shared_value,
     storage,
     tensor_backward,
     tensor_types,
@@ -317,7 +318,7 @@ class Tensor:
     @property
     def _node(self) -> Node:
         """The value at this moment, as what graphs are made of."""
-        return self._held if self._storage is None else storage.current(self)
+        return self._held if self._storage is None else shared_value.current(self)
 
     def _holds_node(self) -> None:
         """Note that `_held` is held by this tensor, and by no other."""
@@ -470,7 +471,7 @@ class Tensor:
     def _value(self, what: str) -> np.ndarray[Any, Any]:
         refuse_to_look(what, self._held)
         if self._storage is not None:
-            array = storage.glance(self)
+            array = shared_value.glance(self)
             if array is not None:
                 return array
         node = self._node
@@ -520,7 +521,7 @@ class Tensor:
                     try_="tensor.detach().numpy()",
                 )
             )
-        return storage.export(self)
+        return shared_value.export(self)
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
         array = self.numpy()
@@ -638,10 +639,10 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same memory, without gradients."""
         whole = storage.whole_of(self)
-        t = storage.detached(_new(Tensor), whole)
+        t = shared_value.detached(_new(Tensor), whole)
         t._await()
         for step in reversed(storage.path(self)):
-            t = storage.look_at(_new(Tensor), t, step)
+            t = shared_value.look_at(_new(Tensor), t, step)
         return t
 
     def detach_(self) -> Tensor:
@@ -1056,7 +1057,7 @@ class Tensor:
     def _view(self, *steps: Step) -> Tensor:
         t = self
         for step in steps or (Reshape(self.shape),):
-            t = storage.look_at(_new(Tensor), t, step)
+            t = shared_value.look_at(_new(Tensor), t, step)
         return t
 
     def reshape(self, *shape: Any) -> Tensor:
@@ -1284,11 +1285,11 @@ class Tensor:
             index = _numbered(index)
         step = indexing.basic(self._held.shape, index)
         if step is not None:
-            return storage.look_at(_new(Tensor), self, step)
+            return shared_value.look_at(_new(Tensor), self, step)
         plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
         if not plan.gathers:
             return self._view(*plan.views())
-        with storage.read_at_once(self) as (source, results):
+        with shared_value.read_at_once(self) as (source, results):
             for step in plan.views():
                 source = step.read(source)
             results.append(indexing.Rows(source.shape, plan.arrays).read(source))
@@ -1345,7 +1346,7 @@ class Tensor:
 
     def index_select(self, dim: Int, index: Tensor) -> Tensor:
         """The slices along `dim` that `index` names."""
-        with storage.read_at_once(self) as (source, results):
+        with shared_value.read_at_once(self) as (source, results):
             results.append(indexing.index_select(source, dim, index._node))
         return wrap(results[0])
 

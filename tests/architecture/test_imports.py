@@ -34,8 +34,8 @@ LEVELS = (
     Level("compiler"),
     Level("recording evaluate", sisters=True),
     Level(
-        "tensor* views storage inplace autograd functional generator anomaly creation indexing"
-        " printing einsum linalg random",
+        "tensor* views storage shared_value inplace autograd functional generator anomaly creation"
+        " indexing printing einsum linalg random",
         sisters=True,
     ),
     Level("arguments array_argument watched bindings replay recorder take step", sisters=True),

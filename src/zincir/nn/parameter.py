@@ -8,7 +8,7 @@ from zincir.creation import tensor
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import describe, here
 from zincir.ops.source import variable_like
-from zincir.storage import share
+from zincir.shared_value import share
 from zincir.tensor import Tensor
 
 
