@@ -906,6 +906,51 @@ def flag_of_a_captured_argument(T, C):
     return [f(t), f(t), f(t[1:])]
 
 
+@gives([[True, False], [3.0, 3.0]])
+def requires_grad_of_memory_that_numpy_sees(T, C):
+    t = T.ones(2) * 2
+    n = np.array(t)
+
+    @C
+    def f(x):
+        y = t * x
+        t.requires_grad_()
+        return (t * x).sum(), y, n.sum()
+
+    found = f(T.full((2,), 3.0))
+    found[0].backward()
+    return [x.requires_grad for x in found[:2]], t.grad
+
+
+@gives([[[2.0, 2.0], [1.0, 1.0], [2.0, 2.0]], [[2.0, 2.0], [1.0, 1.0], [2.0, 2.0]]])
+def data_of_a_captured_argument_and_a_change(T, C):
+    t, other = T.arange(6.0).reshape(2, 3), T.ones(3, 2)
+    double = C(lambda x: x.mul_(2)[0])
+
+    @C
+    def f(x):
+        double(t[::2])
+        t.data = other.data
+        double(t[::2])
+
+    f(t)
+    return t, other
+
+
+@gives([True, True, True])
+def views_of_what_a_function_makes(T, C):
+    @C
+    def f(x):
+        w = T.ones(2, 3, requires_grad=True)
+        return w[0]
+
+    with T.no_grad():
+        found = [f(1) for _ in range(3)]
+    for t in found:
+        t.requires_grad_(False)
+    return [t.requires_grad for t in found]
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

@@ -1689,6 +1689,40 @@ def data_of_another_form_in_what_was_computed(T, C):
     return [*seen, z.dtype, w.grad]
 
 
+@gives([True, [4.0, 4.0], False, [7.0, 7.0], False])
+def retained_gradients_are_new_tensors(T, C):
+    w = T.ones(2, requires_grad=True)
+    y = w * 2
+    y.retain_grad()
+    (y * y).sum().backward(create_graph=True)
+    first = y.grad
+    (y * 3).sum().backward()
+    return first.requires_grad, first, y.grad.requires_grad, y.grad, y.grad is first
+
+
+@gives([True, [2.0, 2.0, 2.0], None])
+def flag_of_a_view_made_without_gradients(T, C):
+    w = T.ones(2, 3, requires_grad=True)
+    with T.no_grad():
+        v = w[0]
+    v.requires_grad_(False)
+    seen = [v.requires_grad]
+    v.requires_grad_(True)
+    (v * 2).sum().backward()
+    return [*seen, v.grad, w.grad]
+
+
+@gives([2.0, 3.0, 3.0, 2.0])
+def array_of_one_number(T, C):
+    found = []
+    for f in (T.asarray, T.as_tensor, T.from_numpy, T.tensor):
+        a = np.array(2.0)
+        t = f(a)
+        a += 1
+        found.append(t)
+    return found
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

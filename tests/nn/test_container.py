@@ -1,5 +1,7 @@
 """Sequential, ModuleList and ModuleDict as lists and dictionaries."""
 
+from collections import OrderedDict
+
 import pytest
 
 import zincir
@@ -98,3 +100,26 @@ def test_layers_that_look_the_same_share_a_line() -> None:
         "ModuleList(\n  (0-1): 2 x ReLU()\n"
         "  (2): Sequential(\n    (0): Tanh()\n  )\n  (3): ReLU()\n)"
     )
+
+
+def test_places_of_a_sequential_are_those_of_its_names() -> None:
+    net = nn.Sequential(OrderedDict(first=nn.Linear(2, 3), last=nn.ReLU()))
+    net.more = nn.Tanh()
+    net[-1] = nn.Sigmoid()
+    net[0] = nn.Linear(2, 4)
+    assert [name for name, _ in net.named_children()] == ["first", "last", "more"]
+    assert isinstance(net.more, nn.Sigmoid) and net[0].out_features == 4
+    assert net(zincir.ones(1, 2)).shape == (1, 4)
+
+
+def test_a_compiled_module_has_the_mode_of_its_module() -> None:
+    module = nn.Dropout(0.5)
+    compiled = zincir.compile(module)
+    both = nn.Sequential(compiled)
+    module.eval()
+    assert not compiled.training
+    assert compiled.train() is compiled and module.training
+    both.eval()
+    assert not module.training and not compiled.training
+    compiled.training = True
+    assert module.training
