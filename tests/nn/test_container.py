@@ -108,7 +108,8 @@ def test_places_of_a_sequential_are_those_of_its_names() -> None:
     net[-1] = nn.Sigmoid()
     net[0] = nn.Linear(2, 4)
     assert [name for name, _ in net.named_children()] == ["first", "last", "more"]
-    assert isinstance(net.more, nn.Sigmoid) and net[0].out_features == 4
+    assert isinstance(net.more, nn.Sigmoid)
+    assert net[0].out_features == 4
     assert net(zincir.ones(1, 2)).shape == (1, 4)
 
 
@@ -118,8 +119,10 @@ def test_a_compiled_module_has_the_mode_of_its_module() -> None:
     both = nn.Sequential(compiled)
     module.eval()
     assert not compiled.training
-    assert compiled.train() is compiled and module.training
+    assert compiled.train() is compiled
+    assert module.training
     both.eval()
-    assert not module.training and not compiled.training
+    assert not module.training
+    assert not compiled.training
     compiled.training = True
     assert module.training
