@@ -951,6 +951,66 @@ def views_of_what_a_function_makes(T, C):
     return [t.requires_grad for t in found]
 
 
+@gives([True, False, [[2.0, 2.0, 2.0], [0.0, 0.0, 0.0]], [2, 3]])
+def result_with_the_memory_of_a_captured_tensor(T, C):
+    w, x = T.ones(2, 3, requires_grad=True), T.zeros(2)
+
+    @C
+    def f(x):
+        x.data = w.detach()
+        return w[:1], x[1:]
+
+    a, b = f(x)
+    (a * 2).sum().backward()
+    return a.requires_grad, b.requires_grad, w.grad, x.shape
+
+
+@gives([[[5.0, 5.0], [0.0, 0.0], [0.0, 0.0]], [2.0, 2.0, 2.0, 2.0], [[7.0, 7.0], [0.0, 0.0]]])
+def data_of_an_argument_that_was_written_to(T, C):
+    x, other = T.zeros(2, 3), T.ones(4)
+
+    @C
+    def f(x, value):
+        old = x.t()
+        old[0] = value
+        x.data = other * 2
+        return old
+
+    return [f(x, 5.0), x, f(T.zeros(2, 2), 7.0)]
+
+
+@gives([[18.0], [[6.0, 6.0, 6.0], [6.0, 6.0, 6.0]], [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]])
+def hook_on_an_argument_that_got_gradients(T, C):
+    t, w, seen = T.zeros(2, 3), T.ones(2, 3, requires_grad=True), []
+
+    @C
+    def f(x):
+        t.add_(w * 2)
+        x.register_hook(lambda g: seen.append(g.sum().item()))
+
+    f(t)
+    (t * 3).sum().backward()
+    return seen, w.grad, t
+
+
+@gives([[0.0, 0.0], None, [3.0, 3.0], [2.0, 2.0], None, [4.0, 4.0], [4.0, 4.0], None, [6.0, 6.0]])
+def gradient_that_is_changed_and_given_up(T, C):
+    w = T.ones(2, requires_grad=True)
+    (w * 3).sum().backward()
+    kept, found = w.grad, []
+
+    @C
+    def f(x):
+        (w * x).sum().backward()
+        w.grad = None
+        return x * 2
+
+    for k in range(3):
+        found += [f(T.full((2,), float(k))), w.grad, kept + 0]
+        w.grad = kept
+    return found
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

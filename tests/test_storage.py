@@ -1723,6 +1723,44 @@ def array_of_one_number(T, C):
     return found
 
 
+@gives(
+    [
+        [True, [0.0, 0.0, 0.0, 0.0]],
+        [True, [0.0, 0.0, 0.0, 0.0]],
+        [True, [0.0, 0.0, 0.0, 0.0]],
+        [True, [0.0, 0.0, 0.0, 0.0]],
+        [True, [0.0, 0.0, 0.0, 0.0]],
+        [True, [0.0, 0.0, 0.0, 0.0]],
+        [True, [0.0, 0.0, 0.0, 0.0]],
+        [True, [0.0, 0.0, 0.0, 0.0]],
+        [False, None],
+        [False, None],
+        [False, None],
+    ]
+)
+def gradients_of_functions_with_corners_depend_on_their_input(T, C):
+    F, seen = T.nn.functional, []
+    for f in (
+        T.relu,
+        F.leaky_relu,
+        F.hardtanh,
+        F.relu6,
+        lambda x: F.prelu(x, T.tensor([0.1])),
+        lambda x: F.max_pool1d(x[None], 2),
+        lambda x: F.nll_loss(x[None], T.tensor([1])),
+        T.abs,
+        lambda x: x.clamp(-1, 1),
+        lambda x: T.where(x > 0, x, 2 * x),
+        lambda x: x.max(),
+    ):
+        x = T.tensor([0.5, -0.75, 1.25, 0.25], requires_grad=True)
+        (g,) = T.autograd.grad(f(x).sum(), [x], create_graph=True)
+        if g.requires_grad:
+            g.sum().backward()
+        seen.append((g.requires_grad, None if x.grad is None else x.grad + T.zeros(4)))
+    return seen
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, Node, changed_at, describe
 from zincir.graph.walk import toposort
-from zincir.ops.movement import sum_to
+from zincir.ops.movement import attached, sum_to
 from zincir.ops.source import variable_p
 
 Hook = Callable[[Node, Node], Node]
@@ -95,9 +95,12 @@ def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] |
     gradients = rule(g, node, *node.inputs, *node.attrs)
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
+    bent = node.bent if MODE.grad else None
     for x, gx in zip(node.inputs, gradients, strict=False):
         if gx is None or not (x.needs_grad if needed is None else x in needed):
             continue
+        if bent is not None:
+            gx = attached(gx, bent)
         if gx.shape != x.shape:
             gx = sum_to(gx, x.shape)
         already = pending.get(x)

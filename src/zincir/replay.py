@@ -293,6 +293,12 @@ class Replay:
 
     def _finish(self, inputs: Sequence[Any], *, done: bool) -> None:
         """Let tensors show what the program has computed, or that it has stopped."""
+        for c in self.changed if done else ():
+            t = c.tensor
+            if t is not None and t._storage is None and c.copied is None:
+                t._writes += 1
+            else:
+                self._finish_changed(c, c.found(inputs))
         for g in self.gradients:
             if g.stays:
                 continue
@@ -301,17 +307,9 @@ class Replay:
                 t._grad = g.held
             elif g.had is None:
                 t._grad = None
-        if not done:
-            return
-        for number, flag in self.flags:
+        for number, flag in self.flags if done else ():
             if isinstance(inputs[number], Tensor):
                 inputs[number].requires_grad_(flag)
-        for c in self.changed:
-            t = c.tensor
-            if t is not None and t._storage is None and c.copied is None:
-                t._writes += 1
-            else:
-                self._finish_changed(c, c.found(inputs))
 
     def _finish_changed(self, c: Changed, t: Any) -> None:
         if not isinstance(t, Tensor):

@@ -79,7 +79,7 @@ class Take:
             CURRENT.recording = None
             if isinstance(error, TraceError):
                 take_back(recording)
-            elif self._reached(function):
+            elif self._reached(function, changed=True):
                 self.aliased = True
                 return
             else:
@@ -94,14 +94,19 @@ class Take:
         self.form = results_of(self.result, self.outputs)
         self.left: list[Tensor] = []
 
-    def _reached(self, function: Any) -> bool:
+    def _reached(self, function: Any, *, changed: bool = False) -> bool:
         """Whether more than a value was set of a tensor that is an argument and that the function
         reaches otherwise too: what it is called there had to be set besides.
+
+        Args:
+            changed: whether values count too, as they do where the function has failed.
         """
         recording = self.recording
         owners = [t for t, *_ in recording.flags.values()]
         owners += [t for t, *_ in recording.reassigned.values()]
         owners += [t for t, *_ in recording.grads.values()]
+        if changed:
+            owners += [c.tensor for c in recording.changed.values()]
         set_ = {id(t): t for t in owners}
         mine = [
             x
@@ -341,7 +346,7 @@ class Take:
         for t, _, _ in recording.grads.values():
             owner = arguments.get(id(t), t)
             owner._grad = arguments.get(id(owner._grad), owner._grad)
-        results = [self._shown(t, arguments) for t in self.outputs]
+        results = [self._shown(t, arguments, memory) for t in self.outputs]
         self.rebuilt.hand_over(arguments)
         form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
         settle()
@@ -372,20 +377,20 @@ class Take:
                 was, storage = reassigned.get(id(x)), fields["_storage"]
                 memory[id(storage)] = found = x.detach() if was is None else as_it_was(*was)
                 if id(t) in reassigned and storage in self.recording.written:
-                    rebind(found, alias(storage.node))
+                    rebind(found, alias(storage.node or fields["_held"]))
         return memory
 
-    def _shown(self, t: Tensor, arguments: dict[int, Any]) -> Any:
+    def _shown(self, t: Tensor, arguments: dict[int, Any], memory: dict[int, Tensor]) -> Any:
         """A result: the argument itself, or a view of it, where it is that of a stand-in."""
         if id(t) in arguments:
             return arguments[id(t)]
-        storage = t._storage
-        for s in self.stand_ins if storage is not None else ():
-            x = arguments[id(s)]
-            if s._storage is storage and isinstance(x, Tensor):
-                found = x if whole_of(t) is s else x.detach()
-                return found._view(*reversed(path(t))) if t._base is not None else found
-        return t
+        found = memory.get(id(t._storage))
+        if found is None:
+            return t
+        whole = id(whole_of(t))
+        same = whole in arguments and whole not in self.recording.reassigned
+        found = arguments[whole] if same else found.detach()
+        return found._view(*reversed(path(t))) if t._base is not None else found
 
 
 def join(stand_ins: list[weakref.ref[Tensor]], inputs: list[Any]) -> bool:

@@ -52,6 +52,7 @@ class Node(Operand):
     __slots__ = (
         "__weakref__",
         "attrs",
+        "bent",
         "dtype",
         "freed",
         "home",
@@ -103,6 +104,8 @@ class Node(Operand):
         """Inputs have smaller numbers than their users."""
         self.freed = False
         """Whether a backward pass gave up what it had saved here."""
+        self.bent: Node | None = None
+        """For a function with corners: the input on which it depends which piece counts."""
 
     @property
     def ndim(self) -> int:

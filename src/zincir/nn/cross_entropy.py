@@ -15,7 +15,7 @@ from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.elementwise import exp, log
 from zincir.ops.movement import permute, reshape, sum_
 from zincir.ops.reduction import amax
-from zincir.ops.source import detach, iota
+from zincir.ops.source import bent, detach, iota
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, int32, size
 
@@ -102,7 +102,8 @@ def nll_loss(
     hit, last = _hit(labels, x), (x.ndim - 1,)
     loss = -sum_(where(hit, x, 0.0), last)
     own = None if factors is None else sum_(where(hit, factors, 0.0), last)
-    return wrap(_reduced(loss if own is None else loss * own, labels.used, own, reduction))
+    loss = loss if own is None else loss * own
+    return wrap(bent(_reduced(loss, labels.used, own, reduction), x))
 
 
 def _classes_last(x: Node) -> Node:

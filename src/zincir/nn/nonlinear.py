@@ -16,7 +16,7 @@ from zincir.ops.arithmetic import abs, bitwise, compare, refuse_bool, where
 from zincir.ops.composed import logical_not
 from zincir.ops.elementwise import erf, exp, expm1, log1p, sigmoid as _sigmoid, tanh as _tanh
 from zincir.ops.movement import reshape, slice_
-from zincir.ops.source import detach, stand_in
+from zincir.ops.source import bent, detach, stand_in
 from zincir.tensor import Tensor, wrap
 from zincir.types import DType, uint8
 
@@ -44,7 +44,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     [-1.0, 2.0]
     """
     x = _given(input, "leaky_relu", inplace)
-    return _out(where(compare("gt", x, 0.0), x, x * negative_slope), input, inplace)
+    return _out(bent(where(compare("gt", x, 0.0), x, x * negative_slope), x), input, inplace)
 
 
 @at_user_line
@@ -71,7 +71,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             )
         )
     w = reshape(w, (channels,) + (1,) * (x.ndim - 2) if count > 1 else ())
-    return wrap(where(compare("gt", x, 0.0), x, x * w))
+    return wrap(bent(where(compare("gt", x, 0.0), x, x * w), x))
 
 
 @at_user_line
@@ -86,8 +86,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def _elu(x: Node, alpha: float) -> Node:
-    bent = compare("le", x, 0.0)
-    return where(bent, expm1(where(bent, x, 0.0)) * alpha, x)
+    low = compare("le", x, 0.0)
+    return where(low, expm1(where(low, x, 0.0)) * alpha, x)
 
 
 @at_user_line
@@ -214,10 +214,10 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """
     x = _given(input, "hardswish", inplace)
     low, high = compare("le", x, -3.0), compare("lt", x, 3.0)
-    bent = bitwise("and", high, logical_not(low))
-    inner = where(bent, x, 0.0)
+    between = bitwise("and", high, logical_not(low))
+    inner = where(between, x, 0.0)
     flat = detach(x) * 0.0  # NaN for -inf
-    y = where(bent, inner * (inner + 3.0) * (1.0 / 6.0), where(low, flat, x))
+    y = where(between, inner * (inner + 3.0) * (1.0 / 6.0), where(low, flat, x))
     return _out(y, input, inplace)
 
 
@@ -230,9 +230,9 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     [0.0, 0.5, 1.0]
     """
     x = _given(input, "hardsigmoid", inplace)
-    bent = bitwise("and", compare("gt", x, -3.0), compare("lt", x, 3.0))
+    inside = bitwise("and", compare("gt", x, -3.0), compare("lt", x, 3.0))
     ends = _between(detach(x) * (1.0 / 6.0) + 0.5, 0.0, 1.0)
-    return _out(where(bent, x * (1.0 / 6.0) + 0.5, ends), input, inplace)
+    return _out(bent(where(inside, x * (1.0 / 6.0) + 0.5, ends), x), input, inplace)
 
 
 @at_user_line
@@ -285,7 +285,7 @@ def _bounds(x: Node, low: float, high: float) -> tuple[float, float]:
 
 def _between(x: Node, low: float, high: float) -> Node:
     cut = where(compare("ge", x, high), high, x)
-    return where(compare("le", x, low), low, cut)
+    return bent(where(compare("le", x, low), low, cut), x)
 
 
 @at_user_line

@@ -30,7 +30,7 @@ from zincir.ops import movement as mv, reduction
 from zincir.ops.arithmetic import cast, compare, div_p, maximum, minimum, where
 from zincir.ops.indexing import scatter, take
 from zincir.ops.powers import power
-from zincir.ops.source import const, detach
+from zincir.ops.source import bent, const, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import Scalar, contiguous_strides, int32, int64, size, uint8
 
@@ -115,6 +115,7 @@ def max_pool3d(
 def _max_pool(what: str, input: Tensor, rank: int, options: tuple[Any, ...], indices: bool) -> Any:
     x = numbers(input, what)
     y, chosen = largest(x, sliding(what, planes(what, x, rank), *options), indices)
+    y = bent(y, x)
     return with_indices(y, chosen, input) if indices else wrap(cast(y, input.dtype))
 
 

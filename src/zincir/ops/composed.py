@@ -18,7 +18,7 @@ from zincir.ops import (
 )
 from zincir.ops.arithmetic import Number, cast, compare, copy as copy, where
 from zincir.ops.dims import Dims, dropped, fold, many_axes, one_axis, place as place
-from zincir.ops.source import const, const_p, detach, graft, iota
+from zincir.ops.source import bent, const, const_p, detach, graft, iota
 from zincir.types import DType, bool_, int64, of_scalar, size, uint8
 
 
@@ -252,7 +252,7 @@ def _general_norm(x: Node, p: float, axes: tuple[int, ...]) -> Node:
 def relu(x: Node) -> Node:
     """X where it is positive, 0 elsewhere; NaN stays."""
     ar.refuse_bool("relu", x)
-    return where(compare("le", x, 0), 0, x)
+    return bent(where(compare("le", x, 0), 0, x), x)
 
 
 def clamp(x: Node, low: Node | float | None, high: Node | float | None) -> Node:

@@ -185,6 +185,16 @@ def regraft(value: Node, stem: Node) -> Node:
         MODE.grad = before
 
 
+def bent(y: Node, x: Node) -> Node:
+    """`y`, which is another function of `x` on each side of a corner.
+
+    In PyTorch, its gradient depends on `x` then: `create_graph` gives it a gradient, of zeros.
+    """
+    if y is not x and x.needs_grad:
+        y.bent = x
+    return y
+
+
 def alias(x: Node) -> Node:
     """The same value and gradient under another name, for a tensor of its own."""
     return apply(alias_p, x)
