@@ -31,6 +31,8 @@ ELSEWHERE = {
     "given_up": "only raises: tests/test_step.py",
     "detach": "no gradient by design: tests/autograd/test_backward.py",
     "graft": "its gradient is not that of its value: tests/test_tensor_inplace.py",
+    "unconnected": "nobody collects its gradient: tests/test_storage.py",
+    "attached": "its gradient is not that of its value: tests/test_storage.py",
     "cast": "rounds: its differences are checked below",
 }
 
