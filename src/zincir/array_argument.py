@@ -21,6 +21,7 @@ class ArrayArgument(Tensor):
     """A tensor over an array, with the array's methods besides its own."""
 
     _array: np.ndarray[Any, Any]
+    _is_array = True
 
     @classmethod
     def over(cls, array: np.ndarray[Any, Any]) -> ArrayArgument:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node
+from zincir.ops.arithmetic import common
 from zincir.ops.dims import place
 from zincir.ops.layout import diagonal
 from zincir.ops.movement import expand, permute, reshape, sum_
@@ -17,8 +18,10 @@ Term = tuple[Node, str]
 
 
 def einsum(equation: str, operands: Sequence[Node]) -> Node:
-    """The sum of products that `equation` names, such as `bik,bkj->bij`."""
+    """The sum of products that `equation` names, such as `bik,bkj->bij`, in the common type."""
     inputs, output = _parsed(equation, operands)
+    if len({x.dtype for x in operands}) > 1:
+        operands = common(*operands)
     terms = [_without_repeats(x, letters) for x, letters in zip(operands, inputs, strict=True)]
     _check_sizes(equation, terms)
     missing = set(output) - set("".join(inputs))

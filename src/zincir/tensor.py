@@ -63,6 +63,7 @@ from zincir.types import (
     from_numpy_dtype,
     int32,
     int64,
+    numpy_type,
     size,
     uint8,
 )
@@ -183,10 +184,41 @@ def operand(x: Operand) -> Node | Scalar:
     )
 
 
+def beside(x: Tensor, other: Operand, *, quotient: Bool = False) -> tuple[Node, Node | Scalar]:
+    """Both sides of an arithmetic operator; if one is an array, in NumPy's common type.
+
+    Args:
+        quotient: whether integers and bools give floats, which are float64 in NumPy.
+    """
+    if type(other) in _PYTHON:
+        return x._node, other
+    if type(other) is Tensor and not x._is_array:
+        return x._node, other._node
+    node, value = x._node, operand(other)
+    if (x._is_array or _is_array(other)) and isinstance(value, Node):
+        kind = numpy_type(node.dtype, value.dtype)
+        kind = float64 if quotient and kind.category < 2 else kind
+        return ar.cast(node, kind), ar.cast(value, kind)
+    return node, value
+
+
+def behind(x: Tensor, other: Operand, *, quotient: Bool = False) -> tuple[Node | Scalar, Node]:
+    """`beside`, for an operator whose second operand is the tensor."""
+    node, value = beside(x, other, quotient=quotient)
+    return value, node
+
+
+def _is_array(x: Operand) -> Bool:
+    return x._is_array if isinstance(x, Tensor) else isinstance(x, np.ndarray)
+
+
 def node_of(x: Operand, like: Node) -> Node:
     """What stands beside `like` as a node, numbers in its type."""
-    value = operand(x)
-    return value if isinstance(value, Node) else ar.common(like, value)[1]
+    return _as_node(operand(x), like)
+
+
+def _as_node(x: Node | Scalar, like: Node) -> Node:
+    return x if isinstance(x, Node) else ar.common(like, x)[1]
 
 
 def maybe(x: Operand) -> Any:
@@ -254,6 +286,19 @@ def _in_place(method: Method) -> Method:
     return _named(changed, name, f"`{method.__name__}`, in place.")
 
 
+def _augmented(change: Method, operator: Method) -> Method:
+    """What `+=` and the like do: change the tensor, or make a new one if an array stands beside it.
+
+    Python computes `x = x + array` then, in PyTorch: its tensors do not know how to add an array.
+    """
+
+    def method(self: Tensor, other: Operand) -> Tensor:
+        mixed = isinstance(other, _BESIDE) and _is_array(other) is not self._is_array
+        return operator(self, other) if mixed else change(self, other)
+
+    return _named(method, f"__i{operator.__name__[2:]}", change.__doc__ or "")
+
+
 class Tensor:
     """An array of numbers that remembers how it was computed.
 
@@ -298,6 +343,8 @@ class Tensor:
     """For a gradient: whether anybody but a backward pass has asked for it."""
     _order: Shape | None = None
     """The axes as values are to lie in memory, the slowest first, if that is another order."""
+    _is_array: Bool = False
+    """Whether it stands for an array that was given to a compiled function."""
     __array_priority__ = 1000
 
     def __init__(self, *data: Any, device: Any = None) -> None:
@@ -665,52 +712,54 @@ class Tensor:
     # Arithmetic ---------------------------------------------------------------------------------
 
     def __add__(self, other: Operand) -> Tensor:
-        return wrap(add(self._node, other._node if isinstance(other, Tensor) else operand(other)))
+        return wrap(add(*beside(self, other)))
 
     def __radd__(self, other: Operand) -> Tensor:
-        return wrap(add(operand(other), self._node))
+        return wrap(add(*behind(self, other)))
 
     def __sub__(self, other: Operand) -> Tensor:
-        return wrap(sub(self._node, other._node if isinstance(other, Tensor) else operand(other)))
+        return wrap(sub(*beside(self, other)))
 
     def __rsub__(self, other: Operand) -> Tensor:
-        return wrap(sub(operand(other), self._node))
+        return wrap(sub(*behind(self, other)))
 
     def __mul__(self, other: Operand) -> Tensor:
-        return wrap(mul(self._node, other._node if isinstance(other, Tensor) else operand(other)))
+        return wrap(mul(*beside(self, other)))
 
     def __rmul__(self, other: Operand) -> Tensor:
-        return wrap(mul(operand(other), self._node))
+        return wrap(mul(*behind(self, other)))
 
     def __truediv__(self, other: Operand) -> Tensor:
-        return wrap(div(self._node, other._node if isinstance(other, Tensor) else operand(other)))
+        return wrap(div(*beside(self, other, quotient=True)))
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return wrap(stand_in(div(operand(other), self._node)))
+        return wrap(stand_in(div(*behind(self, other, quotient=True))))
 
     def __pow__(self, other: Operand) -> Tensor:
-        return wrap(powers.power(self._node, operand(other)))
+        return wrap(powers.power(*beside(self, other)))
 
     def __rpow__(self, other: Operand) -> Tensor:
-        return wrap(powers.power(operand(other), self._node))
+        return wrap(powers.power(*behind(self, other)))
 
     def __floordiv__(self, other: Operand) -> Tensor:
-        return wrap(ar.floor_divide(self._node, operand(other)))
+        return wrap(ar.floor_divide(*beside(self, other)))
 
     def __rfloordiv__(self, other: Operand) -> Tensor:
-        return wrap(ar.floor_divide(operand(other), self._node))
+        return wrap(ar.floor_divide(*behind(self, other)))
 
     def __mod__(self, other: Operand) -> Tensor:
-        return wrap(ar.remainder(self._node, operand(other)))
+        return wrap(ar.remainder(*beside(self, other)))
 
     def __rmod__(self, other: Operand) -> Tensor:
-        return wrap(ar.remainder(operand(other), self._node))
+        return wrap(ar.remainder(*behind(self, other)))
 
-    def __matmul__(self, other: Tensor) -> Tensor:
-        return wrap(products.matmul(self._node, node_of(other, self._node)))
+    def __matmul__(self, other: Operand) -> Tensor:
+        x, y = beside(self, other)
+        return wrap(products.matmul(x, _as_node(y, x)))
 
     def __rmatmul__(self, other: Operand) -> Tensor:
-        return wrap(products.matmul(node_of(other, self._node), self._node))
+        x, y = beside(self, other)
+        return wrap(products.matmul(_as_node(y, x), x))
 
     def __neg__(self) -> Tensor:
         return wrap(ar.neg(self._node))
@@ -725,13 +774,13 @@ class Tensor:
         return wrap(co.bitwise_not(self._node))
 
     def __and__(self, other: Operand) -> Tensor:
-        return wrap(ar.bitwise("and", self._node, operand(other)))
+        return wrap(ar.bitwise("and", *beside(self, other)))
 
     def __or__(self, other: Operand) -> Tensor:
-        return wrap(ar.bitwise("or", self._node, operand(other)))
+        return wrap(ar.bitwise("or", *beside(self, other)))
 
     def __xor__(self, other: Operand) -> Tensor:
-        return wrap(ar.bitwise("xor", self._node, operand(other)))
+        return wrap(ar.bitwise("xor", *beside(self, other)))
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
@@ -1541,14 +1590,18 @@ class Tensor:
     bitwise_and_, bitwise_or_, bitwise_xor_ = map(_in_place, (bitwise_and, bitwise_or, bitwise_xor))
     clip_ = clamp_
 
-    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
-    __ipow__, __imod__, __ifloordiv__ = pow_, remainder_, floor_divide_
-    __iand__, __ior__, __ixor__ = bitwise_and_, bitwise_or_, bitwise_xor_
+    __iadd__, __isub__ = _augmented(add_, __add__), _augmented(sub_, __sub__)
+    __imul__, __itruediv__ = _augmented(mul_, __mul__), _augmented(div_, __truediv__)
+    __ipow__, __imod__ = _augmented(pow_, __pow__), _augmented(remainder_, __mod__)
+    __ifloordiv__ = _augmented(floor_divide_, __floordiv__)
+    __iand__, __ior__ = _augmented(bitwise_and_, __and__), _augmented(bitwise_or_, __or__)
+    __ixor__ = _augmented(bitwise_xor_, __xor__)
 
 
 add, sub, mul, div = ar.add, ar.sub, ar.mul, ar.div
 _new = object.__new__
 _PYTHON = (float, int, bool)
+_BESIDE = (Tensor, np.ndarray)
 _ref = weakref.ref
 _COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)
 _OWN = frozenset(Tensor.__annotations__) - {"_order"}

@@ -102,6 +102,16 @@ def promote(a: DType, b: DType) -> DType:
     return a if _RANK[a] > _RANK[b] else b
 
 
+@cache
+def numpy_type(a: DType, b: DType) -> DType:
+    """The common type of two arrays, as NumPy has it.
+
+    >>> numpy_type(int64, float32)
+    zincir.float64
+    """
+    return from_numpy_dtype(np.result_type(a.numpy, b.numpy))
+
+
 def result_type(*operands: tuple[DType, int]) -> DType:
     """The common type of operands given as (dtype, standing).
 

@@ -3,9 +3,10 @@
 A template is Python text with holes. `{new}` is a name for a new tensor, `{newn}` for an array,
 `{newm}` for a module, `{newo}` for an optimizer, `{newh}` for a hook's handle. `{a}` and `{b}` are
 tensors (`b` mostly one that broadcasts with `a`), `{f}` and `{g}` tensors of floats, `{i}` one for
-the module before it, `{r}` and `{q}` ones that require a gradient, `{p}` a leaf that does, `{l}`
-one that is no view and has none (in PyTorch, a view becomes half a leaf when its base requires a
-gradient later), `{n}` an array, `{j}` an array of integers, `{m}` and `{w}` modules, `{o}` an
+the module before it, `{r}` and `{q}` ones that require a gradient, `{p}` a leaf that does, `{u}`
+one that is no view and has none, and `{l}` such a one of floats (in PyTorch, a view becomes half a
+leaf when its base requires a gradient later, and gradients nonsense when one of the two is given
+other memory), `{n}` an array, `{j}` an array of integers, `{m}` and `{w}` modules, `{o}` an
 optimizer, `{h}` a handle; `{k}` is a number, `{d}` a dimension, `{shape}` a shape, `{at}` an index,
 `{data}`, `{ints}` and `{bools}` nested lists.
 """
@@ -253,9 +254,9 @@ CHANGE = (
     "{a}.diagonal().fill_({k})",
     "{a}.detach().add_({k})",
     "{a}.data.mul_({k})",
-    "{a}.data = {b}.detach() * 2",
-    "{a}.data = {b}.data",
-    "{a}.data = {b}",
+    "{u}.data = {b}.detach() * 2",
+    "{u}.data = {b}.data",
+    "{u}.data = {b}",
     "{a}.data[0] = {k}",
     "{f}.sigmoid_()",
     "F.relu({f}, inplace=True)",
@@ -324,7 +325,7 @@ NUMPY = (
     "{j}[0] = 1",
     "{a}.copy_(T.from_numpy({n}))",
     "{a}[...] = T.from_numpy({n})",
-    "{a}.data = T.from_numpy({n})",
+    "{u}.data = T.from_numpy({n})",
     "{a}.masked_fill_(T.from_numpy({n}) > 0, {k})",
 )
 GRADIENT = (

@@ -95,7 +95,8 @@ def suits(test: Test, value: Any) -> bool:
 
 
 def is_alone(x: Any, bases: list[torch.Tensor | None]) -> bool:
-    return _floats(x) and x._base is None and all(base is not x for base in bases)
+    """Whether it is a tensor, no view, and has none."""
+    return isinstance(x, torch.Tensor) and x._base is None and all(base is not x for base in bases)
 
 
 class NothingFits(Exception):
@@ -189,9 +190,9 @@ class Maker:
             return self.beside(known.get("f", ""), TESTS["f"])
         if hole == "i":
             return self.input_of(known.get("m", known.get("w", "")))
-        if hole == "l":
+        if hole in "lu":
             bases = [getattr(v, "_base", None) for v in self.values().values()]
-            return self.pick(lambda x: is_alone(x, bases))
+            return self.pick(lambda x: is_alone(x, bases) and (hole == "u" or _floats(x)))
         if hole in TESTS:
             return self.pick(TESTS[hole])
         numbers = [k for k, v in self.local.items() if isinstance(v, float)]

@@ -1,5 +1,9 @@
 """Every operation gives PyTorch's values, types and gradients."""
 
+import itertools
+import operator
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -307,3 +311,52 @@ def test_assignment(name, source):
     if repeated and source != "number":
         pytest.skip("the last write wins here, an unspecified one there")
     compare(assign, [CUBE, np.arange(100.0)])
+
+
+ARITHMETIC = (
+    "add sub mul truediv floordiv mod pow matmul and_ or_ xor iadd isub imul itruediv ifloordiv"
+    " imod ipow imatmul iand ior ixor"
+)
+TYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
+
+
+@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning")
+@pytest.mark.parametrize("name", ARITHMETIC.split())
+@pytest.mark.parametrize(("of_tensor", "of_array"), [((2, 2), (2, 2)), ((2, 2), ()), ((), (2, 2))])
+def test_an_array_beside_a_tensor(
+    name: str, of_tensor: tuple[int, ...], of_array: tuple[int, ...]
+) -> None:
+    """What PyTorch leaves to NumPy; it refuses what NumPy refuses."""
+
+    def outcome(library: Any, kind: str, array: np.ndarray) -> Any:
+        t = library.tensor(left.tolist()).to(getattr(library, kind))
+        try:
+            y = getattr(operator, name)(t, array)
+        except (TypeError, ValueError, zincir.errors.ZincirError):
+            return "refused", t.tolist()
+        values = np.array(y.tolist(), np.float64).round(4).tolist()
+        return str(y.dtype).partition(".")[2], values, t.tolist()
+
+    left, right = np.resize([3, 2, 1, 5], of_tensor), np.resize([1, 2, 3, 2], of_array)
+    for kind, beside in itertools.product(TYPES, TYPES):
+        if kind != beside or kind != "bool":  # uint8 or int8, in PyTorch
+            array = right.astype(beside)
+            expected, found = (outcome(library, kind, array) for library in (torch, zincir))
+            assert found == expected, (kind, beside)
+
+
+def test_einsum_of_mixed_types() -> None:
+    """PyTorch takes them where nothing is to be summed over."""
+    for library in (torch, zincir):
+        a = library.tensor([[1.0], [2.0]], dtype=library.float64)
+        b = library.tensor([[3.0], [4.0], [5.0]])
+        y = library.einsum("ij,kj->ik", a, b)
+        assert y.dtype == library.float64
+        assert y.tolist() == [[3, 4, 5], [6, 8, 10]]
+    x = zincir.ones(2, 3, dtype=zincir.float64, requires_grad=True)
+    w = zincir.full((4, 3), 2.0, requires_grad=True)
+    y = zincir.einsum("ij,kj->ik", x, w)
+    y.sum().backward()
+    assert (y.dtype, y.tolist()) == (zincir.float64, [[6.0] * 4] * 2)
+    assert (x.grad.dtype, x.grad.tolist()) == (zincir.float64, [[8.0] * 3] * 2)
+    assert (w.grad.dtype, w.grad.tolist()) == (zincir.float32, [[2.0] * 3] * 4)

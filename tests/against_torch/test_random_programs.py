@@ -153,6 +153,84 @@ def test_gradients_of_sums_have_elements_of_their_own() -> None:
     assert judge(program(*lines)).kind == EQUAL
 
 
+TRANSPOSED = ("t1 = T.arange(6.).reshape(2, 3)", "t2 = t1.t() * 2")
+
+
+@pytest.mark.parametrize("flat", ["t2.reshape(-1)", "t2.ravel()", "t2.flatten()", "t2.view(-1)"])
+def test_results_lie_row_by_row(flat: str) -> None:
+    outcome = judge(program(*TRANSPOSED, f"t3 = {flat}", "t3[1] = 50", "t4 = t3 + 1"))
+    assert outcome.kind == EQUAL
+    session = Torch()
+    assert session.run("; ".join((*TRANSPOSED, f"t3 = {flat}", "t3[1] = 50"))) is None
+    assert session.names["t2"].tolist() == [[0, 50], [2, 8], [4, 10]]
+
+
+def test_what_shows_other_memory_is_not_laid_out() -> None:
+    lines = (
+        "n1 = np.zeros((2, 3), 'f4').T",
+        "t1, t2 = T.from_numpy(n1), T.as_tensor(n1)",
+        "t3 = T.zeros(2, 3).t()",
+        "t4, t5, t6 = t3.detach(), t3.data, t3.expand(2, 3, 2)",
+        "n1[0, 1] = 5",
+        "t4[1, 0] = 7",
+        "t4.mul_(2)",
+        "t7 = T.ones(3, 2, requires_grad=True)",
+        "(t7 * t3).sum().backward()",
+        "t8 = t7.grad",
+        "t8.add_(1)",
+    )
+    assert judge(program(*lines)).kind == EQUAL
+    session = Torch()
+    assert [session.run(line) for line in lines] == [None] * len(lines)
+    assert session.names["t1"].tolist() == session.names["t2"].tolist() == [[0, 5], [0, 0], [0, 0]]
+    for name in ("t3", "t5"):
+        assert session.names[name].tolist() == [[0, 0], [14, 0], [0, 0]]
+    assert session.names["t7"].grad is session.names["t8"]
+    assert session.names["t8"].tolist() == [[1, 1], [15, 1], [1, 1]]
+
+
+def test_gradients_pass_through_what_was_laid_out() -> None:
+    lines = (
+        "t1 = T.ones(2, 3, requires_grad=True)",
+        "t2 = t1.t().exp()",
+        "t3 = (t2.reshape(-1) * T.arange(6.)).sum()",
+        "t3.backward()",
+    )
+    assert judge(program(*lines)).kind == EQUAL
+
+
+def test_norms_magnify_rounding() -> None:
+    lines = ("t1 = T.ones(2)", f"if {OURS}: t1.add_(1e-3)")
+    assert judge(program(*lines)).kind == WRONG
+    assert judge(program("m1 = nn.LayerNorm(2)", *lines)).kind == EQUAL
+    assert judge(program("m1 = nn.LayerNorm(2)", *lines, *lines[1:] * 99)).kind == WRONG
+
+
+def test_a_view_is_given_no_other_memory() -> None:
+    lines = ("t1 = T.ones(2)", "t2 = t1[:1]", "t2.data = T.zeros(1)", "t2 = t1 * 2")
+    assert judge(program(*lines)).kind == RIGHT
+    assert judge(program(lines[0], "t1.data = T.zeros(1)", lines[3])).kind == EQUAL
+
+
+def test_a_gradient_may_be_refused_after_memory_was_given() -> None:
+    lines = (
+        "t1 = T.tensor(0.25, requires_grad=True)",
+        "t2 = T.zeros(3)",
+        "t3 = t1.norm()",
+        "t2.data = t1.data",
+        "t2.copy_(t3.detach())",
+        "t3.backward()",
+    )
+    assert judge(program(*lines)).kind == INTENDED
+    error = f"if {OURS}: t4 = T.ones(2, requires_grad=True).exp(); t4.detach().mul_(2)"
+    assert judge(program(error, f"if {OURS}: t4.sum().backward()")).kind == REFUSAL
+
+
+def test_bools_beside_an_array_stay_bools() -> None:
+    lines = ("t1 = T.tensor([True, False])", "n1 = np.array([True, True])")
+    assert judge(program(*lines, "t2 = t1 * n1", "t3 = ~t2", "t4 = t1 + n1")).kind == EQUAL
+
+
 def test_pytorch_survives_hooks_on_views_that_were_changed() -> None:
     lines = ("t1 = T.ones(1, 2, requires_grad=True)", "t2 = t1.t()", "with T.no_grad(): t2.relu_()")
     assert judge(program(*lines, "h1 = t2.register_hook(lambda g: g * 2)")).kind == EQUAL
