@@ -47,6 +47,7 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 # - Gradients from `autograd.grad` whose elements are one in memory (that of a sum): `Apart` copies
 #   them, since nobody wants to write to all elements at once.
 # - An integer tensor written from one that requires a gradient: PyTorch says it requires one too.
+#   `Apart` writes it from a detached one.
 # - Layout: results lie row by row in Zincir, and in PyTorch as what they were computed from, so
 #   that `reshape` copies them (not to be depended on, it says). `Apart` lays them row by row.
 # - Rounding that a norm magnifies: of (nearly) equal numbers, by up to 1 / sqrt(eps) = 316.
@@ -64,8 +65,6 @@ REFUSALS = (
     "a parameter was given twice",  # PyTorch warns, and says it will refuse
     # PyTorch refuses arithmetic, and takes what sets numbers, in some places and not in all.
     "in-place change of an expanded tensor",
-    # PyTorch lets the gradient of one shape flow into what has another.
-    "x was computed with gradients, and value has another form",
 )
 CHANGED = "changed in place since"
 
@@ -161,7 +160,6 @@ def facts(name: str, x: Any) -> Iterator[tuple[str, Any]]:
         yield f"{name} values", x.copy()
     elif is_module(x):
         yield f"{name} training", x.training
-        x = getattr(x, "_orig_mod", x)  # PyTorch's programs do not compile
         for key, value in (*x.named_parameters(), *x.named_buffers()):
             yield from facts(f"{name}.{key}", value)
     elif isinstance(x, dict):
@@ -226,6 +224,8 @@ class Apart(TorchFunctionMode):
             return torch.from_numpy(np.array(kwargs["array"], order="C"))
         if CHANGES.search(getattr(func, "__name__", "")) and len(args) > 1:
             args = (args[0], *(apart(x, args[0]) for x in args[1:]))
+            if not args[0].is_floating_point():
+                args = (args[0], *(detached(x) for x in args[1:]))
         result = func(*args, **(kwargs or {}))
         if func is torch.autograd.grad:
             result = tuple(x.clone() if x is not None and 0 in x.stride() else x for x in result)
@@ -252,6 +252,10 @@ def shares_memory(x: torch.Tensor, other: Any) -> bool:
     return isinstance(other, np.ndarray) and np.may_share_memory(x.detach().numpy(), other)
 
 
+def detached(x: Any) -> Any:
+    return x.detach() if isinstance(x, torch.Tensor) else x
+
+
 def apart(x: Any, written: torch.Tensor) -> Any:
     """A copy of a tensor that shares memory with the one that is written, element by other."""
     if not isinstance(x, torch.Tensor) or not isinstance(written, torch.Tensor):
@@ -260,11 +264,39 @@ def apart(x: Any, written: torch.Tensor) -> Any:
     return x.clone() if one != other and shares_memory(x, written) else x
 
 
+class Compiled(torch.nn.Module):
+    """What `torch.compile` makes of a module, uncompiled."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.forward = module.__call__
+        del self.__dict__["training"]
+        self._orig_mod = module
+
+    def __getattr__(self, name: str) -> Any:
+        modules = self.__dict__["_modules"]
+        return modules[name] if name in modules else getattr(modules["_orig_mod"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_orig_mod" in self.__dict__.get("_modules", ()):
+            setattr(self._orig_mod, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def train(self, mode: bool = True) -> Any:
+        self._orig_mod.train(mode)
+        return self
+
+
+def uncompiled(x: Any) -> Any:
+    return Compiled(x) if isinstance(x, torch.nn.Module) else x
+
+
 class Torch(Session):
     """PyTorch, whose version counters also see what NumPy and `.data` do."""
 
     def __init__(self) -> None:
-        super().__init__(torch, lambda function: function)
+        super().__init__(torch, uncompiled)
         self._known: dict[str, tuple[torch.Tensor, int, bytes]] = {}
 
     def run(self, text: str, local: dict[str, Any] | None = None) -> Exception | None:

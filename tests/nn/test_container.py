@@ -126,3 +126,18 @@ def test_a_compiled_module_has_the_mode_of_its_module() -> None:
     assert not compiled.training
     compiled.training = True
     assert module.training
+
+
+def test_hooks_of_a_compiled_module_run() -> None:
+    module = nn.Linear(1, 1)
+    compiled = zincir.compile(module)
+    x = zincir.ones(1, 1)
+    plain = module(x).item()
+    handle = compiled.register_forward_hook(lambda m, args, out: out * 10)
+    assert [compiled(x).item() for _ in range(3)] == pytest.approx([plain * 10] * 3)
+    assert module(x).item() == plain
+    handle.remove()
+    handle = compiled.register_forward_pre_hook(lambda m, args: (args[0] * 0,))
+    assert compiled(x).item() == pytest.approx(module.bias.item())
+    handle.remove()
+    assert compiled(x).item() == pytest.approx(plain)

@@ -13,7 +13,7 @@ from zincir.nn.hooks import Hooked
 from zincir.nn.parameter import Parameter
 from zincir.nn.state import check_fit
 from zincir.nn.tree import Tree
-from zincir.recording import note_setting
+from zincir.recording import note_module, note_setting
 from zincir.tensor import Tensor
 from zincir.types import DType, float32, float64
 
@@ -321,9 +321,14 @@ class CompiledModule(Module):
         self.__dict__["_call"] = compiled
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__dict__["_call"](*args, **kwargs)
+        if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
+            note_module(self)
+            return self._run_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
 
-    forward = __call__
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Replay what the module does."""
+        return self.__dict__["_call"](*args, **kwargs)
 
     # The one class with this method: whatever it does not have, it hands on.
     def __getattr__(self, name: str) -> Any:
