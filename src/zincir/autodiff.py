@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, Node, changed_at, describe
 from zincir.graph.walk import toposort
+from zincir.ops.arithmetic import div_p, mul_p
 from zincir.ops.movement import attached, sum_to
-from zincir.ops.source import variable_p
+from zincir.ops.source import const_p, variable_p
 
 Hook = Callable[[Node, Node], Node]
 
@@ -62,7 +63,7 @@ def grad(
                 found[node] = g
             if _passes(node, needed):
                 _through(node, g, pending, needed)
-                if not retain and node.op.saves:
+                if not retain and saves(node):
                     node.freed = True
     finally:
         MODE.origin = before
@@ -86,8 +87,18 @@ def _passes(node: Node, needed: set[Node] | None) -> bool:
     return bool(inputs) and not (node.op is variable_p and not inputs[0].needs_grad)
 
 
+def saves(node: Node) -> bool:
+    """Whether gradients need what a node was computed from, or its value.
+
+    Those of a number times `x` need the number alone.
+    """
+    if node.op is mul_p:
+        return all(x.op is not const_p for x in node.inputs)
+    return node.op.saves and not (node.op is div_p and node.inputs[1].op is const_p)
+
+
 def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] | None) -> None:
-    if node.freed and node.op.saves:
+    if node.freed and saves(node):
         _refuse_freed([node])
     rule = node.op.vjp
     assert rule is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,6 +163,45 @@ class Result:
     """Whether it takes part in gradients that have been given up."""
 
 
+@dataclass(slots=True)
+class Left:
+    """A tensor that the function keeps elsewhere."""
+
+    reference: weakref.ref[Tensor]
+    form: tuple[Shape, DType]
+    place: int
+    """Its place among the program's outputs."""
+    value: Buffer | None = None
+    """Where the program writes it."""
+
+    def holds(self) -> bool:
+        """Whether it is still where it was put, and only there."""
+        return self.reference() is not None and holders(self.reference) <= ALONE
+
+    def renew(self) -> None:
+        """Give it the value of this call."""
+        t = self.reference()
+        if t is not None:
+            node = leaf(t.shape, t.dtype, t._held.needs_grad, origin=t._held.origin)
+            node.value = self.value
+            node.owner = weakref.ref(t)
+            t._held = node
+
+
+def holders(reference: weakref.ref[Any]) -> int:
+    """How often an object is held: to be compared with `ALONE`."""
+    return sys.getrefcount(reference())
+
+
+class _Something:
+    pass
+
+
+_kept = [_Something()]
+ALONE = holders(weakref.ref(_kept[0]))
+"""What `holders` finds for an object that is held once, in this version of Python."""
+
+
 def readable(t: Tensor) -> Buffer:
     """Where the value of a tensor lies at this moment."""
     storage = t._storage
@@ -193,15 +233,6 @@ def made_of(buffer: Buffer, like: Node, differentiated: bool) -> Tensor:
     node.value = buffer
     node.owner = weakref.ref(t)
     return t
-
-
-def rebound(t: Tensor | None, buffer: Buffer | None) -> None:
-    """Give a tensor that a function keeps elsewhere the value of this call."""
-    if t is not None and buffer is not None:
-        node = leaf(t.shape, t.dtype, t._held.needs_grad, origin=t._held.origin)
-        node.value = buffer
-        node.owner = weakref.ref(t)
-        t._held = node
 
 
 def renewed(t: Tensor, value: Buffer | None) -> None:

@@ -324,7 +324,7 @@ def cut(tensor: Tensor) -> None:
             )
         )
     node = tensor._node
-    if not node.needs_grad:
+    if not tensor.requires_grad:
         return
     refuse_replay("it detaches a tensor in place")
     changed_setting()

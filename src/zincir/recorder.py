@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zincir.arguments import compared
-from zincir.bindings import Captured, Changed, Gradient, GradientRead, Result
+from zincir.bindings import Captured, Changed, Gradient, GradientRead, Left, Result
 from zincir.compiler.precision import Terms
 from zincir.compiler.prepare import prepare
 from zincir.compiler.snapshot import above, snapshot, structure
@@ -146,7 +146,8 @@ class Recorder:
         """What the program has to compute: for changed tensors and gradients, and where."""
         made, recording = self.made, self.recording
         made.results = _Results(self, outputs).all()
-        made.left = [(weakref.ref(t), self.want(t._node)) for t in left]
+        for t in left:
+            made.left.append(Left(weakref.ref(t), (t.shape, t.dtype), self.want(t._node)))
         changed = [
             (c, self.want(c.tensor._node, c.node.value.order)) for c in recording.changed.values()
         ]

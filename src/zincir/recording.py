@@ -58,7 +58,7 @@ class Recording:
         self.grads_read: dict[int, tuple[Any, Any]] = {}
         """Tensors whose `.grad` was looked at (by id), with the gradients they had before."""
         self.passed: dict[int, Any] = {}
-        """Older tensors that backward passes met (by id): their hooks and flags count."""
+        """Older tensors that backward passes met, or whose flag was asked for (by id)."""
         self.conditions: dict[int, tuple[Any, Callable[[], Any], Any]] = {}
         """By id of its owner: what decided which operations were recorded, and what it was."""
         self.modules: dict[int, Any] = {}
@@ -210,6 +210,15 @@ def note_grad_read(tensor: Any) -> None:
     recording = CURRENT.recording
     if recording is not None and id(tensor) not in recording.grads:
         recording.grads_read.setdefault(id(tensor), (tensor, tensor._grad))
+
+
+def note_flag_read(tensor: Any) -> None:
+    """Note that it is looked at whether `tensor` requires a gradient."""
+    recording = CURRENT.recording
+    if recording is None or id(tensor) in recording.passed:
+        return
+    if recording.was_there(tensor):
+        recording.passed[id(tensor)] = tensor
 
 
 def note_passed(nodes: Iterable[Node]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,13 +13,13 @@ from zincir.bindings import (
     Changed,
     Gradient,
     GradientRead,
+    Left,
     Result,
     address,
     copied_buffer,
     made_of,
     placed,
     readable,
-    rebound,
     renewed,
     wrote,
 )
@@ -68,8 +66,8 @@ class Replay:
         self.watched: Watched
         self.epoch = EPOCH.count
         self.results: list[Result] = []
-        self.left: list[tuple[weakref.ref[Tensor], int]] = []
-        """Tensors that the function keeps elsewhere, and their places among the outputs."""
+        self.left: list[Left] = []
+        """Tensors that the function keeps elsewhere."""
         self.pointers: list[int] = []
         """Of the inputs, then the outputs."""
         self.first_output = 0
@@ -113,14 +111,7 @@ class Replay:
             t = c.tensor
             if t is not None and t._held is not c.node and not c.holds():
                 return False
-        return not self.left or self._left_holds()
-
-    def _left_holds(self) -> bool:
-        """Whether tensors that the function keeps are still where it put them, and only there."""
-        for reference, _ in self.left:
-            if reference() is None or holders(reference) > ALONE:
-                return False
-        return True
+        return all([left.holds() for left in self.left])
 
     def aliased(self, inputs: Sequence[Any]) -> bool:
         """Whether an argument shares memory with something that is written to besides it."""
@@ -164,9 +155,10 @@ class Replay:
             self._finish(inputs, done=problem is None)
             if problem is not None:
                 raise_out_of_range(self.ready, *problem)
-            for (reference, _), buffer in zip(self.left, made[len(self.results) :], strict=True):
-                rebound(reference(), buffer)
-            return built(self.form, self._results(inputs, made, before))
+            out = self._results(inputs, made, before)
+            for left in self.left:
+                left.renew()
+            return built(self.form, out)
 
     def _bind_captured(self, pointers: list[int], keep: list[Any]) -> None:
         for c in self.captured:
@@ -195,12 +187,9 @@ class Replay:
             buffer = allocate(r.node.shape, r.node.dtype)
             pointers[self.first_output + r.place] = buffer.pointer
             made.append(buffer)
-        for reference, place in self.left:
-            t = reference()
-            assert t is not None
-            buffer = allocate(t.shape, t.dtype)
-            pointers[self.first_output + place] = buffer.pointer
-            made.append(buffer)
+        for left in self.left:
+            left.value = buffer = allocate(*left.form)
+            pointers[self.first_output + left.place] = buffer.pointer
         return made
 
     def _point_to_changed(
@@ -367,20 +356,6 @@ def _gradient(r: Result, inputs: Sequence[Any]) -> Tensor | None:
     return of._grad
 
 
-def holders(reference: weakref.ref[Any]) -> int:
-    """How often an object is held: to be compared with `ALONE`."""
-    return sys.getrefcount(reference())
-
-
-class _Something:
-    pass
-
-
-_kept = [_Something()]
-ALONE = holders(weakref.ref(_kept[0]))
-"""What `holders` finds for an object that is held once, in this version of Python."""
-
-
 def _overlap(inputs: Sequence[Any], replay: Replay) -> bool:
     """Whether an argument that is written to shares memory with another argument, or a capture."""
     for c in replay.changed:
@@ -397,10 +372,9 @@ def _overlap(inputs: Sequence[Any], replay: Replay) -> bool:
 
 def shares(x: Any, y: Any) -> bool:
     """Whether two tensors or arrays have memory in common."""
-    if isinstance(x, Tensor) and isinstance(y, Tensor):
-        return x is y or (x._storage is not None and x._storage is y._storage)
-    if isinstance(x, Tensor):
-        x, y = y, x
-    if isinstance(y, Tensor):
-        y = None if y._storage is None else y._storage.array
-    return y is not None and bool(np.may_share_memory(x, y))
+    storages = [t._storage for t in (x, y) if isinstance(t, Tensor)]
+    if x is y or (len(storages) == 2 and storages[0] is storages[1] is not None):
+        return True
+    arrays = [t for t in (x, y) if not isinstance(t, Tensor)]
+    arrays += [s.array for s in storages if s is not None and s.array is not None]
+    return len(arrays) == 2 and bool(np.may_share_memory(*arrays))

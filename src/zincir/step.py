@@ -31,6 +31,7 @@ from zincir.take import (
     KEPT,
     LEFT,
     REPLACED,
+    RETURNED,
     SET,
     Known,
     Take,
@@ -312,6 +313,7 @@ _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of
 _DIFFERENT = "each recording is another one: it depends on something that is not watched"
 _REMEDY = {
     LEFT: "return the tensor",
+    RETURNED: "keep a copy: x.clone()",
     SET: "set it outside of the function",
     _TOO_MANY: "pass what differs from call to call as a tensor",
     _DIFFERENT: "pass random numbers, counters and the like as arguments",

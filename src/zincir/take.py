@@ -15,6 +15,8 @@ import numpy as np
 
 from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of
 from zincir.array_argument import ArrayArgument
+from zincir.autodiff import saves
+from zincir.bindings import ALONE, holders
 from zincir.errors import TraceError
 from zincir.graph.node import Node, Origin, here
 from zincir.graph.walk import toposort
@@ -32,6 +34,7 @@ from zincir.watched import tensors_of
 DIFFERENTIABLE = "its result can still be differentiated"
 LEFT = "it keeps a tensor that it computes"
 ALIASED = "an argument shares memory with something that it changes"
+RETURNED = "it keeps a tensor that it returns"
 MADE = "it keeps a tensor that it makes and changes"
 REPLACED = "it reads a tensor that it puts another one in the place of"
 KEPT = "it keeps an argument"
@@ -92,6 +95,7 @@ class Take:
         CURRENT.recording = None
         self.aliased = self._reached(function)
         self.form = results_of(self.result, self.outputs)
+        self.result = None
         self.left: list[Tensor] = []
 
     def _reached(self, function: Any, *, changed: bool = False) -> bool:
@@ -191,9 +195,10 @@ class Take:
             return REPLACED, given_up.origin
         if self._shares_results():
             return "it returns tensors that share memory", here()
-        if self.left:
-            return self._left(known)
-        return None
+        kept = self._kept_result()
+        if kept is not None:
+            return RETURNED, kept._held.origin
+        return self._left(known) if self.left else None
 
     def _shares_results(self) -> bool:
         """Whether two results share memory, and the first is not what the other is a view of."""
@@ -308,10 +313,30 @@ class Take:
             alive = [t for t in alive_pending() if t._held.value is None]
             return [t for t in alive if id(t) not in expected]
 
-        if others():
+        # What only the recording holds is nobody's.
+        held, recording.keep = [weakref.ref(t) for t in recording.keep], []
+        found = others()
+        if found:
+            found.clear()
             gc.collect()
-            return others()
-        return []
+            found = others()
+        recording.keep = [t for t in (reference() for reference in held) if t is not None]
+        return found
+
+    def _kept_result(self) -> Tensor | None:
+        """A result that the function keeps too."""
+        inside: list[Any] = []
+        for t in self.outputs:
+            inside += [t._base, t._root, t._grad]
+        known_to_replays = {id(t._grad) for t, _, _ in self.recording.grads.values()}
+        new = (t for t in self.outputs if not self.recording.was_there(t))
+        references = [weakref.ref(t) for t in new if id(t) not in known_to_replays]
+        t = None
+        for reference in references:
+            known = sum(x is reference() for x in inside)
+            if holders(reference) - 2 * known > ALONE:
+                return reference()
+        return None
 
     def replay(self, modules: list[Any], terms: Any, first: Replay | None) -> Replay:
         """The replay of this recording, or the first if it is the same."""
@@ -455,5 +480,5 @@ def _stays_differentiable(t: Tensor) -> bool:
     if node.needs_grad and node.inputs:
         graph = toposort([node], lambda n: n.needs_grad)
         if not any(n.freed for n in graph):
-            return any(n.op.saves for n in graph if n.inputs) or not graph[0].inputs
+            return any(saves(n) for n in graph if n.inputs) or not graph[0].inputs
     return False

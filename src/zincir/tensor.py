@@ -49,7 +49,7 @@ from zincir.ops import (
 )
 from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
 from zincir.ops.source import alias, const, given_up_p, leaf, leaf_p, stand_in, variable_p
-from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
+from zincir.recording import CURRENT, note_flag_read, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.tensor_types import as_dtype as as_dtype, check_storage
 from zincir.types import (
@@ -407,6 +407,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> Bool:
+        note_flag_read(self)
         if self._base is None or self._leaf_view:
             return self._held.needs_grad
         if self._loose:
