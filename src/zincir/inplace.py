@@ -315,7 +315,7 @@ def turned(tensor: Tensor, requires_grad: bool) -> None:
 
 def cut(tensor: Tensor) -> None:
     """Make `tensor` a leaf without gradients."""
-    if tensor._base is not None:
+    if tensor._root is not None:
         raise GradientError(
             explain(
                 "detach_: views cannot be detached in place",

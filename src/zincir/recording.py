@@ -89,6 +89,11 @@ class Recording:
             return change.there
         return tensor._held.serial < self.began or id(tensor) in self.there
 
+    def is_constant(self, node: Node) -> bool:
+        """Whether a node has a value that the function gives it, the same one at each call."""
+        mine = node.serial > self.began and not node.inputs and node.value is not None
+        return mine and all(node is not other for other, _ in self.live)
+
     def refuse(self, why: str) -> None:
         """What is recorded cannot be replayed: the function is to be run as it is written."""
         if self.refused is None:

@@ -15,7 +15,6 @@ import numpy as np
 
 from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of
 from zincir.array_argument import ArrayArgument
-from zincir.autodiff import saves
 from zincir.bindings import ALONE, holders
 from zincir.errors import TraceError
 from zincir.graph.node import Node, Origin, here
@@ -365,6 +364,10 @@ class Take:
         memory = self._memory(arguments)
         for t in self.stand_ins:
             self._reach(arguments[id(t)], t, memory)
+        for node in toposort([t._node for t in self._computed()], lambda n: n.needs_grad):
+            owner = None if node.owner is None else arguments.get(id(node.owner()))
+            if isinstance(owner, Tensor):
+                node.owner = weakref.ref(owner)  # its gradients go there
         for t, _ in recording.reassigned.values():
             if id(t) not in arguments:
                 _taken_over(t, t, memory)
@@ -479,6 +482,5 @@ def _stays_differentiable(t: Tensor) -> bool:
     node = t._held if t._storage is None else t._node
     if node.needs_grad and node.inputs:
         graph = toposort([node], lambda n: n.needs_grad)
-        if not any(n.freed for n in graph):
-            return any(saves(n) for n in graph if n.inputs) or not graph[0].inputs
+        return not any(n.freed for n in graph)
     return False

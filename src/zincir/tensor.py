@@ -497,7 +497,7 @@ class Tensor:
         return self.dtype not in (uint8, bool_)
 
     def _is_view(self) -> Bool:
-        return self._base is not None
+        return self._root is not None
 
     def stride(self, dim: Int | None = None) -> Any:
         """Steps in memory along each dimension, in elements."""
@@ -1331,8 +1331,7 @@ class Tensor:
     # Picking ------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        if CURRENT.recording is None:
-            index = _numbered(index)
+        index = _numbered(index)
         step = indexing.basic(self._held.shape, index)
         if step is not None:
             return shared_value.look_at(_new(Tensor), self, step)
@@ -1349,8 +1348,7 @@ class Tensor:
         if isinstance(index, Tensor) and index.dtype is bool_ and _one(value):
             self.masked_fill_(_in_front(index, self), value)
             return
-        if CURRENT.recording is None:
-            index = _numbered(index)
+        index = _numbered(index)
         basic = indexing.basic(self._held.shape, index)
         if basic is not None and inplace.write_now(self, basic, value):
             return
@@ -1734,9 +1732,12 @@ def _numbered(index: Any) -> Any:
     """An index with whole numbers in place of tensors that hold one: PyTorch makes views of it."""
     if index.__class__ is tuple:
         return tuple([_numbered(item) for item in index])
-    if isinstance(index, Tensor) and not index._held.shape and index._held.dtype.category == 1:
-        return index if index._held.dtype is uint8 else int(index.item())
-    return index
+    if not isinstance(index, Tensor) or index._held.shape or index._held.dtype.category != 1:
+        return index
+    recording, node = CURRENT.recording, index._held
+    if node.dtype is uint8 or (recording is not None and not recording.is_constant(node)):
+        return index
+    return int(node.value.array if recording is not None else index.item())
 
 
 def _mask(item: Any) -> indexing.Mask:

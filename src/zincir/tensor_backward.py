@@ -95,11 +95,7 @@ def gradients_of(
     with grad_mode(create_graph):
         for tensor, g in retained:
             _accumulate(tensor, g, wrap, in_place=False)
-    by_tensor: dict[int, Node] = {}
-    with grad_mode(create_graph):
-        for tensor, g in found:
-            before = by_tensor.get(id(tensor))
-            by_tensor[id(tensor)] = g if before is None else before + g
+    by_tensor = {id(tensor): g for tensor, g in found}
     anomaly.after_backward(list(by_tensor.values()))
     return [wrap(by_tensor[id(x)]) if id(x) in by_tensor else None for x in inputs]
 
@@ -151,14 +147,21 @@ def _found(
         # Leaves are matched by their owners: a tensor changed in place has more than one node.
         wrt = None if asked is None else [*_leaves_of(seeds, asked), *branches]
         found = autodiff.grad(seeds, wrt, retain=retain, hook=hook)
-    out: list[tuple[Tensor, Node]] = []
-    for node, g in found.items():
-        owner = branches.get(node)
-        if owner is None and node.owner is not None:
-            owner = node.owner()
-        if owner is not None and (owner.requires_grad or node in branches):
-            out.append((owner, g))
-    return out
+    totals: dict[int, tuple[Tensor, Node]] = {}
+    with grad_mode(create_graph):
+        for node, g in found.items():
+            owner = branches.get(node)
+            if owner is None and node.owner is not None:
+                owner = node.owner()
+            if owner is not None and (owner.requires_grad or node in branches):
+                before = totals.get(id(owner))
+                totals[id(owner)] = owner, g if before is None else before[1] + g
+        return [(t, _hooked_leaf(t, g, wrap)) for t, g in totals.values()]
+
+
+def _hooked_leaf(tensor: Tensor, g: Node, wrap: Wrap) -> Node:
+    """What the hooks of a leaf make of its gradient: all of it, that of every node it held."""
+    return _called(tensor._hooks, tensor._node, g, wrap) if is_leaf(tensor) else g
 
 
 def _leaves_of(seeds: dict[Node, Node], asked: set[int]) -> list[Node]:
@@ -173,9 +176,14 @@ def _collects(node: Node) -> bool:
 
 def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]) -> Node:
     tensor = None if node.owner is None else node.owner()
-    functions = node.hooks
-    if _collects(node):
-        functions = None if tensor is None else tensor._hooks
+    g = _called(node.hooks, node, g, wrap)
+    if tensor is not None and tensor._retains and tensor._node is node:
+        retained.append((tensor, g))
+    return g
+
+
+def _called(functions: Any, node: Node, g: Node, wrap: Wrap) -> Node:
+    """What hooks make of the gradient of a node."""
     for function in list(functions or ()):
         new = function(wrap(g))
         if new is not None:
@@ -189,8 +197,6 @@ def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]
                     )
                 )
             g = cast(new._node, node.dtype)
-    if tensor is not None and tensor._retains and tensor._node is node:
-        retained.append((tensor, g))
     return g
 
 
