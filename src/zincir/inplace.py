@@ -15,12 +15,11 @@ import numpy as np
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, here
-from zincir.ops.arithmetic import cast, where
-from zincir.ops.movement import expand, sum_to
+from zincir.ops.arithmetic import cast
+from zincir.ops.movement import attached, expand, sum_to
 from zincir.ops.numbers import fit
 from zincir.ops.source import (
     alias,
-    const,
     custom,
     detach,
     leaf,
@@ -35,7 +34,6 @@ from zincir.recording import CURRENT, changed_setting, note_change, note_state, 
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.shared_value import glance
 from zincir.storage import Storage, base_of, path, replace, seen, storage_of, whole_of
-from zincir.types import bool_
 from zincir.views import Step
 
 if TYPE_CHECKING:
@@ -131,7 +129,7 @@ def _bind(tensor: Tensor, value: Node, origin: Origin) -> None:
             value = variable(value) if is_leaf(tensor) else regraft(value, old)
     elif old.needs_grad and not value.needs_grad:
         # Overwritten whole: still part of the graph, with a gradient of zero.
-        value = where(const(True, bool_), value, old)
+        value = attached(value, old)
     if value is old or value.owner is not None:
         value = alias(value)
     old.superseded = origin

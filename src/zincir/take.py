@@ -64,6 +64,8 @@ class Take:
     ) -> None:
         self.inputs = given.inputs
         self.stand_ins = [_stand_in(x) for x in given.inputs]
+        self.wholes = [whole_of(x) for x in given.inputs if isinstance(x, Tensor)]
+        """What arguments are views of, before the function may give that other memory."""
         self.recording = recording = Recording()
         self.box = list(given.numbers)
         new = [self._number(i, n, numbers) for i, n in enumerate(given.numbers)]
@@ -267,17 +269,18 @@ class Take:
 
     def _aliased(self) -> bool:
         """Whether something that is written to shares memory with an argument."""
-        changed = self.recording.changed
-        whole = {id(c.tensor) for c in changed.values()} | set(self.recording.reassigned)
-        storages = {id(c.tensor._storage) for c in changed.values() if c.tensor._storage}
-        inputs = self.inputs
-        written = [i for i, t in enumerate(self.stand_ins) if id(t) in whole]
-        for x in inputs:
-            if isinstance(x, Tensor):
-                base = whole_of(x)
-                if id(base) in whole or id(x._storage) in storages:
-                    return True
-        for i in written:
+        recording, inputs = self.recording, self.inputs
+        whole = {id(c.tensor) for c in recording.changed.values()} | set(recording.reassigned)
+        shared = {c.tensor._storage for c in recording.changed.values()}
+        shared |= {fields.get("_storage") for _, fields in recording.reassigned.values()}
+        tensors = [x for x in inputs if isinstance(x, Tensor)]
+        if any(id(base) in whole for base in self.wholes):
+            return True
+        if any(x._storage is not None and x._storage in shared for x in tensors):
+            return True
+        for i, t in enumerate(self.stand_ins):
+            if id(t) not in whole and t._storage not in recording.written:
+                continue
             if any(shares(inputs[i], y) for j, y in enumerate(inputs) if j != i):
                 return True
             if isinstance(inputs[i], Tensor) and self._captures(inputs[i]):
@@ -292,6 +295,7 @@ class Take:
 
     def _computed(self) -> list[Tensor]:
         changed = [c.tensor for c in self.recording.changed.values()]
+        changed += [t for t, _ in self.recording.reassigned.values()]
         grads = [t._grad for t, _, _ in self.recording.grads.values() if t._grad is not None]
         return [*self.outputs, *changed, *grads]
 

@@ -896,6 +896,8 @@ class Tensor:
 
     def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Float = 1) -> Tensor:
         """This plus `value` times the product of two others."""
+        if self.dtype.category == 1:
+            value = int(value)  # as PyTorch does
         return self.add(tensor1 * tensor2, alpha=value)
 
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Float = 1) -> Tensor:
@@ -1346,7 +1348,8 @@ class Tensor:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, Tensor) and index.dtype is bool_ and _one(value):
-            self.masked_fill_(_in_front(index, self), value)
+            number = value.reshape(()) if isinstance(value, Tensor) else value
+            self.masked_fill_(_in_front(index, self), number)
             return
         index = _numbered(index)
         basic = indexing.basic(self._held.shape, index)

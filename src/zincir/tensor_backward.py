@@ -208,7 +208,7 @@ def _accumulate(tensor: Tensor, g: Node, wrap: Wrap, *, in_place: bool = True) -
     elif MODE.grad or not in_place:
         tensor._grad = wrap(before._node + g)
     else:
-        before._rebind(before._node + g)
+        before._rebind(cast(before._node + g, before.dtype))
     for hook in list(tensor._after or ()):
         hook(tensor)
 

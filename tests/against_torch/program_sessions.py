@@ -267,6 +267,10 @@ def detached(x: Any) -> Any:
 
 def apart(x: Any, written: torch.Tensor) -> Any:
     """A copy of a tensor that shares memory with the one that is written, element by other."""
+    if isinstance(x, tuple):
+        return tuple(apart(item, written) for item in x)
+    if isinstance(x, np.ndarray) and isinstance(written, torch.Tensor):
+        return x.copy() if np.may_share_memory(x, written.detach().numpy()) else x
     if not isinstance(x, torch.Tensor) or not isinstance(written, torch.Tensor):
         return x
     one, other = ((t.data_ptr(), t.shape, t.stride()) for t in (x, written))

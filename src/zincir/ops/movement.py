@@ -404,6 +404,6 @@ attached_p = register(
 )
 
 
-def attached(g: Node, to: Node) -> Node:
-    """The gradient `g` as one that depends on `to`."""
-    return apply(attached_p, g, to)
+def attached(value: Node, to: Node) -> Node:
+    """`value` as something that depends on `to`, though with a gradient of zeros."""
+    return apply(attached_p, value, to)
