@@ -1011,6 +1011,152 @@ def gradient_that_is_changed_and_given_up(T, C):
     return found
 
 
+@gives([[256.0, 256.0], [256.0, 256.0]])
+def tensors_over_one_array(T, C):
+    t = T.ones(2)
+    other = T.as_tensor(t.numpy())
+
+    @C
+    def f(x):
+        for _ in range(2):
+            x.mul_(2).add_(other)
+
+    f(t)
+    f(t)
+    return t, other
+
+
+@gives([[[0.0, 1.0], [17.0, 25.0], [4.0, 5.0]], [[17.0, 25.0], [17.0, 25.0], [17.0, 25.0]]])
+def number_in_a_tensor_as_an_index(T, C):
+    t = T.arange(6.0).reshape(3, 2)
+
+    @C
+    def f(x):
+        row = x[T.tensor(1)]
+        row.mul_(2)
+        return row
+
+    rows = [f(t) for _ in range(3)]
+    rows[0].add_(1)
+    return t, rows
+
+
+@gives([[3.0, 6.0], [[12.0, 24.0]]])
+def argument_that_is_computed_with_afterwards(T, C):
+    x = T.tensor([1.0, 2.0])
+
+    @C
+    def f(x):
+        y = x * 3
+        x.requires_grad_()
+        return (y * x).sum()
+
+    y = f(x)
+    y.backward()
+    return x.grad, T.autograd.grad((f(x) * 2), [x])
+
+
+@gives([True, False])
+def flag_that_is_set_to_what_it_is(T, C):
+    w = T.ones(2, requires_grad=True)
+
+    @C
+    def f(x):
+        w.requires_grad_(True)
+        return x * 2
+
+    seen = []
+    for k in range(3):
+        f(T.full((2,), float(k)))
+    w.requires_grad_(False)
+    f(T.ones(2))
+    seen.append(w.requires_grad)
+    g = C(lambda x: (w.detach_(), x * 2)[1])
+    for k in range(3):
+        g(T.full((2,), float(k)))
+    w.requires_grad_(True)
+    g(T.ones(2))
+    return [*seen, w.requires_grad]
+
+
+@gives([[3.0, 3.0], [3.0, 3.0], [3.0, 3.0], [2.0, 2.0], [2.0, 2.0]])
+def branch_on_a_flag(T, C):
+    w = T.ones(2)
+    f = C(lambda x: x * 2 if w.requires_grad else x * 3)
+    seen = [f(T.ones(2)) for _ in range(3)]
+    w.requires_grad_()
+    return [*seen, f(T.ones(2)), f(T.ones(2))]
+
+
+@gives(
+    [
+        [[-5.0, -5.0, -5.0]],
+        [[-5.0, -5.0, -5.0]],
+        [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]],
+        [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]],
+    ]
+)
+def views_of_what_is_given_other_memory(T, C):
+    t, other = T.ones(2, 3), T.arange(6.0).reshape(2, 3)
+
+    @C
+    def f(x):
+        t.mul_(5)
+        t.data = other
+        t.mul_(2)
+        x.neg_()
+        return x + 0
+
+    row = t[:1]
+    return f(row), row, t, other
+
+
+@gives([[1.0, 1.0], [4.0, 4.0], [8.0, 8.0]])
+def written_through_another_name(T, C):
+    t, other = T.ones(2), T.zeros(2)
+
+    @C
+    def f(x, y):
+        other.data = x.data
+        other.fill_(4.0)
+        other.data = t.detach() * 2
+        return y * 1
+
+    return f(t, T.ones(2)), t, other
+
+
+@gives([[1.0, 1.0], True, [3.0, 3.0], True, [5.0, 5.0], True, [7.0, 7.0], True])
+def returned_and_kept(T, C):
+    class Cell:
+        state = None
+
+        @C
+        def step(self, x):
+            self.state = x * 2
+            return self.state
+
+    cell, found = Cell(), []
+    for k in range(4):
+        y = cell.step(T.full((2,), float(k)))
+        y.add_(1)
+        found += [cell.state, cell.state is y]
+    return found
+
+
+@gives(True)
+def linear_result_of_what_is_made_inside(T, C):
+    @C
+    def f(x):
+        w = x * 2
+        w.requires_grad_()
+        return w[0]
+
+    y = f(T.ones(3))
+    y.backward()
+    y.backward()
+    return y.requires_grad
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

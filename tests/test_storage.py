@@ -1761,6 +1761,72 @@ def gradients_of_functions_with_corners_depend_on_their_input(T, C):
     return seen
 
 
+@gives([[[6.0, 6.0], [7.0, 7.0]], [5.0, 5.0], [5.0, 5.0]])
+def hooks_of_a_leaf_see_all_of_its_gradient(T, C):
+    w, seen = T.ones(2, requires_grad=True), []
+    w.register_hook(lambda g: seen.append(g) or g.clamp(max=5.0))
+    y = w * 2
+    with T.no_grad():
+        w.mul_(3)
+    (y + w * 4).sum().backward()
+    first = w.grad
+    w.requires_grad_(False)
+    w.requires_grad_(True)
+    (g,) = T.autograd.grad((w * 7).sum(), [w])
+    return seen, first, g
+
+
+@gives([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+def gradients_of_linear_functions_may_be_taken_again(T, C):
+    w = T.ones(2, 3, requires_grad=True)
+    y = T.lerp(w[1:], T.zeros(1, 3), 0.5).mean(0).sum()
+    y.backward()
+    y.backward()
+    return w.grad
+
+
+@gives(["float32", [5.0, 5.0]])
+def in_place_in_float32_of_a_gradient_in_float64(T, C):
+    w = T.ones(2, requires_grad=True)
+    (w * 2).sum().backward()
+    w.data = T.ones(2, dtype=T.float64)
+    (w * 3).sum().backward()
+    return w.grad.dtype, w.grad
+
+
+@gives([False, [0.0, 0.0]])
+def overwritten_tensors_depend_on_nothing(T, C):
+    w = T.ones(2, requires_grad=True)
+    y = w * 2
+    y[...] = T.tensor([1.0, 3.0])
+    y.tanh_()
+    (g,) = T.autograd.grad(y.sum(), [w], create_graph=True)
+    return g.requires_grad, g + 0
+
+
+@gives([[6.0, 6.0], False])
+def detached_in_place_after_data_of_a_view(T, C):
+    x, y = T.zeros(2), (T.ones(4, requires_grad=True) * 2).reshape(2, 2)
+    x.data = y[0]
+    x.detach_()
+    y.detach().mul_(3)
+    return x, x.requires_grad
+
+
+@gives([5.0, 0.0, 5.0])
+def masked_values_with_axes_of_one(T, C):
+    x = T.zeros(3)
+    x[T.tensor([True, False, True])] = T.full((1, 1), 5.0)
+    return x
+
+
+@gives([[2, 6], [2, 6]])
+def fractions_in_integer_addcmul(T, C):
+    x = T.tensor([1, 2])
+    x.addcmul_(x, x, value=1.75)
+    return x, x.addcmul(x, x, value=0.5)
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

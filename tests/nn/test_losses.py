@@ -161,6 +161,15 @@ def test_no_silent_broadcast(name: str) -> None:
         loss(zincir.ones(5), zincir.ones(5, 1))
     with pytest.raises(ShapeError, match="make both the same shape"):
         loss(zincir.ones(5), zincir.ones(4))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_targets_that_are_whole_numbers(name: str) -> None:
+    loss = getattr(F, name)
+    if name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"):
+        assert loss(zincir.ones(5), zincir.tensor([2] * 5)).dtype is zincir.float32
+        assert loss(zincir.ones(5), zincir.tensor([1] * 5)).item() == 0.0
+        return
     with pytest.raises(DTypeError, match=r"target is not floating[\s\S]*target.float\(\)"):
         loss(zincir.ones(5), zincir.tensor([1] * 5))
 

@@ -5,7 +5,7 @@ Shapes that differ are an error: a loss between (N, 1) and (N,) would silently b
 
 from __future__ import annotations
 
-from zincir.errors import ArgumentError, ShapeError, explain
+from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node
 from zincir.nn.checks import reduction_of
 from zincir.nn.nonlinear import softplus_of
@@ -131,7 +131,7 @@ def binary_cross_entropy_with_logits(
     """
     reduction = reduction_of("binary_cross_entropy_with_logits", size_average, reduce, reduction)
     what = "binary_cross_entropy_with_logits"
-    x, t = _shares(input, target, what)
+    x, t = _probabilities(input, target, what)
     if pos_weight is None:
         negative = compare("lt", x, 0.0)
         loss = where(negative, 0.0, x) - x * t + log1p(exp(where(negative, x, -x)))
@@ -159,7 +159,7 @@ def binary_cross_entropy(
     0.6931471824645996
     """
     reduction = reduction_of("binary_cross_entropy", size_average, reduce, reduction)
-    x, t = _shares(input, target, "binary_cross_entropy")
+    x, t = _probabilities(input, target, "binary_cross_entropy")
     loss = -(t * _cut_log(x) + (1.0 - t) * _cut_log(1.0 - x))
     return _reduced(_weighted(loss, weight, "binary_cross_entropy"), reduction)
 
@@ -191,7 +191,7 @@ def kl_div(
     0.0
     """
     reduction = reduction_of("kl_div", size_average, reduce, reduction)
-    x, t = _shares(input, target, "kl_div")
+    x, t = _probabilities(input, target, "kl_div")
     if log_target:
         loss = exp(t) * (t - x)
     else:
@@ -203,9 +203,22 @@ def kl_div(
     return total / float(x.shape[0]) if x.ndim else total
 
 
-def _shares(input: Tensor, target: Tensor, what: str) -> tuple[Node, Node]:
-    """Both nodes, of one shape and one floating type; the target was one from the start."""
-    floats(target, f"{what}: target")
+def _probabilities(input: Tensor, target: Tensor, what: str) -> tuple[Node, Node]:
+    """The same where the target is a probability: a whole number is most likely a label.
+
+    Raises:
+        DTypeError: the target is not floating.
+    """
+    if target.dtype.category != 2:
+        raise DTypeError(
+            explain(
+                f"{what}: target is not floating",
+                where=where_am_i(),
+                expected=f"{input.dtype.name} {input.shape}",
+                got=f"{target.dtype.name} {target.shape}",
+                try_="target.float()",
+            )
+        )
     return _pair(input, target, what)
 
 
