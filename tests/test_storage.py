@@ -1827,6 +1827,39 @@ def fractions_in_integer_addcmul(T, C):
     return x, x.addcmul(x, x, value=0.5)
 
 
+@gives([16.0, [8.0, 8.0], [76.0, 76.0], 6.0, 6.0, [30.0, 30.0], [68.0, 68.0], [76.0, 76.0]])
+def gradients_of_what_was_changed_without_them(T, C):
+    w, seen = T.ones(2, requires_grad=True), []
+    y = w * 2
+    y.retain_grad()
+    y.register_hook(lambda g: seen.append(g.sum().item()))
+    z = y * 3
+    with T.no_grad():
+        y.add_(1)
+    (z + y * 5).sum().backward(retain_graph=True)
+    seen += [y.grad, w.grad]
+    y.register_hook(lambda g: g * 10)
+    (g,) = T.autograd.grad(z.sum(), [y], retain_graph=True)
+    z.sum().backward()
+    return [*seen, g, y.grad, w.grad]
+
+
+@gives([True, True, False, False])
+def views_of_what_was_a_leaf(T, C):
+    w = T.tensor(2.0, requires_grad=True)
+    v = w.expand(3)
+
+    @C
+    def f(x):
+        w.requires_grad = False
+        return v.view(-1) if x is None else v[1:]
+
+    seen = [f(None), f(T.ones(1))]
+    with T.no_grad():
+        seen += [f(None), f(T.ones(1))]
+    return [t.requires_grad for t in seen]
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

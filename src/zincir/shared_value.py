@@ -46,7 +46,7 @@ def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     child._base = parent if base is None else base
     child._step = step if base is None else after(parent._step, step)
     child._step_grad = MODE.grad and parent._step_grad
-    child._root = parent if base is None or parent._root is None else parent._root
+    child._root = parent if parent._leaf_view or parent._root is None else parent._root
     if not (MODE.grad and parent.requires_grad):
         child._loose, child._since = True, storage.writes
     if not parent.requires_grad and CURRENT.recording is None:

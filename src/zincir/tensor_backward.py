@@ -14,7 +14,7 @@ from zincir.inplace import is_leaf
 from zincir.ops.arithmetic import cast
 from zincir.ops.dims import is_several, place
 from zincir.ops.movement import expand
-from zincir.ops.source import const, leaf_p, variable_p
+from zincir.ops.source import const, graft_p, leaf_p, variable_p
 from zincir.recording import (
     CURRENT,
     changed_setting,
@@ -132,7 +132,7 @@ def _found(
                 )
             )
     asked = None if inputs is None else {id(x) for x in inputs}
-    branches = {x._node: x for x in inputs or () if not is_leaf(x)}
+    branches = {_branch(x): x for x in inputs or () if not is_leaf(x)}
 
     def hook(node: Node, g: Node) -> Node:
         if node.hooks is None and node.owner is None:
@@ -164,6 +164,21 @@ def _hooked_leaf(tensor: Tensor, g: Node, wrap: Wrap) -> Node:
     return _called(tensor._hooks, tensor._node, g, wrap) if is_leaf(tensor) else g
 
 
+def _branch(tensor: Tensor) -> Node:
+    """Where gradients of a tensor that is no leaf arrive.
+
+    A change without gradients leaves it where it is in the graph: all that was computed from it
+    before and after that counts.
+    """
+    node = tensor._node
+    while node.op is graft_p:
+        stem = node.inputs[1]
+        if stem.owner is None or stem.owner() is not tensor:
+            break
+        node = stem
+    return node
+
+
 def _leaves_of(seeds: dict[Node, Node], asked: set[int]) -> list[Node]:
     """The leaves above `seeds` that belong to one of the tensors asked for."""
     leaves = [n for n in toposort(seeds, lambda n: n.needs_grad) if _collects(n)]
@@ -177,7 +192,7 @@ def _collects(node: Node) -> bool:
 def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]) -> Node:
     tensor = None if node.owner is None else node.owner()
     g = _called(node.hooks, node, g, wrap)
-    if tensor is not None and tensor._retains and tensor._node is node:
+    if tensor is not None and tensor._retains and _branch(tensor) is node:
         retained.append((tensor, g))
     return g
 
@@ -357,7 +372,7 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Re
             tensor._hooks = []
         hooks = tensor._hooks
     else:
-        node = tensor._node
+        node = _branch(tensor)
         if node.hooks is None:
             node.hooks = []
         hooks = node.hooks

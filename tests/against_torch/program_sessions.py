@@ -53,8 +53,8 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 # - Rounding that a norm magnifies: of (nearly) equal numbers, by up to 1 / sqrt(eps) = 316.
 # - A view that is given other memory (`view.data = other`): PyTorch still takes it for a view of
 #   its base, and gradients become nonsense. `Apart` refuses it.
-# - A leaf of gradients that is given another shape: what PyTorch then collects depends on whether
-#   a graph with the old one is alive. `Apart` refuses it.
+# - What collects gradients and is given another shape: what PyTorch then collects depends on
+#   whether a graph with the old one is alive. `Apart` refuses it.
 # - A gradient that Zincir refuses since `x.data = other` made a tensor share the memory of one that
 #   was changed later: PyTorch's version counters do not know that they share it.
 # - What NumPy makes of bools beside a tensor: PyTorch turns them into uint8 (of which `~` is no
@@ -240,8 +240,8 @@ class Apart(TorchFunctionMode):
 def refuse_data(x: torch.Tensor, value: torch.Tensor) -> None:
     if x._base is not None:
         raise RuntimeError("a view is given other memory")
-    if x.is_leaf and x.requires_grad and x.shape != value.shape:
-        raise RuntimeError("a leaf of gradients is given another shape")
+    if x.shape != value.shape and (x.grad is not None or (x.is_leaf and x.requires_grad)):
+        raise RuntimeError("what collects gradients is given another shape")
 
 
 def lay_out(x: Any, args: tuple[Any, ...]) -> None:
@@ -443,7 +443,7 @@ def refused(error: Exception, where: str, program: str) -> Outcome:
     if kind == REFUSAL and any(words in text for words in REFUSALS):
         kind = INTENDED
     if kind == REFUSAL and isinstance(error, GradientError):
-        kind = INTENDED if CHANGED in text and ".data = " in program else kind
+        kind = INTENDED if CHANGED in text and ".data" in program else kind
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(FOLDER)]
     place = f"{frames[-1].filename[len(FOLDER) + 1 :]} {frames[-1].name}" if frames else ""
     key = re.sub(r"\d+|\(.*?\)|<.*?>", "#", f"{type(error).__name__}: {text}")
