@@ -195,7 +195,7 @@ def replace(tensor: Tensor) -> None:
     if storage is None or not storage.viewed:
         return
     heir = as_it_was(tensor, tensor.__dict__)
-    heir._root = heir._root or tensor
+    heir._root = tensor if heir._root is None else heir._root
     storage.stamp += 1
     storage.heirs.append((id(tensor), storage.stamp, heir))
     storage.several = True
