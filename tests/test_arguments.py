@@ -1157,6 +1157,74 @@ def linear_result_of_what_is_made_inside(T, C):
     return y.requires_grad
 
 
+@gives([[3.0, 3.0], [3.0, 3.0], [7.0, 7.0], [7.0, 7.0], [15.0, 15.0], [15.0, 15.0]])
+def data_that_is_a_result_too(T, C):
+    w = T.ones(2, requires_grad=True)
+
+    @C
+    def f(x):
+        y = w.detach() * x
+        w.data = y
+        return y
+
+    found = []
+    for k in range(3):
+        y = f(T.full((2,), 2.0))
+        y.add_(1)
+        found += [w.detach() + 0, y]
+    return found
+
+
+@gives([[2.0, 2.0], True, "refused", [2.0, 2.0]])
+def graph_of_the_caller_that_is_given_up_twice(T, C):
+    w = T.ones(2, requires_grad=True)
+    t, other = T.zeros(2), T.ones(2)
+    y = w * w
+
+    @C
+    def f(x):
+        other.data = x
+        y.sum().backward()
+
+    f(t)
+    seen = [w.grad, other.data_ptr() == t.data_ptr() if hasattr(t, "data_ptr") else True]
+    try:
+        f(t)
+    except RuntimeError:
+        seen.append("refused")
+    return [*seen, w.grad]
+
+
+@gives([False, [4.0, 1.0], False])
+def detached_where_numpy_sees_it(T, C):
+    w = T.ones(2, requires_grad=True)
+    n = w.detach().numpy()
+
+    @C
+    def f(x):
+        w.detach_()
+        return w * x
+
+    n[0] = 4
+    return [f(T.full((2,), 2.0)).requires_grad, f(T.ones(2)), w.requires_grad]
+
+
+@gives([[7.5], [-1.0, -1.0, 1.0, 1.0, 1.0, 1.0], True])
+def memory_that_numpy_sees_before_and_after(T, C):
+    w, t = T.tensor([1.25], requires_grad=True), T.ones(6)
+    n, other = np.asarray(t), t.detach()
+
+    @C
+    def f(x):
+        other.requires_grad_()
+        y = (other * w.detach()).sum()
+        (y * w).mean().backward()
+        x[:2] = -1.0
+
+    f(t)
+    return w.grad, n.tolist(), other.requires_grad
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ def grad(
     *,
     retain: bool,
     hook: Hook | None = None,
+    freed: Callable[[Node], None] | None = None,
 ) -> dict[Node, Node]:
     """Gradients of a weighted sum of outputs: `seeds` maps each output to its weight.
 
@@ -32,6 +33,7 @@ def grad(
         wrt: the nodes asked for; None means every variable and leaf that needs a gradient. Only
             what lies on a way to them is passed through, and given up.
         retain: whether another backward pass over the same nodes will be allowed.
+        freed: called with each node that is given up.
         hook: called with each node and its complete gradient; returns the gradient to pass on.
 
     Raises:
@@ -63,8 +65,8 @@ def grad(
                 found[node] = g
             if _passes(node, needed):
                 _through(node, g, pending, needed)
-                if not retain and saves(node):
-                    node.freed = True
+                if not retain:
+                    _give_up(node, freed)
     finally:
         MODE.origin = before
     return found
@@ -85,6 +87,13 @@ def _passes(node: Node, needed: set[Node] | None) -> bool:
         return any([x in needed for x in node.inputs])
     inputs = node.inputs
     return bool(inputs) and not (node.op is variable_p and not inputs[0].needs_grad)
+
+
+def _give_up(node: Node, note: Callable[[Node], None] | None) -> None:
+    if saves(node):
+        node.freed = True
+        if note is not None:
+            note(node)
 
 
 def saves(node: Node) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import evaluate
-from zincir.graph.node import MODE, Node, Origin, describe, here
+from zincir.graph.node import MODE, Node, Origin, describe, grad_mode, here
 from zincir.ops.arithmetic import cast
 from zincir.ops.movement import attached, expand, sum_to
 from zincir.ops.numbers import fit
@@ -276,12 +276,9 @@ def _set_in_recording(tensor: Tensor, value: Tensor) -> bool:
     if not (same and new) or tensor._storage is not None:
         recording.refuse("`.data` is assigned a tensor of another form, or one that is shared")
         return False
-    before = MODE.grad
-    MODE.grad = False
-    try:
+    with grad_mode(False):
         rebind(tensor, value._node)
-    finally:
-        MODE.grad = before
+    recording.assigned.append(weakref.ref(value))
     return True
 
 
@@ -305,7 +302,7 @@ def turned(tensor: Tensor, requires_grad: bool) -> None:
     new.home, new.superseded = node.home, node.superseded
     if CURRENT.recording is not None:
         CURRENT.recording.note_flag(tensor, node)
-        CURRENT.recording.note_window(tensor, new)
+        CURRENT.recording.read_as(tensor, new)
     tensor._held = new
     if new.value is None:
         tensor._await()
@@ -331,6 +328,8 @@ def cut(tensor: Tensor) -> None:
     new = variable_like(node, False)
     new.owner = weakref.ref(tensor)
     new.home, new.superseded = node.home, node.superseded
+    if CURRENT.recording is not None:
+        CURRENT.recording.read_as(tensor, new)
     tensor._held = new
     tensor._retains = False
     tensor._await()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ class Recording:
         """By id: older tensors that have got a new node, though they were not changed."""
         self.reassigned: dict[int, tuple[Any, dict[str, Any]]] = {}
         """Tensors that got other memory (`x.data = ...`), by id, and all that they were before."""
+        self.assigned: list[weakref.ref[Any]] = []
+        """What was assigned to `.data` as if nobody else had it."""
         self.back: list[Callable[[], None]] = []
         """What takes back, last first, what was done to other things than values and gradients."""
         self.generators: dict[int, tuple[Any, Any]] = {}
@@ -103,10 +106,12 @@ class Recording:
         """Note that `requires_grad` of a tensor that held `before` is being set."""
         if self.was_there(tensor) and id(tensor) not in self.reassigned:
             self.there.add(id(tensor))
+            if id(tensor) in self.windows:
+                before = tensor._held  # the window is for the time of the recording
             self.flags.setdefault(id(tensor), (tensor, before))
 
-    def note_window(self, tensor: Any, node: Node) -> None:
-        """Note that a tensor whose memory NumPy sees is read under another node from now on."""
+    def read_as(self, tensor: Any, node: Node) -> None:
+        """If NumPy sees the memory of a tensor: it is read under another node from now on."""
         before = self.windows.get(id(tensor))
         if before is not None:
             self.windows[id(before)], self.windows[id(tensor)] = before, node

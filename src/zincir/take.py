@@ -268,8 +268,10 @@ class Take:
         return survived
 
     def _aliased(self) -> bool:
-        """Whether something that is written to shares memory with an argument."""
+        """Whether something that is written to shares memory with an argument, or a result."""
         recording, inputs = self.recording, self.inputs
+        if any(reference() is not None for reference in recording.assigned):
+            return True
         whole = {id(c.tensor) for c in recording.changed.values()} | set(recording.reassigned)
         shared = {c.tensor._storage for c in recording.changed.values()}
         shared |= {fields.get("_storage") for _, fields in recording.reassigned.values()}

@@ -146,7 +146,8 @@ def _found(
             note_passed(toposort(seeds))
         # Leaves are matched by their owners: a tensor changed in place has more than one node.
         wrt = None if asked is None else [*_leaves_of(seeds, asked), *branches]
-        found = autodiff.grad(seeds, wrt, retain=retain, hook=hook)
+        freed = None if CURRENT.recording is None else _note_freed
+        found = autodiff.grad(seeds, wrt, retain=retain, hook=hook, freed=freed)
     totals: dict[int, tuple[Tensor, Node]] = {}
     with grad_mode(create_graph):
         for node, g in found.items():
@@ -162,6 +163,10 @@ def _found(
 def _hooked_leaf(tensor: Tensor, g: Node, wrap: Wrap) -> Node:
     """What the hooks of a leaf make of its gradient: all of it, that of every node it held."""
     return _called(tensor._hooks, tensor._node, g, wrap) if is_leaf(tensor) else g
+
+
+def _note_freed(node: Node) -> None:
+    note_done(functools.partial(setattr, node, "freed", False))
 
 
 def _branch(tensor: Tensor) -> Node:

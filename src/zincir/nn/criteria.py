@@ -224,7 +224,9 @@ def _probabilities(input: Tensor, target: Tensor, what: str) -> tuple[Node, Node
 
 def _pair(input: Tensor, target: Tensor, what: str) -> tuple[Node, Node]:
     """Both nodes, of one shape and one floating type."""
-    x, y = floats(input, f"{what}: input"), node_of(target, f"{what}: target")
+    x, y = node_of(input, f"{what}: input"), node_of(target, f"{what}: target")
+    if y.dtype.category < 2:
+        x = floats(input, f"{what}: input")
     if x.shape != y.shape:
         raise ShapeError(_apart(x, y, what))
     if x.dtype is not y.dtype:
