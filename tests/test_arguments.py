@@ -1168,7 +1168,7 @@ def data_that_is_a_result_too(T, C):
         return y
 
     found = []
-    for k in range(3):
+    for _ in range(3):
         y = f(T.full((2,), 2.0))
         y.add_(1)
         found += [w.detach() + 0, y]
@@ -1223,6 +1223,133 @@ def memory_that_numpy_sees_before_and_after(T, C):
 
     f(t)
     return w.grad, n.tolist(), other.requires_grad
+
+
+@gives([[[0.0, 0.0], [3.0, 3.0], [0.0, 0.0]], [3.0, 3.0], False, [4.0, 4.0], True])
+def detached_view_that_is_given_gradients(T, C):
+    w, x = T.ones(2, requires_grad=True), T.zeros(3, 2)
+    with T.no_grad():
+        y = x[1].detach()
+    y.add_(w * 2)
+    y.fill_(3.0)
+    (y * w).sum().backward()
+    z = x[0].detach()
+    z.requires_grad_()
+    (z * 4).sum().backward()
+    return x, w.grad, y.is_leaf, z.grad, z.is_leaf
+
+
+@gives([0.1875, 0.5, 0.25])
+def views_keep_their_place_when_numpy_looks(T, C):
+    w = T.tensor(0.25, requires_grad=True)
+    v = w.squeeze()
+    (g,) = T.autograd.grad((w * w * v).sum(), [w], create_graph=True)
+    n = w.detach().numpy()
+    (h,) = T.autograd.grad(g, [v], retain_graph=True)
+    return g, h, n.tolist()
+
+
+@gives([[8.0, 8.0], [2.0]])
+def data_of_an_argument_that_has_views(T, C):
+    @C
+    def f(x):
+        x.data = x.detach() * 2
+        return x
+
+    t = T.ones(2)
+    f(t)
+    row = t[:1]
+    f(t)
+    f(t)
+    return t, row
+
+
+@gives([[64.0, 64.0], [8.0]])
+def data_of_a_captured_tensor_that_gets_views(T, C):
+    w = T.ones(2)
+
+    @C
+    def f(x):
+        w.data = w.detach() * x
+        return x + 1
+
+    for _ in range(3):
+        f(T.full((2,), 2.0))
+    row = w[:1]
+    for _ in range(3):
+        f(T.full((2,), 2.0))
+    return w, row
+
+
+@gives(
+    [
+        True,
+        True,
+        [3.0, 3.0],
+        None,
+        True,
+        True,
+        [3.0, 3.0],
+        None,
+        True,
+        True,
+        [3.0, 3.0],
+        None,
+        [5.0, 5.0],
+    ]
+)
+def result_with_gradients_over_an_argument(T, C):
+    @C
+    def f(x):
+        y = x.data
+        y.requires_grad_()
+        return y
+
+    t, found = T.ones(2), []
+    for _ in range(3):
+        y = f(t)
+        (y * 3).sum().backward()
+        found += [y.requires_grad, y.is_leaf, y.grad, t.grad]
+    t.mul_(5)
+    return [*found, y]
+
+
+@gives([[2.0, 2.0], [2.0, 2.0], [2.0, 2.0]])
+def hook_on_an_argument_after_its_flag(T, C):
+    @C
+    def f(x):
+        x.requires_grad_()
+        x.register_hook(lambda g: g * 2)
+        return T.ones(2) * 2
+
+    found = []
+    for _ in range(3):
+        t = T.zeros(2)
+        f(t)
+        t.backward(T.ones(2))
+        found.append(t.grad)
+    return found
+
+
+@gives([True, True, [3.0], True, True])
+def kept_arguments_are_the_arguments(T, C):
+    class Holder:
+        pass
+
+    holder, items, w = Holder(), [], T.ones(2, requires_grad=True)
+
+    @C
+    def f(x):
+        holder.x, holder.row = x, x[1:]
+        items.append(x)
+        return (w * x).sum()
+
+    t = T.ones(2)
+    f(t)
+    t.mul_(3)
+    seen = [holder.x is t, items[0] is t, holder.row, holder.row._base is t]
+    holder.x.requires_grad_()
+    return [*seen, t.requires_grad]
 
 
 # NumPy arrays -----------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ class Rebuilt:
         self._inputs = inputs
         self._numbers = numbers
         self._containers: list[tuple[Any, Any, Any]] = []
-        self.args = self._built(args)
+        self.args: Any = self._built(args)
 
     def _built(self, x: Any) -> Any:
         if is_input(x):
@@ -163,6 +163,11 @@ class Rebuilt:
         if container.__class__ not in _FIXED and not hasattr(container, "_fields"):
             self._containers.append((original, container, _content(container)))
         return container
+
+    def forget(self) -> None:
+        """Hold nothing any more."""
+        self._containers, self.args = [], ((), {})
+        self._inputs = self._numbers = iter(())
 
     def hand_over(self, arguments: dict[int, Any]) -> None:
         """Change the containers that were given as the function has changed those it got.

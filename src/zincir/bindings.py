@@ -64,6 +64,8 @@ class Changed:
     trained: bool
     """Whether it is a leaf of gradients."""
     form: tuple[Shape, DType]
+    replaced: bool
+    """Whether it is given other memory (`.data = ...`): nobody else may have the old one."""
     node: Node | None = None
     value: Buffer | None = None
     """What the tensor held at the last replay, and where its values lay."""
@@ -71,9 +73,13 @@ class Changed:
     def holds(self) -> bool:
         """Whether it is of the same kind, and still a leaf of gradients, or without them."""
         t = self.tensor
-        if t is None or t._held is self.node:
+        if t is None:
             return True
         held = t._held
+        if self.replaced and t._storage is not None:
+            return False
+        if held is self.node:
+            return True
         if self.form != (held.shape, held.dtype):
             return False
         return held.needs_grad is self.trained and is_leaf(t)

@@ -273,12 +273,12 @@ def _set_in_recording(tensor: Tensor, value: Tensor) -> bool:
     assert recording is not None
     same = value.shape == tensor.shape and value.dtype is tensor.dtype
     new = value._held.serial > recording.began and value._storage is None
-    if not (same and new) or tensor._storage is not None:
+    if not (same and new) or tensor._storage is not None or id(tensor) in recording.given:
         recording.refuse("`.data` is assigned a tensor of another form, or one that is shared")
         return False
     with grad_mode(False):
         rebind(tensor, value._node)
-    recording.assigned.append(weakref.ref(value))
+    recording.assigned.append((id(tensor), weakref.ref(value)))
     return True
 
 

@@ -263,6 +263,7 @@ class Recorder:
                 order,
                 before.needs_grad,
                 (before.shape, before.dtype),
+                any(i == id(t) for i, _ in self.recording.assigned),
             )
         )
         if tensor is not None:

@@ -74,8 +74,8 @@ class Recording:
         """By id: older tensors that have got a new node, though they were not changed."""
         self.reassigned: dict[int, tuple[Any, dict[str, Any]]] = {}
         """Tensors that got other memory (`x.data = ...`), by id, and all that they were before."""
-        self.assigned: list[weakref.ref[Any]] = []
-        """What was assigned to `.data` as if nobody else had it."""
+        self.assigned: list[tuple[int, weakref.ref[Any]]] = []
+        """What was assigned to the `.data` of tensors (by id) as if nobody else had either."""
         self.back: list[Callable[[], None]] = []
         """What takes back, last first, what was done to other things than values and gradients."""
         self.generators: dict[int, tuple[Any, Any]] = {}

@@ -109,7 +109,7 @@ class Replay:
                 return False
         for c in self.changed:
             t = c.tensor
-            if t is not None and t._held is not c.node and not c.holds():
+            if t is not None and (c.replaced or t._held is not c.node) and not c.holds():
                 return False
         return all([left.holds() for left in self.left])
 

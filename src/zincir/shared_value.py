@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zincir.evaluate import evaluate
-from zincir.graph.node import MODE, Node, here
+from zincir.graph.node import MODE, Node, grad_mode, here
 from zincir.ops.source import (
     alias,
     detach,
@@ -61,6 +61,8 @@ def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     new = step.read(node)
     if node.needs_grad and child._loose:
         new = unconnected(detach(new))
+    elif node.needs_grad:
+        child._read_from = weakref.ref(node)
     _hold(child, _own(new, node), storage)
     return child
 
@@ -179,12 +181,11 @@ def _taken(tensor: Tensor, storage: Storage) -> Node:
         node = _fresh(tensor)
         node.value = looking(above.value, step.look(above.value.array))
         return _hold(tensor, node, storage)
-    before = MODE.grad
-    MODE.grad = tensor._step_grad
-    try:
+    if tensor._read_from is not None and tensor._read_from() is above and tensor._held.needs_grad:
+        return _hold(tensor, tensor._held, storage)  # nothing was written, but to the memory
+    with grad_mode(tensor._step_grad):
         node = _own(step.read(above), above)
-    finally:
-        MODE.grad = before
+    tensor._read_from = weakref.ref(above) if node.needs_grad else None
     return node if _of_earlier(tensor, storage) else _hold(tensor, node, storage)
 
 

@@ -24,6 +24,7 @@ from zincir.graph.node import MODE, Origin, describe, here
 from zincir.recorder import take_back
 from zincir.recording import CURRENT, resumed
 from zincir.replay import Replay
+from zincir.stand_in import give_back
 from zincir.take import (
     ALIASED,
     DIFFERENTIABLE,
@@ -35,7 +36,6 @@ from zincir.take import (
     SET,
     Known,
     Take,
-    join,
 )
 from zincir.tensor import settle
 from zincir.watched import modules_of
@@ -255,8 +255,8 @@ class Compiled(Generic[P, R]):
             self._tell(_DIFFERENT, here())
         # What was recorded is not to be computed besides: the replay settles what is alive.
         stand_ins = [weakref.ref(t) for t in took.stand_ins]
-        del took
-        if join(stand_ins, given.inputs):
+        took.let_go()
+        if give_back(stand_ins, given.inputs):
             known.plain = True
             known.replays.clear()
             self._tell(KEPT, here())

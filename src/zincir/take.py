@@ -11,10 +11,7 @@ import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of
-from zincir.array_argument import ArrayArgument
 from zincir.bindings import ALONE, holders
 from zincir.errors import TraceError
 from zincir.graph.node import Node, Origin, here
@@ -26,8 +23,9 @@ from zincir.recorder import Recorder, take_back
 from zincir.recording import CURRENT, Change, Recording, live
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
-from zincir.storage import as_it_was, gaps, path, storage_of, whole_of
-from zincir.tensor import Tensor, alive_pending, from_array, settle
+from zincir.stand_in import give_back, stand_in_for
+from zincir.storage import as_it_was, path, whole_of
+from zincir.tensor import Tensor, alive_pending, settle
 from zincir.watched import tensors_of
 
 DIFFERENTIABLE = "its result can still be differentiated"
@@ -63,7 +61,7 @@ class Take:
         self, function: Any, given: Arguments, numbers: Numbers[Known], args: Any, kwargs: Any
     ) -> None:
         self.inputs = given.inputs
-        self.stand_ins = [_stand_in(x) for x in given.inputs]
+        self.stand_ins = [stand_in_for(x) for x in given.inputs]
         self.wholes = [whole_of(x) for x in given.inputs if isinstance(x, Tensor)]
         """What arguments are views of, before the function may give that other memory."""
         self.recording = recording = Recording()
@@ -155,8 +153,12 @@ class Take:
     def _why_not_shown(self) -> tuple[str, Origin] | None:
         """Whether a result, or a gradient, is one that a replay would not make."""
         for t in self.outputs:
-            if not self.recording.was_there(t) and (t._hooks or t._after or t._grad is not None):
+            if self.recording.was_there(t):
+                continue
+            if t._hooks or t._after or t._grad is not None:
                 return "it returns a tensor with a gradient or hooks of its own", t._held.origin
+            if t.requires_grad and t._root is None and self._shares_older(t):
+                return "it returns a tensor with gradients over older memory", t._held.origin
             older = not t._loose or self._is_older(t)
             if not (t._step_grad or t._loose) or (t.requires_grad and not older):
                 return "it returns a view that has no part in gradients", t._held.origin
@@ -180,6 +182,14 @@ class Take:
         if any(t.requires_grad != node.needs_grad for t, node in flags):
             return "it sets requires_grad", here()
         return None
+
+    def _shares_older(self, t: Tensor) -> bool:
+        """Whether a tensor has the memory of an argument or of a tensor that was there before."""
+        storage = t._storage
+        if storage is None:
+            return False
+        wholes = (reference() for reference in storage.wholes)
+        return any(s is not None and s is not t and self._is_older(s) for s in wholes)
 
     def _is_older(self, t: Tensor) -> bool:
         """Whether a tensor, or what it is a view of, is an argument or was there before."""
@@ -270,7 +280,7 @@ class Take:
     def _aliased(self) -> bool:
         """Whether something that is written to shares memory with an argument, or a result."""
         recording, inputs = self.recording, self.inputs
-        if any(reference() is not None for reference in recording.assigned):
+        if any(reference() is not None for _, reference in recording.assigned):
             return True
         whole = {id(c.tensor) for c in recording.changed.values()} | set(recording.reassigned)
         shared = {c.tensor._storage for c in recording.changed.values()}
@@ -384,7 +394,16 @@ class Take:
         self.rebuilt.hand_over(arguments)
         form, self.result, self.outputs = getattr(self, "form", (None, None)), None, []
         settle()
+        references = [weakref.ref(t) for t in self.stand_ins]
+        self.let_go()
+        give_back(references, self.inputs)
         return built(form, results)
+
+    def let_go(self) -> None:
+        """Hold nothing of the recording any more."""
+        self.stand_ins, self.outputs, self.left = [], [], []
+        self.rebuilt.forget()
+        self.recording = Recording()
 
     def _reach(self, x: Any, t: Tensor, memory: dict[int, Tensor]) -> None:
         """Do to an argument what was done to its stand-in."""
@@ -422,26 +441,12 @@ class Take:
         if found is None:
             return t
         whole = id(whole_of(t))
+        if whole == id(t):  # another tensor over the same memory
+            t.data = found
+            return t
         same = whole in arguments and whole not in self.recording.reassigned
         found = arguments[whole] if same else found.detach()
         return found._view(*reversed(path(t))) if t._base is not None else found
-
-
-def join(stand_ins: list[weakref.ref[Tensor]], inputs: list[Any]) -> bool:
-    """Let stand-ins that somebody keeps have the memory of the arguments.
-
-    Returns:
-        whether there are such.
-    """
-    if all([reference() is None for reference in stand_ins]):
-        return False
-    gc.collect()
-    kept = [(reference(), x) for reference, x in zip(stand_ins, inputs, strict=True)]
-    for t, x in kept:
-        if t is not None and isinstance(x, Tensor):
-            t.__dict__.update(x.detach().__dict__)
-            t._holds_node()
-    return any([t is not None for t, _ in kept])
 
 
 def _change(x: Any, stand_in: Tensor) -> None:
@@ -462,25 +467,6 @@ def _taken_over(t: Tensor, like: Tensor, memory: dict[int, Tensor]) -> bool:
     found = found.detach()
     t.data = found._view(*reversed(path(like))) if like._base is not None else found
     return True
-
-
-def _stand_in(x: Any) -> Tensor:
-    """A tensor of the shape and type of an argument, with its values, as if it lay as that does."""
-    if isinstance(x, Tensor):
-        array = np.ascontiguousarray(x._value("zincir.compile")).reshape(x.shape)
-        t, lies = from_array(array, x.requires_grad), gaps(x)
-    else:
-        t = from_array(np.ascontiguousarray(x).reshape(x.shape))
-        lies = tuple([s // x.itemsize for s in x.strides]) if not x.flags.c_contiguous else None
-    if lies is not None:
-        storage_of(t).lies = lies
-    if isinstance(x, Tensor):
-        return t
-    new = ArrayArgument.__new__(ArrayArgument)
-    new.__dict__.update(t.__dict__)
-    new._holds_node()
-    new._array = x
-    return new
 
 
 def _stays_differentiable(t: Tensor) -> bool:

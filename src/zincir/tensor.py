@@ -36,7 +36,7 @@ from zincir.errors import (
     explain,
 )
 from zincir.evaluate import ENGINE
-from zincir.graph.node import MODE, Node, Origin, apply
+from zincir.graph.node import MODE, Node, Origin, apply, grad_mode
 from zincir.ops import (
     arithmetic as ar,
     composed as co,
@@ -331,6 +331,8 @@ class Tensor:
     """Whether it collects gradients itself, though it is a view."""
     _root: Tensor | None = None
     """For a view: the tensor that was viewed, through other views perhaps."""
+    _read_from: weakref.ref[Node] | None = None
+    """For a view with gradients: the value of its base that it was read from."""
     _loose: Bool = False
     """Whether a view has no part in the gradients of its root,"""
     _since: Int = 0
@@ -689,8 +691,10 @@ class Tensor:
         whole = storage.whole_of(self)
         t = shared_value.detached(_new(Tensor), whole)
         t._await()
-        for step in reversed(storage.path(self)):
-            t = shared_value.look_at(_new(Tensor), t, step)
+        with grad_mode(True):  # what is written to it may have gradients
+            for step in reversed(storage.path(self)):
+                t = shared_value.look_at(_new(Tensor), t, step)
+        t._root, t._loose = None, False
         return t
 
     def detach_(self) -> Tensor:

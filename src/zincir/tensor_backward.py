@@ -363,7 +363,7 @@ def retains(tensor: Tensor) -> bool:
 def _refuse_hook(tensor: Tensor) -> None:
     """A hook on what was there before the recording is there afterwards too."""
     recording = CURRENT.recording
-    if recording is not None and tensor._held.serial < recording.began:
+    if recording is not None and recording.was_there(tensor):
         recording.refuse("it registers a hook")
 
 

@@ -38,7 +38,9 @@ LEVELS = (
         " indexing printing einsum linalg random",
         sisters=True,
     ),
-    Level("arguments array_argument watched bindings replay recorder take step", sisters=True),
+    Level(
+        "arguments array_argument stand_in watched bindings replay recorder take step", sisters=True
+    ),
     Level("nn optim data"),
     Level("models"),
     Level("__init__"),
