@@ -82,6 +82,8 @@ class Replay:
             if not self.watched.holds():
                 return False
             self.epoch = count
+        elif not self.watched.contents_hold():
+            return False
         for getter, recorded in self.conditions:
             if getter() != recorded:
                 return False

@@ -650,15 +650,24 @@ class Tensor:
                     try_="x.detach().clone()",
                 )
             )
-        new = _rebuilt(
-            type(self),
-            self._value("deepcopy").copy(),
-            self.requires_grad,
-            self._grad,
-            self.__dict__,
-        )
+        whole = storage.whole_of(self)
+        key = id(self._storage)  # copies of what shares memory share theirs
+        if self._storage is None or (whole is self and key not in memo):
+            array = self._value("deepcopy").copy()
+            new = _rebuilt(type(self), array, self.requires_grad, None, self.__dict__)
+            if self._storage is not None:
+                memo[key] = new
+        else:
+            if key not in memo:
+                array = whole._value("deepcopy").copy()
+                memo[key] = _rebuilt(Tensor, array, False, None, {})
+            new = _sharing(memo[key]._view(*reversed(storage.path(self))), self)
+        new._grad = None if self._grad is None else self._grad.detach().clone()
         memo[id(self)] = new
         return new
+
+    def __copy__(self) -> Tensor:
+        return _sharing(self, self)
 
     # Gradients ----------------------------------------------------------------------------------
 
@@ -1650,6 +1659,14 @@ def _rebuilt(
     t._holds_node()
     t._grad = None if grad is None else grad.detach().clone()
     return t
+
+
+def _sharing(source: Tensor, like: Tensor) -> Tensor:
+    """A tensor of its own with the memory of `source`, that is what `like` is."""
+    t = source.detach()
+    t.__class__ = type(like)
+    t.__dict__.update({k: v for k, v in like.__dict__.items() if k not in _OWN})
+    return t.requires_grad_() if like.requires_grad else t
 
 
 def full_shape(of: Tensor | int, shape: tuple[Any, ...]) -> Shape:

@@ -1,7 +1,8 @@
-"""What a recording depends on and does not look at each time: is it still as it was?
+"""What a recording depends on: is it still as it was?
 
-Whoever sets such a thing raises `EPOCH`; only then it is looked at. Watched are the attributes of
-modules, and of tensors whether they collect gradients and which hooks they have.
+Watched are the attributes of modules, and of tensors whether they collect gradients and which hooks
+they have. Whoever sets such a thing raises `EPOCH`; only then it is looked at. Lists and the like
+in attributes are changed without a word, and looked at each time.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ class Watched:
     def __init__(self, modules: list[Any], tensors: list[Tensor]) -> None:
         self._modules = [(module, _attributes(module)) for module in modules]
         self._tensors = [(t, _fact(t)) for t in tensors]
+        fields = [kv for module in modules for kv in module.__dict__.items() if kv[0][0] != "_"]
+        self._containers = [(v, copy.copy(v)) for _, v in fields if v.__class__ in _CONTAINERS]
+
+    def contents_hold(self) -> bool:
+        """Whether what can be changed without a word is as it was."""
+        return all([_same(container, known) for container, known in self._containers])
 
     def holds(self) -> bool:
         """Whether all of it is as it was."""

@@ -45,8 +45,10 @@ class Parameter(Tensor):
             self._await()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """A copy that is trained or frozen like this one, without its gradient, as in PyTorch."""
-        new = super().__deepcopy__(memo)
+        """A copy that is trained or frozen like this one, as in PyTorch: in memory of its own, and
+        without its gradient.
+        """
+        new = memo[id(self)] = super().__deepcopy__({})
         new.grad = None
         return new
 
