@@ -1902,6 +1902,31 @@ def copies_of_views_first(T, C):
     return row, column, whole, x
 
 
+@gives([[2.0, 2.0], None, [0.4546487033367157, 0.4546487033367157]])
+def view_without_gradients_that_was_looked_at(T, C):
+    w = T.ones(2, requires_grad=True)
+    with T.no_grad():
+        v = (w * 2).view(-1)
+    seen = [v.tolist()]
+    (v.sin() * w).mean().backward()
+    return [*seen, v.grad, w.grad]
+
+
+@gives([[3.0], [3.0, 6.0]])
+def data_of_itself(T, C):
+    t = T.tensor([1.0, 2.0])
+
+    @C
+    def f(x):
+        x.data = x
+        return x
+
+    row = f(t)[:1]
+    f(t)
+    t.mul_(3)
+    return row, t
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

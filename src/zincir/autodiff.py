@@ -14,7 +14,7 @@ from zincir.graph.node import MODE, Node, changed_at, describe
 from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import div_p, mul_p
 from zincir.ops.movement import attached, sum_to
-from zincir.ops.source import const_p, variable_p
+from zincir.ops.source import const_p, unconnected_p, variable_p
 
 Hook = Callable[[Node, Node], Node]
 
@@ -59,7 +59,7 @@ def grad(
             if hook is not None:
                 g = hook(node, g)
             if wanted is None:
-                if not node.inputs or node.op is variable_p:
+                if _collects(node):
                     found[node] = g
             elif node in wanted:
                 found[node] = g
@@ -70,6 +70,11 @@ def grad(
     finally:
         MODE.origin = before
     return found
+
+
+def _collects(node: Node) -> bool:
+    """Whether gradients end here, and are asked for where nothing particular is."""
+    return node.op is variable_p or (not node.inputs and node.op is not unconnected_p)
 
 
 def _above(order: Sequence[Node], wanted: set[Node]) -> set[Node]:

@@ -208,6 +208,7 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     changed_setting()
     note_state(tensor)
     if CURRENT.recording is not None:
+        storage_of(tensor)  # by which it is known afterwards
         CURRENT.recording.reassigned.setdefault(id(tensor), (tensor, dict(tensor.__dict__)))
     kept = tensor._held if tensor._storage is None else tensor._node
     trained = kept.needs_grad and is_leaf(tensor)

@@ -53,7 +53,7 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 # - Rounding that a norm magnifies: of (nearly) equal numbers, by up to 1 / sqrt(eps) = 316.
 # - A view that is given other memory (`view.data = other`): PyTorch still takes it for a view of
 #   its base, and gradients become nonsense. `Apart` refuses it.
-# - What collects gradients and is given another shape: what PyTorch then collects depends on
+# - What requires a gradient and is given another shape: what PyTorch then collects depends on
 #   whether a graph with the old one is alive. `Apart` refuses it.
 # - A gradient that Zincir refuses since `x.data = other` made a tensor share the memory of one that
 #   was changed later: PyTorch's version counters do not know that they share it.
@@ -71,6 +71,7 @@ REFUSALS = (
 CHANGED = "changed in place since"
 
 CHANGES = re.compile(r"[a-z]_$|__(i[a-z]+|setitem)__$")  # names of methods that write
+MOVES = re.compile("index|scatter|setitem")
 NAMES = re.compile(r"[tnm]\d+")
 PROGRAM = "<program>"
 FOLDER = zincir.__path__[0]
@@ -225,7 +226,8 @@ class Apart(TorchFunctionMode):
         if func is torch.Tensor.__array_wrap__:
             return torch.from_numpy(np.array(kwargs["array"], order="C"))
         if CHANGES.search(getattr(func, "__name__", "")) and len(args) > 1:
-            args = (args[0], *(apart(x, args[0]) for x in args[1:]))
+            moved = MOVES.search(func.__name__) is not None
+            args = (args[0], *(apart(x, args[0], moved) for x in args[1:]))
             if not args[0].is_floating_point():
                 args = (args[0], *(detached(x) for x in args[1:]))
         result = func(*args, **(kwargs or {}))
@@ -240,8 +242,8 @@ class Apart(TorchFunctionMode):
 def refuse_data(x: torch.Tensor, value: torch.Tensor) -> None:
     if x._base is not None:
         raise RuntimeError("a view is given other memory")
-    if x.shape != value.shape and (x.grad is not None or (x.is_leaf and x.requires_grad)):
-        raise RuntimeError("what collects gradients is given another shape")
+    if x.shape != value.shape and x.requires_grad:
+        raise RuntimeError("what requires a gradient is given another shape")
 
 
 def lay_out(x: Any, args: tuple[Any, ...]) -> None:
@@ -265,16 +267,20 @@ def detached(x: Any) -> Any:
     return x.detach() if isinstance(x, torch.Tensor) else x
 
 
-def apart(x: Any, written: torch.Tensor) -> Any:
-    """A copy of a tensor that shares memory with the one that is written, element by other."""
+def apart(x: Any, written: torch.Tensor, moved: bool) -> Any:
+    """A copy of a tensor that shares memory with the one that is written, element by other.
+
+    Args:
+        moved: whether elements go to other places than they have.
+    """
     if isinstance(x, tuple):
-        return tuple(apart(item, written) for item in x)
+        return tuple(apart(item, written, moved) for item in x)
     if isinstance(x, np.ndarray) and isinstance(written, torch.Tensor):
         return x.copy() if np.may_share_memory(x, written.detach().numpy()) else x
     if not isinstance(x, torch.Tensor) or not isinstance(written, torch.Tensor):
         return x
     one, other = ((t.data_ptr(), t.shape, t.stride()) for t in (x, written))
-    return x.clone() if one != other and shares_memory(x, written) else x
+    return x.clone() if (moved or one != other) and shares_memory(x, written) else x
 
 
 class Compiled(torch.nn.Module):
