@@ -79,7 +79,8 @@ def asarray(
 
     An array without dimensions is a number to PyTorch here, and is copied.
     """
-    obj = obj[()] if isinstance(obj, np.ndarray) and obj.ndim == 0 else obj
+    if type(obj) is np.ndarray and obj.ndim == 0:
+        obj = cast(Any, obj)[()]
     t = as_tensor(obj, dtype, device)
     shared = t is obj or (type(obj) is np.ndarray and t.dtype.numpy == obj.dtype)
     if copy is False and not shared:
