@@ -1352,6 +1352,82 @@ def kept_arguments_are_the_arguments(T, C):
     return [*seen, t.requires_grad]
 
 
+@gives([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
+def argument_of_a_result_that_is_differentiated_later(T, C):
+    w, x = T.ones(2, requires_grad=True), T.tensor([1.0, 2.0])
+    f = C(lambda x: (w * x).sum())
+    found = []
+    for _ in range(3):
+        n = x.clone()
+        y = f(n)
+        m = n.detach().numpy()
+        y.backward()
+        m[:] = 9
+        found.append(w.grad + 0)
+    return found
+
+
+@gives([[[-2.0, -1.0, 0.0], [1.0, 2.0, 3.0]], [[-2.0, 0.0, 2.0], [4.0, 6.0, 8.0]], [1.0, 2.0, 3.0]])
+def rows_that_numpy_sees(T, C):
+    t, other = T.arange(6.0).reshape(2, 3), T.zeros(2)
+
+    @C
+    def f(x):
+        with T.no_grad():
+            other.data = x.detach() * 2
+        for row in x:
+            row.add_(-1.0)
+        return row
+
+    row = f(t)
+    n = row.numpy()
+    f(t)
+    return t, other, n.tolist()
+
+
+@gives([[16.0, 4.0], [5.0, 5.0], [16.0, 4.0]])
+def memory_that_was_another_ones(T, C):
+    t, other = T.zeros(2), T.ones(2)
+
+    def exchange():
+        t.data = other.data
+        other.data = T.full((2,), 5.0)
+        return t.view(-1)
+
+    v = exchange()
+
+    @C
+    def f(x):
+        t.detach().add_(3.0)
+        x.mul_(v.clone()[:1])
+
+    f(v[:1])
+    return t, other, v
+
+
+@gives([4.0, [[4.0, 1.0]]])
+def view_of_what_was_a_leaf_is_written(T, C):
+    w = T.ones(1, 2, requires_grad=True)
+    row = w[-1]
+    w.requires_grad_(False)
+    with T.no_grad():
+        cell = row.view(-1)[0]
+    cell += 3.0
+    return cell, w
+
+
+@gives([False, [0.25, 0.25, 0.25, 0.25]])
+def views_of_views_keep_their_place_when_numpy_looks(T, C):
+    w = T.full((2, 2, 2), 0.25, requires_grad=True)
+    (rows,) = w.chunk(1)
+    first, second = rows.chunk(2, 0)
+    flat = second.view(-1)
+    n = flat.detach().numpy()
+    y = flat / (first.reshape(-1) + 1)
+    (g,) = T.autograd.grad(y.sum(), [second], allow_unused=True)
+    return g is None, n.tolist()
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

@@ -115,8 +115,7 @@ def _note_written(whole: Tensor, storage: Storage) -> None:
     recording = CURRENT.recording
     if recording is None or storage in recording.written:
         return
-    others = (reference() for reference in storage.wholes)
-    wholes = (t for t in (whole, *others) if t is not None and id(t) not in recording.reassigned)
+    wholes = [t for t in (whole, *storage.alive()) if id(t) not in recording.reassigned]
     whole = next(filter(recording.was_there, wholes), whole)
     note_change(whole)
 
@@ -183,10 +182,10 @@ def wrote_memory(whole: Tensor) -> None:
 
 def refuse_leaf(tensor: Tensor, what: str) -> None:
     """Raise where PyTorch does: a leaf that collects gradients cannot change unseen."""
-    if not MODE.grad:
+    if not (MODE.grad and tensor.requires_grad):
         return
     kind = "a leaf Variable"
-    found = tensor.requires_grad and is_leaf(tensor)
+    found = is_leaf(tensor)
     base = base_of(tensor)
     if not found and base is not None and not tensor._leaf_view:
         kind = "a view of a leaf Variable"
@@ -410,8 +409,7 @@ def write_through(storage: Storage) -> None:
     """Write to memory that NumPy sees what was bound to it in a recording that is to stand."""
     if storage.array is None:
         return
-    alive = [t for t in (reference() for reference in storage.wholes) if t is not None]
-    last = [t for t in alive if t._seen == storage.version]
+    last = [t for t in storage.alive() if t._seen == storage.version]
     node = last[0]._held if last else storage.node
     assert node is not None
     if storage.open() and storage.array.flags.writeable:

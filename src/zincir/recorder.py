@@ -419,10 +419,7 @@ class _Results:
         for i, t in enumerate(recorder.stand_ins):
             if t._storage is storage:
                 return Result(argument=i)
-        for reference in storage.wholes:
-            t = reference()
-            if t is None:
-                continue
+        for t in storage.alive():
             found = self._gradient(t)
             if found is not None or recorder.recording.was_there(t):
                 return found or Result(tensor=t)

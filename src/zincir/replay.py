@@ -127,8 +127,7 @@ class Replay:
         return self.writes_arguments and _overlap(inputs, self)
 
     def _writes(self, storage: Any) -> bool:
-        wholes = [reference() for reference in storage.wholes]
-        return any([id(t) in self.written for t in wholes if t is not None])
+        return any([id(t) in self.written for t in storage.alive()])
 
     def run(self, inputs: Sequence[Any], numbers: list[float]) -> Any:
         """Do what the function does, to these arguments."""

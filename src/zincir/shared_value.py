@@ -62,7 +62,7 @@ def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     if node.needs_grad and child._loose:
         new = unconnected(detach(new))
     elif node.needs_grad:
-        child._read_from = weakref.ref(node)
+        child._read_from = weakref.ref(node) if base is None else parent._read_from
     _hold(child, _own(new, node), storage)
     return child
 

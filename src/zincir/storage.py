@@ -86,6 +86,11 @@ class Storage:
             self.wholes = [reference for reference in self.wholes if reference() is not None]
         self.wholes.append(weakref.ref(whole))
 
+    def alive(self) -> list[Tensor]:
+        """The tensors that are the whole: those that are gone, or got other memory, are not."""
+        found = [reference() for reference in self.wholes]
+        return [t for t in found if t is not None and t._storage is self]
+
     def open(self) -> bool:
         """Whether somebody else may write to the memory."""
         if self.array is None:

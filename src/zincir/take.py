@@ -188,8 +188,7 @@ class Take:
         storage = t._storage
         if storage is None:
             return False
-        wholes = (reference() for reference in storage.wholes)
-        return any(s is not None and s is not t and self._is_older(s) for s in wholes)
+        return any(s is not t and self._is_older(s) for s in storage.alive())
 
     def _is_older(self, t: Tensor) -> bool:
         """Whether a tensor, or what it is a view of, is an argument or was there before."""
@@ -369,11 +368,7 @@ class Take:
             what the function returned.
         """
         recording = self.recording
-        for node in recording.windows.values():
-            # Memory that others may write to was read in place: from now on this is a copy.
-            while node.value is None:
-                node = node.inputs[0]
-            node.value = Buffer(node.value.array.copy())
+        self._keep_what_was_read()
         for storage in recording.written:
             write_through(storage)
         arguments = dict(zip(map(id, self.stand_ins), self.inputs, strict=True))
@@ -398,6 +393,15 @@ class Take:
         self.let_go()
         give_back(references, self.inputs)
         return built(form, results)
+
+    def _keep_what_was_read(self) -> None:
+        """Copy memory that was read in place, and that others may write to from now on."""
+        for node in self.recording.windows.values():
+            while node.value is None:
+                node = node.inputs[0]
+            node.value = Buffer(node.value.array.copy())
+        for node in self.recording.given.values():
+            node.value = Buffer(node.value.array.copy())
 
     def let_go(self) -> None:
         """Hold nothing of the recording any more."""

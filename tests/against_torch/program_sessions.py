@@ -59,7 +59,7 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 #   was changed later: PyTorch's version counters do not know that they share it.
 # - What NumPy makes of bools beside a tensor: PyTorch turns them into uint8 (of which `~` is no
 #   mask). `Apart` leaves them bools.
-TOLERANCE = 3e-5
+TOLERANCE = 1e-4
 MAGNIFIED = 400  # times as large a tolerance
 REFUSALS = (
     "a function wrapped by zincir.compile cannot look at a value",
@@ -230,6 +230,8 @@ class Apart(TorchFunctionMode):
             args = (args[0], *(apart(x, args[0], moved) for x in args[1:]))
             if not args[0].is_floating_point():
                 args = (args[0], *(detached(x) for x in args[1:]))
+        if func is torch.Tensor.__getitem__:
+            args = (args[0], copied(args[1]))
         result = func(*args, **(kwargs or {}))
         if func is torch.autograd.grad:
             result = tuple(x.clone() if x is not None and 0 in x.stride() else x for x in result)
@@ -261,6 +263,13 @@ def shares_memory(x: torch.Tensor, other: Any) -> bool:
     if isinstance(other, torch.Tensor):
         return x.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
     return isinstance(other, np.ndarray) and np.may_share_memory(x.detach().numpy(), other)
+
+
+def copied(index: Any) -> Any:
+    """An index of which nobody changes the arrays before its gradient is computed."""
+    if isinstance(index, tuple):
+        return tuple(map(copied, index))
+    return index.copy() if isinstance(index, np.ndarray) else index
 
 
 def detached(x: Any) -> Any:

@@ -53,7 +53,7 @@ from program_words import (
 
 ALWAYS = ("create", "pointwise")
 MOST_NUMBERS = 400
-LARGEST = 1e5
+LARGEST = 300.0  # the sine of a large number magnifies its rounding
 PREFIXES = {"new": "t", "newn": "n", "newm": "m", "newo": "o", "newh": "h"}
 HOLE = re.compile(r"\{(\w+)\}")
 Test = Callable[[Any], bool]
