@@ -1927,6 +1927,45 @@ def data_of_itself(T, C):
     return row, t
 
 
+@gives([[[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0], 0.25])
+def setting_that_is_set_where_an_argument_is_aliased(T, C):
+    t, w = T.zeros(2, 2), T.ones(2, requires_grad=True)
+    optimizer = T.optim.SGD([w], lr=0.5)
+
+    @C
+    def f(x):
+        t.diagonal().fill_(1.0)
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        optimizer.param_groups[0]["lr"] = 0.25
+        return x + 0
+
+    return f(t), w, optimizer.param_groups[0]["lr"]
+
+
+@gives([[6.0, 6.0], True, [[6.0, 6.0]]])
+def views_of_detached_views_are_connected(T, C):
+    w = T.ones(1, 2, requires_grad=True)
+    row = w[0].detach()
+    part = row[:]
+    row.mul_((w * 3).sum())
+    part.sum().backward()
+    return part, part.requires_grad, w.grad
+
+
+@gives([[True, False], [True, False], [[10.0, 10.0]]])
+def views_follow_what_their_base_has_become(T, C):
+    w, u = T.ones(1, 2, requires_grad=True), T.ones(1, 2, requires_grad=True)
+    v = w.reshape(w.shape)
+    w.requires_grad = False
+    w.mul_(u * 2)
+    v[...] = w * 1
+    seen = [flags(v), flags(w)]
+    (v * 5).sum().backward()
+    return [*seen, u.grad]
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

@@ -137,8 +137,10 @@ def _turned(tensor: Tensor, storage: Storage) -> bool:
     wanted = root.requires_grad
     if wanted and tensor._step_grad and tensor._since != storage.writes:
         base = base_of(tensor)
-        if base is root or (root._base is None and root._storage is storage):
-            tensor._base, tensor._stamp, tensor._loose = root, storage.stamp, False
+        if base is root or root._storage is storage:
+            if base is not None and base._root is root:  # what had taken the place of the root
+                tensor._base, tensor._stamp = root, storage.stamp
+            tensor._loose = False
             return True
     return wanted is not tensor._held.needs_grad
 

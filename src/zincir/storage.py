@@ -69,8 +69,9 @@ class Storage:
         self.wholes: list[weakref.ref[Tensor]] = []
         """All tensors that are the whole."""
         self.stamp = 0
-        self.heirs: list[tuple[int, int, Tensor]] = []
-        """What took the place of tensors (by id) for views that were made before (a stamp)."""
+        self.heirs: list[tuple[int, int, Tensor, int]] = []
+        """What took the place of tensors (by id) for views that were made before (a stamp), and how
+        often the memory had been written to then."""
         self.array: np.ndarray[Any, Any] | None = None
         """The memory of the whole, while somebody else may write to it."""
         self.order: Shape | None = None
@@ -169,11 +170,18 @@ def storage_of(tensor: Tensor) -> Storage:
 def base_of(tensor: Tensor) -> Tensor | None:
     """The tensor that a view shows a part of, or what has taken its place; None for a whole."""
     base, storage = tensor._base, tensor._storage
-    if base is not None and storage is not None:
-        for key, stamp, heir in storage.heirs:
-            if key == id(base) and tensor._stamp < stamp:
-                tensor._base, tensor._stamp = base, _ = heir, stamp
-                break
+    if base is None or storage is None:
+        return base
+    for key, stamp, heir, writes in storage.heirs:
+        if key == id(base) and tensor._stamp < stamp:
+            tensor._base, tensor._stamp = base, _ = heir, stamp
+            break
+        root = base._root
+        if heir is base and writes != storage.writes and root is not None:
+            # As in PyTorch, a write connects the view with what its base has become.
+            if root._storage is storage and root.requires_grad:
+                tensor._base, tensor._stamp = base, _ = root, storage.stamp
+            break
     return base
 
 
@@ -202,7 +210,7 @@ def replace(tensor: Tensor) -> None:
     heir = as_it_was(tensor, tensor.__dict__)
     heir._root = tensor if heir._root is None else heir._root
     storage.stamp += 1
-    storage.heirs.append((id(tensor), storage.stamp, heir))
+    storage.heirs.append((id(tensor), storage.stamp, heir, storage.writes))
     storage.several = True
     storage.wholes.append(weakref.ref(heir))
 

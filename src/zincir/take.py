@@ -6,6 +6,7 @@ the call has done.
 
 from __future__ import annotations
 
+import functools
 import gc
 import weakref
 from dataclasses import dataclass, field
@@ -20,13 +21,13 @@ from zincir.inplace import is_leaf, rebind, write_through
 from zincir.ops.live_number import LiveNumber
 from zincir.ops.source import alias, custom_p, detach
 from zincir.recorder import Recorder, take_back
-from zincir.recording import CURRENT, Change, Recording, live
+from zincir.recording import CURRENT, Change, Recording, live, refill
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
 from zincir.stand_in import give_back, stand_in_for
 from zincir.storage import as_it_was, path, whole_of
 from zincir.tensor import Tensor, alive_pending, settle
-from zincir.watched import tensors_of
+from zincir.watched import settings_of, tensors_of
 
 DIFFERENTIABLE = "its result can still be differentiated"
 LEFT = "it keeps a tensor that it computes"
@@ -74,6 +75,8 @@ class Take:
         self.outputs: list[Tensor] = []
         self.aliased = False
         """Whether what was done to a tensor had to reach what is the same tensor."""
+        for group in settings_of(function, (args, kwargs)):
+            recording.back.append(functools.partial(refill, group, dict(group)))
         CURRENT.recording = recording
         try:
             self.result = function(*self.rebuilt.args[0], **self.rebuilt.args[1])

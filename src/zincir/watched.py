@@ -107,6 +107,12 @@ def tensors_of(function: Callable[..., Any]) -> list[Tensor]:
     return found
 
 
+def settings_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]:
+    """The settings of the optimizers that a function can reach in the same way."""
+    found = [getattr(x, "param_groups", None) for x in _all_reached(function, args)]
+    return [group for groups in found if groups.__class__ is list for group in groups]
+
+
 def _all_reached(*roots: Any) -> Iterator[Any]:
     seen: set[int] = set()
     stack: list[Any] = [*roots]
