@@ -1428,6 +1428,26 @@ def views_of_views_keep_their_place_when_numpy_looks(T, C):
     return g is None, n.tolist()
 
 
+@gives(
+    [
+        [[True, True], [True, True], [True, True], [True, False], [True, False], [True, False]],
+        [1.0, 1.0],
+    ]
+)
+def detached_views_and_views_of_what_is_detached(T, C):
+    t, seen = T.zeros(4, 2), []
+    f = C(lambda x: (x[0].detach(), x * 2))
+    g = C(lambda x: (x.detach()[0], x * 2))
+    for h in (f, g):
+        for _ in range(3):
+            y = h(t)[0]
+            part = y[:1]
+            y.requires_grad = True
+            seen.append((y.requires_grad, part.requires_grad))
+    y.detach().add_(1)
+    return seen, t[0]
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

@@ -158,11 +158,13 @@ class Result:
     before: bool = False
     """as it was before this call;"""
     detached: bool = False
-    """without its gradients"""
+    """without its gradients,"""
     step: Any = None
     """through this view,"""
     connected: bool = True
-    """made with gradients or without."""
+    """made with gradients or without;"""
+    viewed: bool = True
+    """whether what is detached is viewed, or the view is detached."""
     node: Node | None = None
     """For one that the program computes: a node like it."""
     differentiated: bool = False

@@ -370,7 +370,7 @@ class _Results:
         """One for each output."""
         for t in self._outputs:
             result = self._result(t)
-            result.connected = t._step_grad
+            result.connected, result.viewed = t._step_grad, t._root is not None
             self._found.append(result)
         return self._found
 

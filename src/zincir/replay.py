@@ -343,11 +343,13 @@ class Replay:
                     given: Any = inputs[r.argument]
                     looked = r.detached or r.step is not None
                     t = from_numpy(given) if looked and not isinstance(given, Tensor) else given
-                if r.detached:
+                if r.detached and r.viewed:
                     t = t.detach()
                 if r.step is not None:
                     with grad_mode(r.connected):
                         t = t._view(r.step)
+                if r.detached and not r.viewed:
+                    t = t.detach()
             out.append(t)
         return out
 

@@ -453,7 +453,10 @@ class Take:
             return t
         same = whole in arguments and whole not in self.recording.reassigned
         found = arguments[whole] if same else found.detach()
-        return found._view(*reversed(path(t))) if t._base is not None else found
+        if t._base is None:
+            return found
+        found = found._view(*reversed(path(t)))
+        return found.detach() if t._root is None else found
 
 
 def _change(x: Any, stand_in: Tensor) -> None:
