@@ -55,7 +55,7 @@ def is_input(x: Any) -> bool:
 class Arguments:
     """Arguments taken apart: what they look like, and the data and numbers among them."""
 
-    __slots__ = ("differentiable", "inputs", "numbers", "shape")
+    __slots__ = ("differentiable", "inputs", "iterated", "numbers", "shape")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.inputs: list[Any] = []
@@ -64,6 +64,8 @@ class Arguments:
         """Python numbers."""
         self.differentiable = False
         """Whether gradients flow through one of the inputs."""
+        self.iterated = False
+        """Whether one is an iterator, which is another one after each call."""
         self.shape: Any = self._taken((args, kwargs) if kwargs else args)
         """All else, hashable, with marks where inputs and numbers are."""
 
@@ -92,6 +94,7 @@ class Arguments:
             return (kind, *[(k, self._taken(v)) for k, v in x.items()])
         if _is_dataclass(x):
             return (kind, *[(k, self._taken(v)) for k, v in _fields(x)])
+        self.iterated = self.iterated or hasattr(kind, "__next__")
         return (kind, x) if _hashable(x) else _refused(x)
 
 

@@ -29,6 +29,7 @@ from zincir.take import (
     ALIASED,
     DIFFERENTIABLE,
     FILLED,
+    ITERATED,
     KEPT,
     LEFT,
     REPLACED,
@@ -185,6 +186,8 @@ class Compiled(Generic[P, R]):
         if CURRENT.recording is not None or anomaly.STATE.on:
             return self._plain(args, kwargs)
         given = Arguments(args, kwargs)
+        if given.iterated:
+            return self._as_written(ITERATED, here(), args, kwargs)
         if given.differentiable:  # gradients may flow on into the caller's graph
             return self._plain(args, kwargs)
         known = self._find(given)
@@ -238,7 +241,7 @@ class Compiled(Generic[P, R]):
         with resumed(took.recording):
             why = took.why_not(known, again=first is not None)
         if why is not None:
-            return self._step_aside(known, took, why, args, kwargs)
+            return self._step_aside(known, took, why, args, kwargs, again=first is not None)
         modules = modules_of(self._function, (args, kwargs))
         replay = took.replay(modules, terms, first)
         if replay is first:
@@ -263,12 +266,23 @@ class Compiled(Generic[P, R]):
         return replay.run(given.inputs, given.numbers)
 
     def _step_aside(
-        self, known: Known, took: Take, why: tuple[str, Origin], args: Any, kwargs: Any
+        self,
+        known: Known,
+        took: Take,
+        why: tuple[str, Origin],
+        args: Any,
+        kwargs: Any,
+        *,
+        again: bool,
     ) -> R:
-        """What cannot be replayed has still been done, lazily: leave it at that."""
+        """What cannot be replayed has still been done, lazily: leave it at that.
+
+        Args:
+            again: whether the last time it could: then it depends on what is not watched.
+        """
         known.tries += 1
         most = 0 if why[0] in (DIFFERENTIABLE, ALIASED) else _TRIES if why[0] == LEFT else 1
-        if known.tries > most:
+        if known.tries > most or again:
             known.plain = True
             known.replays.clear()
         # What happens at the first call alone, as lazy layers that learn their size, is no matter.
@@ -319,4 +333,5 @@ _REMEDY = {
     _DIFFERENT: "pass random numbers, counters and the like as arguments",
     REPLACED: "change it in place: total.add_(x) instead of total = total + x",
     FILLED: "return the tensors",
+    ITERATED: "pass what next() gives",
 }

@@ -18,7 +18,7 @@ from zincir.errors import TraceError
 from zincir.graph.node import Node, Origin, here
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind, write_through
-from zincir.ops.live_number import LiveNumber
+from zincir.ops.live_number import LiveNumber, settled
 from zincir.ops.source import alias, custom_p, detach
 from zincir.recorder import Recorder, take_back
 from zincir.recording import CURRENT, Change, Recording, live, refill
@@ -27,7 +27,7 @@ from zincir.runtime.buffer import Buffer
 from zincir.stand_in import give_back, stand_in_for
 from zincir.storage import as_it_was, path, whole_of
 from zincir.tensor import Tensor, alive_pending, settle
-from zincir.watched import settings_of, tensors_of
+from zincir.watched import same, settings_of, tensors_of
 
 DIFFERENTIABLE = "its result can still be differentiated"
 LEFT = "it keeps a tensor that it computes"
@@ -36,8 +36,9 @@ RETURNED = "it keeps a tensor that it returns"
 MADE = "it keeps a tensor that it makes and changes"
 REPLACED = "it reads a tensor that it puts another one in the place of"
 KEPT = "it keeps an argument"
+ITERATED = "an argument is an iterator"
 FILLED = "it changes a list, a dictionary or an object among its arguments"
-SET = "it changes a setting of an optimizer after it was used"
+SET = "it changes a setting of an optimizer"
 
 
 @dataclass
@@ -67,6 +68,7 @@ class Take:
         """What arguments are views of, before the function may give that other memory."""
         self.recording = recording = Recording()
         self.box = list(given.numbers)
+        self.family: list[LiveNumber] = []
         new = [self._number(i, n, numbers) for i, n in enumerate(given.numbers)]
         for t in self.stand_ins:
             recording.given[id(t)] = t._held
@@ -75,13 +77,15 @@ class Take:
         self.outputs: list[Tensor] = []
         self.aliased = False
         """Whether what was done to a tensor had to reach what is the same tensor."""
-        for group in settings_of(function, (args, kwargs)):
-            recording.back.append(functools.partial(refill, group, dict(group)))
+        self.settings = [(g, dict(g)) for g in settings_of(function, (args, kwargs))]
+        for group, before in self.settings:
+            recording.back.append(functools.partial(refill, group, before))
         CURRENT.recording = recording
         try:
             self.result = function(*self.rebuilt.args[0], **self.rebuilt.args[1])
         except Exception as error:
             CURRENT.recording = None
+            settled(self.family)
             if isinstance(error, TraceError):
                 take_back(recording)
             elif self._reached(function, changed=True):
@@ -97,6 +101,7 @@ class Take:
         CURRENT.recording = None
         self.aliased = self._reached(function)
         self.form = results_of(self.result, self.outputs)
+        settled(self.family)
         self.result = None
         self.left: list[Tensor] = []
 
@@ -130,7 +135,11 @@ class Take:
             return number
         box, kind = self.box, float if isinstance(number, float) else int
         return LiveNumber(
-            kind, lambda: box[i], lambda: numbers.look(i), lambda now, d: live(now, (), d)
+            kind,
+            lambda: box[i],
+            lambda: numbers.look(i),
+            lambda now, d: live(now, (), d),
+            self.family,
         )
 
     def why_not(self, known: Known, again: bool) -> tuple[str, Origin] | None:
@@ -147,6 +156,8 @@ class Take:
         if self.rebuilt.changed():
             return FILLED, where
         if any(getter() != then for getter, then in recording.settings):
+            return SET, where
+        if not all(same(group, before) for group, before in self.settings):
             return SET, where
         made = (recording.changed[id(t)].node for t in survived)
         if survived and (again or any(node.value is None for node in made)):

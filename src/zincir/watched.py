@@ -34,16 +34,24 @@ class Watched:
     def __init__(self, modules: list[Any], tensors: list[Tensor]) -> None:
         self._modules = [(module, _attributes(module)) for module in modules]
         self._tensors = [(t, _fact(t)) for t in tensors]
-        fields = [kv for module in modules for kv in module.__dict__.items() if kv[0][0] != "_"]
-        self._containers = [(v, copy.copy(v)) for _, v in fields if v.__class__ in _CONTAINERS]
+        fields = [v for m in modules for k, v in m.__dict__.items() if k[0] != "_"]
+        containers = [v for v in map(_contents, fields) if v is not None]
+        self._containers = [(v, _copied(v)) for v in containers]
+        kinds = {kind for m in modules for kind in type(m).__mro__}
+        written = [kind for kind in kinds if kind.__module__.partition(".")[0] != "zincir"]
+        self._classes = [(kind, _plain_fields(kind)) for kind in written]
 
     def contents_hold(self) -> bool:
         """Whether what can be changed without a word is as it was."""
-        return all([_same(container, known) for container, known in self._containers])
+        for kind, known in self._classes:
+            for name, value in known.items():
+                if not same(kind.__dict__.get(name), value):
+                    return False
+        return all([same(container, known) for container, known in self._containers])
 
     def holds(self) -> bool:
         """Whether all of it is as it was."""
-        return all(_same(_attributes(m), known) for m, known in self._modules) and all(
+        return all(same(_attributes(m), known) for m, known in self._modules) and all(
             _fact(t) == fact for t, fact in self._tensors
         )
 
@@ -61,19 +69,47 @@ _OURS = ("_place", "_origin")
 
 
 def _copied(value: Any) -> Any:
-    return copy.copy(value) if value.__class__ in _CONTAINERS else value
+    """A value, and copies of all containers in it."""
+    kind = value.__class__
+    if kind is dict:
+        return {k: _copied(v) for k, v in value.items()}
+    if kind is list or kind is tuple:
+        return kind(map(_copied, value))
+    return copy.copy(value) if kind in _CONTAINERS else value
 
 
-def _same(a: Any, b: Any) -> bool:
+def _contents(value: Any) -> Any:
+    """What can be changed without a word: a container, or the attributes of a plain object."""
+    if value.__class__ in _CONTAINERS:
+        return value
+    kind = type(value)
+    strange = kind.__module__ in _BUILT_IN or hasattr(kind, "named_modules")
+    if strange or callable(value) or isinstance(value, Tensor):
+        return None
+    fields: Any = getattr(value, "__dict__", None)
+    return fields if fields.__class__ is dict else None
+
+
+def _plain_fields(kind: type) -> dict[str, Any]:
+    """The attributes of a class that are settings."""
+    return {k: _copied(v) for k, v in kind.__dict__.items() if k[0] != "_" and _is_setting(v)}
+
+
+def _is_setting(value: Any) -> bool:
+    return value.__class__ in (*_PLAIN, *_CONTAINERS, tuple)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether a value is what it was: plain ones and containers of them by value."""
     kind = a.__class__
     if a is b:
         return True
     if kind is not type(b):
         return False
     if kind is dict:
-        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
     if kind is list or kind is tuple:
-        return len(a) == len(b) and all(map(_same, a, b))
+        return len(a) == len(b) and all(map(same, a, b))
     if kind is set:
         return a == b
     if kind is float and a != a:
@@ -91,6 +127,10 @@ def modules_of(function: Callable[..., Any], args: Any) -> list[Any]:
     for x in _all_reached(function, args):
         if hasattr(x.__class__, "named_modules"):
             found.update((id(m), m) for m in x.modules())
+    for module in list(found.values()):
+        for x in _all_reached([v for v in module.__dict__.values() if v.__class__ in _CONTAINERS]):
+            if hasattr(x.__class__, "named_modules"):
+                found.update((id(m), m) for m in x.modules())
     return list(found.values())
 
 

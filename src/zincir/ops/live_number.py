@@ -7,6 +7,7 @@ the number of this call, and the recording is good for that number alone.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Callable
@@ -27,9 +28,10 @@ class LiveNumber:
         now: reads the number.
         looked: called when somebody looks at it.
         input: a node of a type for it, read at each replay.
+        family: where it is noted, with all that is computed from it.
     """
 
-    __slots__ = ("input", "kind", "looked", "now")
+    __slots__ = ("family", "input", "kind", "looked", "now")
 
     def __init__(
         self,
@@ -37,11 +39,14 @@ class LiveNumber:
         now: Callable[[], Any],
         looked: Callable[[], None],
         input: Callable[[Callable[[], Any], DType], Node],
+        family: list[LiveNumber],
     ) -> None:
         self.kind = kind
         self.now = now
         self.looked = looked
         self.input = input
+        self.family = family
+        family.append(self)
 
     @property
     def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -98,8 +103,28 @@ class LiveNumber:
     def __round__(self, digits: int | None = None) -> Any:
         return round(self._seen(), digits)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.kind, (self._seen(),)
+
+    def __copy__(self) -> LiveNumber:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LiveNumber:
+        return self
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return np.asarray(self._seen(), dtype)
+
+
+def settled(family: list[LiveNumber]) -> None:
+    """Let numbers that somebody has kept be those of this call for good."""
+    for number in family:
+        number.now = functools.partial(_itself, number.now())
+    family.clear()
+
+
+def _itself(x: Any) -> Any:
+    return x
 
 
 def _plain(x: Any) -> bool:
@@ -124,7 +149,7 @@ def _arithmetic(name: str) -> None:
             for look in looks:
                 look()
 
-        return LiveNumber(kind, lambda: function(a(), b()), looked, self.input)
+        return LiveNumber(kind, lambda: function(a(), b()), looked, self.input, self.family)
 
     def forward(self: LiveNumber, other: Any) -> Any:
         return made(self, self, other) if _plain(other) else NotImplemented
@@ -169,7 +194,7 @@ def _unary(name: str) -> None:
 
     def made(self: LiveNumber) -> Any:
         now = self.now
-        return LiveNumber(self.kind, lambda: function(now()), self.looked, self.input)
+        return LiveNumber(self.kind, lambda: function(now()), self.looked, self.input, self.family)
 
     setattr(LiveNumber, f"__{name}__", made)
 
