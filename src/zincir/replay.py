@@ -34,7 +34,7 @@ from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, arranged
 from zincir.storage import whole_of
 from zincir.tensor import Tensor, from_buffer, settle, waiting
-from zincir.watched import Watched
+from zincir.watched import Names, Watched
 
 
 class Replay:
@@ -64,6 +64,7 @@ class Replay:
         self.read: list[GradientRead] = []
         self.conditions: list[tuple[Callable[[], Any], Any]] = []
         self.watched: Watched
+        self.names: Names
         self.epoch = EPOCH.count
         self.results: list[Result] = []
         self.left: list[Left] = []

@@ -39,7 +39,7 @@ from zincir.take import (
     Take,
 )
 from zincir.tensor import settle
-from zincir.watched import modules_of
+from zincir.watched import Names, modules_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -170,6 +170,8 @@ class Compiled(Generic[P, R]):
         self._precision = precision
         self._whole = whole
         self._told: set[str] = set()
+        self._unread: set[tuple[int, str]] = set()
+        """Names that make no difference."""
         self._count = 0
         self._kinds: dict[Any, Numbers[Known]] = {}
         """By what arguments look like: what is known of them."""
@@ -193,17 +195,23 @@ class Compiled(Generic[P, R]):
         known = self._find(given)
         if known is None:
             return self._record(given, args, kwargs)
-        inputs = given.inputs
+        inputs, stale = given.inputs, None
         for replay in known.replays:
-            if replay.holds(inputs):
-                if replay.aliased(inputs):
-                    return self._as_written(ALIASED, here(), args, kwargs)
-                if not replay.checked:
-                    return self._record(given, args, kwargs, replay)
-                return replay.run(inputs, given.numbers)
+            if not replay.holds(inputs):
+                continue
+            if replay.names.hold():
+                return self._again(replay, given, args, kwargs)
+            stale = replay if replay.names.differ_in_settings() else stale
         if known.plain:
             return self._plain(args, kwargs)
-        return self._record(given, args, kwargs)
+        return self._record(given, args, kwargs, stale=stale)
+
+    def _again(self, replay: Replay, given: Arguments, args: Any, kwargs: Any) -> R:
+        if replay.aliased(given.inputs):
+            return self._as_written(ALIASED, here(), args, kwargs)
+        if not replay.checked:
+            return self._record(given, args, kwargs, replay)
+        return replay.run(given.inputs, given.numbers)
 
     def _find(self, given: Arguments) -> Known | None:
         """What is known of arguments like these."""
@@ -227,14 +235,26 @@ class Compiled(Generic[P, R]):
         self._tell(why, where)
         return self._plain(args, kwargs)
 
-    def _record(self, given: Arguments, args: Any, kwargs: Any, first: Replay | None = None) -> R:
-        """Record the function; a second time to see whether it is the same, if there is a first."""
+    def _record(
+        self,
+        given: Arguments,
+        args: Any,
+        kwargs: Any,
+        first: Replay | None = None,
+        stale: Replay | None = None,
+    ) -> R:
+        """Record the function; a second time to see whether it is the same, if there is a first.
+
+        Args:
+            stale: a replay that names have changed for. If this is the same, they do not matter.
+        """
         self._count += first is None
         if first is None and self._count > _MOST_RECORDINGS:
             return self._as_written(_TOO_MANY, here(), args, kwargs)
         settle()
         terms = self._terms()
         numbers = self._kinds[given.shape]
+        names = Names(self._function, (args, kwargs), self._unread)
         took = Take(self._function, given, numbers, args, kwargs)
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), MODE.grad), Known())
@@ -243,9 +263,16 @@ class Compiled(Generic[P, R]):
         if why is not None:
             return self._step_aside(known, took, why, args, kwargs, again=first is not None)
         modules = modules_of(self._function, (args, kwargs))
-        replay = took.replay(modules, terms, first)
+        replay = took.replay(modules, terms, stale or first)
+        names.settle()
+        if replay is stale:
+            self._unread |= replay.names.changed()
+            names.forget(self._unread)
+        replay.names = names
         if replay is first:
             replay.checked = True
+        elif replay is stale:
+            self._count -= 1
         else:
             self._forget_places(replay)
             known.replays.insert(0, replay)

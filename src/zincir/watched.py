@@ -8,6 +8,7 @@ in attributes are changed without a word, and looked at each time.
 from __future__ import annotations
 
 import copy
+import dis
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -37,9 +38,8 @@ class Watched:
         fields = [v for m in modules for k, v in m.__dict__.items() if k[0] != "_"]
         containers = [v for v in map(_contents, fields) if v is not None]
         self._containers = [(v, _copied(v)) for v in containers]
-        kinds = {kind for m in modules for kind in type(m).__mro__}
-        written = [kind for kind in kinds if kind.__module__.partition(".")[0] != "zincir"]
-        self._classes = [(kind, _plain_fields(kind)) for kind in written]
+        kinds = {kind for m in modules if not _is_ours(m) for kind in type(m).__mro__}
+        self._classes = [(kind, _plain_fields(kind)) for kind in kinds]
 
     def contents_hold(self) -> bool:
         """Whether what can be changed without a word is as it was."""
@@ -81,7 +81,7 @@ def _copied(value: Any) -> Any:
 def _contents(value: Any) -> Any:
     """What can be changed without a word: a container, or the attributes of a plain object."""
     if value.__class__ in _CONTAINERS:
-        return value
+        return value if _is_setting(value) else None
     kind = type(value)
     strange = kind.__module__ in _BUILT_IN or hasattr(kind, "named_modules")
     if strange or callable(value) or isinstance(value, Tensor):
@@ -92,11 +92,24 @@ def _contents(value: Any) -> Any:
 
 def _plain_fields(kind: type) -> dict[str, Any]:
     """The attributes of a class that are settings."""
-    return {k: _copied(v) for k, v in kind.__dict__.items() if k[0] != "_" and _is_setting(v)}
+    fields = [(k, v) for k, v in kind.__dict__.items() if k[0] != "_" and not callable(v)]
+    return {k: _copied(v) for k, v in fields if _is_setting(v)}
 
 
 def _is_setting(value: Any) -> bool:
-    return value.__class__ in (*_PLAIN, *_CONTAINERS, tuple)
+    """Whether a value is plain, or a container of such values, or of modules and functions."""
+    kind = value.__class__
+    if kind is dict:
+        return all(map(_is_setting, value.values()))
+    if kind in _CHANGEABLE:
+        return all(map(_is_setting, value))
+    return value is None or kind in _PLAIN or callable(value)
+
+
+def _is_ours(x: Any) -> bool:
+    """Whether a function, or the class of an object, is the library's."""
+    name = getattr(x if inspect.isfunction(x) else type(x), "__module__", None) or ""
+    return name.partition(".")[0] == "zincir"
 
 
 def same(a: Any, b: Any) -> bool:
@@ -118,7 +131,94 @@ def same(a: Any, b: Any) -> bool:
 
 
 _CONTAINERS = (dict, list, set)
+_CHANGEABLE = (*_CONTAINERS, tuple)
 _PLAIN = (bool, int, float, complex, str, bytes)
+
+
+class Names:
+    """Globals, closed-over names and attributes of plain objects that a function may read.
+
+    Args:
+        without: those that turned out to make no difference (`changed`).
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], args: Any, without: set[tuple[int, str]]
+    ) -> None:
+        self._known: list[tuple[Any, str, Any, Any]] = []
+        self._without = without
+        reached = [x for x in _all_reached(function, args) if not _is_ours(x)]
+        names = {n for x in reached if inspect.isfunction(x) for n in _names(x.__code__)}
+        for x in reached:
+            if inspect.isfunction(x):
+                self._note(x.__globals__, _globals_of(x.__code__))
+                for cell in x.__closure__ or ():
+                    self._note(_Cell(cell), ("",))
+            elif _contents(x) is not None and x.__class__ not in _CONTAINERS:
+                self._note(x.__dict__, names)
+
+    def _note(self, holder: Any, names: Any) -> None:
+        for name in names:
+            if _key(holder, name) in self._without:
+                continue
+            value = holder.get(name, _NOTHING)
+            if _is_setting(value) or isinstance(value, Tensor) or hasattr(value, "param_groups"):
+                copied = _copied(value) if value.__class__ in _CHANGEABLE else None
+                self._known.append((holder, name, value, copied))
+
+    def settle(self) -> None:
+        """Forget what the function has changed itself: it would be another recording each time."""
+        self._known = [known for known in self._known if _is_as_known(*known)]
+
+    def changed(self) -> set[tuple[int, str]]:
+        """Which of them are not as they were."""
+        return {
+            _key(h, name) for h, name, *known in self._known if not _is_as_known(h, name, *known)
+        }
+
+    def differ_in_settings(self) -> bool:
+        """Whether only settings differ, which a recording would show, and no tensors."""
+        names = self.changed()
+        values = [value for holder, name, value, _ in self._known if _key(holder, name) in names]
+        return all(map(_is_setting, values))
+
+    def forget(self, without: set[tuple[int, str]]) -> None:
+        """Look at these no more."""
+        self._known = [known for known in self._known if _key(*known[:2]) not in without]
+
+    def hold(self) -> bool:
+        """Whether all of it is as it was."""
+        for holder, name, value, copied in self._known:
+            now = holder.get(name, _NOTHING)
+            if (now is not value or copied is not None) and not same(
+                now, value if copied is None else copied
+            ):
+                return False
+        return True
+
+
+class _Cell:
+    """A closed-over variable, read as a dictionary is."""
+
+    __slots__ = ("cell",)
+
+    def __init__(self, cell: Any) -> None:
+        self.cell = cell
+
+    def get(self, name: str, other: Any) -> Any:
+        """The value, or another one if there is none."""
+        return self.cell.cell_contents if _filled(self.cell) else other
+
+
+def _key(holder: Any, name: str) -> tuple[int, str]:
+    return id(holder.cell if isinstance(holder, _Cell) else holder), name
+
+
+def _is_as_known(holder: Any, name: str, value: Any, copied: Any) -> bool:
+    return same(holder.get(name, _NOTHING), value if copied is None else copied)
+
+
+_NOTHING = object()
 
 
 def modules_of(function: Callable[..., Any], args: Any) -> list[Any]:
@@ -197,6 +297,17 @@ def _filled(cell: Any) -> bool:
         return cell.cell_contents is not None
     except ValueError:
         return False
+
+
+@functools.lru_cache(1000)
+def _globals_of(code: CodeType) -> frozenset[str]:
+    """The globals that code loads, and functions defined in it."""
+    loads = ("LOAD_GLOBAL", "LOAD_NAME")
+    names = {i.argval for i in dis.get_instructions(code) if i.opname in loads}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _globals_of(constant)
+    return frozenset(names)
 
 
 def _names(code: CodeType) -> set[str]:
