@@ -1448,6 +1448,44 @@ def detached_views_and_views_of_what_is_detached(T, C):
     return seen, t[0]
 
 
+@gives([[3.0, 3.0], [1.5, 1.5]])
+def places_in_the_graph_where_numpy_wrote(T, C):
+    w = T.ones(2, requires_grad=True)
+    y = w * 2
+    n = y.detach().numpy()
+    n[:] = 1.5
+    v = y.view(-1)
+    (g,) = T.autograd.grad((v * v).sum(), [v])
+    return g, v
+
+
+@gives(
+    [
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
+        [0, 1],
+        [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]],
+        [0, 1],
+        [[4.0, 4.0, 4.0], [4.0, 4.0, 4.0]],
+        [0, 1],
+    ]
+)
+def expanded_results(T, C):
+    f = C(lambda x: (x * 2).expand(2, 3))
+    found = []
+    for k in range(3):
+        y = f(T.full((3,), float(k)))
+        found += [y, y.stride()]
+    return found
+
+
+@gives([False, True, "float32", "float64"])
+def buffers_that_are_converted_are_others(T, C):
+    net = T.nn.BatchNorm1d(2)
+    mean, weight = net.running_mean, net.weight
+    net.double()
+    return net.running_mean is mean, net.weight is weight, mean.dtype, net.running_mean.dtype
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

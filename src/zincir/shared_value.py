@@ -21,10 +21,12 @@ from zincir.ops.source import (
     alias,
     detach,
     detach_p,
+    graft_p,
     leaf,
     leaf_p,
     regraft,
     unconnected,
+    unconnected_p,
     variable,
 )
 from zincir.recording import CURRENT, paused
@@ -264,13 +266,21 @@ def _copied(tensor: Tensor, storage: Storage) -> Node:
         return tensor._held if held else _taken(tensor, storage)
     array = seen(tensor, storage)
     held = tensor._held
-    if held.value is None or turned or not _same_bits(held.value.array, array):
+    value = _value_of(held)
+    if value is None or turned or not _same_bits(value.array, array):
         if tensor._seen == storage.version:
             storage.version += 1  # written to from outside: views of a whole have to look again
         order = tensor._order_for(array.ndim)
         copied = array.copy("C" if order is None else "K")
         held = _with_gradient(tensor, arranged(Buffer(copied, order=order), order))
     return _hold(tensor, held, storage)
+
+
+def _value_of(node: Node) -> Buffer | None:
+    """The value that a node shows, if it is known."""
+    while node.value is None and node.op in (graft_p, unconnected_p):
+        node = node.inputs[0]
+    return node.value
 
 
 def _read_by_program(tensor: Tensor, storage: Storage) -> Node:

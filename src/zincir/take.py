@@ -25,7 +25,7 @@ from zincir.recording import CURRENT, Change, Recording, live, refill
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
 from zincir.stand_in import give_back, stand_in_for
-from zincir.storage import as_it_was, path, whole_of
+from zincir.storage import as_it_was, path, strides, whole_of
 from zincir.tensor import Tensor, alive_pending, settle
 from zincir.watched import same, settings_of, tensors_of
 
@@ -173,6 +173,8 @@ class Take:
                 return "it returns a tensor with a gradient or hooks of its own", t._held.origin
             if t.requires_grad and t._root is None and self._shares_older(t):
                 return "it returns a tensor with gradients over older memory", t._held.origin
+            if t._base is not None and _is_expanded(t):
+                return "it returns an expanded tensor", t._held.origin
             older = not t._loose or self._is_older(t)
             if not (t._step_grad or t._loose) or (t.requires_grad and not older):
                 return "it returns a view that has no part in gradients", t._held.origin
@@ -468,6 +470,12 @@ class Take:
             return found
         found = found._view(*reversed(path(t)))
         return found.detach() if t._root is None else found
+
+
+def _is_expanded(t: Tensor) -> bool:
+    """Whether several elements of a view are one in memory."""
+    steps = zip(t.shape, strides(t), strict=True)
+    return any(step == 0 and n > 1 for n, step in steps)
 
 
 def _change(x: Any, stand_in: Tensor) -> None:

@@ -245,12 +245,20 @@ class Module(Tree, Hooked):
                     got=repr(dtype),
                 )
             )
-        for tensor in (*self.parameters(), *self.buffers()):
-            if tensor.dtype.is_floating_point and tensor.dtype is not dtype:
+        self._convert(dtype)
+        return self
+
+    def _convert(self, dtype: DType) -> None:
+        """Give parameters another type, and put other tensors in the place of buffers."""
+        for tensor in self.parameters():
+            if tensor.dtype is not dtype:
                 tensor.data = tensor.detach().to(dtype)
                 if tensor.grad is not None:
                     tensor.grad = tensor.grad.to(dtype)
-        return self
+        for module in self.modules():
+            for name, tensor in list(module._buffers.items()):
+                if tensor is not None and tensor.dtype.is_floating_point:
+                    setattr(module, name, tensor.to(dtype))
 
     def cpu(self) -> Self:
         """Nothing: everything lies there."""
