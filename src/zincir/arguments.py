@@ -144,6 +144,8 @@ class Rebuilt:
         self._inputs = inputs
         self._numbers = numbers
         self._containers: list[tuple[Any, Any, Any]] = []
+        self.originals: dict[int, Any] = {}
+        """By id of a container: the one that was given."""
         self.args: Any = self._built(args)
 
     def _built(self, x: Any) -> Any:
@@ -163,13 +165,14 @@ class Rebuilt:
         return x
 
     def _noted(self, original: Any, container: Any) -> Any:
+        self.originals[id(container)] = original
         if container.__class__ not in _FIXED and not hasattr(container, "_fields"):
             self._containers.append((original, container, _content(container)))
         return container
 
     def forget(self) -> None:
         """Hold nothing any more."""
-        self._containers, self.args = [], ((), {})
+        self._containers, self.args, self.originals = [], ((), {}), {}
         self._inputs = self._numbers = iter(())
 
     def hand_over(self, arguments: dict[int, Any]) -> None:
@@ -220,8 +223,14 @@ def _same(a: list[Any], b: list[Any]) -> bool:
     return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
-def results_of(x: Any, found: list[Tensor]) -> Any:
-    """The form of a result, with numbers in place of tensors, which are put into `found`."""
+def results_of(x: Any, found: list[Tensor], originals: dict[int, Any]) -> Any:
+    """The form of a result, with numbers in place of tensors, which are put into `found`.
+
+    Args:
+        originals: by id of a container, the one to return.
+    """
+    if id(x) in originals:
+        return (None, originals[id(x)])
     if isinstance(x, Tensor):
         for number, t in enumerate(found):
             if t is x:
@@ -231,13 +240,13 @@ def results_of(x: Any, found: list[Tensor]) -> Any:
     if type(x) is LiveNumber:
         return (LiveNumber, x.now)
     if isinstance(x, _SEQUENCES):
-        return ("items", [results_of(item, found) for item in x], x.__class__)
+        return ("items", [results_of(item, found, originals) for item in x], x.__class__)
     if isinstance(x, _MAPPING):
-        return ("dict", {k: results_of(v, found) for k, v in x.items()}, type(x))
+        return ("dict", {k: results_of(v, found, originals) for k, v in x.items()}, type(x))
     if _is_dataclass(x):
         fields = _fields(x)
         empty = _with_fields(x, {k: None for k, _ in fields})
-        return ("fields", {k: results_of(v, found) for k, v in fields}, empty)
+        return ("fields", {k: results_of(v, found, originals) for k, v in fields}, empty)
     return (None, x)
 
 

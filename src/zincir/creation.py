@@ -9,6 +9,7 @@ import numpy as np
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.ops.dims import is_several, place
 from zincir.ops.numbers import fit
+from zincir.recording import CURRENT, note_read
 from zincir.shared_value import adopt
 from zincir.tensor import Tensor, from_array
 from zincir.tensor_types import as_dtype, check_storage
@@ -48,6 +49,11 @@ def tensor(
             [3, 4]])
     """
     check_storage(device, None, pin_memory)
+    if CURRENT.recording is not None and isinstance(data, np.ndarray | Tensor):
+        # What it holds may be another value at the next call.
+        shared = as_tensor(data).detach().clone()
+        shared = shared if dtype is None else shared.to(as_dtype(dtype))
+        return shared.requires_grad_() if requires_grad else shared
     return _made(_as_array(data, dtype), requires_grad)
 
 
@@ -209,6 +215,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
             )
         )
     as_dtype(ndarray.dtype)
+    note_read(ndarray)
     if not ndarray.flags.aligned or not ndarray.dtype.isnative or _fractional(ndarray):
         return from_array(np.array(ndarray, ndarray.dtype.newbyteorder("=")))
     t = from_array(ndarray)

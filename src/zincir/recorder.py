@@ -19,7 +19,7 @@ from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Replay
 from zincir.runtime.buffer import again, allocate, arranged
-from zincir.storage import path, whole_of
+from zincir.storage import path, strides, whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
 from zincir.views import Step, after
@@ -357,6 +357,12 @@ def _way(t: Tensor) -> Step | None:
     return functools.reduce(after, reversed(path(t)), None)
 
 
+def _is_expanded(t: Tensor) -> bool:
+    """Whether several elements of a view are one in memory."""
+    steps = zip(t.shape, strides(t), strict=True)
+    return any(step == 0 and n > 1 for n, step in steps)
+
+
 class _Results:
     """Where each tensor that a function returns comes from."""
 
@@ -389,10 +395,14 @@ class _Results:
             other = self._number.get(id(whole), -1)
             if whole is not t and 0 <= other < len(self._found):
                 return Result(other=other, step=_way(t))
+        step = None
+        if storage is not None and _is_expanded(t):  # several of its elements are one in memory
+            t, step = whole_of(t), _way(t)
         node = leaf(t.shape, t.dtype, origin=t._held.origin)
         place = self._recorder.want(t._node)
         node.needs_grad = t.requires_grad and is_leaf(t)
-        return Result(place, node=node, differentiated=t.requires_grad and not node.needs_grad)
+        differentiated = t.requires_grad and not node.needs_grad
+        return Result(place, node=node, differentiated=differentiated, step=step)
 
     def _there(self, t: Tensor) -> Result | None:
         """For an argument or a tensor that was there before, or a view of one."""

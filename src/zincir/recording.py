@@ -82,6 +82,8 @@ class Recording:
         """Generators that were drawn from (by id), and their states before."""
         self.keep: list[Any] = []
         """What must live as long as its id is used here."""
+        self.late = False
+        """Whether memory was read that is written to when the recording ends."""
         self.refused: tuple[str, Origin] | None = None
         """Why this cannot be replayed, and the line."""
 
@@ -220,6 +222,14 @@ def note_grad_read(tensor: Any) -> None:
     recording = CURRENT.recording
     if recording is not None and id(tensor) not in recording.grads:
         recording.grads_read.setdefault(id(tensor), (tensor, tensor._grad))
+
+
+def note_read(array: np.ndarray[Any, Any]) -> None:
+    """Note that memory of NumPy's is read as it is before anything is written to it."""
+    recording = CURRENT.recording
+    if recording is not None:
+        written = [storage.array for storage in recording.written if storage.array is not None]
+        recording.late = recording.late or any(np.may_share_memory(array, w) for w in written)
 
 
 def note_flag_read(tensor: Any) -> None:

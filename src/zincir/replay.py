@@ -334,6 +334,7 @@ class Replay:
             if r.node is not None:
                 assert buffer is not None
                 t = made_of(buffer, r.node, r.differentiated)
+                t = t if r.step is None else t._view(r.step)
             else:
                 t = out[r.other] if r.other >= 0 else r.tensor
                 if r.gradient is not None:

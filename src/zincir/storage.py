@@ -16,6 +16,7 @@ What a tensor in a storage is worth at this moment: `shared_value`.
 
 from __future__ import annotations
 
+import functools
 import sys
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ import numpy as np
 
 from zincir.graph.node import Node, Origin
 from zincir.ops.source import leaf
-from zincir.recording import CURRENT
+from zincir.recording import CURRENT, note_done
 from zincir.runtime.buffer import Buffer
 from zincir.types import Shape, contiguous_strides, from_numpy_dtype
 from zincir.views import Step
@@ -172,17 +173,20 @@ def base_of(tensor: Tensor) -> Tensor | None:
     base, storage = tensor._base, tensor._storage
     if base is None or storage is None:
         return base
+    found, since = base, tensor._stamp
     for key, stamp, heir, writes in storage.heirs:
-        if key == id(base) and tensor._stamp < stamp:
-            tensor._base, tensor._stamp = base, _ = heir, stamp
+        if key == id(base) and since < stamp:
+            found, since = heir, stamp
             break
         root = base._root
         if heir is base and writes != storage.writes and root is not None:
             # As in PyTorch, a write connects the view with what its base has become.
             if root._storage is storage and root.requires_grad:
-                tensor._base, tensor._stamp = base, _ = root, storage.stamp
+                found, since = root, storage.stamp
             break
-    return base
+    if CURRENT.recording is None:  # it may be taken back
+        tensor._base, tensor._stamp = found, since
+    return found
 
 
 def whole_of(tensor: Tensor) -> Tensor:
@@ -210,7 +214,9 @@ def replace(tensor: Tensor) -> None:
     heir = as_it_was(tensor, tensor.__dict__)
     heir._root = tensor if heir._root is None else heir._root
     storage.stamp += 1
-    storage.heirs.append((id(tensor), storage.stamp, heir, storage.writes))
+    entry = (id(tensor), storage.stamp, heir, storage.writes)
+    storage.heirs.append(entry)
+    note_done(functools.partial(storage.heirs.remove, entry))
     storage.several = True
     storage.wholes.append(weakref.ref(heir))
 

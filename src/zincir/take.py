@@ -25,7 +25,7 @@ from zincir.recording import CURRENT, Change, Recording, live, refill
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
 from zincir.stand_in import give_back, stand_in_for
-from zincir.storage import as_it_was, path, strides, whole_of
+from zincir.storage import as_it_was, path, whole_of
 from zincir.tensor import Tensor, alive_pending, settle
 from zincir.watched import same, settings_of, tensors_of
 
@@ -83,7 +83,11 @@ class Take:
         CURRENT.recording = recording
         try:
             self.result = function(*self.rebuilt.args[0], **self.rebuilt.args[1])
-        except Exception as error:
+        except KeyboardInterrupt:  # anywhere, in the middle of anything
+            CURRENT.recording = None
+            take_back(recording)
+            raise
+        except BaseException as error:
             CURRENT.recording = None
             settled(self.family)
             if isinstance(error, TraceError):
@@ -94,13 +98,11 @@ class Take:
             else:
                 self.stand()
             raise
-        except BaseException:
-            CURRENT.recording = None
-            take_back(recording)
-            raise
         CURRENT.recording = None
         self.aliased = self._reached(function)
-        self.form = results_of(self.result, self.outputs)
+        originals = self.rebuilt.originals
+        self.form = results_of(self.result, self.outputs, originals)
+        self.given_back = any(_holds(self.form, x) for x in originals.values())
         settled(self.family)
         self.result = None
         self.left: list[Tensor] = []
@@ -155,6 +157,8 @@ class Take:
             return recording.refused
         if self.rebuilt.changed():
             return FILLED, where
+        if self.given_back:
+            return "it returns a container that it was given", where
         if any(getter() != then for getter, then in recording.settings):
             return SET, where
         if not all(same(group, before) for group, before in self.settings):
@@ -173,8 +177,6 @@ class Take:
                 return "it returns a tensor with a gradient or hooks of its own", t._held.origin
             if t.requires_grad and t._root is None and self._shares_older(t):
                 return "it returns a tensor with gradients over older memory", t._held.origin
-            if t._base is not None and _is_expanded(t):
-                return "it returns an expanded tensor", t._held.origin
             older = not t._loose or self._is_older(t)
             if not (t._step_grad or t._loose) or (t.requires_grad and not older):
                 return "it returns a view that has no part in gradients", t._held.origin
@@ -295,7 +297,7 @@ class Take:
     def _aliased(self) -> bool:
         """Whether something that is written to shares memory with an argument, or a result."""
         recording, inputs = self.recording, self.inputs
-        if any(reference() is not None for _, reference in recording.assigned):
+        if recording.late or any(reference() is not None for _, reference in recording.assigned):
             return True
         whole = {id(c.tensor) for c in recording.changed.values()} | set(recording.reassigned)
         shared = {c.tensor._storage for c in recording.changed.values()}
@@ -472,10 +474,15 @@ class Take:
         return found.detach() if t._root is None else found
 
 
-def _is_expanded(t: Tensor) -> bool:
-    """Whether several elements of a view are one in memory."""
-    steps = zip(t.shape, strides(t), strict=True)
-    return any(step == 0 and n > 1 for n, step in steps)
+def _holds(form: Any, x: Any) -> bool:
+    """Whether a form of a result has `x` in it."""
+    kind, what = form[:2]
+    if kind is None:
+        return what is x
+    if isinstance(what, list | dict):
+        forms = what.values() if isinstance(what, dict) else what
+        return any(_holds(inner, x) for inner in forms)
+    return False
 
 
 def _change(x: Any, stand_in: Tensor) -> None:
