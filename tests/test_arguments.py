@@ -1737,6 +1737,55 @@ def what_modules_hold(T, C):
     return [*found, now()]
 
 
+@gives(
+    [
+        0.75,
+        "float32",
+        -0.375,
+        "float64",
+        -0.375,
+        "float64",
+        -0.375,
+        "float32",
+        "float32",
+        0.75,
+        "float32",
+        0.1875,
+        "float64",
+        0.1875,
+        "float64",
+        0.09375,
+        "float32",
+    ]
+)
+def modules_that_are_converted_between_steps(T, C):
+    found = []
+    for kind, settings in (("SGD", dict(momentum=0.5)), ("SGD", {})):
+        w = T.nn.Parameter(T.tensor(1.5))
+        optimizer = getattr(T.optim, kind)([w], lr=0.25, **settings)
+        for dtype in (T.float32, T.float64, T.float64, T.float32):
+            w.data = w.data.to(dtype)
+            w.grad = None
+            (w * w).backward()
+            optimizer.step()
+            found += [w.detach(), w.dtype]
+        found += [v.dtype for k, v in sorted(optimizer.state[w].items()) if k != "step"]
+    return found
+
+
+@gives([8.0, 8.0])
+def data_of_itself_after_a_change(T, C):
+    @C
+    def f(x):
+        x.mul_(2.0)
+        x.data = x.data
+
+    t = T.ones(2)
+    for _ in range(3):
+        f(t)
+    return t
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

@@ -451,7 +451,8 @@ class Take:
             if isinstance(x, Tensor) and fields.get("_storage") is not None:
                 was, storage = reassigned.get(id(x)), fields["_storage"]
                 memory[id(storage)] = found = x.detach() if was is None else as_it_was(*was)
-                if id(t) in reassigned and storage in self.recording.written:
+                changed = storage in self.recording.written or id(t) in self.recording.changed
+                if id(t) in reassigned and changed:
                     rebind(found, alias(storage.node or fields["_held"]))
         return memory
 

@@ -124,8 +124,12 @@ class Formula(Optimizer):
         if group["maximize"]:
             grad = neg(grad)
         nodes = {name: t._node for name, t in state.items()}
+        for name, t in state.items():
+            if t.dtype is not node.dtype and name != "step":  # the module was converted
+                nodes[name] = cast(nodes[name], node.dtype)
         for name, value in self.update(node, grad, nodes, now, group).items():
-            (p if name == "param" else state[name])._rebind(value)
+            t = p if name == "param" else state[name]
+            t._rebind(cast(value, t.dtype))
 
     def _begin(self, params: list[Tensor], group: Group, new: bool = False) -> None:
         """Make what is not yet there of the state: leaves with values, which a program can read.
