@@ -480,10 +480,8 @@ def _holds(form: Any, x: Any) -> bool:
     kind, what = form[:2]
     if kind is None:
         return what is x
-    if isinstance(what, list | dict):
-        forms = what.values() if isinstance(what, dict) else what
-        return any(_holds(inner, x) for inner in forms)
-    return False
+    forms: Any = what.values() if kind in ("dict", "fields") else what
+    return kind in ("dict", "fields", "items") and any(_holds(inner, x) for inner in forms)
 
 
 def _change(x: Any, stand_in: Tensor) -> None:

@@ -70,11 +70,13 @@ _OURS = ("_place", "_origin")
 
 def _copied(value: Any) -> Any:
     """A value, and copies of all containers in it."""
-    kind = value.__class__
+    kind: Any = value.__class__
     if kind is dict:
         return {k: _copied(v) for k, v in value.items()}
-    if kind is list or kind is tuple:
-        return kind(map(_copied, value))
+    if kind is list:
+        return list(map(_copied, value))
+    if kind is tuple:
+        return tuple(map(_copied, value))
     return copy.copy(value) if kind in _CONTAINERS else value
 
 
@@ -82,8 +84,8 @@ def _contents(value: Any) -> Any:
     """What can be changed without a word: a container, or the attributes of a plain object."""
     if value.__class__ in _CONTAINERS:
         return value if _is_setting(value) else None
-    kind = type(value)
-    strange = kind.__module__ in _BUILT_IN or hasattr(kind, "named_modules")
+    of: Any = value.__class__
+    strange = of.__module__ in _BUILT_IN or hasattr(of, "named_modules")
     if strange or callable(value) or isinstance(value, Tensor):
         return None
     fields: Any = getattr(value, "__dict__", None)
@@ -98,7 +100,7 @@ def _plain_fields(kind: type) -> dict[str, Any]:
 
 def _is_setting(value: Any) -> bool:
     """Whether a value is plain, or a container of such values, or of modules and functions."""
-    kind = value.__class__
+    kind: Any = value.__class__
     if kind is dict:
         return all(map(_is_setting, value.values()))
     if kind in _CHANGEABLE:
@@ -108,8 +110,8 @@ def _is_setting(value: Any) -> bool:
 
 def _is_ours(x: Any) -> bool:
     """Whether a function, or the class of an object, is the library's."""
-    name = getattr(x if inspect.isfunction(x) else type(x), "__module__", None) or ""
-    return name.partition(".")[0] == "zincir"
+    of: Any = x if inspect.isfunction(x) else x.__class__
+    return str(of.__module__).partition(".")[0] == "zincir"
 
 
 def same(a: Any, b: Any) -> bool:
@@ -249,8 +251,12 @@ def tensors_of(function: Callable[..., Any]) -> list[Tensor]:
 
 def settings_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]:
     """The settings of the optimizers that a function can reach in the same way."""
-    found = [getattr(x, "param_groups", None) for x in _all_reached(function, args)]
-    return [group for groups in found if groups.__class__ is list for group in groups]
+    found: list[dict[str, Any]] = []
+    for x in _all_reached(function, args):
+        groups: Any = getattr(x, "param_groups", None)
+        if groups.__class__ is list:
+            found += groups
+    return found
 
 
 def _all_reached(*roots: Any) -> Iterator[Any]:
