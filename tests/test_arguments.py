@@ -1786,6 +1786,31 @@ def data_of_itself_after_a_change(T, C):
     return t
 
 
+@gives(
+    [
+        [0.800000011920929, 0.800000011920929],
+        [3.4000000953674316, 3.4000000953674316],
+        [0.46000000834465027, 0.46000000834465027],
+        None,
+        [0.36800000071525574, 0.36800000071525574],
+        [1.5640000104904175, 1.5640000104904175],
+        [0.21159999072551727, 0.21159999072551727],
+        [1.5640000104904175, 1.5640000104904175],
+    ]
+)
+def momentum_that_is_forgotten(T, C):
+    w = T.ones(2, requires_grad=True)
+    optimizer, found = T.optim.SGD([w], lr=0.1, momentum=0.9), []
+    for k in range(4):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        if k == 1:
+            optimizer.state[w]["momentum_buffer"] = None
+        found += [w + 0, optimizer.state[w]["momentum_buffer"]]
+    return found
+
+
 # NumPy arrays -----------------------------------------------------------------------------------
 
 

@@ -141,7 +141,7 @@ class Formula(Optimizer):
         for p in params:
             state = self.state.setdefault(p, {})
             for name, (shape, dtype, value) in self.init(p._node, group).items():
-                if name in state:
+                if state.get(name) is not None:
                     continue
                 start = stored_like(np.full(shape, value if new else 0.0, dtype.numpy), p)
                 if name == "step":
