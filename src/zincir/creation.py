@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
-from zincir.ops.dims import is_several, place
+from zincir.ops.dims import is_several, place, whole_number
 from zincir.ops.numbers import fit
 from zincir.recording import CURRENT, note_read
 from zincir.shared_value import adopt
@@ -238,7 +238,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 def _shape(sizes: tuple[Any, ...]) -> Shape:
     if len(sizes) == 1 and is_several(sizes[0]):
         sizes = tuple(sizes[0])
-    shape = tuple(int(n) for n in sizes)
+    shape = tuple(whole_number(n, "a size") for n in sizes)
     if any(n < 0 for n in shape):
         raise ArgumentError(
             explain("a size is negative", where=place(), expected="sizes >= 0", got=str(shape))

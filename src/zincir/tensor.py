@@ -47,7 +47,7 @@ from zincir.ops import (
     powers,
     products,
 )
-from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place
+from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place, whole_number
 from zincir.ops.source import alias, const, given_up_p, leaf, leaf_p, stand_in, variable_p
 from zincir.recording import CURRENT, note_flag_read, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged
@@ -1672,7 +1672,7 @@ def _sharing(source: Tensor, like: Tensor) -> Tensor:
 def full_shape(of: Tensor | int, shape: tuple[Any, ...]) -> Shape:
     """The shape given as numbers or one sequence, with -1 filled in."""
     count = of if isinstance(of, int) else of.numel()
-    new = tuple(map(int, _several(shape)))
+    new = tuple(whole_number(n, "a size") for n in _several(shape))
     free = new.count(-1)
     known = size(new) if not free else -size(new) if free == 1 else 0
     if free > 1 or (free and (not known or count % known)) or (not free and known != count):

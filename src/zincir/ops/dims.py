@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from zincir.errors import ArgumentError, IndexOutOfRange, explain
+from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, explain
 from zincir.graph.node import MODE, Node, describe, here
 from zincir.ops import movement as mv
 
@@ -22,12 +23,34 @@ def place() -> str:
     return describe(MODE.origin or here())
 
 
+def whole_number(n: Any, what: str) -> int:
+    """`n` as an integer.
+
+    Raises:
+        DTypeError: it is no whole number by its type.
+    """
+    try:
+        return operator.index(n)
+    except TypeError:
+        raise DTypeError(
+            explain(
+                f"{what} must be a whole number",
+                where=place(),
+                expected="an int",
+                got=f"{type(n).__name__} {n!r}",
+            )
+        ) from None
+
+
 def one_axis(dim: int, ndim: int, what: str = "dim") -> int:
     """`dim` counted from the front.
 
     Raises:
         IndexOutOfRange: there is no such dimension.
+        DTypeError: it is no whole number.
     """
+    if type(dim) is not int:
+        dim = whole_number(dim, what)
     if -ndim <= dim < ndim:
         return dim % ndim
     if ndim == 0 and dim in (0, -1):
@@ -46,8 +69,9 @@ def many_axes(dim: Dims, ndim: int) -> tuple[int, ...]:
     """`dim` as axes in rising order; None and () mean all of them."""
     if dim is None:
         return tuple(range(ndim))
-    if isinstance(dim, int):
-        return (one_axis(dim, ndim),) if ndim else ()
+    if not isinstance(dim, Sequence):
+        axis = one_axis(dim, ndim)
+        return (axis,) if ndim else ()
     if not dim:
         return tuple(range(ndim))
     axes = sorted(one_axis(d, ndim) for d in dim) if ndim else []
