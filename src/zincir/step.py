@@ -170,7 +170,7 @@ class Compiled(Generic[P, R]):
         self._precision = precision
         self._whole = whole
         self._told: set[str] = set()
-        self._unread: set[tuple[int, str]] = set()
+        self._unread: dict[tuple[int, str], Any] = {}
         """Names that make no difference."""
         self._count = 0
         self._kinds: dict[Any, Numbers[Known]] = {}

@@ -363,7 +363,7 @@ class Take:
         known_to_replays = {id(t._grad) for t, _, _ in self.recording.grads.values()}
         new = (t for t in self.outputs if not self.recording.was_there(t))
         references = [weakref.ref(t) for t in new if id(t) not in known_to_replays]
-        t = None
+        t = None  # which would count as a holder
         for reference in references:
             known = sum(x is reference() for x in inside)
             if holders(reference) - 2 * known > ALONE:

@@ -145,7 +145,7 @@ class Names:
     """
 
     def __init__(
-        self, function: Callable[..., Any], args: Any, without: set[tuple[int, str]]
+        self, function: Callable[..., Any], args: Any, without: dict[tuple[int, str], Any]
     ) -> None:
         self._known: list[tuple[Any, str, Any, Any]] = []
         self._without = without
@@ -172,11 +172,9 @@ class Names:
         """Forget what the function has changed itself: it would be another recording each time."""
         self._known = [known for known in self._known if _is_as_known(*known)]
 
-    def changed(self) -> set[tuple[int, str]]:
-        """Which of them are not as they were."""
-        return {
-            _key(h, name) for h, name, *known in self._known if not _is_as_known(h, name, *known)
-        }
+    def changed(self) -> dict[tuple[int, str], Any]:
+        """Which of them are not as they were, and who has them: an id is good while that lives."""
+        return {_key(*known[:2]): known[0] for known in self._known if not _is_as_known(*known)}
 
     def differ_in_settings(self) -> bool:
         """Whether only settings differ, which a recording would show, and no tensors."""
@@ -184,17 +182,17 @@ class Names:
         values = [value for holder, name, value, _ in self._known if _key(holder, name) in names]
         return all(map(_is_setting, values))
 
-    def forget(self, without: set[tuple[int, str]]) -> None:
+    def forget(self, without: dict[tuple[int, str], Any]) -> None:
         """Look at these no more."""
         self._known = [known for known in self._known if _key(*known[:2]) not in without]
 
     def hold(self) -> bool:
         """Whether all of it is as it was."""
-        for holder, name, value, copied in self._known:
-            now = holder.get(name, _NOTHING)
-            if (now is not value or copied is not None) and not same(
-                now, value if copied is None else copied
-            ):
+        for known in self._known:
+            holder, name, value, copied = known
+            if copied is None and holder.get(name, _NOTHING) is value:
+                continue
+            if not _is_as_known(*known):
                 return False
         return True
 
