@@ -95,8 +95,8 @@ def compile(
     optimizer's `step`. Tensors and NumPy arrays among its arguments (also inside lists, tuples,
     dictionaries and dataclasses) are inputs, and so are numbers that differ from call to call;
     every other argument is a constant, and another value of it means another recording. Learning
-    rates and dropout stay live; attributes of modules, hooks, `requires_grad` and the like are
-    watched, and another recording is made when they are set.
+    rates and dropout stay live; attributes of modules, hooks, `requires_grad`, globals and
+    closed-over names are watched, and another recording is made when they are set.
 
     Python code of the function does not run in a replay, so it must do the same for every call:
     looking at a value (`.item()`, `if x > 0`) is an error, and effects outside of tensors (a print,
