@@ -1004,6 +1004,16 @@ def no_grad_inside(T, C):
     return [(f(T.ones(2)), f(T.ones(2)).requires_grad) for _ in range(3)]
 
 
+@gives([2.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0])
+def name_that_makes_a_difference_late(T, C):
+    epoch = 0
+    f = C(lambda x: x * (2 if epoch < 5 else 3))
+    found = []
+    for epoch in range(7):
+        found.append(f(T.ones(())))
+    return found
+
+
 @pytest.mark.parametrize("scene", cases(SCENES))
 def test_a_setting_has_its_effect_at_the_next_call(scene: Scene):
     with warnings.catch_warnings():

@@ -170,8 +170,6 @@ class Compiled(Generic[P, R]):
         self._precision = precision
         self._whole = whole
         self._told: set[str] = set()
-        self._unread: dict[tuple[int, str], Any] = {}
-        """Names that make no difference."""
         self._count = 0
         self._kinds: dict[Any, Numbers[Known]] = {}
         """By what arguments look like: what is known of them."""
@@ -246,7 +244,7 @@ class Compiled(Generic[P, R]):
         """Record the function; a second time to see whether it is the same, if there is a first.
 
         Args:
-            stale: a replay that names have changed for. If this is the same, they do not matter.
+            stale: a replay that names have changed for. If this is the same, it is good again.
         """
         self._count += first is None
         if first is None and self._count > _MOST_RECORDINGS:
@@ -254,7 +252,7 @@ class Compiled(Generic[P, R]):
         settle()
         terms = self._terms()
         numbers = self._kinds[given.shape]
-        names = Names(self._function, (args, kwargs), self._unread)
+        names = Names(self._function, (args, kwargs))
         took = Take(self._function, given, numbers, args, kwargs)
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), MODE.grad), Known())
@@ -265,9 +263,6 @@ class Compiled(Generic[P, R]):
         modules = modules_of(self._function, (args, kwargs))
         replay = took.replay(modules, terms, stale or first)
         names.settle()
-        if replay is stale:
-            self._unread |= replay.names.changed()
-            names.forget(self._unread)
         replay.names = names
         if replay is first:
             replay.checked = True

@@ -11,6 +11,7 @@ import copy
 import dis
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, Protocol
@@ -138,19 +139,12 @@ _PLAIN = (bool, int, float, complex, str, bytes)
 
 
 class Names:
-    """Globals, closed-over names and attributes of plain objects that a function may read.
+    """Globals, closed-over names and attributes of plain objects that a function may read."""
 
-    Args:
-        without: those that turned out to make no difference (`changed`).
-    """
-
-    def __init__(
-        self, function: Callable[..., Any], args: Any, without: dict[tuple[int, str], Any]
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], args: Any) -> None:
         self._known: list[tuple[Any, str, Any, Any]] = []
-        self._without = without
         reached = [x for x in _all_reached(function, args) if not _is_ours(x)]
-        names = {n for x in reached if inspect.isfunction(x) for n in _names(x.__code__)}
+        names = {n for x in reached if inspect.isfunction(x) for n in _attributes_of(x.__code__)}
         for x in reached:
             if inspect.isfunction(x):
                 self._note(x.__globals__, _globals_of(x.__code__))
@@ -161,8 +155,6 @@ class Names:
 
     def _note(self, holder: Any, names: Any) -> None:
         for name in names:
-            if _key(holder, name) in self._without:
-                continue
             value = holder.get(name, _NOTHING)
             if _is_setting(value) or isinstance(value, Tensor) or hasattr(value, "param_groups"):
                 copied = _copied(value) if value.__class__ in _CHANGEABLE else None
@@ -172,19 +164,10 @@ class Names:
         """Forget what the function has changed itself: it would be another recording each time."""
         self._known = [known for known in self._known if _is_as_known(*known)]
 
-    def changed(self) -> dict[tuple[int, str], Any]:
-        """Which of them are not as they were, and who has them: an id is good while that lives."""
-        return {_key(*known[:2]): known[0] for known in self._known if not _is_as_known(*known)}
-
     def differ_in_settings(self) -> bool:
         """Whether only settings differ, which a recording would show, and no tensors."""
-        names = self.changed()
-        values = [value for holder, name, value, _ in self._known if _key(holder, name) in names]
+        values = [known[2] for known in self._known if not _is_as_known(*known)]
         return all(map(_is_setting, values))
-
-    def forget(self, without: dict[tuple[int, str], Any]) -> None:
-        """Look at these no more."""
-        self._known = [known for known in self._known if _key(*known[:2]) not in without]
 
     def hold(self) -> bool:
         """Whether all of it is as it was."""
@@ -208,10 +191,6 @@ class _Cell:
     def get(self, name: str, other: Any) -> Any:
         """The value, or another one if there is none."""
         return self.cell.cell_contents if _filled(self.cell) else other
-
-
-def _key(holder: Any, name: str) -> tuple[int, str]:
-    return id(holder.cell if isinstance(holder, _Cell) else holder), name
 
 
 def _is_as_known(holder: Any, name: str, value: Any, copied: Any) -> bool:
@@ -311,6 +290,19 @@ def _globals_of(code: CodeType) -> frozenset[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             names |= _globals_of(constant)
+    return frozenset(names)
+
+
+@functools.lru_cache(1000)
+def _attributes_of(code: CodeType) -> frozenset[str]:
+    """The attributes that code loads, and functions defined in it; not methods that are called."""
+    loads = [i for i in dis.get_instructions(code) if i.opname == "LOAD_ATTR"]
+    # From 3.12 on, the lowest bit says that a method is called.
+    calls = sys.version_info >= (3, 12)
+    names = {i.argval for i in loads if not (calls and i.arg is not None and i.arg & 1)}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _attributes_of(constant)
     return frozenset(names)
 
 
