@@ -1009,8 +1009,9 @@ def name_that_makes_a_difference_late(T, C):
     epoch = 0
     f = C(lambda x: x * (2 if epoch < 5 else 3))
     found = []
-    for epoch in range(7):
+    for _ in range(7):
         found.append(f(T.ones(())))
+        epoch += 1
     return found
 
 
