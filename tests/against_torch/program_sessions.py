@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import pickle
 import re
 import sys
@@ -51,8 +52,8 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 # - Layout: results lie row by row in Zincir, and in PyTorch as what they were computed from, so
 #   that `reshape` copies them (not to be depended on, it says). `Apart` lays them row by row.
 # - Rounding that a norm magnifies: of (nearly) equal numbers, by up to 1 / sqrt(eps) = 316.
-# - A view that is given other memory (`view.data = other`): PyTorch still takes it for a view of
-#   its base, and gradients become nonsense. `Apart` refuses it.
+# - A view that is given other memory (`view.data = other`), or whose base is: PyTorch still takes
+#   it for a view of its base, and gradients become nonsense. `Apart` refuses it.
 # - What requires a gradient and is given another shape: what PyTorch then collects depends on
 #   whether a graph with the old one is alive. `Apart` refuses it.
 # - A gradient that Zincir refuses since `x.data = other` made a tensor share the memory of one that
@@ -72,6 +73,7 @@ CHANGED = "changed in place since"
 
 CHANGES = re.compile(r"[a-z]_$|__(i[a-z]+|setitem)__$")  # names of methods that write
 MOVES = re.compile("index|scatter|setitem")
+INDEXES = re.compile("index|scatter|gather|take|embedding|nll_loss|cross_entropy")
 NAMES = re.compile(r"[tnm]\d+")
 PROGRAM = "<program>"
 FOLDER = zincir.__path__[0]
@@ -214,7 +216,15 @@ class Session:
 
 
 class Apart(TorchFunctionMode):
-    """Lets PyTorch write only from what lies apart, lays its results out, keeps it from dying."""
+    """Lets PyTorch write only from what lies apart, lays its results out, keeps it from dying.
+
+    Attributes:
+        indices: what was given to functions that index; the graph may be all that holds it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.indices: list[torch.Tensor] = []
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -232,6 +242,7 @@ class Apart(TorchFunctionMode):
                 args = (args[0], *(detached(x) for x in args[1:]))
         if func is torch.Tensor.__getitem__:
             args = (args[0], copied(args[1]))
+        self._note_indices(getattr(func, "__name__", ""), (*args[1:], *(kwargs or {}).values()))
         result = func(*args, **(kwargs or {}))
         if func is torch.autograd.grad:
             result = tuple(x.clone() if x is not None and 0 in x.stride() else x for x in result)
@@ -240,10 +251,16 @@ class Apart(TorchFunctionMode):
                 lay_out(x, args)
         return result
 
+    def _note_indices(self, function: str, args: tuple[Any, ...]) -> None:
+        if INDEXES.search(function):
+            self.indices += (x for x in args if is_tensor(x) and not x.is_floating_point())
+
 
 def refuse_data(x: torch.Tensor, value: torch.Tensor) -> None:
     if x._base is not None:
         raise RuntimeError("a view is given other memory")
+    if any(type(view) is torch.Tensor and view._base is x for view in gc.get_objects()):
+        raise RuntimeError("a tensor with views is given other memory")
     if x.shape != value.shape and x.requires_grad:
         raise RuntimeError("what requires a gradient is given another shape")
 
@@ -326,9 +343,10 @@ class Torch(Session):
     def __init__(self) -> None:
         super().__init__(torch, uncompiled)
         self._known: dict[str, tuple[torch.Tensor, int, bytes]] = {}
+        self._apart = Apart()
 
     def run(self, text: str, local: dict[str, Any] | None = None) -> Exception | None:
-        with Apart():
+        with self._apart:
             error = super().run(text, local)
         self.notice()
         return error
@@ -339,6 +357,7 @@ class Torch(Session):
                 yield name, value
             elif isinstance(value, torch.nn.Module):
                 yield from ((f"{name}.{k}", p) for k, p in value.named_parameters())
+        yield from ((f"index {i}", index) for i, index in enumerate(self._apart.indices))
 
     def notice(self) -> None:
         tensors = dict(self.tensors())
