@@ -15,7 +15,7 @@ from zincir.graph.node import MODE, Node, here
 from zincir.ops.arithmetic import cast
 from zincir.optim.hyper import Hyper, HyperParameter, form, hyper_parameters
 from zincir.optim.optimizer import Optimizer
-from zincir.optim.settings import Group, Params, Settings, refuse_differentiable
+from zincir.optim.settings import Group, Params, Settings, declared, refuse_differentiable
 from zincir.optim.state import StateSpec, loaded_groups, loaded_state, stored_like
 from zincir.step import Compiled, compile
 from zincir.tensor import Tensor, from_array
@@ -34,7 +34,7 @@ class Formula(Optimizer):
     """
 
     settings: ClassVar[Settings] = Settings({})
-    """A subclass adds those of its own constructor."""
+    """Those of the first constructor below this class that declares any."""
 
     def __init__(self, params: Params, given: Mapping[str, Any]) -> None:
         """Take `given`, the constructor's arguments by name: settings among them are defaults."""
@@ -44,7 +44,8 @@ class Formula(Optimizer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.settings = cls.settings.with_those_of(cls.__init__)
+        if not cls.settings.by_name:
+            cls.settings = declared(cls.__init__)
 
     def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
         """The state of a parameter before its first update, by name; "step" counts updates."""

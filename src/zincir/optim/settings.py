@@ -40,7 +40,7 @@ class Setting:
 
 def between(least: float, most: float) -> Setting:
     """A number in a range, both ends included."""
-    return Setting(f"a number, {least} <= value <= {most}", lambda v: least <= v <= most)
+    return Setting(f"a number from {least} to {most}", lambda v: least <= v <= most)
 
 
 _NOT_NEGATIVE = "a number, 0 or more"
@@ -80,14 +80,6 @@ class Settings:
         self.rates, self.numbers = kinds[Kind.RATE], kinds[Kind.NUMBER]
         self.pairs, self.choices = kinds[Kind.PAIR], kinds[Kind.CHOICE]
 
-    def with_those_of(self, constructor: Callable[..., None]) -> Settings:
-        """These, and those among a constructor's arguments."""
-        found = dict(self.by_name)
-        for name, hint in get_type_hints(constructor, include_extras=True).items():
-            marks = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Setting)]
-            found.update((name, mark) for mark in marks)
-        return Settings(found)
-
     def check(self, owner: str, group: Group) -> None:
         """Raise if a setting is outside its range.
 
@@ -109,6 +101,15 @@ class Settings:
                 raise ArgumentError(
                     explain(f"{owner}: a learning rate is one number", got=f"a tensor {rate.shape}")
                 )
+
+
+def declared(constructor: Callable[..., None]) -> Settings:
+    """The settings among a constructor's arguments: those that are annotated with one."""
+    found: dict[str, Setting] = {}
+    for name, hint in get_type_hints(constructor, include_extras=True).items():
+        marks = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Setting)]
+        found.update((name, mark) for mark in marks)
+    return Settings(found)
 
 
 def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
