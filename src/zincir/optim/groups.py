@@ -69,7 +69,22 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 got=repr(given) if isinstance(given, Mapping) else type(given).__name__,
             )
         )
-    params = given["params"]
+    own = _parameters(owner, given["params"])
+    _refuse_twice(owner, own, others)
+    for name, value in defaults.items():
+        if value is required and name not in given:
+            raise ArgumentError(
+                explain(
+                    f"{owner}: a parameter group has no {name}, and there is no default",
+                    where=describe(here()),
+                    expected=f"{{'params': ..., {name!r}: ...}}",
+                    got=", ".join(given),
+                )
+            )
+    return {"params": own, **defaults, **{k: v for k, v in given.items() if k != "params"}}
+
+
+def _parameters(owner: str, params: Any) -> list[Tensor]:
     if isinstance(params, set | frozenset):
         raise DTypeError(
             explain(
@@ -80,8 +95,10 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 try_="list(...)",
             )
         )
-    several = [params] if isinstance(params, Tensor) else params
-    own = [_parameter(owner, p) for p in several]
+    return [_parameter(owner, p) for p in ([params] if isinstance(params, Tensor) else params)]
+
+
+def _refuse_twice(owner: str, own: list[Tensor], others: list[Group]) -> None:
     seen = {id(p) for group in others for p in group["params"]}
     for p in own:
         if id(p) in seen:
@@ -94,19 +111,6 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 )
             )
         seen.add(id(p))
-    missing = [k for k, value in defaults.items() if value is required and k not in given]
-    if missing:
-        raise ArgumentError(
-            explain(
-                f"{owner}: a parameter group has no {missing[0]}, and there is no default",
-                where=describe(here()),
-                expected=f"{{'params': ..., {missing[0]!r}: ...}}",
-                got=", ".join(given),
-            )
-        )
-    more = {name: value for name, value in given.items() if name not in ("params", *defaults)}
-    settings = {name: given.get(name, value) for name, value in defaults.items()}
-    return {"params": own, **settings, **more}
 
 
 def _parameter(owner: str, entry: Any) -> Tensor:

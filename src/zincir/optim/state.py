@@ -122,31 +122,46 @@ def loaded_state(
     found: dict[Tensor, dict[str, Tensor]] = {}
     problems: list[str] = []
     for group, other in zip(groups, saved["param_groups"], strict=True):
-        counts: dict[float, Tensor] = {}
         for p, number in zip(group["params"], other["params"], strict=True):
-            values = saved["state"].get(number, {})
-            specs: Mapping[str, StateSpec] = init(p._node, group) if values else {}
-            for name, value in values.items():
-                if value is None:
-                    continue
-                array = _try_array(value)
-                spec = specs.get(name, StateSpec.like(p._node))
-                if array is None or not _fits(array.shape, spec, name in specs):
-                    got = type(value).__name__ if array is None else str(array.shape)
-                    problems.append(f"{name} of parameter {number}: {got}, not {spec.shape}")
-                    continue
-                tensor = stored_like(np.array(array, spec.dtype.numpy), p)
-                if name == "step":
-                    tensor = counts.setdefault(float(array), tensor)
-                found.setdefault(p, {})[name] = tensor
+            values = {k: v for k, v in saved["state"].get(number, {}).items() if v is not None}
+            if values:
+                specs = init(p._node, group)
+                found[p] = _fitting(p, values, specs, f"parameter {number}", problems)
+        _share_counts([found[p] for p in group["params"] if p in found])
     if problems:
         what = "the state belongs to other parameters"
         raise _misfit(owner, what, "tensors of the parameters' shapes", "\n".join(problems))
     return found
 
 
-def _fits(shape: Shape, spec: StateSpec, named: bool) -> bool:
-    return shape == spec.shape or (not named and shape == ())
+def _fitting(
+    p: Tensor,
+    values: Mapping[str, Any],
+    specs: Mapping[str, StateSpec],
+    whose: str,
+    problems: list[str],
+) -> dict[str, Tensor]:
+    """Copies of what fits a parameter; what does not is added to the problems."""
+    found: dict[str, Tensor] = {}
+    for name, value in values.items():
+        array = _try_array(value)
+        spec = specs.get(name, StateSpec.like(p._node))
+        shapes = [spec.shape] if name in specs else [spec.shape, ()]
+        if array is not None and array.shape in shapes:
+            found[name] = stored_like(np.array(array, spec.dtype.numpy), p)
+        else:
+            got = type(value).__name__ if array is None else str(array.shape)
+            problems.append(f"{name} of {whose}: {got}, not {spec.shape}")
+    return found
+
+
+def _share_counts(states: list[dict[str, Tensor]]) -> None:
+    """Let states share the tensors of equal step counts."""
+    counts: dict[float, Tensor] = {}
+    for state in states:
+        step = state.get("step")
+        if step is not None:
+            state["step"] = counts.setdefault(float(step._node.value.array), step)
 
 
 def stored_like(array: np.ndarray[Any, Any], p: Tensor) -> Tensor:
