@@ -2064,6 +2064,19 @@ def rolled_while_it_is_empty(T, C):
     return list(x[x > 2].roll(1, 1).shape), list(T.zeros(0, 3).roll((1, 2), (0, 5)).shape)
 
 
+# Gradients of a module that is converted  ---------------------------------------------------------
+
+
+@gives([True, "float64", "float32", "float32", 18.0])
+def gradients_are_converted_where_they_are(T, C):
+    m = T.nn.Linear(2, 3, bias=False)
+    m(T.ones(3, 2)).sum().backward()
+    g = m.weight.grad
+    d, v = g.detach(), g.view(-1)
+    m.double()
+    return m.weight.grad is g, str(g.dtype)[-7:], str(d.dtype)[-7:], str(v.dtype)[-7:], g.sum()
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 
