@@ -150,7 +150,7 @@ LAYER_CASES = (
 )
 
 # What is exported and is not a layer with one input, or has one before it has parameters (lazy
-# layers: tests/nn/test_lazy_layers.py).
+# layers: tests/nn/layers/test_lazy.py).
 ELSEWHERE = {
     "Module", "Sequential", "ModuleList", "ModuleDict",
     "CrossEntropyLoss", "NLLLoss", "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss",

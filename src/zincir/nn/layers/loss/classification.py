@@ -1,0 +1,179 @@
+"""Losses for classes and probabilities, as modules."""
+
+from __future__ import annotations
+
+from zincir.nn import functional as F
+from zincir.nn.layers.loss.reduced import Loss
+from zincir.tensor import Tensor
+
+
+class CrossEntropyLoss(Loss):
+    """-log(softmax(input)[label]), for each row of scores.
+
+    Shape: input (C,), (N, C) or (N, C, d1, ...), not normalised; target either labels, integers
+    from 0 to C - 1 of shape (), (N,) or (N, d1, ...), or probabilities of the shape of input.
+    The arguments are those of `functional.cross_entropy`.
+
+    Example:
+        >>> import zincir
+        >>> CrossEntropyLoss()(zincir.tensor([[0.0, 0.0]]), zincir.tensor([1])).item()
+        0.6931471824645996
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.cross_entropy(
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            reduction=self.reduction,
+        )
+
+
+class NLLLoss(Loss):
+    """-input[label], for each row of log-probabilities.
+
+    Shape: input (C,), (N, C) or (N, C, d1, ...); target labels of shape (), (N,) or (N, d1, ...).
+    The arguments are those of `functional.nll_loss`.
+
+    Example:
+        >>> import zincir
+        >>> NLLLoss()(zincir.tensor([[-1.0, -3.0]]), zincir.tensor([1])).item()
+        3.0
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.nll_loss(
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+        )
+
+
+class BCEWithLogitsLoss(Loss):
+    """-(pos_weight * t * log(sigmoid(x)) + (1 - t) * log(1 - sigmoid(x))) * weight.
+
+    Shape: target has the shape of input, any.
+    The arguments are those of `functional.binary_cross_entropy_with_logits`.
+
+    Example:
+        >>> import zincir
+        >>> BCEWithLogitsLoss()(zincir.tensor([0.0]), zincir.tensor([1.0])).item()
+        0.6931471824645996
+    """
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.binary_cross_entropy_with_logits(
+            input,
+            target,
+            weight=self.weight,
+            pos_weight=self.pos_weight,
+            reduction=self.reduction,
+        )
+
+
+class BCELoss(Loss):
+    """-(t * log(x) + (1 - t) * log(1 - x)) * weight, for probabilities x; logs end at -100.
+
+    Shape: target has the shape of input, any. Prefer `BCEWithLogitsLoss`: it is accurate where
+    x is near 0 or 1.
+
+    Example:
+        >>> import zincir
+        >>> BCELoss()(zincir.tensor([0.5]), zincir.tensor([1.0])).item()
+        0.6931471824645996
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
+
+
+class KLDivLoss(Loss):
+    """t * (log(t) - input), `input` being log-probabilities; 0 where t is 0.
+
+    Shape: target has the shape of input, any.
+    The arguments are those of `functional.kl_div`.
+
+    Example:
+        >>> import zincir
+        >>> KLDivLoss(reduction="batchmean")(zincir.tensor([[0.0]]), zincir.tensor([[1.0]])).item()
+        0.0
+    """
+
+    def __init__(
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        log_target: bool = False,
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.log_target = log_target
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """0-dimensional; with reduction="none", one number for each term."""
+        return F.kl_div(input, target, log_target=self.log_target, reduction=self.reduction)
