@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from zincir.autograd import no_grad
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import describe, here
-from zincir.nn.module.checks import check_device
+from zincir.nn.module.checks import type_to_convert_to
 from zincir.nn.module.hooks import Hooked
 from zincir.nn.module.parameter import Parameter
 from zincir.nn.module.state import check_fit
-from zincir.nn.module.tree import Tree
+from zincir.nn.module.tree import found, joined, members, named, named_with_repeats
 from zincir.recording import note_module, note_setting
 from zincir.tensor import Tensor
 from zincir.types import DType, float32, float64
@@ -25,7 +25,7 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module(Tree, Hooked):
+class Module(Hooked):
     """What every layer and net is: parameters, buffers and other modules, and a `forward`.
 
     Subclasses call `super().__init__()` first, assign layers and parameters to attributes, and
@@ -48,6 +48,9 @@ class Module(Tree, Hooked):
     """
 
     training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
     _temporary: set[str]
     """The buffers that are not part of the state."""
 
@@ -154,6 +157,76 @@ class Module(Tree, Hooked):
 
     register_module = add_module
 
+    # Walks: parents first, in the order in which things were assigned; what is reachable by two
+    # names comes once, under the first.
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (named `prefix`) and all below it, with their dotted names."""
+        return named(self, prefix, _modules_of)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below this one, with their names."""
+        return members([("", self)], _modules_of)
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below this one."""
+        return (module for _, module in self.named_children())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Parameters with their dotted names: those below as well, if `recurse`."""
+        holders = self.named_modules(prefix) if recurse else [(prefix, self)]
+        return members(holders, lambda module: module._parameters)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Parameters, as an optimizer wants them."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Buffers with their dotted names: those below as well, if `recurse`."""
+        holders = self.named_modules(prefix) if recurse else [(prefix, self)]
+        return members(holders, lambda module: module._buffers)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Buffers: tensors that belong to the state but are not trained."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module with the dotted name `target`; an empty name is this module.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return found(dict(self.named_modules()), target, "get_submodule: no module", self)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter with the dotted name `target`.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return found(dict(self.named_parameters()), target, "get_parameter: no parameter", self)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with the dotted name `target`.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return found(dict(self.named_buffers()), target, "get_buffer: no buffer", self)
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` on every module, children before their parents. Returns self."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
     # State
 
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
@@ -162,11 +235,11 @@ class Module(Tree, Hooked):
         The tensors are those of the module without their gradients, not copies.
         """
         state: dict[str, Tensor] = {}
-        for path, module in _with_repeats(self, prefix):
+        for path, module in named_with_repeats(self, "", _modules_of):
             lasting = {k: v for k, v in module._buffers.items() if k not in module._temporary}
             for name, value in (*module._parameters.items(), *lasting.items()):
                 if value is not None:
-                    state[path + name] = value if keep_vars else value.detach()
+                    state[prefix + joined(path, name)] = value if keep_vars else value.detach()
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
@@ -225,27 +298,9 @@ class Module(Tree, Hooked):
 
         There is one device, so that naming it changes nothing; a tensor stands for its type.
         """
-        what = f"{type(self).__name__}.to"
-        for value in args:
-            if isinstance(value, Tensor):
-                dtype = value.dtype
-            elif isinstance(value, DType):
-                dtype = value
-            elif not isinstance(value, bool):
-                device = value
-        check_device(what, device)
-        if dtype is None:
-            return self
-        if not isinstance(dtype, DType) or not dtype.is_floating_point:
-            raise DTypeError(
-                explain(
-                    f"{what}: not a type for parameters",
-                    where=describe(here()),
-                    expected="zincir.float32 or zincir.float64",
-                    got=repr(dtype),
-                )
-            )
-        self._convert(dtype)
+        wanted = type_to_convert_to(f"{type(self).__name__}.to", args, device, dtype)
+        if wanted is not None:
+            self._convert(wanted)
         return self
 
     def _convert(self, dtype: DType) -> None:
@@ -368,6 +423,10 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
             parameter.grad.detach_().zero_()
 
 
+def _modules_of(module: Module) -> dict[str, Module | None]:
+    return module._modules
+
+
 _KINDS = (
     "_parameters",
     "_buffers",
@@ -399,15 +458,6 @@ def _check_kind(kind: str, name: str, value: Any) -> None:
             try_=remedy,
         )
     )
-
-
-def _with_repeats(module: Module, prefix: str) -> list[tuple[str, Module]]:
-    """All modules with their dotted prefixes; one that is reachable by two names comes twice."""
-    found = [(prefix, module)]
-    for name, child in module._modules.items():
-        if child is not None:
-            found += _with_repeats(child, f"{prefix}{name}.")
-    return found
 
 
 def indented(lines: list[str]) -> str:
