@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from zincir.creation import empty
 from zincir.nn import functional as F, init
 from zincir.nn.module.checks import check_device, check_size
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
 from zincir.tensor import Tensor
 from zincir.types import DType
 
 
-class ReLU(Module):
+@described()
+class _InPlace(Module):
+    """An activation without numbers of its own.
+
+    Args:
+        inplace: write the result into the input.
+    """
+
+    _function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        return type(self)._function(x, self.inplace)
+
+
+class ReLU(_InPlace):
     """max(x, 0); the gradient at 0 is 0.
 
     Shape: any, unchanged.
@@ -24,19 +44,10 @@ class ReLU(Module):
         [0.0, 2.0]
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.relu(x, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    _function = F.relu
 
 
-class ReLU6(Module):
+class ReLU6(_InPlace):
     """min(max(x, 0), 6).
 
     Shape: any, unchanged.
@@ -47,19 +58,10 @@ class ReLU6(Module):
         [0.0, 2.0, 6.0]
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.relu6(x, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    _function = F.relu6
 
 
-class SELU(Module):
+class SELU(_InPlace):
     """scale * elu(x, alpha), with the constants of https://arxiv.org/abs/1706.02515.
 
     Shape: any, unchanged.
@@ -70,19 +72,10 @@ class SELU(Module):
         [0.0]
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.selu(x, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    _function = F.selu
 
 
-class SiLU(Module):
+class SiLU(_InPlace):
     """x * sigmoid(x), also called swish (https://arxiv.org/abs/1702.03118).
 
     Shape: any, unchanged.
@@ -93,19 +86,10 @@ class SiLU(Module):
         [0.0, 100.0]
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.silu(x, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    _function = F.silu
 
 
-class Mish(Module):
+class Mish(_InPlace):
     """x * tanh(softplus(x)) (https://arxiv.org/abs/1908.08681).
 
     Shape: any, unchanged.
@@ -116,19 +100,10 @@ class Mish(Module):
         [0.0, 100.0]
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.mish(x, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    _function = F.mish
 
 
-class Hardswish(Module):
+class Hardswish(_InPlace):
     """x * relu6(x + 3) / 6 (https://arxiv.org/abs/1905.02244).
 
     Shape: any, unchanged.
@@ -139,19 +114,10 @@ class Hardswish(Module):
         [-0.0, 0.0, 4.0]
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.hardswish(x, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    _function = F.hardswish
 
 
-class Hardsigmoid(Module):
+class Hardsigmoid(_InPlace):
     """relu6(x + 3) / 6.
 
     Shape: any, unchanged.
@@ -162,16 +128,7 @@ class Hardsigmoid(Module):
         [0.0, 0.5, 1.0]
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
-        return F.hardsigmoid(x, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    _function = F.hardsigmoid
 
 
 class Sigmoid(Module):
@@ -186,7 +143,6 @@ class Sigmoid(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.sigmoid(x)
 
 
@@ -202,7 +158,6 @@ class Tanh(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.tanh(x)
 
 
@@ -218,7 +173,6 @@ class LogSigmoid(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.logsigmoid(x)
 
 
@@ -234,10 +188,10 @@ class Softsign(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.softsign(x)
 
 
+@described()
 class LeakyReLU(Module):
     """x where x > 0, negative_slope * x elsewhere (Maas et al. 2013).
 
@@ -255,13 +209,10 @@ class LeakyReLU(Module):
         self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.leaky_relu(x, self.negative_slope, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
-
+@described()
 class ELU(Module):
     """x where x > 0, alpha * (exp(x) - 1) elsewhere (https://arxiv.org/abs/1511.07289).
 
@@ -279,13 +230,10 @@ class ELU(Module):
         self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.elu(x, self.alpha, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
 
-
+@described()
 class GELU(Module):
     """x * Phi(x), Phi being the normal distribution (https://arxiv.org/abs/1606.08415).
 
@@ -303,13 +251,10 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.gelu(x, self.approximate)
 
-    def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
 
-
+@described()
 class Hardtanh(Module):
     """x, cut off at min_val and max_val.
 
@@ -328,15 +273,10 @@ class Hardtanh(Module):
         self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.hardtanh(x, self.min_val, self.max_val, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}" + (
-            ", inplace=True" if self.inplace else ""
-        )
 
-
+@described()
 class Softplus(Module):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold.
 
@@ -354,13 +294,10 @@ class Softplus(Module):
         self.threshold = threshold
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.softplus(x, self.beta, self.threshold)
 
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
 
-
+@described()
 class Softmax(Module):
     """exp(x) / sum(exp(x)) along `dim`.
 
@@ -377,13 +314,10 @@ class Softmax(Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.softmax(x, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
-
+@described()
 class LogSoftmax(Module):
     """log(softmax(x)) along `dim`, accurate where the softmax is near 0.
 
@@ -400,13 +334,10 @@ class LogSoftmax(Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.log_softmax(x, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
-
+@described()
 class GLU(Module):
     """a * sigmoid(b), a and b being the halves of the input along `dim`.
 
@@ -426,10 +357,8 @@ class GLU(Module):
         """(..., 2 n, ...) -> (..., n, ...)."""
         return F.glu(x, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
-
+@described(hidden="init")
 class PReLU(Module):
     """x where x > 0, weight * x elsewhere, with a trained weight.
 
@@ -465,8 +394,4 @@ class PReLU(Module):
         init.constant_(self.weight, self.init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.prelu(x, self.weight)
-
-    def extra_repr(self) -> str:
-        return f"num_parameters={self.num_parameters}"

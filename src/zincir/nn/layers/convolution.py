@@ -27,7 +27,7 @@ class _Window(Module):
 
     bias: Parameter | None
     axes: ClassVar[int]
-    apply_to: ClassVar[Callable[..., Tensor]]
+    _function: ClassVar[Callable[..., Tensor]]
     """The function that the layer computes."""
     fewest_channels: ClassVar[int] = 1
     """Lazy layers begin with 0."""
@@ -143,7 +143,7 @@ class _Convolution(_Window):
         padding = self.padding
         if self.padding_mode != "zeros" and any(self._sides):
             x, padding = F.pad(x, self._sides, self.padding_mode), 0
-        function = type(self).apply_to
+        function = type(self)._function
         return function(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
@@ -163,7 +163,7 @@ class Conv1d(_Convolution):
     """
 
     axes = 1
-    apply_to = F.conv1d
+    _function = F.conv1d
 
 
 class Conv2d(_Convolution):
@@ -191,7 +191,7 @@ class Conv2d(_Convolution):
     """
 
     axes = 2
-    apply_to = F.conv2d
+    _function = F.conv2d
 
 
 class Conv3d(_Convolution):
@@ -208,7 +208,7 @@ class Conv3d(_Convolution):
     """
 
     axes = 3
-    apply_to = F.conv3d
+    _function = F.conv3d
 
 
 class _Transposed(_Window):
@@ -252,7 +252,7 @@ class _Transposed(_Window):
         more = self.output_padding
         if output_size is not None and x.ndim in (self.axes + 1, self.axes + 2):
             more = self._more(x.shape, output_size)
-        function = type(self).apply_to
+        function = type(self)._function
         numbers = (self.stride, self.padding, more, self.groups, self.dilation)
         return function(x, self.weight, self.bias, *numbers)
 
@@ -295,7 +295,7 @@ class ConvTranspose1d(_Transposed):
     """
 
     axes = 1
-    apply_to = F.conv_transpose1d
+    _function = F.conv_transpose1d
 
 
 class ConvTranspose2d(_Transposed):
@@ -320,7 +320,7 @@ class ConvTranspose2d(_Transposed):
     """
 
     axes = 2
-    apply_to = F.conv_transpose2d
+    _function = F.conv_transpose2d
 
 
 class ConvTranspose3d(_Transposed):
@@ -337,4 +337,4 @@ class ConvTranspose3d(_Transposed):
     """
 
     axes = 3
-    apply_to = F.conv_transpose3d
+    _function = F.conv_transpose3d

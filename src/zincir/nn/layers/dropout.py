@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import ClassVar
 
 from zincir.nn import functional as F
 from zincir.nn.functional.dropout import check_mode, check_probability
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.recording import note_condition
 from zincir.tensor import Tensor
@@ -26,8 +28,9 @@ def _watch(layer: _Dropping | StochasticDepth) -> None:
     note_condition(layer._buffers, lambda: layer.p)
 
 
+@described(unless_default="")
 class _Dropping(Module):
-    _drop: Callable[..., Tensor]
+    _function: ClassVar[Callable[..., Tensor]]
     """The function that the layer is."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
@@ -37,12 +40,8 @@ class _Dropping(Module):
         self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         _watch(self)
-        return self._drop(x, self.p, self.training, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
+        return type(self)._function(x, self.p, self.training, self.inplace)
 
 
 class Dropout(_Dropping):
@@ -60,7 +59,7 @@ class Dropout(_Dropping):
         ([0.0, 2.0], [1.0, 1.0])
     """
 
-    _drop = staticmethod(F.dropout)
+    _function = F.dropout
 
 
 class Dropout1d(_Dropping):
@@ -77,7 +76,7 @@ class Dropout1d(_Dropping):
         True
     """
 
-    _drop = staticmethod(F.dropout1d)
+    _function = F.dropout1d
 
 
 class Dropout2d(_Dropping):
@@ -93,7 +92,7 @@ class Dropout2d(_Dropping):
         True
     """
 
-    _drop = staticmethod(F.dropout2d)
+    _function = F.dropout2d
 
 
 class Dropout3d(_Dropping):
@@ -108,7 +107,7 @@ class Dropout3d(_Dropping):
         (1, 2, 3, 3, 3)
     """
 
-    _drop = staticmethod(F.dropout3d)
+    _function = F.dropout3d
 
 
 class AlphaDropout(_Dropping):
@@ -122,7 +121,7 @@ class AlphaDropout(_Dropping):
         [-0.7792, 0.7792]
     """
 
-    _drop = staticmethod(F.alpha_dropout)
+    _function = F.alpha_dropout
 
 
 class FeatureAlphaDropout(_Dropping):
@@ -137,7 +136,7 @@ class FeatureAlphaDropout(_Dropping):
         True
     """
 
-    _drop = staticmethod(F.feature_alpha_dropout)
+    _function = F.feature_alpha_dropout
 
 
 class StochasticDepth(Module):
@@ -164,7 +163,6 @@ class StochasticDepth(Module):
         self.mode = mode
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         _watch(self)
         return F.stochastic_depth(x, self.p, self.mode, self.training)
 

@@ -10,6 +10,7 @@ from zincir.errors import ShapeError, explain
 from zincir.nn import functional as F, init
 from zincir.nn.functional.embedding import row_number
 from zincir.nn.module.checks import check_device, check_size
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
 from zincir.nn.module.user_line import where_am_i
@@ -17,6 +18,11 @@ from zincir.tensor import Tensor
 from zincir.types import DType
 
 
+@described(
+    bare=2,
+    hidden="_weight _freeze",
+    unless_default="padding_idx max_norm norm_type scale_grad_by_freq sparse",
+)
 class Embedding(Module):
     """Row i of `weight` for each index i.
 
@@ -121,15 +127,3 @@ class Embedding(Module):
             self.scale_grad_by_freq,
             self.sparse,
         )
-
-    def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        for name, plain in (
-            ("padding_idx", None),
-            ("max_norm", None),
-            ("norm_type", 2.0),
-            ("scale_grad_by_freq", False),
-        ):
-            value = getattr(self, name)
-            text += "" if value == plain else f", {name}={value}"
-        return text + (", sparse=True" if self.sparse else "")

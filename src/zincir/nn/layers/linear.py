@@ -8,6 +8,7 @@ from typing import Any
 from zincir.creation import empty
 from zincir.nn import functional as F, init
 from zincir.nn.module.checks import check_device, check_size
+from zincir.nn.module.described import described
 from zincir.nn.module.lazy import Lazy
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
@@ -29,10 +30,10 @@ class Identity(Module):
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Computes x."""
         return x
 
 
+@described()
 class Linear(Module):
     """y = x @ weight.T + bias.
 
@@ -78,12 +79,6 @@ class Linear(Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., in_features) -> (..., out_features)."""
         return F.linear(x, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
-        )
 
 
 class LazyLinear(Lazy, Linear):

@@ -9,6 +9,7 @@ from zincir.creation import empty
 from zincir.errors import ArgumentError, explain
 from zincir.nn import functional as F, init
 from zincir.nn.module.checks import check_device, check_size
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
 from zincir.nn.module.user_line import where_am_i
@@ -16,6 +17,7 @@ from zincir.tensor import Tensor
 from zincir.types import DType
 
 
+@described(bare=1)
 class LayerNorm(Module):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var over the last axes.
 
@@ -59,16 +61,10 @@ class LayerNorm(Module):
             init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
-        )
 
-
+@described(bare=1)
 class RMSNorm(Module):
     """y = x / sqrt(mean(x * x) + eps) * weight, the mean being over the last axes.
 
@@ -109,15 +105,10 @@ class RMSNorm(Module):
             init.ones_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
-    def extra_repr(self) -> str:
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        )
 
-
+@described(bare=2)
 class GroupNorm(Module):
     """y = (x - mean) / sqrt(var + eps) * weight + bias for each group of channels of each example.
 
@@ -176,16 +167,10 @@ class GroupNorm(Module):
             init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
-            f"bias={self.bias is not None}"
-        )
 
-
+@described(bare=1)
 class LocalResponseNorm(Module):
     """y = x / (k + alpha * mean of x * x)**beta, the mean being over `size` channels around.
 
@@ -208,11 +193,7 @@ class LocalResponseNorm(Module):
         self.k = k
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 def _last_axes(layer: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -137,7 +137,6 @@ class _BatchNorm(_ChannelNorm):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         self._check(x, 1)
         self._watch()
         mean, var, seen = self.running_mean, self.running_var, self.num_batches_tracked
@@ -224,7 +223,6 @@ class _InstanceNorm(_ChannelNorm):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         batched = x.ndim == max(self._axes)
         self._check(x, 1 if batched else 0)
         self._watch()

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from zincir.errors import ArgumentError, explain
 from zincir.nn import functional as F
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.user_line import where_am_i
 from zincir.tensor import Tensor
 
 
+@described(bare=1)
 class _Border(Module):
-    """What all of them share: the numbers, and how they are given."""
-
     axes: ClassVar[int]
     mode: ClassVar[str] = "constant"
 
@@ -34,26 +34,17 @@ class _Border(Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The last dimensions larger by the numbers of their sides."""
         return F.pad(x, self.padding, self.mode)
 
-    def extra_repr(self) -> str:
-        return str(self.padding)
 
-
+@described()
 class _Constant(_Border):
-    """The same with a number of one's choice."""
-
     def __init__(self, padding: int | Sequence[int], value: float) -> None:
         super().__init__(padding)
         self.value = value
 
     def forward(self, x: Tensor) -> Tensor:
-        """The last dimensions larger by the numbers of their sides."""
         return F.pad(x, self.padding, "constant", self.value)
-
-    def extra_repr(self) -> str:
-        return f"padding={self.padding}, value={self.value}"
 
 
 class ZeroPad1d(_Border):
@@ -93,8 +84,7 @@ class ZeroPad2d(_Border):
 class ZeroPad3d(_Border):
     """A border of zeros, around the last three dimensions.
 
-    Shape: (..., D, H, W) -> (..., front + D + back, top + H + bottom,
-    left + W + right).
+    Shape: (..., D, H, W) -> (..., front + D + back, top + H + bottom, left + W + right).
 
     Args:
         padding: (left, right, top, bottom, front, back); one number stands for all.
@@ -111,11 +101,7 @@ class ZeroPad3d(_Border):
 class ConstantPad1d(_Constant):
     """A border of `value`, around the last dimension.
 
-    Shape: (..., W) -> (..., left + W + right).
-
-    Args:
-        padding: (left, right); one number stands for all.
-        value: of every element of the border.
+    Shape and `padding` as for `ZeroPad1d`.
 
     Example:
         >>> import zincir
@@ -129,11 +115,7 @@ class ConstantPad1d(_Constant):
 class ConstantPad2d(_Constant):
     """A border of `value`, around the last two dimensions.
 
-    Shape: (..., H, W) -> (..., top + H + bottom, left + W + right).
-
-    Args:
-        padding: (left, right, top, bottom); one number stands for all.
-        value: of every element of the border.
+    Shape and `padding` as for `ZeroPad2d`.
 
     Example:
         >>> import zincir
@@ -147,12 +129,7 @@ class ConstantPad2d(_Constant):
 class ConstantPad3d(_Constant):
     """A border of `value`, around the last three dimensions.
 
-    Shape: (..., D, H, W) -> (..., front + D + back, top + H + bottom,
-    left + W + right).
-
-    Args:
-        padding: (left, right, top, bottom, front, back); one number stands for all.
-        value: of every element of the border.
+    Shape and `padding` as for `ZeroPad3d`.
 
     Example:
         >>> import zincir
@@ -166,11 +143,8 @@ class ConstantPad3d(_Constant):
 class ReflectionPad1d(_Border):
     """The input mirrored at its outermost elements, around the last dimension.
 
-    Shape: (C, W) or (N, C, W) -> (..., left + W + right).
-
-    Args:
-        padding: (left, right); one number stands for all.
-            Each is less than the size of its dimension.
+    Shape: (C, W) or (N, C, W) -> (..., left + W + right), as by `ZeroPad1d`;
+    each side is less than the size of its dimension.
 
     Example:
         >>> import zincir
@@ -185,11 +159,8 @@ class ReflectionPad1d(_Border):
 class ReflectionPad2d(_Border):
     """The input mirrored at its outermost elements, around the last two dimensions.
 
-    Shape: (C, H, W) or (N, C, H, W) -> (..., top + H + bottom, left + W + right).
-
-    Args:
-        padding: (left, right, top, bottom); one number stands for all.
-            Each is less than the size of its dimension.
+    Shape: (C, H, W) or (N, C, H, W) -> larger, as by `ZeroPad2d`;
+    each side is less than the size of its dimension.
 
     Example:
         >>> import zincir
@@ -204,12 +175,8 @@ class ReflectionPad2d(_Border):
 class ReflectionPad3d(_Border):
     """The input mirrored at its outermost elements, around the last three dimensions.
 
-    Shape: (C, D, H, W) or (N, C, D, H, W) -> (..., front + D + back, top + H + bottom,
-    left + W + right).
-
-    Args:
-        padding: (left, right, top, bottom, front, back); one number stands for all.
-            Each is less than the size of its dimension.
+    Shape: (C, D, H, W) or (N, C, D, H, W) -> larger, as by `ZeroPad3d`;
+    each side is less than the size of its dimension.
 
     Example:
         >>> import zincir
@@ -224,10 +191,7 @@ class ReflectionPad3d(_Border):
 class ReplicationPad1d(_Border):
     """The outermost elements repeated, around the last dimension.
 
-    Shape: (C, W) or (N, C, W) -> (..., left + W + right).
-
-    Args:
-        padding: (left, right); one number stands for all.
+    Shape: (C, W) or (N, C, W) -> (..., left + W + right), as by `ZeroPad1d`.
 
     Example:
         >>> import zincir
@@ -242,10 +206,7 @@ class ReplicationPad1d(_Border):
 class ReplicationPad2d(_Border):
     """The outermost elements repeated, around the last two dimensions.
 
-    Shape: (C, H, W) or (N, C, H, W) -> (..., top + H + bottom, left + W + right).
-
-    Args:
-        padding: (left, right, top, bottom); one number stands for all.
+    Shape: (C, H, W) or (N, C, H, W) -> larger, as by `ZeroPad2d`.
 
     Example:
         >>> import zincir
@@ -260,11 +221,7 @@ class ReplicationPad2d(_Border):
 class ReplicationPad3d(_Border):
     """The outermost elements repeated, around the last three dimensions.
 
-    Shape: (C, D, H, W) or (N, C, D, H, W) -> (..., front + D + back, top + H + bottom,
-    left + W + right).
-
-    Args:
-        padding: (left, right, top, bottom, front, back); one number stands for all.
+    Shape: (C, D, H, W) or (N, C, D, H, W) -> larger, as by `ZeroPad3d`.
 
     Example:
         >>> import zincir
@@ -279,11 +236,8 @@ class ReplicationPad3d(_Border):
 class CircularPad1d(_Border):
     """The other side of the input, as if it were a ring, around the last dimension.
 
-    Shape: (C, W) or (N, C, W) -> (..., left + W + right).
-
-    Args:
-        padding: (left, right); one number stands for all.
-            Each is at most the size of its dimension.
+    Shape: (C, W) or (N, C, W) -> (..., left + W + right), as by `ZeroPad1d`;
+    each side is at most the size of its dimension.
 
     Example:
         >>> import zincir
@@ -298,11 +252,8 @@ class CircularPad1d(_Border):
 class CircularPad2d(_Border):
     """The other side of the input, as if it were a ring, around the last two dimensions.
 
-    Shape: (C, H, W) or (N, C, H, W) -> (..., top + H + bottom, left + W + right).
-
-    Args:
-        padding: (left, right, top, bottom); one number stands for all.
-            Each is at most the size of its dimension.
+    Shape: (C, H, W) or (N, C, H, W) -> larger, as by `ZeroPad2d`;
+    each side is at most the size of its dimension.
 
     Example:
         >>> import zincir
@@ -317,12 +268,8 @@ class CircularPad2d(_Border):
 class CircularPad3d(_Border):
     """The other side of the input, as if it were a ring, around the last three dimensions.
 
-    Shape: (C, D, H, W) or (N, C, D, H, W) -> (..., front + D + back, top + H + bottom,
-    left + W + right).
-
-    Args:
-        padding: (left, right, top, bottom, front, back); one number stands for all.
-            Each is at most the size of its dimension.
+    Shape: (C, D, H, W) or (N, C, D, H, W) -> larger, as by `ZeroPad3d`;
+    each side is at most the size of its dimension.
 
     Example:
         >>> import zincir

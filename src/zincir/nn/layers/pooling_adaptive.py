@@ -1,17 +1,30 @@
-"""Pooling to a given size as layers."""
+"""Pooling to a given size, as layers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from zincir.nn import functional as F
 from zincir.nn.functional.pooling_adaptive import OutputSize
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.tensor import Tensor
 
 
-class AdaptiveAvgPool1d(Module):
+@described()
+class _AdaptiveAvgPool(Module):
+    _function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, output_size: OutputSize) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return type(self)._function(x, self.output_size)
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """The means of `output_size` windows along the last axis.
 
     Shape: (batch, channels, n) or (channels, n) -> (..., output_size).
@@ -24,24 +37,17 @@ class AdaptiveAvgPool1d(Module):
         [[1.5, 2.5]]
     """
 
+    _function = F.adaptive_avg_pool1d
+
     def __init__(self, output_size: int | Sequence[int]) -> None:
-        super().__init__()
-        self.output_size = output_size
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The axes pooled to `output_size`."""
-        return F.adaptive_avg_pool1d(x, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+        super().__init__(output_size)
 
 
-class AdaptiveAvgPool2d(Module):
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """The means of as many windows over the last two axes as `output_size` says.
 
     Shape: (batch, channels, height, width) or (channels, height, width) -> (..., *output_size).
-    Output o of m along an axis of n is made of elements floor(o * n / m) up to
-    ceil((o + 1) * n / m).
+    Windows are cut along each axis as by `AdaptiveAvgPool1d`.
 
     Args:
         output_size: an int, or one for each axis; None keeps a size as it is.
@@ -52,27 +58,14 @@ class AdaptiveAvgPool2d(Module):
         (8, 512, 7, 9)
     """
 
-    def __init__(self, output_size: OutputSize) -> None:
-        super().__init__()
-        self.output_size = output_size
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The axes pooled to `output_size`."""
-        return F.adaptive_avg_pool2d(x, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+    _function = F.adaptive_avg_pool2d
 
 
-class AdaptiveAvgPool3d(Module):
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """The means of as many windows over the last three axes as `output_size` says.
 
     Shape: (batch, channels, depth, height, width) or without the batch -> (..., *output_size).
-    Output o of m along an axis of n is made of elements floor(o * n / m) up to
-    ceil((o + 1) * n / m).
-
-    Args:
-        output_size: an int, or one for each axis; None keeps a size as it is.
+    Windows and arguments as for `AdaptiveAvgPool2d`.
 
     Example:
         >>> import zincir
@@ -80,27 +73,29 @@ class AdaptiveAvgPool3d(Module):
         (2, 5, 1, 1, 1)
     """
 
-    def __init__(self, output_size: OutputSize) -> None:
+    _function = F.adaptive_avg_pool3d
+
+
+@described(hidden="return_indices")
+class _AdaptiveMaxPool(Module):
+    _function: ClassVar[Callable[..., Any]]
+
+    def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size = output_size
+        self.return_indices = return_indices
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The axes pooled to `output_size`."""
-        return F.adaptive_avg_pool3d(x, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+    def forward(self, x: Tensor) -> Any:
+        return type(self)._function(x, self.output_size, self.return_indices)
 
 
-class AdaptiveMaxPool1d(Module):
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """The largest of each of `output_size` windows along the last axis.
 
     Shape: (batch, channels, n) or (channels, n) -> (..., output_size).
-    Output o of m along an axis of n is made of elements floor(o * n / m) up to
-    ceil((o + 1) * n / m).
+    Windows are cut as by `AdaptiveAvgPool1d`.
 
     Args:
-        output_size: an int.
         return_indices: return a tuple, the second being where in its plane each maximum stood.
 
     Example:
@@ -109,25 +104,17 @@ class AdaptiveMaxPool1d(Module):
         [[3.0, 3.0]]
     """
 
+    _function = F.adaptive_max_pool1d
+
     def __init__(self, output_size: int | Sequence[int], return_indices: bool = False) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.return_indices = return_indices
-
-    def forward(self, x: Tensor) -> Any:
-        """The axes pooled to `output_size`."""
-        return F.adaptive_max_pool1d(x, self.output_size, self.return_indices)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+        super().__init__(output_size, return_indices)
 
 
-class AdaptiveMaxPool2d(Module):
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """The largest of each of as many windows over the last two axes as `output_size` says.
 
     Shape: (batch, channels, height, width) or (channels, height, width) -> (..., *output_size).
-    Output o of m along an axis of n is made of elements floor(o * n / m) up to
-    ceil((o + 1) * n / m).
+    Windows are cut along each axis as by `AdaptiveAvgPool1d`.
 
     Args:
         output_size: an int, or one for each axis; None keeps a size as it is.
@@ -139,29 +126,14 @@ class AdaptiveMaxPool2d(Module):
         [[[5.0, 7.0]]]
     """
 
-    def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.return_indices = return_indices
-
-    def forward(self, x: Tensor) -> Any:
-        """The axes pooled to `output_size`."""
-        return F.adaptive_max_pool2d(x, self.output_size, self.return_indices)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+    _function = F.adaptive_max_pool2d
 
 
-class AdaptiveMaxPool3d(Module):
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """The largest of each of as many windows over the last three axes as `output_size` says.
 
     Shape: (batch, channels, depth, height, width) or without the batch -> (..., *output_size).
-    Output o of m along an axis of n is made of elements floor(o * n / m) up to
-    ceil((o + 1) * n / m).
-
-    Args:
-        output_size: an int, or one for each axis; None keeps a size as it is.
-        return_indices: return a tuple, the second being where in its plane each maximum stood.
+    Windows and arguments as for `AdaptiveMaxPool2d`.
 
     Example:
         >>> import zincir
@@ -169,14 +141,4 @@ class AdaptiveMaxPool3d(Module):
         (2, 5, 2, 2, 2)
     """
 
-    def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.return_indices = return_indices
-
-    def forward(self, x: Tensor) -> Any:
-        """The axes pooled to `output_size`."""
-        return F.adaptive_max_pool3d(x, self.output_size, self.return_indices)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+    _function = F.adaptive_max_pool3d

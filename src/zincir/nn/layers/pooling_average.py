@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from zincir.nn import functional as F
 from zincir.nn.functional.windows import Sizes, sizes
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.tensor import Tensor
 
 
+@described(hidden="ceil_mode count_include_pad")
 class AvgPool1d(Module):
     """The mean of each window along the last axis.
 
@@ -39,16 +42,15 @@ class AvgPool1d(Module):
         self.count_include_pad = count_include_pad
 
     def forward(self, x: Tensor) -> Tensor:
-        """As many numbers as there are windows."""
         window = (self.kernel_size, self.stride, self.padding)
         return F.avg_pool1d(x, *window, self.ceil_mode, self.count_include_pad)
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
+@described(hidden="ceil_mode count_include_pad divisor_override")
 class _AvgPool(Module):
     """What pooling by means over two or three axes is made with."""
+
+    _function: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -67,12 +69,10 @@ class _AvgPool(Module):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-    def _options(self) -> tuple[Any, ...]:
+    def forward(self, x: Tensor) -> Tensor:
         window = (self.kernel_size, self.stride, self.padding)
-        return (*window, self.ceil_mode, self.count_include_pad, self.divisor_override)
+        options = (self.ceil_mode, self.count_include_pad, self.divisor_override)
+        return type(self)._function(x, *window, *options)
 
 
 class AvgPool2d(_AvgPool):
@@ -96,9 +96,7 @@ class AvgPool2d(_AvgPool):
         [[[1.5]]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As many numbers as there are windows."""
-        return F.avg_pool2d(x, *self._options())
+    _function = F.avg_pool2d
 
 
 class AvgPool3d(_AvgPool):
@@ -113,13 +111,14 @@ class AvgPool3d(_AvgPool):
         (1, 4, 6, 4, 4)
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As many numbers as there are windows."""
-        return F.avg_pool3d(x, *self._options())
+    _function = F.avg_pool3d
 
 
+@described()
 class _LPPool(Module):
     """What pooling by norms is made with."""
+
+    _function: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -134,14 +133,9 @@ class _LPPool(Module):
         self.stride = stride
         self.ceil_mode = ceil_mode
 
-    def extra_repr(self) -> str:
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"ceil_mode={self.ceil_mode}"
-        )
-
-    def _options(self) -> tuple[Any, ...]:
-        return self.norm_type, self.kernel_size, self.stride, self.ceil_mode
+    def forward(self, x: Tensor) -> Tensor:
+        window = (self.kernel_size, self.stride, self.ceil_mode)
+        return type(self)._function(x, self.norm_type, *window)
 
 
 class LPPool1d(_LPPool):
@@ -155,9 +149,7 @@ class LPPool1d(_LPPool):
         [[5.0, 1.0]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As many numbers as there are windows."""
-        return F.lp_pool1d(x, *self._options())
+    _function = F.lp_pool1d
 
 
 class LPPool2d(_LPPool):
@@ -172,9 +164,7 @@ class LPPool2d(_LPPool):
         [[[5.0]]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As many numbers as there are windows."""
-        return F.lp_pool2d(x, *self._options())
+    _function = F.lp_pool2d
 
 
 class LPPool3d(_LPPool):
@@ -188,6 +178,4 @@ class LPPool3d(_LPPool):
         [[[[8.0]]]]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As many numbers as there are windows."""
-        return F.lp_pool3d(x, *self._options())
+    _function = F.lp_pool3d

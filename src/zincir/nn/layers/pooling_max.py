@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from zincir.nn import functional as F
 from zincir.nn.functional.windows import Sizes
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.tensor import Tensor
 
 
+@described(hidden="return_indices")
 class _MaxPool(Module):
     """What maximum pooling over any number of axes is made with."""
+
+    _function: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -30,15 +35,9 @@ class _MaxPool(Module):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
-
-    def _options(self) -> tuple[Any, ...]:
+    def forward(self, x: Tensor) -> Any:
         window = (self.kernel_size, self.stride, self.padding, self.dilation)
-        return (*window, self.ceil_mode, self.return_indices)
+        return type(self)._function(x, *window, self.ceil_mode, self.return_indices)
 
 
 class MaxPool1d(_MaxPool):
@@ -54,9 +53,7 @@ class MaxPool1d(_MaxPool):
         [[4.0, 3.0]]
     """
 
-    def forward(self, x: Tensor) -> Any:
-        """As many numbers as there are windows."""
-        return F.max_pool1d(x, *self._options())
+    _function = F.max_pool1d
 
 
 class MaxPool2d(_MaxPool):
@@ -81,9 +78,7 @@ class MaxPool2d(_MaxPool):
         (8, 64, 56, 56)
     """
 
-    def forward(self, x: Tensor) -> Any:
-        """As many numbers as there are windows."""
-        return F.max_pool2d(x, *self._options())
+    _function = F.max_pool2d
 
 
 class MaxPool3d(_MaxPool):
@@ -98,6 +93,4 @@ class MaxPool3d(_MaxPool):
         (1, 4, 3, 4, 4)
     """
 
-    def forward(self, x: Tensor) -> Any:
-        """As many numbers as there are windows."""
-        return F.max_pool3d(x, *self._options())
+    _function = F.max_pool3d

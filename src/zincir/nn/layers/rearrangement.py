@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from zincir.nn import functional as F
 from zincir.nn.functional.rearrangement import (
     check_factor,
 )
 from zincir.nn.functional.windows import Sizes
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.tensor import Tensor
 
 
+@described()
 class Unfold(Module):
     """Every window of an image as a column.
 
@@ -45,10 +45,8 @@ class Unfold(Module):
         """(batch, channels * kernel, windows)."""
         return F.unfold(x, self.kernel_size, self.dilation, self.padding, self.stride)
 
-    def extra_repr(self) -> str:
-        return _text(self)
 
-
+@described()
 class Fold(Module):
     """Columns put back where `Unfold` takes them from; what overlaps is added up.
 
@@ -84,15 +82,8 @@ class Fold(Module):
         options = (self.kernel_size, self.dilation, self.padding, self.stride)
         return F.fold(x, self.output_size, *options)
 
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}, {_text(self)}"
 
-
-def _text(layer: Any) -> str:
-    names = ("kernel_size", "dilation", "padding", "stride")
-    return ", ".join(f"{name}={getattr(layer, name)}" for name in names)
-
-
+@described()
 class PixelShuffle(Module):
     """Groups of r * r channels laid out as squares of r x r places, r being `upscale_factor`.
 
@@ -113,10 +104,8 @@ class PixelShuffle(Module):
         """(..., C * r * r, H, W) -> (..., C, H * r, W * r)."""
         return F.pixel_shuffle(x, self.upscale_factor)
 
-    def extra_repr(self) -> str:
-        return f"upscale_factor={self.upscale_factor}"
 
-
+@described()
 class PixelUnshuffle(Module):
     """Squares of r x r places laid out as r * r channels: undoes PixelShuffle.
 
@@ -137,10 +126,8 @@ class PixelUnshuffle(Module):
         """(..., C, H * r, W * r) -> (..., C * r * r, H, W)."""
         return F.pixel_unshuffle(x, self.downscale_factor)
 
-    def extra_repr(self) -> str:
-        return f"downscale_factor={self.downscale_factor}"
 
-
+@described()
 class ChannelShuffle(Module):
     """Channels dealt like cards: the first of each of `groups` groups, the second of each, ...
 
@@ -158,13 +145,10 @@ class ChannelShuffle(Module):
         self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x."""
         return F.channel_shuffle(x, self.groups)
 
-    def extra_repr(self) -> str:
-        return f"groups={self.groups}"
 
-
+@described()
 class Flatten(Module):
     """Axes start_dim to end_dim made one.
 
@@ -182,8 +166,4 @@ class Flatten(Module):
         self.end_dim = end_dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Fewer axes, the same elements."""
         return x.flatten(self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

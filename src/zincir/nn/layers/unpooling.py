@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from zincir.nn import functional as F
 from zincir.nn.functional.windows import Sizes
+from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.tensor import Tensor
 
 
+@described()
 class _MaxUnpool(Module):
     """What the way back from maximum pooling is made with."""
+
+    _function: ClassVar[Callable[..., Any]]
 
     def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
         super().__init__()
@@ -19,11 +24,11 @@ class _MaxUnpool(Module):
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-    def _options(self) -> tuple[Sizes, Sizes, Sizes]:
-        return self.kernel_size, self.stride, self.padding
+    def forward(
+        self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
+    ) -> Tensor:
+        window = (self.kernel_size, self.stride, self.padding)
+        return type(self)._function(x, indices, *window, output_size)
 
 
 class MaxUnpool1d(_MaxUnpool):
@@ -39,11 +44,7 @@ class MaxUnpool1d(_MaxUnpool):
         [[0.0, 4.0, 3.0, 0.0]]
     """
 
-    def forward(
-        self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
-    ) -> Tensor:
-        """The planes before pooling."""
-        return F.max_unpool1d(x, indices, *self._options(), output_size)
+    _function = F.max_unpool1d
 
 
 class MaxUnpool2d(_MaxUnpool):
@@ -60,11 +61,7 @@ class MaxUnpool2d(_MaxUnpool):
         [[[0.0, 0.0], [0.0, 3.0]]]
     """
 
-    def forward(
-        self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
-    ) -> Tensor:
-        """The planes before pooling."""
-        return F.max_unpool2d(x, indices, *self._options(), output_size)
+    _function = F.max_unpool2d
 
 
 class MaxUnpool3d(_MaxUnpool):
@@ -79,8 +76,4 @@ class MaxUnpool3d(_MaxUnpool):
         (1, 2, 4, 7)
     """
 
-    def forward(
-        self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
-    ) -> Tensor:
-        """The planes before pooling."""
-        return F.max_unpool3d(x, indices, *self._options(), output_size)
+    _function = F.max_unpool3d

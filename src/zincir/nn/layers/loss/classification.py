@@ -37,7 +37,6 @@ class CrossEntropyLoss(Loss):
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.cross_entropy(
             input,
             target,
@@ -75,7 +74,6 @@ class NLLLoss(Loss):
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.nll_loss(
             input,
             target,
@@ -113,7 +111,6 @@ class BCEWithLogitsLoss(Loss):
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.binary_cross_entropy_with_logits(
             input,
             target,
@@ -148,7 +145,6 @@ class BCELoss(Loss):
         self.register_buffer("weight", weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
 
 
@@ -175,5 +171,4 @@ class KLDivLoss(Loss):
         self.log_target = log_target
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.kl_div(input, target, log_target=self.log_target, reduction=self.reduction)

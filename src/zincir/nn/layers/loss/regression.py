@@ -19,7 +19,6 @@ class MSELoss(Loss):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
@@ -35,7 +34,6 @@ class L1Loss(Loss):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
@@ -61,7 +59,6 @@ class SmoothL1Loss(Loss):
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.smooth_l1_loss(input, target, beta=self.beta, reduction=self.reduction)
 
 
@@ -81,5 +78,4 @@ class HuberLoss(Loss):
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """0-dimensional; with reduction="none", one number for each term."""
         return F.huber_loss(input, target, delta=self.delta, reduction=self.reduction)
