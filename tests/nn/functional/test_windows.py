@@ -10,7 +10,7 @@ import zincir
 from zincir import nn
 from zincir.compiler import stages
 from zincir.compiler.snapshot import snapshot
-from zincir.nn.functional.windows import counted, from_windows, padded, sliding, windows
+from zincir.nn.functional.windows import counted, from_windows, padded, window_of, windows
 from zincir.tensor import wrap
 
 F = nn.functional
@@ -40,12 +40,12 @@ def test_counted() -> None:
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_from_windows_is_the_transpose(options: tuple[Any, ...], ceil_mode: bool) -> None:
     """<windows(x), g in each of their elements> = <x, from_windows(g)>."""
-    s = sliding("test", (8, 9), *options, 1, ceil_mode)
+    s = window_of("test", (8, 9), *options, 1, ceil_mode)
     random = np.random.default_rng(0)
     x = zincir.from_numpy(random.standard_normal((2, 8, 9)))
-    g = zincir.from_numpy(random.standard_normal((2, *s.places)))
+    g = zincir.from_numpy(random.standard_normal((2, *s.out_size)))
     w = wrap(windows(padded(x._node, s, 0), s))
-    assert w.shape == (2, *s.kernel, *s.places)
+    assert w.shape == (2, *s.kernel, *s.out_size)
     there = (w * g.unsqueeze(1).unsqueeze(1)).sum()
     back = (x * wrap(from_windows(g._node, s))).sum()
     assert there.item() == pytest.approx(back.item(), rel=1e-12)

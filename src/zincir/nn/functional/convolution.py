@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from zincir.graph.node import Node
 from zincir.nn.functional.convolution_checks import (
-    borders,
     check_bias,
     check_channels,
     check_fits,
-    grown,
     operands,
+    padding_of,
+    transposed_size,
 )
 from zincir.nn.functional.windows import Sizes, sizes
 from zincir.nn.module.user_line import at_user_line
@@ -192,14 +192,14 @@ def _convolved(
 ) -> Tensor:
     what = f"conv{rank}d"
     x, w, b = operands(what, rank, input, weight, bias)
-    steps, spread = sizes(what, "stride", stride, rank), sizes(what, "dilation", dilation, rank)
-    before, after = borders(what, w.shape[2:], steps, padding, spread)
+    stride, dilation = sizes(what, "stride", stride, rank), sizes(what, "dilation", dilation, rank)
+    before, after = padding_of(what, w.shape[2:], stride, padding, dilation)
     (groups,) = sizes(what, "groups", groups, 1)
     check_channels(what, x, w, w.shape[1] * groups, groups)
     check_bias(what, w, b, w.shape[0])
-    check_fits(what, x, w, before, after, spread)
+    check_fits(what, x, w, before, after, dilation)
     y = _channels_last(x, rank, groups)
-    y = convolution(y, _kernel(w, groups), steps, spread, before, after)
+    y = convolution(y, _kernel(w, groups), stride, dilation, before, after)
     return wrap(_channels_second(y, b, x.ndim == rank + 1))
 
 
@@ -216,17 +216,17 @@ def _transposed(
 ) -> Tensor:
     what = f"conv_transpose{rank}d"
     x, w, b = operands(what, rank, input, weight, bias)
-    steps, spread = sizes(what, "stride", stride, rank), sizes(what, "dilation", dilation, rank)
-    cut = sizes(what, "padding", padding, rank, 0)
-    more = sizes(what, "output_padding", output_padding, rank, 0)
+    stride, dilation = sizes(what, "stride", stride, rank), sizes(what, "dilation", dilation, rank)
+    padding = sizes(what, "padding", padding, rank, 0)
+    output_padding = sizes(what, "output_padding", output_padding, rank, 0)
     (groups,) = sizes(what, "groups", groups, 1)
     check_channels(what, x, w, w.shape[0], groups)
     check_bias(what, w, b, w.shape[1] * groups)
-    _, kept = grown(what, x, w, steps, cut, more, spread)
+    _, kept = transposed_size(what, x, w, stride, padding, output_padding, dilation)
     y = _channels_last(x, rank, groups)
     shape = (y.shape[0], *kept, groups, w.shape[1])
     added = None if b is None else reshape(b, shape[-2:])
-    y = gradient_of_input(y, shape, _kernel(w, groups), steps, spread, cut, added)
+    y = gradient_of_input(y, shape, _kernel(w, groups), stride, dilation, padding, added)
     return wrap(_untouched(_channels_second(y, None, x.ndim == rank + 1), x, w))
 
 

@@ -13,8 +13,8 @@ from zincir.types import Shape
 _AXES = ("depth", "height", "width")
 
 
-def borders(
-    what: str, kernel: Shape, steps: Shape, padding: Sizes | str, spread: Shape
+def padding_of(
+    what: str, kernel: Shape, stride: Shape, padding: Sizes | str, dilation: Shape
 ) -> tuple[Shape, Shape]:
     """How much comes before and after each axis; of an odd sum of "same", the larger half after.
 
@@ -36,17 +36,17 @@ def borders(
                 got=f"padding={padding!r}",
             )
         )
-    if any(s != 1 for s in steps):
+    if any(s != 1 for s in stride):
         raise ArgumentError(
             explain(
                 f"{what}: with a stride, padding 'same' has no meaning",
                 where=where_am_i(),
                 expected="stride=1",
-                got=f"stride={steps}, padding='same'",
+                got=f"stride={stride}, padding='same'",
                 try_="padding=kernel_size // 2",
             )
         )
-    total = [d * (k - 1) for k, d in zip(kernel, spread, strict=True)]
+    total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     return tuple(n // 2 for n in total), tuple(n - n // 2 for n in total)
 
 
@@ -175,31 +175,37 @@ def check_bias(what: str, w: Node, b: Node | None, channels: int) -> None:
         )
 
 
-def check_fits(what: str, x: Node, w: Node, before: Shape, after: Shape, spread: Shape) -> None:
+def check_fits(what: str, x: Node, w: Node, before: Shape, after: Shape, dilation: Shape) -> None:
     """Raise unless the kernel fits into the input with its padding.
 
     Raises:
         ShapeError: it does not.
     """
-    rank = len(spread)
-    places = x.shape[x.ndim - rank :]
-    room = tuple(b + n + a for b, n, a in zip(before, places, after, strict=True))
-    reach = tuple(d * (k - 1) + 1 for k, d in zip(w.shape[2:], spread, strict=True))
-    if any(r > n for r, n in zip(reach, room, strict=True)):
-        wide = " (with its dilation)" if max(spread) > 1 else ""
+    rank = len(dilation)
+    size = x.shape[x.ndim - rank :]
+    room = tuple(b + n + a for b, n, a in zip(before, size, after, strict=True))
+    extent = tuple(d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilation, strict=True))
+    if any(r > n for r, n in zip(extent, room, strict=True)):
+        wide = " (with its dilation)" if max(dilation) > 1 else ""
         raise ShapeError(
             explain(
                 f"{what}: the kernel is larger than the input with its padding",
                 where=where_am_i(),
-                expected=f"{_places(rank)} of at least {reach}, over which the kernel{wide} goes",
+                expected=f"{_places(rank)} of at least {extent}, over which the kernel{wide} goes",
                 got=f"{room}: {_both(x, w)}, padding {before}",
                 try_="a smaller kernel_size, more padding, or fewer layers that shrink before this",
             )
         )
 
 
-def grown(
-    what: str, x: Node, w: Node, steps: Shape, cut: Shape, more: Shape, spread: Shape
+def transposed_size(
+    what: str,
+    x: Node,
+    w: Node,
+    stride: Shape,
+    padding: Shape,
+    output_padding: Shape,
+    dilation: Shape,
 ) -> tuple[Shape, Shape]:
     """The size of what a transposed convolution lays down, and of what is left of it.
 
@@ -207,27 +213,27 @@ def grown(
         ArgumentError: an output_padding that another size of the input would make.
         ShapeError: nothing is left.
     """
-    rank = len(steps)
-    if any(e >= max(s, d) for e, s, d in zip(more, steps, spread, strict=True)):
+    rank = len(stride)
+    if any(e >= max(s, d) for e, s, d in zip(output_padding, stride, dilation, strict=True)):
         raise ArgumentError(
             explain(
                 f"{what}: output_padding is too large",
                 where=where_am_i(),
                 expected="less than stride or dilation",
-                got=f"output_padding={more}, stride={steps}, dilation={spread}",
+                got=f"output_padding={output_padding}, stride={stride}, dilation={dilation}",
             )
         )
-    reach = [d * (k - 1) + 1 for k, d in zip(w.shape[2:], spread, strict=True)]
-    sides = zip(x.shape[x.ndim - rank :], steps, reach, more, strict=True)
+    extent = [d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
+    sides = zip(x.shape[x.ndim - rank :], stride, extent, output_padding, strict=True)
     whole = tuple((n - 1) * s + r + e for n, s, r, e in sides)
-    kept = tuple(n - 2 * p for n, p in zip(whole, cut, strict=True))
+    kept = tuple(n - 2 * p for n, p in zip(whole, padding, strict=True))
     if min(kept) < 1:
         raise ShapeError(
             explain(
                 f"{what}: padding cuts everything off",
                 where=where_am_i(),
                 expected=f"2 * padding below {whole}, the size of the output without padding",
-                got=f"padding={cut}, {_both(x, w)}",
+                got=f"padding={padding}, {_both(x, w)}",
                 try_="a smaller padding",
             )
         )

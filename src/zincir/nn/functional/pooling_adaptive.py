@@ -14,7 +14,7 @@ from typing import Any
 from zincir.graph.node import MODE, Node, apply
 from zincir.nn.functional.pooling_average import sums
 from zincir.nn.functional.pooling_max import largest, lowest, numbers, to_places, with_indices
-from zincir.nn.functional.windows import Sliding, along, nothing, planes, sizes, with_gradient
+from zincir.nn.functional.windows import Window, along, nothing, planes, sizes, with_gradient
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops import movement as mv, reduction
 from zincir.ops.arithmetic import bitwise, cast, compare, div_p, where
@@ -123,10 +123,10 @@ def _wanted(what: str, shape: Shape, output_size: Any) -> Shape:
     return sizes(what, "output_size", given, rank, 0)
 
 
-def _even(shape: Shape, wanted: Shape) -> Sliding:
+def _even(shape: Shape, wanted: Shape) -> Window:
     """The windows where all outputs are made of equally many elements."""
     each = tuple(n // m for n, m in zip(shape, wanted, strict=True))
-    return Sliding(shape, each, each, (0,) * len(each), (1,) * len(each), wanted)
+    return Window(shape, each, each, (0,) * len(each), (1,) * len(each), wanted)
 
 
 def _averages(what: str, input: Tensor, rank: int, output_size: Any) -> Tensor:

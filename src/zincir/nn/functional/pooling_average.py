@@ -11,14 +11,14 @@ from zincir.graph.node import Node, apply
 from zincir.nn.functional.pooling_max import _flat
 from zincir.nn.functional.windows import (
     Sizes,
-    Sliding,
+    Window,
     along,
     from_windows,
     inside_axes,
     padded,
     planes,
-    sliding,
     taps,
+    window_of,
     windows,
     with_gradient,
 )
@@ -121,7 +121,7 @@ def _avg_pool(
                 expected="None, or a number other than 0",
             )
         )
-    s = sliding(what, planes(what, x, rank), *options)
+    s = window_of(what, planes(what, x, rank), *options)
     y = sums(x, s)
     count = divisor or _counts(s, with_border)
     if x.dtype is int64:
@@ -130,7 +130,7 @@ def _avg_pool(
     return wrap(y * (1.0 / count) if isinstance(count, int) else y / cast(count, y.dtype))
 
 
-def sums(x: Node, s: Sliding) -> Node:
+def sums(x: Node, s: Window) -> Node:
     """The sum of each window."""
     rank = len(s.shape)
     if s.covers_all:
@@ -147,17 +147,17 @@ def sums(x: Node, s: Sliding) -> Node:
     return with_gradient(y, x, lambda g: from_windows(g, s))
 
 
-def _counts(s: Sliding, with_border: bool) -> int | Node:
-    """How many elements each window has: a number, or (*places) integers where they differ."""
+def _counts(s: Window, with_border: bool) -> int | Node:
+    """How many elements each window has: a number, or (*out_size) integers where they differ."""
     rank, total, differ = len(s.shape), 1, list[Node]()
-    for axis, (n, k, step, p, places) in enumerate(
-        zip(s.shape, s.kernel, s.stride, s.padding, s.places, strict=True)
+    for axis, (n, k, step, p, count) in enumerate(
+        zip(s.shape, s.kernel, s.stride, s.padding, s.out_size, strict=True)
     ):
         low, high = (-p, n + p) if with_border else (0, n)
-        if -p >= low and (places - 1) * step - p + k <= high:
+        if -p >= low and (count - 1) * step - p + k <= high:
             total *= k
         else:
-            begin = along(places, axis, rank, int64) * step - p
+            begin = along(count, axis, rank, int64) * step - p
             differ.append(minimum(begin + k, high) - maximum(begin, low))
     return functools.reduce(lambda a, b: a * b, differ) * total if differ else total
 
@@ -228,7 +228,7 @@ def _lp_pool(
                 expected="norm_type, a number other than 0",
             )
         )
-    s = sliding(what, planes(what, x, rank), *options)
+    s = window_of(what, planes(what, x, rank), *options)
     total = sums(power(x, norm_type), s)
     count, whole = _counts(s, True), math.prod(s.kernel)
     if not isinstance(count, int):

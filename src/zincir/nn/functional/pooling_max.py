@@ -13,15 +13,15 @@ from zincir.errors import DTypeError, explain
 from zincir.graph.node import MODE, Node, apply
 from zincir.nn.functional.windows import (
     Sizes,
-    Sliding,
+    Window,
     along,
     counted,
     from_windows,
     inside_axes,
     padded,
     planes,
-    sliding,
     taps,
+    window_of,
     windows,
     with_gradient,
 )
@@ -113,7 +113,7 @@ def max_pool3d(
 
 def _max_pool(what: str, input: Tensor, rank: int, options: tuple[Any, ...], indices: bool) -> Any:
     x = numbers(input, what)
-    y, chosen = largest(x, sliding(what, planes(what, x, rank), *options), indices)
+    y, chosen = largest(x, window_of(what, planes(what, x, rank), *options), indices)
     y = bent(y, x)
     return with_indices(y, chosen, input) if indices else wrap(cast(y, input.dtype))
 
@@ -149,7 +149,7 @@ def lowest(x: Node) -> Scalar:
     return -math.inf if x.dtype.category == 2 else -(2 ** (8 * x.dtype.itemsize - 1))
 
 
-def largest(x: Node, s: Sliding, indices: bool) -> tuple[Node, Node | None]:
+def largest(x: Node, s: Window, indices: bool) -> tuple[Node, Node | None]:
     """The largest of each window; and its number in the plane, if asked for or needed."""
     if s.is_split:
         return _largest_by_axis(x, s, indices)
@@ -166,7 +166,7 @@ def largest(x: Node, s: Sliding, indices: bool) -> tuple[Node, Node | None]:
     return with_gradient(y, x, lambda g: to_chosen(g, chosen, s)), chosen
 
 
-def _largest_by_axis(x: Node, s: Sliding, indices: bool) -> tuple[Node, Node | None]:
+def _largest_by_axis(x: Node, s: Window, indices: bool) -> tuple[Node, Node | None]:
     """One axis after the other, the last one first: so the first of the largest rows wins."""
     rank, number = len(s.shape), None
     for axis in reversed(s.axes):
@@ -186,28 +186,28 @@ def _carried(number: Node, chosen: Node, rank: int) -> Node:
     return mv.reshape(flat, chosen.shape)
 
 
-def _flat(y: Node, x: Node, s: Sliding) -> Node:
+def _flat(y: Node, x: Node, s: Window) -> Node:
     """A reduction of `windows(x, s)` without the axes it folded."""
-    return mv.reshape(y, (*x.shape[: x.ndim - len(s.shape)], *s.places))
+    return mv.reshape(y, (*x.shape[: x.ndim - len(s.shape)], *s.out_size))
 
 
-def _chosen(x: Node, y: Node, s: Sliding) -> Node:
+def _chosen(x: Node, y: Node, s: Window) -> Node:
     """For each window, the number in the plane of its first element equal to `y`, or last NaN.
 
     `x` has its padding, `y` is the largest of each window.
     """
     rank, kind = len(s.shape), s.index_type
     units = contiguous_strides(s.shape)
-    steps = tuple(t * u for t, u in zip(s.stride, units, strict=True))
+    stride = tuple(t * u for t, u in zip(s.stride, units, strict=True))
     begin = -sum(p * u for p, u in zip(s.padding, units, strict=True))
     if s.has_few_taps:
-        at = _first_tap(x, y, s, units) + counted(s.places, steps, kind, begin)
+        at = _first_tap(x, y, s, units) + counted(s.out_size, stride, kind, begin)
     else:
-        spread = tuple(d * u for d, u in zip(s.dilation, units, strict=True))
-        number = counted(s.kernel + s.places, spread + steps, kind, begin)
+        dilation = tuple(d * u for d, u in zip(s.dilation, units, strict=True))
+        number = counted(s.kernel + s.out_size, dilation + stride, kind, begin)
         w, axes = windows(x, s), inside_axes(x, s)
         nan = where(compare("ne", w, w), -1 - number, math.prod(s.shape))
-        hit = compare("eq", w, mv.reshape(y, (*x.shape[: axes[0]], *(1,) * rank, *s.places)))
+        hit = compare("eq", w, mv.reshape(y, (*x.shape[: axes[0]], *(1,) * rank, *s.out_size)))
         first = _flat(reduction.amin(where(hit, number, nan), axes), x, s)
         at = where(compare("lt", first, 0), -1 - first, first)
     if not any(s.padding):
@@ -215,14 +215,14 @@ def _chosen(x: Node, y: Node, s: Sliding) -> Node:
     # Where all is minus infinity, the border was it, too: the first element inside is meant
     inside = const(0, kind)
     for a, (d, unit) in enumerate(zip(s.dilation, units, strict=True)):
-        corner = along(s.places[a], a, rank, kind) * s.stride[a] - s.padding[a]
+        corner = along(s.out_size[a], a, rank, kind) * s.stride[a] - s.padding[a]
         outside = maximum(-corner, 0)
         moved = outside if d == 1 else apply(div_p, outside + (d - 1), const(d, kind)) * d
         inside = inside + (corner + moved) * unit
     return where(compare("eq", y, lowest(x)), inside, at)
 
 
-def _first_tap(x: Node, y: Node, s: Sliding, units: tuple[int, ...]) -> Node:
+def _first_tap(x: Node, y: Node, s: Window, units: tuple[int, ...]) -> Node:
     """What has to be added to the number of a window's first element to get to the chosen one."""
     kind = s.index_type
     parts = [
@@ -238,7 +238,7 @@ def _first_tap(x: Node, y: Node, s: Sliding, units: tuple[int, ...]) -> Node:
     return found
 
 
-def to_chosen(g: Node, chosen: Node, s: Sliding) -> Node:
+def to_chosen(g: Node, chosen: Node, s: Window) -> Node:
     """The gradient of `largest`: each window's goes to the element that it chose."""
     if (s.has_few_taps or math.prod(s.overlap) == 1) and all(d == 1 for d in s.dilation):
         return from_windows(g, s, chosen)

@@ -8,11 +8,11 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node
 from zincir.nn.functional.windows import (
     Sizes,
-    Sliding,
+    Window,
     padded,
     planes,
     sizes,
-    sliding,
+    window_of,
     windows,
     with_gradient,
 )
@@ -143,7 +143,7 @@ def unfold(
     """
     x = floats(input, "unfold: input")
     shape = planes("unfold", x, 2)
-    s = sliding("unfold", shape, kernel_size, stride, padding, dilation, narrow=False)
+    s = window_of("unfold", shape, kernel_size, stride, padding, dilation, narrow=False)
     y = _columns(detach(x), s)
     return wrap(with_gradient(y, x, lambda g: _image(g, s)))
 
@@ -169,15 +169,15 @@ def fold(
     """
     x = floats(input, "fold: input")
     shape = sizes("fold", "output_size", output_size, 2)
-    s = sliding("fold", shape, kernel_size, stride, padding, dilation, narrow=False)
-    rows, columns = math.prod(s.kernel), math.prod(s.places)
+    s = window_of("fold", shape, kernel_size, stride, padding, dilation, narrow=False)
+    rows, columns = math.prod(s.kernel), math.prod(s.out_size)
     if x.ndim not in (2, 3) or not x.shape[-2] or x.shape[-2] % rows or x.shape[-1] != columns:
         raise ShapeError(
             explain(
                 "fold: the columns do not fit the output",
                 where=where_am_i(),
                 expected=f"(batch, channels * {rows}, {columns}): {rows} elements in a window of "
-                f"{s.kernel}, {s.places[0]} x {s.places[1]} windows in {shape}",
+                f"{s.kernel}, {s.out_size[0]} x {s.out_size[1]} windows in {shape}",
                 got=f"{x.shape}",
                 try_="the kernel_size, dilation, padding and stride that unfold was given",
             )
@@ -185,18 +185,18 @@ def fold(
     return wrap(with_gradient(_image(detach(x), s), x, lambda g: _columns(g, s)))
 
 
-def _columns(x: Node, s: Sliding) -> Node:
-    """(..., channels, *shape) -> (..., channels * kernel, places)."""
+def _columns(x: Node, s: Window) -> Node:
+    """(..., channels, *shape) -> (..., channels * kernel, windows)."""
     *batch, channels = x.shape[:-2]
     w = windows(padded(x, s, 0), s)
-    return mv.reshape(w, (*batch, channels * math.prod(s.kernel), math.prod(s.places)))
+    return mv.reshape(w, (*batch, channels * math.prod(s.kernel), math.prod(s.out_size)))
 
 
-def _image(g: Node, s: Sliding) -> Node:
-    """(..., channels * kernel, places) -> (..., channels, *shape)."""
+def _image(g: Node, s: Window) -> Node:
+    """(..., channels * kernel, windows) -> (..., channels, *shape)."""
     lead = (*g.shape[:-2], g.shape[-2] // math.prod(s.kernel))
     rank, ones = len(lead), (1,) * len(lead)
-    g = mv.reshape(g, (*lead, *ones, *s.kernel, *s.places))
+    g = mv.reshape(g, (*lead, *ones, *s.kernel, *s.out_size))
     g = mv.permute(
         g,
         (
@@ -208,7 +208,7 @@ def _image(g: Node, s: Sliding) -> Node:
     room = tuple(
         max(n + p, (o - 1) * step + d * (k - 1) + 1)
         for n, p, o, step, d, k in zip(
-            s.shape, s.padding, s.places, s.stride, s.dilation, s.kernel, strict=True
+            s.shape, s.padding, s.out_size, s.stride, s.dilation, s.kernel, strict=True
         )
     )
     whole = mv.fold(g, lead + room, ones + s.kernel, ones + s.stride, ones + s.dilation)

@@ -215,8 +215,8 @@ def _nearest(x: Node, sizes: _Sizes, centred: bool) -> Node:
     # All axes at once: one copy forwards, one sum backwards
     lead, pairs = x.shape[:2], list(zip(x.shape[2:], repeats, strict=True))
     split = reshape(x, (*lead, *(v for n, _ in pairs for v in (n, 1))))
-    spread = expand(split, (*lead, *(v for pair in pairs for v in pair)))
-    return reshape(spread, (*lead, *(n * r for n, r in pairs)))
+    y = expand(split, (*lead, *(v for pair in pairs for v in pair)))
+    return reshape(y, (*lead, *(n * r for n, r in pairs)))
 
 
 def _picked(x: Node, axis: int, places: resampling.Array) -> Node:

@@ -116,16 +116,16 @@ def _max_unpool(
         )
     kernel = sizes(what, "kernel_size", kernel_size, rank)
     free = stride is None or (isinstance(stride, Sequence) and not stride)
-    steps = kernel if free else sizes(what, "stride", stride, rank)
-    border = sizes(what, "padding", padding, rank, 0)
+    stride = kernel if free else sizes(what, "stride", stride, rank)
+    padding = sizes(what, "padding", padding, rank, 0)
     usual = tuple(
-        (n - 1) * s - 2 * p + k for n, s, p, k in zip(shape, steps, border, kernel, strict=True)
+        (n - 1) * s - 2 * p + k for n, s, p, k in zip(shape, stride, padding, kernel, strict=True)
     )
-    wanted = _output(what, usual, steps, output_size)
+    wanted = _output(what, usual, stride, output_size)
     return wrap(to_places(x, _checked(number, size(wanted)), wanted, "set"))
 
 
-def _output(what: str, usual: Shape, steps: Shape, output_size: Any) -> Shape:
+def _output(what: str, usual: Shape, stride: Shape, output_size: Any) -> Shape:
     """The size before pooling: as asked for, if it is near the usual one."""
     if output_size is None:
         return usual
@@ -133,11 +133,11 @@ def _output(what: str, usual: Shape, steps: Shape, output_size: Any) -> Shape:
     given = tuple(output_size)
     given = given[2:] if len(given) == rank + 2 else given
     near = len(given) == rank and all(
-        n - s < v < n + s for n, s, v in zip(usual, steps, given, strict=True)
+        n - s < v < n + s for n, s, v in zip(usual, stride, given, strict=True)
     )
     if near:
         return given
-    ranges = " x ".join(f"{n - s + 1}..{n + s - 1}" for n, s in zip(usual, steps, strict=True))
+    ranges = " x ".join(f"{n - s + 1}..{n + s - 1}" for n, s in zip(usual, stride, strict=True))
     raise ArgumentError(
         explain(
             f"{what}: output_size is not one that is pooled to this input",

@@ -30,7 +30,7 @@ _NARROW = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Sliding:
+class Window:
     """Windows over axes of sizes `shape`: window o begins at element o * stride - padding."""
 
     shape: Shape
@@ -38,7 +38,8 @@ class Sliding:
     stride: Shape
     padding: Shape
     dilation: Shape
-    places: Shape
+    out_size: Shape
+    """How many windows there are along each axis."""
 
     @property
     def overlap(self) -> Shape:
@@ -48,7 +49,7 @@ class Sliding:
     @property
     def covers_all(self) -> bool:
         """Whether there is one window, and it is the whole input."""
-        return self.kernel == self.shape and not any(self.padding) and math.prod(self.places) == 1
+        return self.kernel == self.shape and not any(self.padding) and math.prod(self.out_size) == 1
 
     @property
     def axes(self) -> list[int]:
@@ -71,20 +72,20 @@ class Sliding:
         """An integer type for elements counted over the plane."""
         return int32 if math.prod(self.shape) < 2**30 else int64
 
-    def only(self, axis: int, shape: Shape) -> Sliding:
+    def only(self, axis: int, shape: Shape) -> Window:
         """The same along `axis` of a plane of `shape`; windows of one element along the others."""
 
         def pick(values: Shape, other: int) -> Shape:
             return tuple(v if a == axis else other for a, v in enumerate(values))
 
-        places = tuple(p if a == axis else shape[a] for a, p in enumerate(self.places))
-        return Sliding(
+        out_size = tuple(n if a == axis else shape[a] for a, n in enumerate(self.out_size))
+        return Window(
             shape,
             pick(self.kernel, 1),
             pick(self.stride, 1),
             pick(self.padding, 0),
             pick(self.dilation, 1),
-            places,
+            out_size,
         )
 
 
@@ -138,7 +139,7 @@ def planes(what: str, x: Node, rank: int) -> Shape:
     )
 
 
-def sliding(
+def window_of(
     what: str,
     shape: Shape,
     kernel_size: Any,
@@ -147,7 +148,7 @@ def sliding(
     dilation: Any = 1,
     ceil_mode: bool = False,
     narrow: bool = True,
-) -> Sliding:
+) -> Window:
     """The windows over a plane of `shape`.
 
     Shape: along each axis n, (n + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1 windows,
@@ -161,45 +162,45 @@ def sliding(
     rank = len(shape)
     kernel = sizes(what, "kernel_size", kernel_size, rank)
     free = stride is None or (isinstance(stride, Sequence) and not stride)
-    steps = kernel if free else sizes(what, "stride", stride, rank)
-    border = sizes(what, "padding", padding, rank, 0)
-    spread = sizes(what, "dilation", dilation, rank)
-    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, spread, strict=True))
-    if narrow and any(p > r // 2 for p, r in zip(border, reach, strict=True)):
+    stride = kernel if free else sizes(what, "stride", stride, rank)
+    padding = sizes(what, "padding", padding, rank, 0)
+    dilation = sizes(what, "dilation", dilation, rank)
+    extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    if narrow and any(p > r // 2 for p, r in zip(padding, extent, strict=True)):
         raise ArgumentError(
             explain(
                 f"{what}: padding is more than half of the window",
                 where=where_am_i(),
-                expected=f"padding up to {tuple(r // 2 for r in reach)}, half of what a window "
+                expected=f"padding up to {tuple(r // 2 for r in extent)}, half of what a window "
                 "reaches over",
                 got=f"padding={padding}, kernel_size={kernel_size}, dilation={dilation}",
             )
         )
-    places: list[int] = []
-    for n, r, s, p in zip(shape, reach, steps, border, strict=True):
+    out_size: list[int] = []
+    for n, r, s, p in zip(shape, extent, stride, padding, strict=True):
         count = (n + 2 * p - r + (s - 1 if ceil_mode else 0)) // s + 1
-        places.append(count - 1 if ceil_mode and (count - 1) * s >= n + p else count)
-    if min(places) < 1:
-        around = tuple(n + 2 * p for n, p in zip(shape, border, strict=True))
+        out_size.append(count - 1 if ceil_mode and (count - 1) * s >= n + p else count)
+    if min(out_size) < 1:
+        around = tuple(n + 2 * p for n, p in zip(shape, padding, strict=True))
         raise ShapeError(
             explain(
                 f"{what}: the window is larger than the input with its padding",
                 where=where_am_i(),
                 expected=f"windows that reach over no more than {around}",
-                got=f"windows that reach over {reach}",
+                got=f"windows that reach over {extent}",
                 try_="a smaller kernel_size or dilation, or fewer layers that shrink before this",
             )
         )
-    return Sliding(shape, kernel, steps, border, spread, tuple(places))
+    return Window(shape, kernel, stride, padding, dilation, tuple(out_size))
 
 
-def padded(x: Node, s: Sliding, value: float) -> Node:
+def padded(x: Node, s: Window, value: float) -> Node:
     """`x` with as much border as its windows reach into."""
     lead = x.ndim - len(s.shape)
     after = [
         max(0, (o - 1) * step + d * (k - 1) + 1 - n - p)
         for o, step, d, k, n, p in zip(
-            s.places, s.stride, s.dilation, s.kernel, s.shape, s.padding, strict=True
+            s.out_size, s.stride, s.dilation, s.kernel, s.shape, s.padding, strict=True
         )
     ]
     if not any(s.padding) and not any(after):
@@ -207,8 +208,8 @@ def padded(x: Node, s: Sliding, value: float) -> Node:
     return mv.pad(x, ((0,) * lead) + s.padding, ((0,) * lead) + tuple(after), value)
 
 
-def taps(x: Node, s: Sliding) -> list[tuple[Shape, Node]]:
-    """For each place inside a window, the elements there of all windows: (..., *places).
+def taps(x: Node, s: Window) -> list[tuple[Shape, Node]]:
+    """For each place inside a window, the elements there of all windows: (..., *out_size).
 
     `x` has its padding.
     """
@@ -220,17 +221,17 @@ def taps(x: Node, s: Sliding) -> list[tuple[Shape, Node]]:
             x,
             (0,) * lead + start,
             (1,) * lead + s.stride,
-            x.shape[:lead] + s.places,
+            x.shape[:lead] + s.out_size,
         )
         found.append((start, part))
     return found
 
 
-def windows(x: Node, s: Sliding) -> Node:
-    """All elements of all windows, a view (..., *kernel, *places). `x` has its padding."""
+def windows(x: Node, s: Window) -> Node:
+    """All elements of all windows, a view (..., *kernel, *out_size). `x` has its padding."""
     rank = len(s.shape)
     lead = x.ndim - rank
-    shape = (*x.shape[:lead], *s.kernel, *s.places)
+    shape = (*x.shape[:lead], *s.kernel, *s.out_size)
     ones = (1,) * lead
     w = mv.windows(x, ones + s.kernel, ones + s.stride, ones + s.dilation)
     order = (
@@ -242,7 +243,7 @@ def windows(x: Node, s: Sliding) -> Node:
     return mv.reshape(mv.permute(w, order), shape)
 
 
-def inside_axes(x: Node, s: Sliding) -> tuple[int, ...]:
+def inside_axes(x: Node, s: Window) -> tuple[int, ...]:
     """The axes of `windows(x, s)` that lie inside a window."""
     lead = x.ndim - len(s.shape)
     return tuple(range(lead, lead + len(s.shape)))
@@ -266,8 +267,8 @@ def counted(counts: Shape, units: Shape, dtype: DType, start: int = 0) -> Node:
     return x + start if start else x
 
 
-def from_windows(g: Node, s: Sliding, chosen: Node | None = None) -> Node:
-    """What windows give back to the elements they were made of: (..., *places) -> (..., *shape).
+def from_windows(g: Node, s: Window, chosen: Node | None = None) -> Node:
+    """What windows give back to the elements they were made of: (..., *out_size) -> (..., *shape).
 
     Each element adds up `g` of the windows in which it lies; if `chosen` is given, of those only
     that chose it: `chosen` holds, for each window, an element's number in the plane. Dilation is 1.
@@ -281,7 +282,7 @@ def from_windows(g: Node, s: Sliding, chosen: Node | None = None) -> Node:
     last = tuple(-(-(n + p) // t) for n, p, t in zip(s.shape, s.padding, s.stride, strict=True))
     room = tuple(max(0, j - 1 - q) for j, q in zip(s.overlap, first, strict=True))
     before = (0,) * len(lead) + room
-    after = (0,) * len(lead) + tuple(q - o for q, o in zip(last, s.places, strict=True))
+    after = (0,) * len(lead) + tuple(q - o for q, o in zip(last, s.out_size, strict=True))
     if any(before) or any(after):
         g = mv.pad(g, before, after)
         chosen = None if chosen is None else mv.pad(chosen, before, after, -1)
@@ -300,7 +301,7 @@ def from_windows(g: Node, s: Sliding, chosen: Node | None = None) -> Node:
 def _cells(
     g: Node,
     chosen: Node | None,
-    s: Sliding,
+    s: Window,
     where_: tuple[Shape, Shape, Shape],
     part: tuple[int, int],
 ) -> Node:

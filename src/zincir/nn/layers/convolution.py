@@ -10,7 +10,7 @@ from zincir.compiler.convolve import order_of_weight
 from zincir.creation import empty
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.nn import functional as F, init
-from zincir.nn.functional.convolution_checks import borders
+from zincir.nn.functional.convolution_checks import padding_of
 from zincir.nn.functional.windows import Sizes, sizes
 from zincir.nn.module.checks import check_device
 from zincir.nn.module.module import Module
@@ -132,7 +132,7 @@ class _Convolution(_Window):
                     got=repr(padding_mode),
                 )
             )
-        before, after = borders(what, self.kernel_size, self.stride, padding, self.dilation)
+        before, after = padding_of(what, self.kernel_size, self.stride, padding, self.dilation)
         self.padding = padding if isinstance(padding, str) else before
         self.padding_mode = padding_mode
         pairs = zip(reversed(before), reversed(after), strict=True)

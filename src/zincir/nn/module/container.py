@@ -25,14 +25,14 @@ class _Listed(Module):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return self._part(list(self._modules.items())[index])
-        return self._items()[self._place_of(index)]
+        return self._items()[self._index_of(index)]
 
     def __setitem__(self, index: int, module: Module | None) -> None:
-        self._hold_checked(list(self._modules)[self._place_of(index)], module)
+        self._hold_checked(list(self._modules)[self._index_of(index)], module)
 
     def __delitem__(self, index: int | slice) -> None:
         items = self._items()
-        del items[index if isinstance(index, slice) else self._place_of(index)]
+        del items[index if isinstance(index, slice) else self._index_of(index)]
         self._fill(items)
 
     def append(self, module: Module | None) -> Self:
@@ -87,7 +87,7 @@ class _Listed(Module):
         assert module is not None
         self._hold("_modules", name, module)
 
-    def _place_of(self, index: Any) -> int:
+    def _index_of(self, index: Any) -> int:
         number = index.__index__()
         if not -len(self) <= number < len(self):
             raise IndexOutOfRange(

@@ -59,7 +59,7 @@ class Hooked:
     _forward_pre_hooks: dict[object, tuple[Hook, bool]]
     _forward_hooks: dict[object, tuple[Hook, bool]]
     _backward_hooks: dict[object, Hook]
-    _place: str
+    _name_in_parent: str
     """The name under which the parent runs this one, such as `fc1` or `layers.0`."""
     forward: Callable[..., Any]
     training: bool
@@ -96,7 +96,11 @@ class Hooked:
         note_module(self)
         mode = MODE
         before = mode.layer
-        mode.layer = f"{before}.{self._place}" if before else self._place or type(self).__name__
+        mode.layer = (
+            f"{before}.{self._name_in_parent}"
+            if before
+            else self._name_in_parent or type(self).__name__
+        )
         try:
             if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
                 return self._run_with_hooks(args, kwargs)

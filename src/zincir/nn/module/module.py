@@ -60,7 +60,7 @@ class Module(Hooked):
         for kind in _KINDS:
             fields[kind] = {}
         fields["_temporary"] = set()
-        fields["_place"] = ""
+        fields["_name_in_parent"] = ""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; every subclass that is called defines it."""
@@ -112,20 +112,20 @@ class Module(Hooked):
         fields[kind][name] = value
         object.__setattr__(self, name, value)
         if isinstance(value, Module):
-            value._give_place(self._place_below(name))
+            value._learn_name(self._name_below(name))
 
-    def _give_place(self, place: str) -> None:
+    def _learn_name(self, name: str) -> None:
         """Learn the name under which the parent runs this module."""
-        self.__dict__["_place"] = place
+        self.__dict__["_name_in_parent"] = name
         if type(self).forward is Module.forward:
-            for name, child in self._modules.items():
+            for below, child in self._modules.items():
                 if child is not None:
-                    child._give_place(self._place_below(name))
+                    child._learn_name(self._name_below(below))
 
-    def _place_below(self, name: str) -> str:
+    def _name_below(self, name: str) -> str:
         """A module without a forward (a ModuleList) is never run: its children carry its name."""
         runs = type(self).forward is not Module.forward
-        return name if runs or not self._place else f"{self._place}.{name}"
+        return name if runs or not self._name_in_parent else f"{self._name_in_parent}.{name}"
 
     def _register(self, kind: str, name: str, value: Any) -> None:
         problem = ""

@@ -77,8 +77,8 @@ def cross_entropy(
     own = None if factors is None else sum_(where(hit, factors, 0.0), last)
     loss = loss if own is None else loss * own
     if label_smoothing:
-        spread = _spread(shifted, normaliser, factors) * (label_smoothing / x.shape[-1])
-        loss = loss * (1.0 - label_smoothing) + spread
+        smoothing = _smoothing(shifted, normaliser, factors) * (label_smoothing / x.shape[-1])
+        loss = loss * (1.0 - label_smoothing) + smoothing
     return wrap(_reduced(loss, labels.used, own, reduction))
 
 
@@ -210,7 +210,7 @@ def _soft(
     return _reduced(loss, None, None, reduction)
 
 
-def _spread(shifted: Node, normaliser: Node, factors: Node | None) -> Node:
+def _smoothing(shifted: Node, normaliser: Node, factors: Node | None) -> Node:
     """The sum over all classes of their losses."""
     losses = normaliser - shifted
     return sum_(losses if factors is None else losses * factors, (shifted.ndim - 1,))
