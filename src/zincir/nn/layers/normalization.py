@@ -14,11 +14,29 @@ from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
 from zincir.nn.module.user_line import where_am_i
 from zincir.tensor import Tensor
-from zincir.types import DType
+from zincir.types import DType, Shape
+
+
+class Affine(Module):
+    """A norm that may scale and shift what it has normalised: y = x * weight + bias."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _hold_affine(self, shape: Shape, weight: bool, bias: bool, dtype: DType | None) -> None:
+        for name, there in (("weight", weight), ("bias", bias)):
+            self.register_parameter(name, Parameter(empty(shape, dtype=dtype)) if there else None)
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
 
 @described(bare=1)
-class LayerNorm(Module):
+class LayerNorm(Affine):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var over the last axes.
 
     Shape: (..., *normalized_shape), unchanged; weight and bias have normalized_shape. The variance
@@ -30,9 +48,6 @@ class LayerNorm(Module):
         >>> abs(y.mean().item()) < 1e-6, round(y.std(correction=0).item(), 4)
         (True, 1.0)
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -48,17 +63,9 @@ class LayerNorm(Module):
         self.normalized_shape = _last_axes("LayerNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, there in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            value = Parameter(empty(self.normalized_shape, dtype=dtype)) if there else None
-            self.register_parameter(name, value)
+        shape, affine = self.normalized_shape, elementwise_affine
+        self._hold_affine(shape, affine, affine and bias, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -109,7 +116,7 @@ class RMSNorm(Module):
 
 
 @described(bare=2)
-class GroupNorm(Module):
+class GroupNorm(Affine):
     """y = (x - mean) / sqrt(var + eps) * weight + bias for each group of channels of each example.
 
     Shape: (batch, num_channels, ...), unchanged; weight and bias have one number for each channel.
@@ -123,9 +130,6 @@ class GroupNorm(Module):
         >>> GroupNorm(2, 4, eps=0.0)(zincir.tensor([[1.0, 3.0, 5.0, 9.0]])).tolist()
         [[-1.0, 1.0, -1.0, 1.0]]
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -154,17 +158,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, there in (("weight", affine), ("bias", affine and bias)):
-            value = Parameter(empty(num_channels, dtype=dtype)) if there else None
-            self.register_parameter(name, value)
+        self._hold_affine((num_channels,), affine, affine and bias, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)

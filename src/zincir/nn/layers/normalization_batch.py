@@ -6,23 +6,20 @@ import warnings
 from typing import Any, ClassVar
 
 from zincir.autograd import no_grad
-from zincir.creation import empty, ones, tensor, zeros
+from zincir.creation import ones, tensor, zeros
 from zincir.errors import ShapeError, explain
-from zincir.nn import functional as F, init
+from zincir.nn import functional as F
+from zincir.nn.layers.normalization import Affine
 from zincir.nn.module.checks import check_device, check_size
-from zincir.nn.module.module import Module
-from zincir.nn.module.parameter import Parameter
 from zincir.nn.module.user_line import where_am_i
 from zincir.recording import note_condition
 from zincir.tensor import Tensor
 from zincir.types import DType, int64
 
 
-class _ChannelNorm(Module):
+class _ChannelNorm(Affine):
     """What the layers here share: parameters, statistics, and the check of what comes in."""
 
-    weight: Parameter | None
-    bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -32,13 +29,14 @@ class _ChannelNorm(Module):
     def __init__(
         self,
         num_features: int,
-        eps: float,
-        momentum: float | None,
-        affine: bool,
-        track_running_stats: bool,
-        bias: bool,
-        device: Any,
-        dtype: DType | None,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: DType | None = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         check_size(type(self).__name__, num_features=num_features)
@@ -48,9 +46,7 @@ class _ChannelNorm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, there in (("weight", affine), ("bias", affine and bias)):
-            value = Parameter(empty(num_features, dtype=dtype)) if there else None
-            self.register_parameter(name, value)
+        self._hold_affine((num_features,), affine, affine and bias, dtype)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ones(num_features, dtype=dtype) if tracked else None)
@@ -70,10 +66,7 @@ class _ChannelNorm(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, and statistics as they were at first."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def extra_repr(self) -> str:
         return (
@@ -120,22 +113,6 @@ class _ChannelNorm(Module):
 
 
 class _BatchNorm(_ChannelNorm):
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: DType | None = None,
-        *,
-        bias: bool = True,
-    ) -> None:
-        super().__init__(
-            num_features, eps, momentum, affine, track_running_stats, bias, device, dtype
-        )
-
     def forward(self, x: Tensor) -> Tensor:
         self._check(x, 1)
         self._watch()
@@ -218,9 +195,8 @@ class _InstanceNorm(_ChannelNorm):
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(
-            num_features, eps, momentum, affine, track_running_stats, bias, device, dtype
-        )
+        numbers = (num_features, eps, momentum, affine, track_running_stats)
+        super().__init__(*numbers, device, dtype, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         batched = x.ndim == max(self._axes)
