@@ -51,11 +51,13 @@ from zincir.nn.layers.dropout import (
 from zincir.nn.layers.embedding import Embedding as Embedding
 from zincir.nn.layers.linear import Identity as Identity, LazyLinear as LazyLinear, Linear as Linear
 from zincir.nn.layers.loss.classification import (
+    CrossEntropyLoss as CrossEntropyLoss,
+    NLLLoss as NLLLoss,
+)
+from zincir.nn.layers.loss.probability import (
     BCELoss as BCELoss,
     BCEWithLogitsLoss as BCEWithLogitsLoss,
-    CrossEntropyLoss as CrossEntropyLoss,
     KLDivLoss as KLDivLoss,
-    NLLLoss as NLLLoss,
 )
 from zincir.nn.layers.loss.regression import (
     HuberLoss as HuberLoss,

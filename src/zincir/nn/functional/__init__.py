@@ -43,11 +43,13 @@ from zincir.nn.functional.dropout import (
 from zincir.nn.functional.embedding import embedding as embedding, one_hot as one_hot
 from zincir.nn.functional.linear import linear as linear
 from zincir.nn.functional.loss.classification import (
+    cross_entropy as cross_entropy,
+    nll_loss as nll_loss,
+)
+from zincir.nn.functional.loss.probability import (
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-    cross_entropy as cross_entropy,
     kl_div as kl_div,
-    nll_loss as nll_loss,
 )
 from zincir.nn.functional.loss.regression import (
     huber_loss as huber_loss,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from zincir.errors import ShapeError, explain
 from zincir.nn.functional.normalization import euclidean_norm
 from zincir.nn.module.user_line import at_user_line, floats, where_am_i
-from zincir.ops.arithmetic import (
-    maximum,
-)
+from zincir.ops.arithmetic import maximum
 from zincir.ops.composed import one_axis
 from zincir.ops.movement import reshape, sum_
 from zincir.tensor import Tensor, wrap

@@ -6,11 +6,7 @@ from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, grad_mode
 from zincir.nn.functional.labels import checked_labels
 from zincir.nn.module.user_line import at_user_line, floats, node_of, where_am_i
-from zincir.ops.arithmetic import (
-    cast,
-    compare,
-    where,
-)
+from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.indexing import take
 from zincir.ops.movement import reshape
 from zincir.ops.source import detach, graft, iota

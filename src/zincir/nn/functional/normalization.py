@@ -8,11 +8,7 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import MODE, Node, grad_mode
 from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value, over_last
 from zincir.nn.module.user_line import at_user_line, floats, where_am_i
-from zincir.ops.arithmetic import (
-    compare,
-    maximum,
-    where,
-)
+from zincir.ops.arithmetic import compare, maximum, where
 from zincir.ops.composed import one_axis
 from zincir.ops.elementwise import sqrt
 from zincir.ops.movement import pad, reshape, sum_, windows

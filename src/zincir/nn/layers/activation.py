@@ -354,7 +354,6 @@ class GLU(Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., 2 n, ...) -> (..., n, ...)."""
         return F.glu(x, self.dim)
 
 

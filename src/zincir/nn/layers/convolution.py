@@ -139,7 +139,6 @@ class _Convolution(_Window):
         self._sides = [n for pair in pairs for n in pair]
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, in_channels, ...) or (in_channels, ...) -> the same with out_channels."""
         padding = self.padding
         if self.padding_mode != "zeros" and any(self._sides):
             x, padding = F.pad(x, self._sides, self.padding_mode), 0

@@ -117,7 +117,6 @@ class Embedding(Module):
         )
 
     def forward(self, index: Tensor) -> Tensor:
-        """(...) -> (..., embedding_dim)."""
         return F.embedding(
             index,
             self.weight,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from zincir.nn import functional as F
-from zincir.nn.functional.rearrangement import (
-    check_factor,
-)
+from zincir.nn.functional.rearrangement import check_factor
 from zincir.nn.functional.windows import Sizes
 from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
@@ -42,7 +40,6 @@ class Unfold(Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels * kernel, windows)."""
         return F.unfold(x, self.kernel_size, self.dilation, self.padding, self.stride)
 
 
@@ -78,7 +75,6 @@ class Fold(Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, *output_size)."""
         options = (self.kernel_size, self.dilation, self.padding, self.stride)
         return F.fold(x, self.output_size, *options)
 
@@ -101,7 +97,6 @@ class PixelShuffle(Module):
         self.upscale_factor = upscale_factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., C * r * r, H, W) -> (..., C, H * r, W * r)."""
         return F.pixel_shuffle(x, self.upscale_factor)
 
 
@@ -123,7 +118,6 @@ class PixelUnshuffle(Module):
         self.downscale_factor = downscale_factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., C, H * r, W * r) -> (..., C * r * r, H, W)."""
         return F.pixel_unshuffle(x, self.downscale_factor)
 
 

@@ -49,7 +49,6 @@ class Upsample(Module):
         self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, *size)."""
         return F.interpolate(
             x,
             self.size,
