@@ -248,14 +248,14 @@ class _Transposed(_Window):
 
         `output_size` (the last axes, or the whole shape) takes the place of `output_padding`.
         """
-        more = self.output_padding
+        output_padding = self.output_padding
         if output_size is not None and x.ndim in (self.axes + 1, self.axes + 2):
-            more = self._more(x.shape, output_size)
+            output_padding = self._output_padding_for(x.shape, output_size)
         function = type(self)._function
-        numbers = (self.stride, self.padding, more, self.groups, self.dilation)
+        numbers = (self.stride, self.padding, output_padding, self.groups, self.dilation)
         return function(x, self.weight, self.bias, *numbers)
 
-    def _more(self, shape: Shape, output_size: Sequence[int]) -> Shape:
+    def _output_padding_for(self, shape: Shape, output_size: Sequence[int]) -> Shape:
         wanted = tuple(output_size)
         if len(wanted) == len(shape):
             wanted = wanted[-self.axes :]
