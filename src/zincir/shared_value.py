@@ -305,7 +305,9 @@ def _read_by_program(tensor: TensorBase, storage: Storage) -> Node:
     recording = CURRENT.recording
     assert recording is not None
     if storage in recording.written:
-        return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
+        turned = tensor._loose and _turned(tensor, storage)
+        held = tensor._seen == storage.version and not turned
+        return tensor._held if held else _taken(tensor, storage)
     node = recording.windows.get(id(tensor))
     if node is None:
         array = seen(tensor, storage)

@@ -1058,9 +1058,10 @@ class Tensor(TensorBase):
         """Elements moved along, those that fall off coming back at the other end."""
         if dims is None:
             return wrap(mv.reshape(layout.roll(self.flatten()._node, shifts, 0), self.shape))
-        node = self._node
+        node = ar.copy(self._node) if not self.numel() else self._node
         for shift, dim in zip(several((shifts,)), several((dims,)), strict=True):
-            node = layout.roll(node, shift, one_axis(dim, self.ndim))
+            if self.numel():  # PyTorch takes any dimension otherwise
+                node = layout.roll(node, shift, one_axis(dim, self.ndim))
         return wrap(node)
 
     def repeat(self, *repeats: Any) -> Tensor:

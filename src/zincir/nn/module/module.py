@@ -309,7 +309,7 @@ class Module(Hooked):
             if tensor.dtype is not dtype:
                 tensor.data = tensor.detach().to(dtype)
                 if tensor.grad is not None:
-                    tensor.grad = tensor.grad.to(dtype)
+                    tensor.grad.data = tensor.grad.detach().to(dtype)
         for module in self.modules():
             for name, tensor in list(module._buffers.items()):
                 if tensor is not None and tensor.dtype.is_floating_point:
