@@ -11,9 +11,9 @@ import numpy as np
 from zincir.convert import operand
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops import arithmetic as ar, composed, layout, powers, products
-from zincir.ops.dims import Dims, is_several, place
+from zincir.ops.dims import Dims, is_several
 from zincir.recording import CURRENT
 from zincir.shared_value import glance
 from zincir.tensor import Tensor, from_array, wrap
@@ -139,7 +139,7 @@ def _nodes(tensors: Sequence[Any], what: str) -> list[Node]:
         raise DTypeError(
             explain(
                 f"{what}: expects a list or tuple of tensors",
-                where=place(),
+                where=user_line(),
                 got=got
                 if isinstance(tensors, Tensor)
                 else ", ".join(sorted({type(x).__name__ for x in tensors})),
