@@ -94,12 +94,12 @@ def absolute(x: Array) -> Array:
 
 def smaller(x: Array, y: Array) -> Array:
     """The smaller of each two."""
-    return F.minimum(x, y) if isinstance(x, Tensor) else np.minimum(x, y)
+    return x.minimum(y) if isinstance(x, Tensor) else np.minimum(x, y)
 
 
 def larger(x: Array, y: Array) -> Array:
     """The larger of each two."""
-    return F.maximum(x, y) if isinstance(x, Tensor) else np.maximum(x, y)
+    return x.maximum(y) if isinstance(x, Tensor) else np.maximum(x, y)
 
 
 def total(x: Array, axis: int) -> Array:
