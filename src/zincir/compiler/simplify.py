@@ -15,7 +15,7 @@ from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import cast_p, div_p, mul_p
 from zincir.ops.contraction import matmul_p
-from zincir.ops.convolution import convolution_p, framed
+from zincir.ops.convolution import convolution_p, padded
 from zincir.ops.movement import expand_p, permute_p, reshape_p
 from zincir.ops.source import const_p
 from zincir.types import size
@@ -144,7 +144,7 @@ def _convolution(build: _Rebuilder, node: Node, xs: tuple[Node, ...], single: bo
     *rest, before, after = node.attrs
     none = (0,) * len(before)
     if before != none or after != none:
-        x = _down_to(build, node, framed(x, before, after), x)
+        x = _down_to(build, node, padded(x, before, after), x)
         return build.build(node, convolution_p, (x, w), *rest, none, none)
     return shifted(partial(build.build, node), node, xs)
 

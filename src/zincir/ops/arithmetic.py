@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import DivisionByZero, DTypeError, ShapeError, explain
-from zincir.graph.node import Node, apply
+from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
-from zincir.ops.dims import place
 from zincir.ops.indexing import DIVISOR, take
 from zincir.ops.live_number import LiveNumber
 from zincir.ops.movement import expand
 from zincir.ops.numbers import to as _to
-from zincir.ops.source import const, const_p, detach, graft
+from zincir.ops.source import const, const_p, detach, with_gradient_of
 from zincir.types import (
     DType,
     Scalar,
@@ -434,10 +433,12 @@ def refuse_bool(what: str, *xs: Number, try_: str = "x.int()") -> None:
     """
     for x in xs:
         if _is_bool(x):
-            raise DTypeError(explain(f"{what}: not for bool tensors", where=place(), try_=try_))
+            raise DTypeError(explain(f"{what}: not for bool tensors", where=user_line(), try_=try_))
 
 
 def sub(x: Number, y: Number) -> Node:
+    if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype and x.dtype is not bool_:
+        return apply(sub_p, x, y)
     refuse_bool("sub", x, y, try_="x ^ y, ~x, or x.int()")
     return apply(sub_p, *common(x, y))
 
@@ -450,6 +451,8 @@ def mul(x: Number, y: Number) -> Node:
 
 def div(x: Number, y: Number) -> Node:
     """True division: integers become float32."""
+    if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype and x.dtype.category == 2:
+        return apply(div_p, x, y)
     both = common(x, y)
     if both[0].dtype.category < 2:  # each from its own type: the common one may not hold it
         both = [floating(x), floating(y)]
@@ -459,7 +462,7 @@ def div(x: Number, y: Number) -> Node:
     if x == 1:
         return inverse
     # Its gradient looks at what PyTorch keeps, the reciprocal, and neither at x nor at the result.
-    return graft(apply(div_p, both[0], detach(both[1])), inverse * x)
+    return with_gradient_of(apply(div_p, both[0], detach(both[1])), inverse * x)
 
 
 def reciprocal(x: Node) -> Node:
@@ -492,7 +495,7 @@ def divisor(what: str, x: Number, y: Number) -> list[Node]:
         raise DivisionByZero(
             explain(
                 f"{what}: ZeroDivisionError: integers cannot be divided by 0",
-                where=place(),
+                where=user_line(),
                 try_="x.float(), for inf and nan",
             )
         )
@@ -505,7 +508,7 @@ def _whole_division(primitive: Primitive, what: str, x: Number, y: Number) -> No
         return apply(primitive, first, second)
     # What is left changes as x does: nothing has to be kept for its gradient.
     left = apply(primitive, detach(first), second)
-    return graft(left, expand(first, left.shape))
+    return with_gradient_of(left, expand(first, left.shape))
 
 
 def remainder(x: Number, y: Number) -> Node:
