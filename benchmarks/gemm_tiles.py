@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.peak import build
-from zincir.compiler.kernels import (
+from zincir.compiler.kernels.matmul import (
     Gemm,
     GemmPlan,
     Packer,

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from zincir.compiler import compile_graph
-from zincir.compiler.prepare import ready
+from zincir.compiler.program_cache import ready
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node

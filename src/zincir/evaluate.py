@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from zincir import settings
-from zincir.compiler.prepare import Ready, prepare
+from zincir.compiler.program_cache import Ready, prepare
 from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.graph.node import Node, describe
 from zincir.graph.primitive import Kind

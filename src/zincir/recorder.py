@@ -9,8 +9,8 @@ from typing import Any
 
 from zincir.arguments import compared
 from zincir.bindings import Captured, Changed, Gradient, GradientRead, Left, Result
-from zincir.compiler.precision import Terms
-from zincir.compiler.prepare import prepare
+from zincir.compiler.program_cache import prepare
+from zincir.compiler.rewrite.precision import Terms
 from zincir.compiler.snapshot import above, snapshot, structure
 from zincir.evaluate import ENGINE, evaluate, numbers
 from zincir.graph.node import Node, changed_at

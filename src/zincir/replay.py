@@ -23,7 +23,7 @@ from zincir.bindings import (
     renewed,
     wrote,
 )
-from zincir.compiler.prepare import Ready
+from zincir.compiler.program_cache import Ready
 from zincir.creation import from_numpy
 from zincir.evaluate import ENGINE, raise_out_of_range
 from zincir.graph.node import Node, grad_mode

@@ -18,7 +18,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from zincir import anomaly
 from zincir.arguments import Arguments, Numbers, with_arrays
 from zincir.array_argument import ArrayArgument
-from zincir.compiler.precision import checked, terms_of, warn_lacking
+from zincir.compiler.rewrite.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, explain
 from zincir.graph.node import MODE, Origin, describe, here
 from zincir.recorder import take_back

@@ -13,7 +13,7 @@ from zincir.errors import CompileError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import REGISTRY
 
-STEPS = sys.modules["zincir.compiler.steps"]
+STEPS = sys.modules["zincir.compiler.schedule.launches"]
 
 
 def tiles() -> Node:

@@ -213,7 +213,7 @@ def child() -> None:
     import test_ops
 
     from zincir.compiler import compile_graph
-    from zincir.compiler.prepare import ready
+    from zincir.compiler.program_cache import ready
     from zincir.compiler.snapshot import snapshot
     from zincir.evaluate import numbers, run as run_program
     from zincir.graph.node import apply

@@ -197,7 +197,7 @@ def test_a_binding_that_was_interrupted_is_done_anew(monkeypatch: pytest.MonkeyP
 PRELUDE = """
 import atexit, gc, os, signal, sys, threading, time
 import numpy as np, zincir
-from zincir.compiler.prepare import prepare
+from zincir.compiler.program_cache import prepare
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node

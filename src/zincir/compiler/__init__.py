@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 from zincir import settings
 from zincir.compiler.assemble import Assembler, Checked
-from zincir.compiler.chain import chain
-from zincir.compiler.fuse import Group, fuse
-from zincir.compiler.legalise import Legal, legalise
-from zincir.compiler.lower import NestCall
-from zincir.compiler.plan import Plan, plan
-from zincir.compiler.plan_verify import verify_plan
-from zincir.compiler.simplify import simplify
+from zincir.compiler.fuse.groups import Group, fuse
+from zincir.compiler.loops.lower import NestCall
+from zincir.compiler.rewrite.legalise import Legal, legalise
+from zincir.compiler.rewrite.simplify import simplify
+from zincir.compiler.schedule.batch_tiling import chain
+from zincir.compiler.schedule.launches import Chain, Nests, Product, Step, Tiles, lower
+from zincir.compiler.schedule.plan import Plan, plan
+from zincir.compiler.schedule.plan_verify import verify_plan
+from zincir.compiler.schedule.streaming_stores import stream
 from zincir.compiler.snapshot import Graph
-from zincir.compiler.steps import Chain, Nests, Product, Step, Tiles, lower
-from zincir.compiler.stream import stream
 from zincir.errors import CompileError, ZincirError, explain
 from zincir.graph.show import show
 from zincir.graph.verify import verify

@@ -8,26 +8,25 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from zincir.compiler.emit import STATUS, emit, slot_at, take_at
-from zincir.compiler.kernels import (
+from zincir.compiler.codegen.emit import STATUS, emit, slot_at, take_at
+from zincir.compiler.kernels.matmul import (
     fitting_parts as product_parts,
     gemm_module,
     plan as plan_product,
 )
+from zincir.compiler.kernels.matmul.tiles import GEMM_ARGUMENTS, GemmPlan
 from zincir.compiler.kernels.parts import DEFAULTS
-from zincir.compiler.kernels.relay import (
+from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
+from zincir.compiler.kernels.sequence import (
     ARGUMENTS as RELAY_ARGUMENTS,
     KEY as RELAY_KEY,
     LINK_ARGUMENTS,
     relay_module,
 )
-from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
-from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, GemmPlan
-from zincir.compiler.kernels.winograd_blocks import fitting_parts as tile_parts, product_call
-from zincir.compiler.legalise import Legal
-from zincir.compiler.lower import NestCall
-from zincir.compiler.plan import Plan
-from zincir.compiler.steps import (
+from zincir.compiler.kernels.winograd.blocks import fitting_parts as tile_parts, product_call
+from zincir.compiler.loops.lower import NestCall
+from zincir.compiler.rewrite.legalise import Legal
+from zincir.compiler.schedule.launches import (
     Chain,
     HostCall,
     Nests,
@@ -38,6 +37,7 @@ from zincir.compiler.steps import (
     Tiles,
     Work,
 )
+from zincir.compiler.schedule.plan import Plan
 from zincir.graph.node import Node
 from zincir.graph.primitive import REGISTRY, Attr
 from zincir.runtime import native

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zincir.compiler.builder import I64, PTR, Builder, Value, index, module, vector
-from zincir.compiler.expression import KINDS
+from zincir.compiler.codegen.builder import I64, PTR, Builder, Value, index, module, vector
+from zincir.compiler.codegen.expression import KINDS
+from zincir.compiler.codegen.report import report
 from zincir.types import DType, bool_
 
 ARGUMENTS = ("status", "number", "index", "source", "target", "count", "width", "rows")
@@ -72,15 +73,3 @@ class Scatter:
 
     def _new(self, b: Builder, old: Value, new: Value) -> Value:
         return b.add(old, new) if self.mode == "add" else new
-
-
-def report(b: Builder, status: Value, number: Value, value: Value, position: Value) -> None:
-    """Note an index that is out of range. Status is (set, number, value, position, ticket); the
-    first to draw the ticket writes.
-    """
-    places = [b.offset(status, index(i), "i64") for i in range(5)]
-    ticket = b.emit(f"atomicrmw xchg {places[4]}, i64 1 acq_rel", I64)
-    with b.when(b.compare("eq", ticket, index(0))):
-        for place, x in zip(places[1:4], (number, value, position), strict=True):
-            b.store(x, place)
-        b.store(index(1), places[0])

@@ -1,0 +1,554 @@
+"""loop IR -> LLVM IR: explicit vector code for one loop nest.
+
+Functions of the module: `task(args, tid, nthreads)` takes its share of the rows (or, where there
+are fewer rows than threads, of the columns); `block(args, rows from, to, columns from, to)` is one
+rectangle, for use behind a matrix product.
+
+`args` is an array of i64: see `ARGUMENTS` and `arguments`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+from zincir.compiler.codegen.builder import I64, PTR, Value, constant, index, module, vector
+from zincir.compiler.codegen.expression import KINDS, ExpressionBuilder
+from zincir.compiler.codegen.report import report
+from zincir.compiler.loops.nest import (
+    Apply,
+    Constant,
+    Instruction,
+    Load,
+    Nest,
+    Position,
+    Reduce,
+    Take,
+)
+from zincir.compiler.loops.staging import Stage, levels, stages, stored_inside
+from zincir.types import DType, bool_
+
+Body = Callable[[Sequence[Value]], Sequence[Value]]
+"""The inside of a loop: from the sums so far to the sums after it."""
+
+_FREE_MASKS = 16
+"""Lanes from which on vectors have mask registers."""
+
+_TOGETHER, _SMALL = (4, 2), 80
+"""Vectors of rows computed side by side, in nests of so few values."""
+
+STATUS, NUMBER, ROWS, COLUMNS, FIRST = range(5)
+"""Positions in `args`; row sizes, inner sizes, slots and takes follow, from FIRST on."""
+
+
+def slot_at(nest: Nest, slot: int) -> int:
+    """Where in `args` a slot begins: its address, then strides of rows, inner loops, vector."""
+    return FIRST + nest.rows + nest.inner + slot * (2 + nest.rows + nest.inner)
+
+
+def take_at(nest: Nest, number: int) -> int:
+    """Where in `args` a take begins: the stride of a row, and the number of rows."""
+    return slot_at(nest, len(nest.slots)) + 2 * number
+
+
+def emit(nest: Nest) -> str:
+    """The module of a nest."""
+    block = ExpressionBuilder("rectangle", [PTR, I64, I64, I64, I64, I64], linkage="internal")
+    Emitter(block, nest).emit()
+    text = block.finish("alwaysinline nounwind")
+    return module([(block, text), _task(nest), _block()])
+
+
+def _block() -> tuple[ExpressionBuilder, str]:
+    b = ExpressionBuilder("block", [PTR, I64, I64, I64, I64])
+    _call(b, *b.arguments, index(0))
+    return b, b.finish()
+
+
+def _call(b: ExpressionBuilder, *args: Value) -> None:
+    b.statement(f"call void @rectangle({', '.join(map(str, args))})")
+
+
+def _task(nest: Nest) -> tuple[ExpressionBuilder, str]:
+    b = ExpressionBuilder("task", [PTR, I64, I64])
+    args, tid, threads = b.arguments
+    rows, columns = (b.load(b.offset(args, index(i), "i64"), I64) for i in (ROWS, COLUMNS))
+    zero, one = index(0), index(1)
+
+    def share(count: Value, who: Value) -> Value:
+        return b.div(b.mul(count, who), threads)
+
+    if nest.folds and nest.vector_inside:
+        _call(b, args, share(rows, tid), share(rows, b.add(tid, one)), zero, columns, tid)
+        return b, b.finish()
+    lanes = index(nest.lanes)
+    units = b.div(b.add(columns, index(nest.lanes - 1)), lanes)
+    low, high = (b.mul(share(units, t), lanes) for t in (tid, b.add(tid, one)))
+    high = b.select(b.compare("lt", high, columns), high, columns)
+    few = b.compare("lt", rows, threads)
+    pick = [
+        b.select(few, x, y)
+        for x, y in (
+            (zero, share(rows, tid)),
+            (rows, share(rows, b.add(tid, one))),
+            (low, zero),
+            (high, columns),
+        )
+    ]
+    _call(b, args, *pick, tid)
+    return b, b.finish()
+
+
+class _Column:
+    """Where the vector loop of a nest stands when it lies outside, and what is known there."""
+
+    def __init__(self, start: Value, mask: Value | None) -> None:
+        self.start, self.mask = start, mask
+        self.known: dict[int, Value] = {}
+
+
+class Emitter:
+    """Writes one rectangle of a nest."""
+
+    def __init__(self, b: ExpressionBuilder, nest: Nest) -> None:
+        self.b, self.nest = b, nest
+        self.args, self.row_from, self.row_to, self.col_from, self.col_to, self.tid = b.arguments
+        self.levels = levels(nest)
+        self.stages = stages(nest)
+        self.row_sizes = [self.argument(FIRST + i) for i in range(nest.rows)]
+        self.inner_sizes = [self.argument(FIRST + nest.rows + i) for i in range(nest.inner)]
+        self.columns = self.argument(COLUMNS)
+        self.slots = [_SlotArguments(self, i) for i in range(len(nest.slots))]
+        self.known: list[dict[int, Value]] = [{}]
+        # Where the loops stand: set as they are entered.
+        self.row_base: list[Value | None] = [None] * len(nest.slots)
+        self.inner_base: list[Value | None] = [None] * len(nest.slots)
+        self.column = index(0)
+        self.mask: Value | None = None
+
+    def argument(self, at: int, *, pointer: bool = False) -> Value:
+        """The run-time argument at a position in `args`."""
+        place = self.b.offset(self.args, index(at), "i64")
+        return self.b.load(place, PTR if pointer else I64)
+
+    # -- loops ------------------------------------------------------------------------------
+
+    def emit(self) -> None:
+        self._values([i for i, v in enumerate(self.levels) if v.is_entry])
+        self._rows()
+        if any(slot.streams for slot in self.nest.slots):
+            self.b.fence()
+
+    def _rows(self) -> None:
+        b, nest = self.b, self.nest
+        if nest.rows < 2:
+            with b.loop(self.row_from, self.row_to) as row:
+                self._row(row.counter, [None] * len(self.slots))
+            return
+        # Line by line: within one, a row's place needs no division.
+        length = b.maximum(self.row_sizes[-1], index(1))
+        end = b.div(b.add(self.row_to, b.sub(length, index(1))), length)
+        with b.loop(b.div(self.row_from, length), end) as line:
+            starts = self._line(line.counter)
+            first = b.mul(line.counter, length)
+            low = b.maximum(b.sub(self.row_from, first), index(0))
+            high = b.minimum(b.sub(self.row_to, first), length)
+            with b.loop(low, high) as place:
+                self._row(place.counter, starts)
+
+    def _row(self, place: Value, starts: Sequence[Value | None]) -> None:
+        """One row, given where its line begins for each slot."""
+        for i, slot in enumerate(self.slots):
+            self.row_base[i] = None
+            if slot.in_rows:
+                step = self.b.mul(place, slot.row_strides[-1])
+                start = starts[i]
+                self.row_base[i] = step if start is None else self.b.add(start, step)
+        self.known.append({})
+        if self.nest.vector_inside:
+            self._stages([None])
+        else:
+            self._column_loops()
+        self.known.pop()
+
+    def _column_loops(self) -> None:
+        """Several vectors of rows side by side, then what is left one by one.
+
+        Side by side they read whole stretches of memory, and their sums do not wait for one
+        another.
+        """
+        b, lanes = self.b, self.nest.lanes
+        end = self.col_from
+        counts = _TOGETHER if lanes > 1 and len(self.nest.body) <= _SMALL else ()
+        if 1 < lanes < _FREE_MASKS:
+            counts = (*counts, 1)
+        for together in counts:
+            width = index(lanes * together)
+            whole = b.mul(b.div(b.sub(self.col_to, end), width), width)
+            begin, end = end, b.add(end, whole)
+            with b.loop(begin, end, lanes * together) as loop:
+                at = [b.add(loop.counter, index(i * lanes)) for i in range(together)]
+                self._stages([_Column(column, None) for column in at])
+        with b.loop(end, self.col_to, lanes) as rest:
+            mask = self._mask(b.sub(self.col_to, rest.counter)) if lanes > 1 else None
+            self._stages([_Column(rest.counter, mask)])
+
+    @contextmanager
+    def _at(self, column: _Column | None) -> Generator[None]:
+        """Compute in a column of a nest whose vector loop lies outside."""
+        if column is None:
+            yield
+            return
+        self.column, self.mask = column.start, column.mask
+        self.known.append(column.known)
+        yield
+        self.known.pop()
+        self.mask = None
+
+    def _line(self, line: Value) -> list[Value | None]:
+        """Where a line of rows begins for each slot: its index along each but the last row loop."""
+        b, left = self.b, line
+        indices: list[Value] = []
+        for i, n in reversed(list(enumerate(self.row_sizes[:-1]))):
+            if i == 0:
+                indices.append(left)
+            else:
+                above = b.div(left, n)
+                indices.append(b.sub(left, b.mul(above, n)))
+                left = above
+        indices.reverse()
+        return [s.weighted(s.row_strides[:-1], indices) if s.in_rows else None for s in self.slots]
+
+    def _stages(self, columns: Sequence[_Column | None]) -> None:
+        """The stages of one row, or of some vectors of rows."""
+        nest = self.nest
+        for stage in self.stages:
+            for column in columns:
+                with self._at(column):
+                    self._values(stage.before)
+            if stage.reductions or stage.stores:
+                self._stage(stage, columns)
+        for column in columns:
+            with self._at(column):
+                for slot, value in nest.stores:
+                    if not stored_inside(nest, slot):
+                        self._store(slot, value)
+
+    def _stage(self, stage: Stage, columns: Sequence[_Column | None]) -> None:
+        reductions = stage.reductions
+        starts = [self._identity(i) for _ in columns for i in reductions]
+
+        def body(sums: Sequence[Value]) -> list[Value]:
+            new: list[Value] = []
+            left = iter(sums)
+            for column in columns:
+                with self._at(column):
+                    self.known.append({v: self._load(slot) for slot, v in stage.reloads})
+                    self._values(stage.values)
+                    for slot, value in stage.stores:
+                        self._store(slot, value)
+                    new += [self._combine(i, next(left)) for i in reductions]
+                    self.known.pop()
+            return new
+
+        totals = iter(self._inner_loops(0, starts, body))
+        for column in columns:
+            with self._at(column):
+                for i in reductions:
+                    self.known[-1][i] = self._folded(i, next(totals))
+
+    def _inner_loops(self, depth: int, sums: Sequence[Value], body: Body) -> Sequence[Value]:
+        if depth == self.nest.inner:
+            if self.nest.vector_inside:
+                return self._vector_loop(sums, body)
+            return body(sums)
+        with self.b.loop(index(0), self.inner_sizes[depth], carried=sums) as loop:
+            before = list(self.inner_base)
+            for i, slot in enumerate(self.slots):
+                if slot.in_inner:
+                    step = self.b.mul(loop.counter, slot.inner_strides[depth])
+                    base = before[i]
+                    self.inner_base[i] = step if base is None else self.b.add(base, step)
+            loop.carry(self._inner_loops(depth + 1, loop.carried, body))
+            self.inner_base = before
+        return loop.carried
+
+    def _vector_loop(self, sums: Sequence[Value], body: Body) -> Sequence[Value]:
+        """Whole vectors, then what is left under a mask.
+
+        Where masks are free (AVX-512), one loop under a mask is half the code.
+        """
+        b, lanes = self.b, self.nest.lanes
+        end = self.col_from
+        if lanes < _FREE_MASKS:
+            whole = b.sub(self.col_to, self.col_from)
+            if lanes > 1:
+                whole = b.mul(b.div(whole, index(lanes)), index(lanes))
+            end = b.add(self.col_from, whole)
+            with b.loop(self.col_from, end, lanes, carried=sums) as loop:
+                self.column = loop.counter
+                loop.carry(self._scoped(body, loop.carried))
+            sums = loop.carried
+        if lanes > 1:
+            with b.loop(end, self.col_to, lanes, carried=sums) as rest:
+                self.column = rest.counter
+                self.mask = self._mask(b.sub(self.col_to, rest.counter))
+                rest.carry(self._scoped(body, rest.carried))
+                self.mask = None
+            sums = rest.carried
+        return sums
+
+    def _mask(self, left: Value) -> Value:
+        """The lanes that are below `left`."""
+        b, lanes = self.b, self.nest.lanes
+        left = b.select(b.compare("lt", left, index(lanes)), left, index(lanes))
+        numbers = b.convert(b.lane_numbers(lanes), "i32")
+        return b.compare("lt", numbers, b.splat(b.convert(left, "i32"), lanes))
+
+    def _scoped(self, body: Body, sums: Sequence[Value]) -> Sequence[Value]:
+        self.known.append({})
+        out = body(sums)
+        self.known.pop()
+        return out
+
+    # -- reductions -------------------------------------------------------------------------
+
+    def _identity(self, i: int) -> Value:
+        x = _reduce(self.nest, i)
+        wide = self.nest.vector_inside or self.levels[x.operand].wide
+        type = vector(KINDS[x.dtype], self.nest.lanes if wide else 1)
+        return constant(x.op.neutral(x.dtype), type)
+
+    def _combine(self, i: int, total: Value) -> Value:
+        x, b = _reduce(self.nest, i), self.b
+        value = self._get(x.operand)
+        if value.type.lanes < total.type.lanes:
+            value = b.splat(value, total.type.lanes)
+        assert x.op.lower is not None
+        new = x.op.lower(b, total, value)
+        if self.mask is not None and self.nest.vector_inside:
+            return b.select(self.mask, new, total)
+        return new
+
+    def _folded(self, i: int, total: Value) -> Value:
+        """The lanes of a total folded together, by halves."""
+        x, b = _reduce(self.nest, i), self.b
+        if not self.nest.vector_inside:
+            return total
+        lower = x.op.lower
+        assert lower is not None
+        while total.type.lanes > 2:
+            half = total.type.lanes // 2
+            low, high = (b.shuffle(total, total, range(at, at + half)) for at in (0, half))
+            total = lower(b, low, high)
+        if total.type.lanes == 2:
+            total = lower(b, b.extract(total, 0), b.extract(total, 1))
+        return total
+
+    # -- values -----------------------------------------------------------------------------
+
+    def _values(self, wanted: Sequence[int]) -> None:
+        for i in wanted:
+            self.known[-1][i] = self._value(self.nest.body[i])
+
+    def _get(self, i: int) -> Value:
+        for scope in reversed(self.known):
+            if i in scope:
+                return scope[i]
+        raise KeyError(i)
+
+    def _value(self, x: Instruction) -> Value:
+        b = self.b
+        match x:
+            case Load(slot):
+                return self._load(slot)
+            case Position(slot):
+                return self._address(slot)
+            case Constant(value, dtype):
+                return constant(value, vector(KINDS[dtype], 1))
+            case Take():
+                return self._take(x)
+            case Apply(op, args, attrs):
+                values = [self._get(a) for a in args]
+                lanes = max((v.type.lanes for v in values), default=1)
+                assert op.lower is not None
+                return op.lower(b, *[b.splat(v, lanes) for v in values], *attrs)
+            case Reduce():
+                raise AssertionError("reductions are folded by their stage")
+
+    # -- memory -----------------------------------------------------------------------------
+
+    def _base(self, slot: int) -> Value:
+        """The part of a slot's address that is the same for all lanes."""
+        b = self.b
+        parts = [self.row_base[slot], self.inner_base[slot]]
+        s = self.slots[slot]
+        if s.step == "next":
+            parts.append(self.column)
+        elif s.step == "far":
+            parts.append(b.mul(self.column, s.vector_stride))
+        known = [p for p in parts if p is not None]
+        total = known[0] if known else index(0)
+        for p in known[1:]:
+            total = b.add(total, p)
+        return total
+
+    def _lane_offsets(self, slot: int) -> Value:
+        """How far each lane of a slot is from the first."""
+        b, lanes = self.b, self.nest.lanes
+        numbers = b.lane_numbers(lanes)
+        if self.slots[slot].step == "next":
+            return numbers
+        return b.mul(numbers, b.splat(self.slots[slot].vector_stride, lanes))
+
+    def _is_wide(self, slot: int) -> bool:
+        return self.nest.lanes > 1 and self.slots[slot].step != "same"
+
+    def _address(self, slot: int) -> Value:
+        total = self.b.add(self.slots[slot].start, self._base(slot))
+        if not self._is_wide(slot):
+            return total
+        return self.b.add(self.b.splat(total, self.nest.lanes), self._lane_offsets(slot))
+
+    def _pointer(self, slot: int) -> Value:
+        kind = _memory_kind(self.nest.slots[slot].dtype)
+        return self.b.offset(self.slots[slot].pointer, self._base(slot), kind)
+
+    def _load(self, slot: int) -> Value:
+        return self._load_from(slot, self._pointer(slot))
+
+    def _load_from(self, slot: int, pointer: Value) -> Value:
+        b, s = self.b, self.nest.slots[slot]
+        kind = _memory_kind(s.dtype)
+        if not self._is_wide(slot):
+            raw = b.load(pointer, vector(kind, 1))
+        elif s.step == "next":
+            type = vector(kind, self.nest.lanes)
+            raw = (
+                b.load(pointer, type)
+                if self.mask is None
+                else b.masked_load(pointer, self.mask, type)
+            )
+        else:
+            raw = self._gather(b.offset(pointer, self._lane_offsets(slot), kind), kind)
+        return b.convert(raw, "i1") if s.dtype is bool_ else raw
+
+    def _gather(self, pointers: Value, kind: str) -> Value:
+        b, lanes = self.b, self.nest.lanes
+        mask = self.mask or constant(1, vector("i1", lanes))
+        return b.gather(pointers, mask, vector(kind, lanes))
+
+    def _store(self, slot: int, value_number: int) -> None:
+        b, s = self.b, self.nest.slots[slot]
+        value = self._get(value_number)
+        if s.dtype is bool_:
+            value = b.convert(value, "i8")
+        pointer = self._pointer(slot)
+        if not self._is_wide(slot):
+            b.store(value, pointer)
+            return
+        value = b.splat(value, self.nest.lanes)
+        if s.step == "far":
+            kind = _memory_kind(s.dtype)
+            pointers = b.offset(pointer, self._lane_offsets(slot), kind)
+            b.scatter(value, pointers, self.mask or constant(1, vector("i1", self.nest.lanes)))
+        elif s.streams:
+            b.stream(value, pointer)
+        elif self.mask is not None:
+            b.masked_store(value, pointer, self.mask)
+        else:
+            b.store(value, pointer)
+
+    # -- takes ------------------------------------------------------------------------------
+
+    def _take(self, x: Take) -> Value:
+        b, nest = self.b, self.nest
+        at = take_at(nest, x.number)
+        stride, rows = self.argument(at), self.argument(at + 1)
+        chosen = b.convert(self._get(x.index), "i64")
+        lanes = chosen.type.lanes
+        # As unsigned numbers, negative ones are too large as well.
+        valid = b.emit(f"icmp ult {chosen}, {b.splat(rows, lanes).text}", chosen.type.of("i1"))
+        self._report(x, chosen, valid)
+        safe = b.select(valid, chosen, constant(0, chosen.type))
+        offset = b.mul(safe, b.splat(stride, lanes))
+        pointer = self._pointer(x.slot)
+        kind = _memory_kind(nest.slots[x.slot].dtype)
+        if lanes == 1:
+            return self._load_from(x.slot, b.offset(pointer, offset, kind))
+        if self._is_wide(x.slot):
+            offset = b.add(offset, self._lane_offsets(x.slot))
+        raw = self._gather(b.offset(pointer, offset, kind), kind)
+        return b.convert(raw, "i1") if nest.slots[x.slot].dtype is bool_ else raw
+
+    def _report(self, x: Take, chosen: Value, valid: Value) -> None:
+        """Note the first index that is out of range, for the error raised after the run."""
+        b, lanes = self.b, chosen.type.lanes
+        wrong = b.bit_xor(valid, constant(1, valid.type))
+        if lanes > 1 and self.mask is not None:
+            wrong = b.bit_and(wrong, self.mask)
+        any_wrong = wrong
+        if lanes > 1:
+            any_wrong = b.intrinsic(
+                f"llvm.vector.reduce.or.{wrong.type.suffix}", vector("i1", 1), wrong
+            )
+        with b.when(any_wrong):
+            lane, value = index(0), chosen
+            if lanes > 1:
+                bits = b.emit(f"bitcast {wrong} to i{lanes}", vector(f"i{lanes}", 1))
+                first = b.intrinsic(
+                    f"llvm.cttz.i{lanes}", bits.type, bits, constant(0, vector("i1", 1))
+                )
+                lane = b.emit(f"zext {first} to i64", I64) if lanes < 64 else first
+                value = b.emit(f"extractelement {chosen}, {lane}", I64)
+            position = self._address(x.place)
+            if position.type.lanes > 1:
+                position = b.emit(f"extractelement {position}, {lane}", I64)
+            number = b.add(self.argument(NUMBER), index(x.number))
+            report(b, self.argument(STATUS, pointer=True), number, value, position)
+
+
+class _SlotArguments:
+    """A slot's run-time arguments, read once at the start of a rectangle."""
+
+    def __init__(self, e: Emitter, number: int) -> None:
+        nest, slot = e.nest, e.nest.slots[number]
+        at = slot_at(nest, number)
+        self.step, self.in_rows, self.in_inner = slot.step, slot.in_rows, slot.in_inner
+        self._b = e.b
+        if _is_position(nest, number):
+            self.start = e.argument(at)
+        else:
+            self.pointer = e.argument(at, pointer=True)
+            if slot.per_thread:
+                share = e.b.mul(e.tid, e.argument(at + 1 + nest.rows + nest.inner))
+                self.pointer = e.b.offset(self.pointer, share, _memory_kind(slot.dtype))
+        self.row_strides = [e.argument(at + 1 + i) for i in range(nest.rows)]
+        first = at + 1 + nest.rows
+        self.inner_strides = [e.argument(first + i) for i in range(nest.inner)]
+        if slot.step == "far":
+            self.vector_stride = e.argument(first + nest.inner)
+
+    def weighted(self, strides: Sequence[Value], indices: Sequence[Value]) -> Value | None:
+        total: Value | None = None
+        for stride, i in zip(strides, indices, strict=True):
+            term = self._b.mul(stride, i)
+            total = term if total is None else self._b.add(total, term)
+        return total
+
+
+def _is_position(nest: Nest, slot: int) -> bool:
+    return any(
+        (isinstance(x, Position) and x.slot == slot) or (isinstance(x, Take) and x.place == slot)
+        for x in nest.body
+    )
+
+
+def _reduce(nest: Nest, i: int) -> Reduce:
+    x = nest.body[i]
+    assert isinstance(x, Reduce)
+    return x
+
+
+def _memory_kind(dtype: DType) -> str:
+    return "i8" if dtype is bool_ else KINDS[dtype]

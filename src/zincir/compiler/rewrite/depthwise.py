@@ -1,0 +1,57 @@
+"""Convolutions of single channels: too thin for products, they are sums of shifted values.
+
+    y[n, o, g] = x[n, o, g] * w[0, g] + x[n, o + 1, g] * w[1, g] + ...
+
+One loop nest reads all of it, along the channels. The gradient of such a weight is a sum over all
+places for each tap, and those are computed side by side.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from itertools import product
+
+from zincir.compiler.rewrite.memory_order import Build
+from zincir.graph.node import Node
+from zincir.ops.arithmetic import add_p, mul_p
+from zincir.ops.movement import cat_p, permute_p, reshape_p, slice_p, sum_p
+
+
+def shifted(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
+    """The convolution as shifted values, if its channels (or those of its gradient) are single."""
+    x, w = xs
+    rank = len(node.attrs[0])
+    if x.shape[-2] == 1 or w.shape[-1] != 1:
+        return None
+    if x.shape[-1] == 1:
+        return _forward(build, node, x, w, rank)
+    return _weight(build, node, x, w, rank) if x.shape[0] == 1 else None
+
+
+def _forward(build: Build, node: Node, x: Node, w: Node, rank: int) -> Node:
+    groups = w.shape[-3]
+    steps, spread, _, _ = node.attrs
+    sizes = (*node.shape[:-1], 1)
+    terms: list[Node] = []
+    for tap in product(*[range(k) for k in w.shape[:rank]]):
+        starts = (0, *[t * d for t, d in zip(tap, spread, strict=True)], 0, 0)
+        part = build(slice_p, (x,), starts, (1, *steps, 1, 1), sizes)
+        one = build(slice_p, (w,), (*tap, 0, 0, 0), (1,) * w.ndim, (*(1,) * rank, groups, 1, 1))
+        one = build(reshape_p, (one,), (*(1,) * (rank + 1), groups, 1))
+        terms.append(build(mul_p, (part, one)))
+    return reduce(lambda a, b: build(add_p, (a, b)), terms)
+
+
+def _weight(build: Build, node: Node, x: Node, w: Node, rank: int) -> Node:
+    # x: 1, size..., g, n; w: places..., g, n, 1; node: 1, taps..., g, 1
+    steps, spread, _, _ = node.attrs
+    places = w.shape[:rank]
+    g = build(permute_p, (w,), (rank + 2, *range(rank + 2)))
+    folded = (*range(1, rank + 1), rank + 2)
+    taps: list[Node] = []
+    for tap in product(*[range(k) for k in node.shape[1 : rank + 1]]):
+        starts = (0, *[t * s for t, s in zip(tap, steps, strict=True)], 0, 0)
+        part = build(slice_p, (x,), starts, (1, *spread, 1, 1), (1, *places, *x.shape[-2:]))
+        taps.append(build(sum_p, (build(mul_p, (part, g)),), folded))
+    joined = build(cat_p, tuple(taps), 1) if len(taps) > 1 else taps[0]
+    return build(reshape_p, (joined,), node.shape)
