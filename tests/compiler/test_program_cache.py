@@ -16,7 +16,8 @@ from random_graphs import data, graphs
 from zincir import settings
 from zincir.compiler import program_cache
 from zincir.compiler.assemble import Twin
-from zincir.compiler.program_cache import Ready, prepare, spelled
+from zincir.compiler.options import Options
+from zincir.compiler.program_cache import CachedProgram, canonical_text, find_program
 from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.errors import IndexOutOfRange
 from zincir.evaluate import numbers, run
@@ -54,7 +55,7 @@ def array(*shape: int, dtype: str = "f4") -> np.ndarray:
     return np.random.default_rng(0).normal(size=shape).astype(dtype)
 
 
-def values(ready: Ready, taken: Snapshot, outputs: list[Node]) -> list[bytes]:
+def values(ready: CachedProgram, taken: Snapshot, outputs: list[Node]) -> list[bytes]:
     buffers = [allocate(node.shape, node.dtype) for node in outputs]
     run(ready, taken.leaves, numbers(taken.numbers), buffers)
     return [buffer.array.tobytes() for buffer in buffers]
@@ -62,7 +63,7 @@ def values(ready: Ready, taken: Snapshot, outputs: list[Node]) -> list[bytes]:
 
 def compute(*outputs: Node, threads: int = 1) -> list[bytes]:
     taken = snapshot(outputs)
-    return values(prepare(taken, threads), taken, list(outputs))
+    return values(find_program(taken, Options(threads)), taken, list(outputs))
 
 
 def layer(rows: int = 3) -> Node:
@@ -105,7 +106,7 @@ def test_what_is_updated_in_place_stays_so(folder: Path, passes: list[int]) -> N
     def update(donations: dict[int, int]) -> tuple[dict[int, int], bool]:
         w, g = data(array(64)), data(array(64) + 1)
         taken = snapshot([w - g * 0.1])
-        ready = prepare(taken, 1, donations)
+        ready = find_program(taken, Options(1, donations))
         out = w.value if ready.donated else allocate((64,), float32)
         old = array(64)
         run(ready, taken.leaves, numbers(taken.numbers), [out])
@@ -230,7 +231,7 @@ def test_nets_in_new_processes_run_no_pass_and_give_the_same_bits(tmp_path: Path
 
 
 def named(outputs: list[Node], threads: int = 1, donations: dict[int, int] | None = None) -> str:
-    name = program_cache._name(snapshot(outputs), threads, donations or {})
+    name = program_cache._name(snapshot(outputs), Options(threads, donations or {}))
     assert name is not None
     return name
 
@@ -268,7 +269,7 @@ def test_what_passes_see_is_in_the_name(monkeypatch: pytest.MonkeyPatch) -> None
     ]
     names = [named(outputs) for outputs in computations]
     names += [named(base, threads=2), named(base, 1, {0: 0}), named(base, 1, {0: 1})]
-    names.append(str(program_cache._name(snapshot(base), 1, {}, "rounded")))
+    names.append(str(program_cache._name(snapshot(base), Options(terms="rounded"))))
     with settings.using(target="generic"):
         names.append(named(base))
     monkeypatch.setattr(disk, "sources", lambda: "another version")
@@ -287,7 +288,9 @@ def test_numbers_that_change_from_run_to_run_are_not_in_the_name() -> None:
 )
 def test_equal_or_alike_is_not_the_same(one: Any, other: Any) -> None:
     op = ar.add_p
-    assert spelled((((op, (one,), 0),), (0,))) != spelled((((op, (other,), 0),), (0,)))
+    assert canonical_text((((op, (one,), 0),), (0,))) != canonical_text(
+        (((op, (other,), 0),), (0,))
+    )
 
 
 _TEXTS: dict[str, Any] = {}
@@ -297,8 +300,8 @@ _TEXTS: dict[str, Any] = {}
 @given(graphs(float32))
 def test_equal_texts_are_equal_keys(outputs: list[Node]) -> None:
     key = snapshot(outputs).key
-    text = spelled(key)
-    assert text == spelled(snapshot(outputs).key)
+    text = canonical_text(key)
+    assert text == canonical_text(snapshot(outputs).key)
     assert _TEXTS.setdefault(text, key) == key
 
 

@@ -1,9 +1,8 @@
 """Programs ready to run: from disk, where the same computation was compiled before, or compiled.
 
-A program on disk is found by the text of its computation's structure (`spelled`), the number of
-threads, the precision, the donations, the machine and the state of the compiler's sources: all that
-passes see. What is stored has no addresses in it, and names its machine code, which has files of
-its own.
+A program on disk is found by the text of its computation's structure (`canonical_text`), by what
+it is compiled for (`Options.key`) and by the state of the compiler's sources: all that passes see.
+What is stored has no addresses in it, and names its machine code, which has files of its own.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from zincir import settings
-from zincir.compiler import Compilation, compile_graph
-from zincir.compiler.rewrite.precision import Terms, rewritten
+from zincir.compiler import compile_graph
+from zincir.compiler.assemble import Executable
+from zincir.compiler.derived import entry_of
+from zincir.compiler.options import Options
 from zincir.compiler.snapshot import Snapshot
 from zincir.graph.node import Origin
 from zincir.graph.primitive import Primitive
@@ -32,7 +33,7 @@ Check: TypeAlias = tuple[int, str, Origin]
 
 
 @dataclass(slots=True)
-class Ready:
+class CachedProgram:
     """What is needed of a compilation to run it."""
 
     program: Program
@@ -42,42 +43,30 @@ class Ready:
     """By the number that the program reports for an index out of range."""
 
 
-def prepare(
-    taken: Snapshot,
-    threads: int,
-    donations: dict[int, int] | None = None,
-    terms: Terms | None = None,
-) -> Ready:
+def find_program(taken: Snapshot, options: Options) -> CachedProgram:
     """The program of a computation, from disk if possible.
 
     With `settings.verify` all passes run, since what is asked for then is that they be checked.
 
-    Args:
-        donations: for outputs (by number) the inputs (by number) whose memory they may take.
-        terms: what products are computed of, if not of float32.
-
     Raises:
-        CompileError: names the pass that failed.
+        CompileError: names the pass that failed, the node it was at, and the user's line.
     """
     name = None
     if len(taken.key[0]) >= _SMALLEST and not settings.current().verify:
-        name = _name(taken, threads, donations or {}, terms)
+        name = _name(taken, options)
     found = _stored(name, taken) if name else None
     if found is not None:
         return found
-    graph = taken.graph() if terms is None else rewritten(taken.graph(), terms)
-    compilation = compile_graph(graph, threads, donations)
+    made = compile_graph(taken.graph(), options)
     if name:
-        _store(name, taken, compilation)
-    return ready(compilation)
+        _store(name, made)
+    return runnable(made)
 
 
-def ready(compilation: Compilation) -> Ready:
+def runnable(made: Executable) -> CachedProgram:
     """What a compilation leaves behind."""
-    assert compilation.plan is not None
-    assert compilation.program is not None
-    checks = [(rows, what, node.origin) for node, rows, what in compilation.checks]
-    return Ready(compilation.program, compilation.plan.donated, checks)
+    checks = [(rows, what, node.origin) for node, rows, what in made.assembly.checks]
+    return CachedProgram(made.program, made.plan.donated, checks)
 
 
 # --- on disk --------------------------------------------------------------------------------
@@ -88,10 +77,10 @@ class _Stored:
     code: Code
     donated: dict[int, int]
     checks: list[tuple[int, str, int]]
-    """As in `Ready`, with the number of the node in the key: its line may be another one."""
+    """As in `CachedProgram`, with the node's entry in the key: its line may be another one."""
 
 
-def _stored(name: str, taken: Snapshot) -> Ready | None:
+def _stored(name: str, taken: Snapshot) -> CachedProgram | None:
     content = disk.cache().read(name)
     if content is None:
         return None
@@ -100,43 +89,38 @@ def _stored(name: str, taken: Snapshot) -> Ready | None:
     with contextlib.suppress(Exception):
         found: _Stored = pickle.loads(content)
         checks = [(rows, what, taken.origin(number)) for rows, what, number in found.checks]
-        return Ready(Program(found.code), found.donated, checks)
+        return CachedProgram(Program(found.code), found.donated, checks)
     disk.cache().remove(name)
     return None
 
 
-def _store(name: str, taken: Snapshot, compilation: Compilation) -> None:
-    assert compilation.plan is not None
-    assert compilation.code is not None
+def _store(name: str, made: Executable) -> None:
     checks: list[tuple[int, str, int]] = []
-    for node, rows, what in compilation.checks:
-        number = taken.number_of(node)
+    for node, rows, what in made.assembly.checks:
+        number = entry_of(node)
         if number is None:
             return
         checks.append((rows, what, number))
-    stored = _Stored(compilation.code, compilation.plan.donated, checks)
+    stored = _Stored(made.assembly.code, made.plan.donated, checks)
     disk.cache().write(name, pickle.dumps(stored, pickle.HIGHEST_PROTOCOL))
 
 
 # --- names ----------------------------------------------------------------------------------
 
 
-def _name(
-    taken: Snapshot, threads: int, donations: dict[int, int], terms: Terms | None = None
-) -> str | None:
+def _name(taken: Snapshot, options: Options) -> str | None:
     try:
-        text = spelled(taken.key)
+        text = canonical_text(taken.key)
     except _NotPlain:
         return None
-    code = settings.current().code
-    return native.digest(f"program {threads} {code} {terms} {tuple(donations.items())}\n{text}")
+    return native.digest(f"program {options.key}\n{text}", options.target)
 
 
 class _NotPlain(Exception):
     """Something that means nothing to another process, such as a function."""
 
 
-def spelled(key: tuple[Any, ...]) -> str:
+def canonical_text(key: tuple[Any, ...]) -> str:
     """The key of a snapshot as text: equal for equal computations, in any process.
 
     Raises:

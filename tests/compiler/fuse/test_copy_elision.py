@@ -1,12 +1,12 @@
-"""Values that are computed inside the frames they are wanted in."""
+"""Values that are computed inside the padding they are wanted in."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from random_graphs import compiled, data
-from zincir.compiler import compile_graph
+from random_graphs import compiled, data, made_by
+from zincir.compiler.options import Options
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
@@ -29,37 +29,37 @@ def value() -> Node:
     return el.tanh(x * 2.0) * el.exp(x) + el.sigmoid(x)
 
 
-def framed(v: Node) -> Node:
+def padded(v: Node) -> Node:
     return convolution(v, array(3, 3, 1, 16, 8), (1, 1), (1, 1), (1, 1), (1, 1))
 
 
 def residual() -> Made:
     v = value()
-    return [framed(v), mv.sum_(v, (0, 1, 2, 3))], True
+    return [padded(v), mv.sum_(v, (0, 1, 2, 3))], True
 
 
 def behind_a_product() -> Made:
     v = el.exp(matmul(array(60, 7), array(7, 16)) * 0.1 - 1.0) * el.tanh(array(60, 16))
     image = mv.reshape(v, (2, 5, 6, 1, 16))
-    return [framed(image), v * 2.0], False  # its rows cannot be seen as lines within a frame
+    return [padded(image), v * 2.0], False  # its rows cannot be seen as lines within a frame
 
 
 def result() -> Made:
     v = value()
-    return [framed(v), v], False
+    return [padded(v), v], False
 
 
 def scattered() -> Made:
     v = value()
     rows = mv.reshape(v, (60, 16))
     index = data(np.arange(60) % 7)
-    return [framed(v), scatter(array(7, 16), index, rows, "add")], False
+    return [padded(v), scatter(array(7, 16), index, rows, "add")], False
 
 
-def two_frames() -> Made:
+def padded_twice() -> Made:
     v = value()
     wide = convolution(v, array(5, 5, 1, 16, 8), (1, 1), (1, 1), (2, 2), (2, 2))
-    return [framed(v), wide, mv.sum_(v, (4,))], True
+    return [padded(v), wide, mv.sum_(v, (4,))], True
 
 
 def side_by_side() -> Made:
@@ -103,16 +103,16 @@ CASES = [
     behind_a_product,
     result,
     scattered,
-    two_frames,
+    padded_twice,
 ]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_frames(case: Callable[[], Made]) -> None:
+def test_values_inside_larger_ones(case: Callable[[], Made]) -> None:
     outputs, moved = case()
-    legal = compile_graph(snapshot(outputs).graph(), 2).legal
-    assert legal is not None
-    assert bool(legal.inside) is moved
+    groups = made_by("copy elision", snapshot(outputs).graph(), Options(2))
+    assert bool(groups.legal.alias_of) is moved
+    assert ("is computed inside" in groups.show()) is moved
     for threads in (1, 2):
         for got, want in zip(
             compiled(outputs, threads), interpret(outputs, double=True), strict=True
@@ -120,20 +120,18 @@ def test_frames(case: Callable[[], Made]) -> None:
             np.testing.assert_allclose(got, want, 1e-4, 1e-4)
 
 
-def test_nothing_is_copied_into_the_frame() -> None:
-    """One nest computes the value, and the frame's four sides are all that is written besides."""
+def test_nothing_is_copied_into_the_padding() -> None:
+    """One nest computes the value, and the padding's four sides are all that is written besides."""
     outputs, _ = residual()
-    made = compile_graph(snapshot(outputs).graph(), 1)
-    assert made.plan is not None
-    assert made.legal is not None
-    ((frame, _),) = made.legal.inside.values()
-    writers = [s for phase in made.plan.phases for s in phase if frame in s.writes]
-    reads = [x for step in writers for x in step.reads if x not in made.graph.inputs]
+    made = made_by("plan", snapshot(outputs).graph())
+    ((padded, _),) = made.legal.alias_of.values()
+    writers = [s for phase in made.phases for s in phase if padded in s.writes]
+    reads = [x for launch in writers for x in launch.reads if x not in made.graph.inputs]
     assert len(writers) == 5
     assert reads == []
 
 
-def test_what_is_spread_out_is_no_frame() -> None:
+def test_what_is_spread_out_is_no_padding() -> None:
     x = array(4)
     outputs = [mv.update(mv.expand(const(0.0, x.dtype), (20,)), x * 2.0, (0,), (5,)) * 1.5]
     for got, want in zip(compiled(outputs, 1), interpret(outputs, double=True), strict=True):

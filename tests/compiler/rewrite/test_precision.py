@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings as hypothesis_settings
 
 import zincir
-from random_graphs import data, graphs
+from random_graphs import data, graphs, made_by
 from zincir import nn, settings
 from zincir.compiler import compile_graph, program_cache
-from zincir.compiler.program_cache import prepare, ready
-from zincir.compiler.rewrite.precision import Terms, rewritten
-from zincir.compiler.rewrite.simplify import simplify
+from zincir.compiler.options import Options, Terms
+from zincir.compiler.program_cache import find_program, runnable
+from zincir.compiler.rewrite.precision import precision
 from zincir.compiler.snapshot import Graph, snapshot
 from zincir.errors import ArgumentError
 from zincir.evaluate import evaluate, numbers, run
@@ -85,15 +85,15 @@ def array(*shape: int, seed: int = 0) -> np.ndarray:
 
 def compiled(outputs: list[Node], terms: Terms, threads: int = 1) -> list[np.ndarray]:
     taken = snapshot(outputs)
-    compilation = compile_graph(rewritten(taken.graph(), terms), threads, spread=True)
+    made = compile_graph(taken.graph(), Options(threads, terms=terms, force_all_threads=True))
     buffers = [allocate(node.shape, node.dtype) for node in outputs]
-    run(ready(compilation), taken.leaves, numbers(taken.numbers), buffers)
+    run(runnable(made), taken.leaves, numbers(taken.numbers), buffers)
     return [np.array(buffer.array) for buffer in buffers]
 
 
 def reference(outputs: list[Node], terms: Terms, *, double: bool) -> list[np.ndarray]:
     taken = snapshot(outputs)
-    graph = rewritten(taken.graph(), terms)
+    graph = precision(taken.graph(), Options(terms=terms))
     given = [node.value.array for node in taken.leaves]
     given += [np.asarray(value, dtype.numpy) for value, dtype in taken.numbers]
     return interpret(graph.outputs, dict(zip(graph.inputs, given, strict=True)), double=double)
@@ -165,11 +165,12 @@ def test_random_graphs(terms: Terms, outputs: list[Node]) -> None:
 
 
 def roundings(graph: Graph) -> list[Node]:
-    return [n for n in toposort(simplify(graph).outputs) if n.op is bfloat16_p]
+    return [n for n in toposort(made_by("long reductions", graph).outputs) if n.op is bfloat16_p]
 
 
 def graph_of(*tensors: zincir.Tensor, terms: Terms = "rounded") -> Graph:
-    return rewritten(snapshot([t._node for t in tensors]).graph(), terms)
+    graph = snapshot([t._node for t in tensors]).graph()
+    return precision(graph, Options(terms=terms))
 
 
 def test_a_value_is_rounded_once_for_all_products_and_views() -> None:
@@ -190,7 +191,7 @@ def test_pairs_are_made_behind_views_where_their_axis_is_whole() -> None:
     F.linear(hidden, w.requires_grad_()).square().sum().backward()
     assert v.grad is not None
     assert w.grad is not None
-    order = toposort(simplify(graph_of(v.grad, w.grad, terms="pairs")).outputs)
+    order = toposort(made_by("long reductions", graph_of(v.grad, w.grad, terms="pairs")).outputs)
     shapes = [n.shape for n in order if n.op is pair_p]
     # x and hidden over their features and over the batch, v, w, and both results' gradients over
     # the batch; the hidden gradient is a product over 10 features, of which there are 5 pairs.
@@ -209,7 +210,7 @@ def test_weights_stored_in_the_order_of_their_gradients_are_rounded_so(terms: Te
     assert x.grad is not None
     graph = graph_of(layer(x), x.grad, terms=terms)
     (weight,) = graph.arranged
-    order = toposort(simplify(graph).outputs)
+    order = toposort(made_by("long reductions", graph).outputs)
     readers = {n.op.kind for n in order if weight in n.inputs}
     assert readers == ({Kind.POINTWISE} if terms == "rounded" else {Kind.VIEW})
     made = [n for n in order if n.op in (bfloat16_p, pair_p) and _reads(n, weight)]
@@ -345,7 +346,7 @@ def test_terms_are_part_of_the_name_on_disk(
     with settings.using(cache_dir=tmp_path / "cache", verify=False):
         for terms in (None, "rounded", None, "rounded"):
             out = allocate((3, 4), taken.leaves[0].dtype)
-            run(prepare(taken, 1, None, terms), taken.leaves, numbers([]), [out])
+            run(find_program(taken, Options(terms=terms)), taken.leaves, numbers([]), [out])
             assert np.allclose(out.array, exact, 1e-6, 1e-6) is (terms is not None)
 
 

@@ -1,4 +1,4 @@
-"""Steps that go over the batch piece by piece: which are chained, and that values are the same."""
+"""Kernels that run tile by tile: which are tiled together, and that values are the same."""
 
 from itertools import pairwise
 
@@ -7,9 +7,15 @@ import pytest
 
 import zincir
 import zincir.nn.functional as F
-from random_graphs import compiled, data
-from zincir.compiler import compile_graph
-from zincir.compiler.schedule.launches import Chain, Nests, Product, Step, Tiles
+from random_graphs import compiled, data, made_by
+from zincir.compiler.options import Options
+from zincir.compiler.schedule.launch import (
+    BatchTiled,
+    Launch,
+    LoopNests,
+    MatMul,
+    WinogradTiles,
+)
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
@@ -19,25 +25,25 @@ from zincir.ops.elementwise import tanh
 from zincir.ops.movement import pad, reshape, slice_, sum_
 
 
-def steps(outputs: list[Node]) -> list[Step]:
-    return compile_graph(snapshot(outputs).graph(), 2).steps
+def launches(outputs: list[Node], threads: int = 2) -> list[Launch]:
+    return made_by("batch tiling", snapshot(outputs).graph(), Options(threads)).launches
 
 
-def chains(outputs: list[Node]) -> list[list[type]]:
-    """The kinds of the links of each chain."""
-    works = [step.work for step in steps(outputs)]
-    return [[type(link.work) for link in w.links] for w in works if isinstance(w, Chain)]
+def tiled(outputs: list[Node]) -> list[list[type]]:
+    """The kinds of the kernels that are tiled together."""
+    works = [launch.work for launch in launches(outputs)]
+    return [[type(x.work) for x in w.launches] for w in works if isinstance(w, BatchTiled)]
 
 
 def followed(outputs: list[Node]) -> int:
     """How many products have a loop nest right behind them."""
-    pairs = [pair for kinds in chains(outputs) for pair in pairwise(kinds)]
-    return sum(a is not Nests and b is Nests for a, b in pairs)
+    pairs = [pair for kinds in tiled(outputs) for pair in pairwise(kinds)]
+    return sum(a is not LoopNests and b is LoopNests for a, b in pairs)
 
 
 def summed_alone(outputs: list[Node]) -> bool:
-    """Whether sums of 16 pieces are taken outside of all chains."""
-    alone = [step.writes for step in steps(outputs) if isinstance(step.work, Nests)]
+    """Whether sums of 16 pieces are taken outside of all tilings."""
+    alone = [x.writes for x in launches(outputs) if isinstance(x.work, LoopNests)]
     return any(n.shape == (16, 1, 1, 16) for writes in alone for n in writes)
 
 
@@ -89,50 +95,50 @@ def test_sums_follow_what_an_epilogue_wrote() -> None:
 
 
 @pytest.mark.parametrize("channels", [16, 32], ids=["plain sums", "tiles"])
-def test_two_convolutions_and_the_frames_around_them_are_one_chain(channels: int) -> None:
+def test_two_convolutions_and_their_padding_are_tiled_together(channels: int) -> None:
     x, w = tanh(given(16, 10, 10, 1, channels)), given(3, 3, 1, channels, channels)
     y = tanh(convolution(x, w, (1, 1), (1, 1), (1, 1), (1, 1)))
     again = convolution(y, w, (1, 1), (1, 1), (1, 1), (1, 1))
     outputs = [again, *summed(reshape(y, (16, 10, 10, channels)), 16)]
-    (kinds,) = chains(outputs)
-    assert [kind for kind in kinds if kind is not Nests] == 2 * [
-        Tiles if channels > 16 else Product
+    (kinds,) = tiled(outputs)
+    assert [kind for kind in kinds if kind is not LoopNests] == 2 * [
+        WinogradTiles if channels > 16 else MatMul
     ]
-    assert kinds[0] is kinds[-1] is Nests
+    assert kinds[0] is kinds[-1] is LoopNests
     same(outputs)
 
 
-def test_pieces_become_coarser_until_all_links_have_them() -> None:
+def test_pieces_become_coarser_until_all_kernels_have_them() -> None:
     y = pad(tanh(given(48, 16, 16)), (0, 1, 1), (0, 1, 1))
     z = tanh(slice_(y, (0, 2, 1), (1, 1, 1), (48, 16, 16))) * given(16)
     outputs = [y, z, *summed(z, 24)]
-    (chain,) = [step.work for step in steps(outputs) if isinstance(step.work, Chain)]
-    assert chain.pieces == 24
+    (together,) = [x.work for x in launches(outputs) if isinstance(x.work, BatchTiled)]
+    assert together.tiles == 24
     same(outputs)
 
 
-@pytest.mark.parametrize(("side", "chained"), [(300, True), (600, False)])
-def test_what_does_not_stay_near_is_not_chained(side: int, chained: bool) -> None:
+@pytest.mark.parametrize(("side", "together"), [(300, True), (600, False)])
+def test_what_does_not_stay_near_is_not_tiled(side: int, together: bool) -> None:
     x, w = tanh(given(8, side, side)), given(8, side, 16)
     outputs = [matmul(x, w)]
-    assert bool(chains(outputs)) is chained
+    assert bool(tiled(outputs)) is together
     same(outputs)
 
 
 def test_threads_are_not_left_without_a_piece() -> None:
     x, w = tanh(given(9, 40, 20)), given(9, 20, 16)
-    graph = snapshot([matmul(x, w)]).graph()
+    outputs = [matmul(x, w)]
     found = [
-        [isinstance(step.work, Chain) for step in compile_graph(graph, threads).steps]
+        [isinstance(launch.work, BatchTiled) for launch in launches(outputs, threads)]
         for threads in (9, 10)
     ]
     assert found == [[True], [False, False]]
 
 
-def test_too_few_pieces_are_not_chained() -> None:
+def test_too_few_pieces_are_not_tiled() -> None:
     x, w = tanh(given(7, 40, 20)), given(7, 20, 16)
     outputs = [matmul(x, w)]
-    assert chains(outputs) == []
+    assert tiled(outputs) == []
     same(outputs)
 
 

@@ -8,15 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from random_graphs import compiled, data
+from random_graphs import compiled, data, made_by
 from zincir.compiler import compile_graph
 from zincir.compiler.fuse import copy_elision
-from zincir.compiler.fuse.groups import fuse
-from zincir.compiler.rewrite.legalise import Legal, legalise
-from zincir.compiler.rewrite.simplify import simplify
-from zincir.compiler.schedule.batch_tiling import chain
-from zincir.compiler.schedule.launches import Chain, Step, lower
-from zincir.compiler.schedule.plan import Plan, plan
+from zincir.compiler.options import Options
+from zincir.compiler.schedule.launch import BatchTiled
+from zincir.compiler.schedule.plan import Plan
 from zincir.compiler.schedule.plan_verify import verify_plan
 from zincir.compiler.snapshot import snapshot
 from zincir.errors import CompileError
@@ -33,7 +30,6 @@ PASS = {
     "fuse": sys.modules["zincir.compiler.fuse.groups"],
     "plan": sys.modules["zincir.compiler.schedule.plan"],
 }
-Planned = tuple[Legal, list[Step], Plan]
 
 
 def array(*shape: int) -> Node:
@@ -41,18 +37,15 @@ def array(*shape: int) -> Node:
     return data(rng.uniform(-1, 1, shape).astype(np.float32))
 
 
-def planned(outputs: list[Node], donations: dict[int, int] | None = None) -> Planned:
-    legal = legalise(simplify(snapshot(outputs).graph()))
-    steps = chain(lower(legal, fuse(legal), 8), 2)
-    order = list(steps)
-    made = plan(legal, steps, donations or {})
-    verify_plan(legal, order, made)
-    return legal, order, made
+def planned(outputs: list[Node], donations: dict[int, int] | None = None) -> Plan:
+    made = made_by("plan", snapshot(outputs).graph(), Options(2, donations or {}))
+    verify_plan(made)
+    return made
 
 
-def refused(planned: Planned, match: str) -> None:
+def refused(made: Plan, match: str) -> None:
     with pytest.raises(CompileError, match=match) as error:
-        verify_plan(*planned)
+        verify_plan(made)
     assert "where" not in match
     assert "missing" in match or "test_plan_verify.py:" in str(error.value)
 
@@ -74,38 +67,41 @@ def folded() -> list[Node]:
 # --- orders -------------------------------------------------------------------------------------
 
 
-def test_steps_in_one_phase_race():
-    legal, order, made = planned(layers())
-    made.phases = [[step for phase in made.phases for step in phase]]
-    refused((legal, order, made), r"product -> .* reads .* in phase 0, before it is written")
+def test_kernels_in_one_phase_race():
+    made = planned(layers())
+    together = [[launch for phase in made.phases for launch in phase]]
+    refused(
+        replace(made, phases=together), r"matmul -> .* reads .* in phase 0, before it is written"
+    )
 
 
 def test_phases_turned_round():
-    legal, order, made = planned(layers())
+    made = planned(layers())
     made.phases.reverse()
-    refused((legal, order, made), "before it is written")
+    refused(made, "before it is written")
 
 
-def test_a_step_that_is_left_out_or_done_twice():
-    legal, order, made = planned(layers())
-    refused((legal, order, replace(made, phases=made.phases[1:])), "steps are missing")
-    refused((legal, order, replace(made, phases=made.phases[:1] + made.phases)), "missing")
-    refused((legal, order[1:], replace(made, phases=made.phases[1:])), "which nobody writes")
+def test_a_kernel_that_is_left_out_or_done_twice():
+    made = planned(layers())
+    refused(replace(made, phases=made.phases[1:]), "kernels are missing")
+    refused(replace(made, phases=made.phases[:1] + made.phases), "missing")
+    less = replace(made.given, launches=made.given.launches[1:])
+    refused(replace(made, given=less, phases=made.phases[1:]), "which nobody writes")
 
 
 def test_rows_added_before_there_is_something_to_add_to():
     index = data(np.array([0, 2, 2, 1]))
-    legal, order, made = planned([scatter(array(5, 3), index, array(4, 3), "add")])
+    made = planned([scatter(array(5, 3), index, array(4, 3), "add")])
     assert len(made.phases) == 2
     made.phases.reverse()
-    refused((legal, order, made), r"writes parts of scatter\[5, 3\] float32 in phase 0, too early")
+    refused(made, r"writes parts of scatter\[5, 3\] float32 in phase 0, too early")
 
 
 def test_regions_written_in_another_order():
-    legal, order, made = planned([mv.update(array(4, 6), array(2, 6), (1, 0), (1, 1))])
+    made = planned([mv.update(array(4, 6), array(2, 6), (1, 0), (1, 1))])
     assert len(made.phases) == 2
     made.phases.reverse()
-    refused((legal, order, made), "too early")
+    refused(made, "too early")
 
 
 # --- the arena ----------------------------------------------------------------------------------
@@ -116,40 +112,43 @@ def temporaries(made: Plan) -> list[Node]:
 
 
 def test_two_values_in_one_place():
-    legal, order, made = planned(layers())
+    made = planned(layers())
     for x in temporaries(made):
         made.home[x] = ("arena", 0)
-    refused((legal, order, made), r"has .* in the memory of .*, which is in use")
+    refused(made, r"has .* in the memory of .*, which is in use")
 
 
 def test_values_that_overlap_a_little():
     x = array(8, 8)
     a, b = el.tanh(x) * el.exp(x), el.sin(x) * el.sigmoid(x)
-    legal, order, made = planned([matmul(a, b) + a * b])
+    made = planned([matmul(a, b) + a * b])
     first, second = temporaries(made)[:2]
     made.home[second] = ("arena", made.home[first][1] + 4 * 63)
-    refused((legal, order, made), "which is in use|outside of the arena")
+    refused(made, "which is in use|outside of the arena")
 
 
 def test_values_beyond_the_end_of_the_arena():
-    legal, order, made = planned(layers())
-    made.arena_bytes //= 2
-    refused((legal, order, made), "partly outside of the arena")
+    made = planned(layers())
+    refused(replace(made, arena_bytes=made.arena_bytes // 2), "partly outside of the arena")
 
 
 def test_a_value_without_a_place():
-    legal, order, made = planned(layers())
+    made = planned(layers())
     del made.home[temporaries(made)[0]]
-    refused((legal, order, made), "which has no place in memory")
+    refused(made, "which has no place in memory")
 
 
-# --- steps whose parts meet ---------------------------------------------------------------------
+# --- kernels whose parts meet ---------------------------------------------------------------------
+
+
+def forced(donations: dict[int, int]) -> Options:
+    return Options(2, donations, force_all_threads=True)
 
 
 def broken(outputs: list[Node], match: str, donations: dict[int, int] | None = None) -> None:
     """Compilation refuses its own plan."""
     with pytest.raises(CompileError, match=match) as error:
-        compile_graph(snapshot(outputs).graph(), 2, donations or {}, spread=True)
+        compile_graph(snapshot(outputs).graph(), forced(donations or {}))
     assert "test_plan_verify.py:" in str(error.value)
 
 
@@ -163,7 +162,7 @@ def test_a_product_that_computes_its_own_operand(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(PASS["fuse"]._Fuser, "_reads_in_place", unsound)
     x = array(rows, rows)
     h = el.tanh(x) * el.exp(x) + el.sigmoid(x)
-    broken([matmul(h, array(rows, rows)) + h], "product -> .* reads add")
+    broken([matmul(h, array(rows, rows)) + h], "matmul -> .* reads add")
 
 
 def test_a_store_before_a_later_stage_reads(monkeypatch: pytest.MonkeyPatch):
@@ -177,8 +176,8 @@ def test_a_store_where_another_element_is_read(monkeypatch: pytest.MonkeyPatch):
     broken([mv.permute(x, (1, 0)) * 2.0 + x], "and writes over it at another place", {0: 0})
     broken([mv.flip(x, (0,)) + 1.0], "and writes over it at another place", {0: 0})
     broken([take(x, data(np.array([1, 1, 5, 0, 2, 4]))) * 2.0], "at places that are", {0: 0})
-    broken([matmul(x, x)], r"product -> matmul.* reads leaf.*, and writes over it", {0: 0})
-    broken([el.tanh(matmul(x, array(6, 6)))], "product -> .* reads leaf", {0: 0})
+    broken([matmul(x, x)], r"matmul -> matmul.* reads leaf.*, and writes over it", {0: 0})
+    broken([el.tanh(matmul(x, array(6, 6)))], "matmul -> .* reads leaf", {0: 0})
 
 
 def test_an_input_that_is_read_after_it_was_written_over(monkeypatch: pytest.MonkeyPatch):
@@ -186,20 +185,20 @@ def test_an_input_that_is_read_after_it_was_written_over(monkeypatch: pytest.Mon
     x = array(6, 6)
     y = el.tanh(x) * el.exp(x)
     z = matmul(matmul(y, array(6, 6)), x)
-    broken([y, z], "product -> .* reads leaf", {0: 0})
+    broken([y, z], "matmul -> .* reads leaf", {0: 0})
 
 
-def test_a_chain_whose_links_leave_their_pieces(monkeypatch: pytest.MonkeyPatch):
+def test_kernels_that_leave_their_tile(monkeypatch: pytest.MonkeyPatch):
     x = array(16, 8, 8)
     h = el.tanh(x) * el.exp(x) + el.sigmoid(x)
     far = matmul(mv.flip(h, (0,)), array(16, 8, 8))
-    _, order, _ = planned([matmul(h, array(16, 8, 8)) + h])
-    assert any(isinstance(step.work, Chain) for step in order)
-    monkeypatch.setattr(PASS["chain"], "_keeps_to_pieces", lambda *_: True)
-    broken([far + h], r"chain -> .* reads of add.* what belongs to another piece")
+    made = planned([matmul(h, array(16, 8, 8)) + h])
+    assert any(isinstance(launch.work, BatchTiled) for launch in made.given.launches)
+    monkeypatch.setattr(PASS["chain"], "_keeps_to_tiles", lambda *_: True)
+    broken([far + h], r"batch tiling -> .* reads of add.* what belongs to another tile")
 
 
-def test_a_chain_that_writes_over_what_another_piece_reads(monkeypatch: pytest.MonkeyPatch):
+def test_a_tile_that_writes_over_what_another_one_reads(monkeypatch: pytest.MonkeyPatch):
     x, w = array(16, 8, 8), array(16, 8, 8)
     monkeypatch.setattr(PASS["plan"], "_in_place", lambda *_: True)
     for source in (x, mv.flip(x, (0,))):
@@ -207,19 +206,19 @@ def test_a_chain_that_writes_over_what_another_piece_reads(monkeypatch: pytest.M
         y = el.tanh(matmul(h, w))
         at = snapshot([y]).leaves.index(x)
         if source is x:
-            _, order, made = planned([y], {0: at})
+            made = planned([y], {0: at})
             assert made.donated == {0: at}
-            assert any(isinstance(step.work, Chain) for step in order)
+            assert any(isinstance(launch.work, BatchTiled) for launch in made.given.launches)
         else:
-            broken([y], "chain -> .* reads of leaf.* what belongs to another piece", {0: at})
+            broken([y], "batch tiling -> .* reads of leaf.* what belongs to another tile", {0: at})
 
 
-def test_a_value_computed_beside_its_place_in_a_frame(monkeypatch: pytest.MonkeyPatch):
+def test_a_value_computed_beside_its_place_in_the_padding(monkeypatch: pytest.MonkeyPatch):
     x = array(2, 5, 6, 1, 16)
     v = el.tanh(x * 2.0) * el.exp(x) + el.sigmoid(x)
     w = array(3, 3, 1, 16, 8)
     outputs = [convolution(v, w, (1, 1), (1, 1), (1, 1), (1, 1)), mv.sum_(v, (0, 1, 2, 3))]
-    assert planned(outputs)[0].inside
+    assert planned(outputs).legal.alias_of
     sound = copy_elision._inside
 
     def beside(*args: Any) -> Any:
@@ -234,8 +233,7 @@ def test_a_value_computed_beside_its_place_in_a_frame(monkeypatch: pytest.Monkey
 
 
 def in_place(outputs: list[Node], donations: dict[int, int]) -> dict[int, int]:
-    made = compile_graph(snapshot(outputs).graph(), 2, donations, spread=True).plan
-    assert made is not None
+    made = compile_graph(snapshot(outputs).graph(), forced(donations)).plan
     want = interpret(outputs, double=True)
     for got, value in zip(compiled(outputs, 2, 0), want, strict=True):
         np.testing.assert_allclose(got, value, rtol=1e-5, atol=1e-5)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from random_graphs import compiled, data
-from zincir.compiler import compile_graph
-from zincir.compiler.schedule.launches import Nests
+from random_graphs import compiled, data, made_by
+from zincir.compiler.options import Options
+from zincir.compiler.schedule.launch import Launch, LoopNests
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
@@ -23,10 +23,15 @@ def given(*shape: int) -> Node:
     return data(np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32))
 
 
+def launches(outputs: list[Node]) -> list[Launch]:
+    made = made_by("streaming stores", snapshot(outputs).graph(), Options(2))
+    return made.given.launches
+
+
 def streamed(outputs: list[Node]) -> int:
     """How many results are written past the caches."""
-    steps = compile_graph(snapshot(outputs).graph(), 2).steps
-    nests = [c.nest for step in steps if isinstance(step.work, Nests) for c in step.work.calls]
+    found = launches(outputs)
+    nests = [c.nest for x in found if isinstance(x.work, LoopNests) for c in x.work.calls]
     return sum(slot.streams for nest in nests for slot in nest.slots)
 
 
@@ -74,9 +79,9 @@ def test_what_a_later_stage_reads_back_is_not() -> None:
     x = given(SIDE, SIDE)
     e = exp(x - amax(x, (1,)))
     outputs = [e, e / sum_(e, (1,))]
-    (step,) = compile_graph(snapshot(outputs).graph(), 2).steps
-    assert isinstance(step.work, Nests)
-    (call,) = step.work.calls
+    (launch,) = launches(outputs)
+    assert isinstance(launch.work, LoopNests)
+    (call,) = launch.work.calls
     written = [call.nest.slots[i].streams for i, _ in call.nest.stores]
     assert written == [False, native.target().vector_bytes >= 32]
     same(outputs)

@@ -501,7 +501,7 @@ class Emitter:
                 )
                 lane = b.emit(f"zext {first} to i64", I64) if lanes < 64 else first
                 value = b.emit(f"extractelement {chosen}, {lane}", I64)
-            position = self._address(x.place)
+            position = self._address(x.position)
             if position.type.lanes > 1:
                 position = b.emit(f"extractelement {position}, {lane}", I64)
             number = b.add(self.argument(NUMBER), index(x.number))
@@ -539,7 +539,7 @@ class _SlotArguments:
 
 def _is_position(nest: Nest, slot: int) -> bool:
     return any(
-        (isinstance(x, Position) and x.slot == slot) or (isinstance(x, Take) and x.place == slot)
+        (isinstance(x, Position) and x.slot == slot) or (isinstance(x, Take) and x.position == slot)
         for x in nest.body
     )
 

@@ -1,38 +1,31 @@
-"""A part of pass 3: values that are wanted inside a larger one are computed there.
+"""groups -> groups: values that are wanted inside a larger one are computed there, not copied.
 
-A convolution reads its input within a frame of zeros, and `cat` puts values side by side. If
+A convolution reads its input padded with zeros, and `cat` puts values side by side. If
 anything else reads such a value, it would be computed in one place and copied into another; but a
 region of the larger one is as good a place as any, since all that reads it goes by strides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from dataclasses import replace
 
 from zincir.compiler.access import Strided, reshape_strides, through
-from zincir.compiler.rewrite.legalise import INLINE, GroupKind, Legal
+from zincir.compiler.fuse.groups import Group, GroupKind, Groups
+from zincir.compiler.options import Options
+from zincir.compiler.rewrite.legalise import INLINE, Legal
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.movement import expand_p, update_p
 from zincir.ops.source import const_p
 from zincir.types import Shape, contiguous_strides, size
 
-_STRIDED = (GroupKind.NEST, GroupKind.PRODUCT, GroupKind.TRANSFORM, GroupKind.ASSEMBLY)
+_STRIDED = (GroupKind.NEST, GroupKind.MATMUL, GroupKind.TRANSFORM, GroupKind.ASSEMBLY)
 """Kinds of groups that write and read by strides."""
 _SIDE_BY_SIDE = 16
 """Elements that have to lie side by side in the larger value."""
 
 
-class Reader(Protocol):
-    """What has to be known of a group: see `fuse.Group`."""
-
-    kind: GroupKind
-    members: list[Node]
-    reads: set[Node]
-
-
-def is_frame(node: Node) -> bool:
+def is_padding(node: Node) -> bool:
     """Whether a value is another one with constants around it."""
     if node.op is not update_p or not set(node.attrs[1]) <= {1}:
         return False
@@ -40,32 +33,33 @@ def is_frame(node: Node) -> bool:
     return base.op is expand_p and base.inputs[0].op is const_p
 
 
-def compute_inside(legal: Legal, groups: Iterable[Reader]) -> None:
+def copy_elision(given: Groups, options: Options) -> Groups:
     """Give what is part of a larger value its place there, where every reader can do with that."""
-    placer = _Placer(legal, list(groups))
-    for group in reversed(placer.groups):
-        node = group.members[-1]
-        if group.kind is not GroupKind.ASSEMBLY or (node.op is update_p and not is_frame(node)):
+    placer = _Placer(given.legal.copy(), given.groups)
+    for group in reversed(given.groups):
+        node = group.node
+        if group.kind is not GroupKind.ASSEMBLY or (node.op is update_p and not is_padding(node)):
             continue
         assert node.op.writes is not None
         regions = node.op.writes(*node.inputs, *node.attrs)
-        for number, starts, steps, _ in regions[1:] if is_frame(node) else regions:
+        for number, starts, steps, _ in regions[1:] if is_padding(node) else regions:
             placer.place(group, node, number, starts, steps)
+    return replace(given, legal=placer.legal)
 
 
 class _Placer:
-    def __init__(self, legal: Legal, groups: list[Reader]) -> None:
+    def __init__(self, legal: Legal, groups: tuple[Group, ...]) -> None:
         self.legal = legal
         self.groups = groups
         self.results = {legal.views[root].base for root in legal.graph.outputs}
         self.made_in = {node: group for group in groups for node in group.members}
 
-    def place(self, group: Reader, whole: Node, number: int, starts: Shape, steps: Shape) -> None:
+    def place(self, group: Group, whole: Node, number: int, starts: Shape, steps: Shape) -> None:
         """Compute an operand of `whole` in its region, if that can be done."""
         legal, x = self.legal, whole.inputs[number]
-        value = _whole_value(legal, x)
+        value = _materialised_value(legal, x)
         maker = None if value is None else self.made_in.get(value)
-        if value is None or maker is None or value in legal.inside or value in self.results:
+        if value is None or maker is None or value in legal.alias_of or value in self.results:
             return
         if value.op.kind not in INLINE and maker.kind is not GroupKind.ASSEMBLY:
             return
@@ -76,10 +70,10 @@ class _Placer:
         views = None if place is None else _seen_at(place, value, legal)
         if views is not None:
             legal.views.update(views)
-            legal.inside[value] = whole, number
+            legal.alias_of[value] = whole, number
 
 
-def _whole_value(legal: Legal, x: Node) -> Node | None:
+def _materialised_value(legal: Legal, x: Node) -> Node | None:
     """The value that `x` shows as it lies in memory, perhaps with other axes."""
     view = _view(legal, x)
     if view is None or view.offset or size(view.base.shape) != size(x.shape):

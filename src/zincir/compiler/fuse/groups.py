@@ -9,15 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 
 from zincir.compiler.access import Map, identity, strided
-from zincir.compiler.fuse.copy_elision import compute_inside
 from zincir.compiler.fuse.read import Read, own_address, reads
-from zincir.compiler.rewrite.legalise import INLINE, GroupKind, Legal
+from zincir.compiler.options import Options
+from zincir.compiler.rewrite.legalise import INLINE, Legal
+from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import in_order, toposort
 from zincir.types import Shape, size
+
+
+class GroupKind(Enum):
+    """What computes a group of values."""
+
+    NEST = "nest"
+    MATMUL = "matmul"
+    """A product, and what is done to it in place."""
+    TRANSFORM = "transform"
+    ASSEMBLY = "assembly"
+    SCATTER = "scatter"
+    HOST = "host"
+
 
 _CHEAP, _CHEAP_SPREAD = 5, 2
 """Operations that are computed again rather than stored; fewer if each is used many times over."""
@@ -47,6 +62,11 @@ class Group:
     """The first and the last place of a member in the order of the graph."""
 
     @property
+    def node(self) -> Node:
+        """The one it is known by in messages."""
+        return self.members[-1]
+
+    @property
     def all_loops(self) -> tuple[int, ...]:
         return tuple(range(len(self.dims)))
 
@@ -68,7 +88,7 @@ class Group:
             return identity(node.shape, self.row_loops, self.dims)
         return full
 
-    def place_of(self, node: Node) -> tuple[int, ...]:
+    def loops_of(self, node: Node) -> tuple[int, ...]:
         """The loops over which `node` itself has elements."""
         reduced = node.op.kind is Kind.REDUCTION and self.kind is GroupKind.NEST
         if reduced or identity(node.shape, self.all_loops, self.dims) is None:
@@ -76,25 +96,49 @@ class Group:
         return self.all_loops
 
     def __str__(self) -> str:
-        names = " ".join(f"{n.op.name}{list(n.shape)}" for n in self.members)
+        names = " ".join(map(title, self.members))
         loops = " ".join(f"{n}{'*' if k in self.inner else ''}" for k, n in enumerate(self.dims))
         return f"{self.kind.value} [{loops}] {names}"
 
 
-def fuse(legal: Legal) -> list[Group]:
+@dataclass(frozen=True, slots=True)
+class Groups:
     """Groups in an order in which they can run."""
+
+    legal: Legal
+    groups: tuple[Group, ...]
+
+    @property
+    def graph(self) -> Graph:
+        return self.legal.graph
+
+    def show(self) -> str:
+        """A line for each group; then one for each value that is computed inside another one."""
+        lines = [str(group) for group in self.groups]
+        for node, (whole, number) in self.legal.alias_of.items():
+            lines.append(f"{title(node)} is computed inside {title(whole)}, as operand {number}")
+        return "\n".join(lines)
+
+
+def title(node: Node) -> str:
+    """How texts of stages name a value."""
+    return f"{node.op.name}{list(node.shape)}"
+
+
+def fuse(given: Legal, options: Options) -> Groups:
+    """See the module's description."""
+    legal = given.copy()
     order = toposort(legal.graph.outputs)
-    forced = legal.whole | _keep_shared(legal, order)
+    forced = legal.materialised | _keep_shared(legal, order)
     fuser = _Fuser(legal, order)
     for node in order:
         if legal.is_buffer(node) and node.op.kind is not Kind.SOURCE and size(node.shape):
-            fuser.place(node)
+            fuser.assign(node)
     _drop_internal(legal, fuser, forced)
-    compute_inside(legal, fuser.groups)
     position = {node: i for i, node in enumerate(order)}
     for group in fuser.groups:
         group.members.sort(key=position.__getitem__)
-    return fuser.ordered()
+    return Groups(legal, tuple(fuser.ordered()))
 
 
 def _users(order: list[Node]) -> dict[Node, set[Node]]:
@@ -136,7 +180,7 @@ def _keep_shared(legal: Legal, order: list[Node]) -> set[Node]:
         if length[node] > _LONGEST:
             cuts.add(node)
         if node in cuts or (len(uses) > 1 and cost[node] > (_CHEAP_SPREAD if spread else _CHEAP)):
-            legal.whole.add(node)
+            legal.materialised.add(node)
             legal.views[node] = strided(node)
             length[node] = cost[node] = 0
     return cuts
@@ -160,7 +204,7 @@ class _Fuser:
             self._known[key] = found
         return self._known[key]
 
-    def place(self, node: Node) -> None:
+    def assign(self, node: Node) -> None:
         group = self._new_group(node)
         if group.kind is GroupKind.NEST:
             for candidate in self._candidates(node, group):
@@ -185,7 +229,7 @@ class _Fuser:
         if kind in INLINE:
             return Group(GroupKind.NEST, tuple(n for n in node.shape if n != 1), frozenset())
         if kind is Kind.CONTRACTION and node.dtype.category == 2:
-            return Group(GroupKind.PRODUCT, node.shape, frozenset())
+            return Group(GroupKind.MATMUL, node.shape, frozenset())
         return Group(_LONE[kind], node.shape, frozenset())
 
     def _buffers_read(self, node: Node, group: Group) -> Iterator[Node]:
@@ -223,7 +267,7 @@ class _Fuser:
     def _join(self, node: Node, own: Group, other: Group) -> Group | None:
         """`other` with `node` (and the rest of `own`) in it, if that is sound."""
         if (
-            other.kind not in (GroupKind.NEST, GroupKind.PRODUCT)
+            other.kind not in (GroupKind.NEST, GroupKind.MATMUL)
             or len(other.members) >= _MOST_MEMBERS
         ):
             return None
@@ -261,7 +305,7 @@ class _Fuser:
             return False
         for read in found:
             if read.buffer in members:
-                made = own_address(read.buffer, group.place_of(read.buffer), group.dims)
+                made = own_address(read.buffer, group.loops_of(read.buffer), group.dims)
                 if read.address != made:
                     return False
         return True
@@ -306,11 +350,11 @@ class _Fuser:
 def _merged(own: Group, other: Group) -> Group | None:
     """The two groups as one, if their loops agree."""
     members = [*other.members, *own.members]
-    if GroupKind.PRODUCT in (own.kind, other.kind):
-        product, rest = (own, other) if own.kind is GroupKind.PRODUCT else (other, own)
-        if rest.kind is GroupKind.PRODUCT or rest.inner:
+    if GroupKind.MATMUL in (own.kind, other.kind):
+        product, rest = (own, other) if own.kind is GroupKind.MATMUL else (other, own)
+        if rest.kind is GroupKind.MATMUL or rest.inner:
             return None
-        return Group(GroupKind.PRODUCT, product.dims, product.inner, members)
+        return Group(GroupKind.MATMUL, product.dims, product.inner, members)
     if own.dims == other.dims and own.inner == other.inner:
         return Group(GroupKind.NEST, own.dims, own.inner, members)
     if own.inner and not other.inner and own.dims == other.dims:
@@ -328,9 +372,9 @@ def _drop_internal(legal: Legal, fuser: _Fuser, forced: set[Node]) -> None:
             readers.setdefault(x, set()).add(group)
     for group in fuser.groups:
         for node in list(group.members):
-            optional = node in legal.whole and node not in forced
+            optional = node in legal.materialised and node not in forced
             if optional and readers.get(node, {group}) <= {group}:
-                legal.whole.discard(node)
+                legal.materialised.discard(node)
                 legal.views.pop(node, None)
                 group.members.remove(node)
                 group.reads.discard(node)

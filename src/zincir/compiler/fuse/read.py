@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from zincir.compiler.access import Affine, Map, broadcast_map, identity, view_map
 from zincir.compiler.rewrite.legalise import Legal
-from zincir.errors import CompileError
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.source import const_p
@@ -59,7 +58,7 @@ def operands(node: Node, map_: Map, loops: int) -> Iterator[tuple[Node, Map]]:
     if kind is Kind.VIEW:
         inner = view_map(node, map_, loops)
         if inner is None:
-            raise CompileError(f"a view that is not affine was left in the graph: {node!r}")
+            raise ValueError(f"a view that is not affine was left in the graph: {node!r}")
         yield node.inputs[0], inner
     elif kind is Kind.POINTWISE:
         for x in node.inputs:

@@ -1,21 +1,22 @@
-"""Works that are done part by part, one behind another: see `steps.Chain`."""
+"""Kernels that run part by part, one behind another: see `schedule.batch_tiling`."""
 
 from __future__ import annotations
 
 from zincir.compiler.codegen.builder import I64, PTR, Builder, Value, index, module
 from zincir.compiler.kernels.parts import claimed
 
-ARGUMENTS = ("parts", "taken", "scratch", "scratch_stride", "links")
-"""Of the kernel: `parts` are taken by threads, and `links` works are done on each; those follow."""
-LINK_ARGUMENTS = ("call", "call_args", "rows", "columns")
-"""Of each work. `void call(ptr call_args, i64 tid, i64 part)` does a part of it; a loop nest, which
-has `columns` in each part, is given its rows and columns: `call(call_args, low, high, low, high)`.
-It has `rows` in each part, and all columns; or, if that is 0, one row, and so many columns.
+ARGUMENTS = ("parts", "taken", "scratch", "scratch_stride", "kernels")
+"""Of the kernel: `parts` are taken by threads, and `kernels` run on each; those follow."""
+KERNEL_ARGUMENTS = ("call", "call_args", "rows", "columns")
+"""Of each of those. `void call(ptr call_args, i64 tid, i64 part)` does a part of its work; a loop
+nest, which has `columns` in each part, is given its rows and columns: `call(call_args, low, high,
+low, high)`. It has `rows` in each part, and all columns; or, if that is 0, one row, and so many
+columns.
 """
-KEY = "relay"
+KEY = "sequence"
 
 
-def relay_module() -> str:
+def sequence_module() -> str:
     """LLVM IR of `void task(ptr args, i64 tid, i64 nthreads)`."""
     b = Builder("task", (PTR, I64, I64))
     args, tid, threads = b.arguments
@@ -30,10 +31,10 @@ def relay_module() -> str:
     taken = b.offset(args, index(ARGUMENTS.index("taken")), "i64")
     with (
         claimed(b, argument("parts"), tid, threads, taken, own) as part,
-        b.loop(index(0), argument("links")) as link,
+        b.loop(index(0), argument("kernels")) as kernel,
     ):
-        first = b.add(b.mul(link.counter, index(len(LINK_ARGUMENTS))), index(len(ARGUMENTS)))
-        places = [b.add(first, index(i)) for i in range(len(LINK_ARGUMENTS))]
+        first = b.add(b.mul(kernel.counter, index(len(KERNEL_ARGUMENTS))), index(len(ARGUMENTS)))
+        places = [b.add(first, index(i)) for i in range(len(KERNEL_ARGUMENTS))]
         call, given, rows, columns = (word(at, i < 2) for i, at in enumerate(places))
         with b.when(b.compare("ne", columns, index(0))):
             by_rows = b.compare("ne", rows, index(0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zincir.compiler.access import Affine, Map, identity
-from zincir.compiler.fuse.groups import Group
+from zincir.compiler.fuse.groups import Group, GroupKind
 from zincir.compiler.fuse.read import address, buffer_read, operands
 from zincir.compiler.loops.nest import (
     Apply,
@@ -21,7 +21,7 @@ from zincir.compiler.loops.nest import (
     verify,
 )
 from zincir.compiler.loops.staging import worth_keeping
-from zincir.compiler.rewrite.legalise import GroupKind, Legal
+from zincir.compiler.rewrite.legalise import Legal
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.ops.source import const_p, position_strides
@@ -29,14 +29,14 @@ from zincir.types import DType, Shape, contiguous_strides, size
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What fills a slot: a buffer (None for a position), an offset, a stride for each loop."""
+class Access:
+    """What a slot stands for: a buffer (None for a position), an offset, a stride for each loop."""
 
     buffer: Node | None
     at: Affine
     dtype: DType
     per_thread: int = 0
-    """Elements for each thread, if the place belongs to the thread."""
+    """Elements for each thread, if the memory belongs to the thread."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class NestCall:
     row_sizes: Shape
     inner_sizes: Shape
     vector_size: int
-    places: list[Place]
+    accesses: list[Access]
     strides: list[tuple[tuple[int, ...], tuple[int, ...], int]]
     """For each slot: along the rows, the inner loops and the vector."""
     takes: list[tuple[Node, int, int]] = field(default_factory=list[tuple[Node, int, int]])
@@ -64,7 +64,7 @@ class Raw:
     """Values of a nest before loops are merged."""
 
     body: list[Instruction] = field(default_factory=list[Instruction])
-    places: list[Place] = field(default_factory=list[Place])
+    accesses: list[Access] = field(default_factory=list[Access])
     stores: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     takes: list[tuple[Node, int, int]] = field(default_factory=list[tuple[Node, int, int]])
 
@@ -87,21 +87,21 @@ class Expressions:
             self.raw.body.append(x)
         return found
 
-    def slot(self, place: Place) -> int:
-        """The number of a place among those that the nest reads or writes."""
-        if place not in self.raw.places:
-            self.raw.places.append(place)
-        return self.raw.places.index(place)
+    def slot(self, access: Access) -> int:
+        """The number of an access among those of the nest."""
+        if access not in self.raw.accesses:
+            self.raw.accesses.append(access)
+        return self.raw.accesses.index(access)
 
     def store(self, node: Node, at: Affine | None = None, into: Node | None = None) -> None:
-        """Compute `node` over its own place and write it (to `into`, if not to itself)."""
+        """Compute `node` over its own loops and write it (to `into`, if not to itself)."""
         if at is None:
-            map_ = identity(node.shape, self._group.place_of(node), self._group.dims)
+            map_ = identity(node.shape, self._group.loops_of(node), self._group.dims)
             assert map_ is not None
             view = self._legal.views[node]
             into, at = view.base, address(map_, view.offset, view.strides, self._loops)
         value = self.member(node)
-        slot = self.slot(Place(into or node, at, node.dtype))
+        slot = self.slot(Access(into or node, at, node.dtype))
         self.raw.stores.append((slot, value))
 
     def member(self, node: Node) -> int:
@@ -138,7 +138,7 @@ class Expressions:
         if made in self._inside:
             return self.member(made)
         assert read.address is not None
-        return self._add(Load(self.slot(Place(read.buffer, read.address, node.dtype))))
+        return self._add(Load(self.slot(Access(read.buffer, read.address, node.dtype))))
 
     def _computed(self, node: Node, map_: Map) -> int:
         kind = node.op.kind
@@ -154,13 +154,13 @@ class Expressions:
 
     def _indexed(self, node: Node, map_: Map) -> int:
         at = address(map_, 0, position_strides(node), self._loops)
-        args = [self._add(Position(self.slot(Place(None, at, node.dtype))))]
+        args = [self._add(Position(self.slot(Access(None, at, node.dtype))))]
         none = (0,) * self._loops
         for x in node.inputs:
             view = self._legal.views[x]
             for i in range(size(x.shape)):
                 where = Affine(view.offset + i * (view.strides or (1,))[0], none)
-                args.append(self._add(Load(self.slot(Place(view.base, where, x.dtype)))))
+                args.append(self._add(Load(self.slot(Access(view.base, where, x.dtype)))))
         attrs = tuple(a for a in node.attrs if isinstance(a, DType))
         return self._add(Apply(node.op, tuple(args), attrs))
 
@@ -170,13 +170,13 @@ class Expressions:
         chosen = self.value(index, map_[: len(index.shape)])
         rest = map_[len(index.shape) :]
         at = address(rest, view.offset, view.strides[1:], self._loops)
-        slot = self.slot(Place(view.base, at, node.dtype))
+        slot = self.slot(Access(view.base, at, node.dtype))
         entry = (node, view.strides[0], table.shape[0])
         if entry not in self.raw.takes:
             self.raw.takes.append(entry)
         where = address(map_[: len(index.shape)], 0, contiguous_strides(index.shape), self._loops)
-        place = self.slot(Place(None, where, index.dtype))
-        return self._add(Take(slot, chosen, self.raw.takes.index(entry), place))
+        position = self.slot(Access(None, where, index.dtype))
+        return self._add(Take(slot, chosen, self.raw.takes.index(entry), position))
 
 
 def lower_nest(
@@ -206,7 +206,7 @@ def lower_region(
     scaled = tuple(a * s for a, s in zip(steps, out.strides, strict=True))
     at = address(map_, offset, scaled, len(group.dims))
     value = expressions.value(source, map_)
-    slot = expressions.slot(Place(out.base, at, target.dtype))
+    slot = expressions.slot(Access(out.base, at, target.dtype))
     expressions.raw.stores.append((slot, value))
     return finish(expressions.raw, group, lanes)
 
@@ -220,7 +220,7 @@ def finish(raw: Raw, group: Group, lanes: int) -> NestCall:
     if not inner and rows and group.dims[rows[-1]] >= lanes:
         rows[:-1] = _by_reach(rows[:-1], rows[-1], raw)
     inside = not rows or not inner or max(inner) > max(rows)
-    if group.kind is GroupKind.PRODUCT:
+    if group.kind is GroupKind.MATMUL:
         *before, last = range(len(group.dims))
         row_runs, inner_runs = _merged(before, group.dims, raw), []
         vector = (group.dims[last], last)
@@ -237,7 +237,7 @@ def _by_reach(loops: list[int], vector: int, raw: Raw) -> list[int]:
 
     Then the cache lines that one vector touches serve the next ones.
     """
-    gaps = [p.at.coefficients for p in raw.places if abs(p.at.coefficients[vector]) > 1]
+    gaps = [p.at.coefficients for p in raw.accesses if abs(p.at.coefficients[vector]) > 1]
     if not gaps:
         return loops
     return sorted(loops, key=lambda k: max(abs(c[k]) for c in gaps), reverse=True)
@@ -249,7 +249,9 @@ def _merged(loops: list[int], dims: Shape, raw: Raw) -> list[tuple[int, int]]:
     for k in loops:
         if runs:
             n, before = runs[-1]
-            if all(p.at.coefficients[before] == p.at.coefficients[k] * dims[k] for p in raw.places):
+            if all(
+                p.at.coefficients[before] == p.at.coefficients[k] * dims[k] for p in raw.accesses
+            ):
                 runs[-1] = (n * dims[k], k)
                 continue
         runs.append((dims[k], k))
@@ -268,12 +270,12 @@ def _call(
 ) -> NestCall:
     strides: list[tuple[tuple[int, ...], tuple[int, ...], int]] = []
     slots: list[Slot] = []
-    for place in raw.places:
-        c = place.at.coefficients
+    for access in raw.accesses:
+        c = access.at.coefficients
         along = c[vector[1]] if vector else 0
         step = {0: "same", 1: "next"}.get(along, "far")
         in_rows, in_inner = (tuple(c[k] for _, k in runs) for runs in (rows, inner))
-        slots.append(Slot(place.dtype, step, any(in_rows), any(in_inner), place.per_thread > 0))
+        slots.append(Slot(access.dtype, step, any(in_rows), any(in_inner), access.per_thread > 0))
         strides.append((in_rows, in_inner, along))
     nest = Nest(
         len(rows),
@@ -293,24 +295,24 @@ def _call(
         tuple(n for n, _ in rows),
         tuple(n for n, _ in inner),
         vector[0] if vector else 1,
-        raw.places + kept,
-        strides + [((0,) * len(rows), (), place.per_thread) for place in kept],
+        raw.accesses + kept,
+        strides + [((0,) * len(rows), (), access.per_thread) for access in kept],
         raw.takes,
     )
 
 
-def _with_kept(nest: Nest, width: int) -> tuple[Nest, list[Place]]:
+def _with_kept(nest: Nest, width: int) -> tuple[Nest, list[Access]]:
     """The nest with slots for what its stages hand on to one another."""
     slots = list(nest.slots)
     keeps: list[tuple[int, int]] = []
-    places: list[Place] = []
+    accesses: list[Access] = []
     width = -(-width // 16) * 16
     for value in worth_keeping(nest):
         dtype = _dtype(nest, value)
         keeps.append((len(slots), value))
         slots.append(Slot(dtype, "next", False, False, True))
-        places.append(Place(None, Affine(0, ()), dtype, width))
-    return replace(nest, slots=tuple(slots), keeps=tuple(keeps)), places
+        accesses.append(Access(None, Affine(0, ()), dtype, width))
+    return replace(nest, slots=tuple(slots), keeps=tuple(keeps)), accesses
 
 
 def _dtype(nest: Nest, value: int) -> DType:

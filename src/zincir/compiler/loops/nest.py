@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from zincir.errors import CompileError
 from zincir.graph.primitive import Primitive
 from zincir.types import DType
 
@@ -73,13 +72,13 @@ class Apply:
 class Take:
     """The element of `slot` in the row that value `index` names.
 
-    `place` is a slot whose position says which element of the index tensor it was.
+    `position` is a slot whose position says which element of the index tensor it was.
     """
 
     slot: int
     index: int
     number: int
-    place: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,8 @@ def _text(x: Instruction) -> str:
         case Apply(op, args, attrs):
             names = "".join(f" {a.name}" for a in attrs)
             return f"{op.name}{names} {' '.join(f'%{a}' for a in args)}"
-        case Take(slot, at, number, place):
-            return f"take @{slot} %{at} number {number} at @{place}"
+        case Take(slot, at, number, position):
+            return f"take @{slot} %{at} number {number} at @{position}"
         case Reduce(op, operand, dtype):
             return f"reduce {op.name} {dtype.name} %{operand}"
 
@@ -164,7 +163,7 @@ def verify(nest: Nest) -> None:
         slots = [x.slot] if isinstance(x, Load | Position | Take) else []
         bad_value = any(not 0 <= a < i for a in operands(x))
         if bad_value or any(not 0 <= s < len(nest.slots) for s in slots):
-            raise CompileError(f"loop nest: instruction {i} is invalid\n{nest}")
+            raise ValueError(f"loop nest: instruction {i} is invalid\n{nest}")
     for slot, value in nest.stores:
         if slot >= len(nest.slots) or value >= len(nest.body):
-            raise CompileError(f"loop nest: a store is invalid\n{nest}")
+            raise ValueError(f"loop nest: a store is invalid\n{nest}")

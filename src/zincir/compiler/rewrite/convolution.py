@@ -36,7 +36,7 @@ _PIECES, _SUMS = 8, 1 << 18
 """A gradient of a weight is summed in at most so many pieces, of at most so many sums in all."""
 
 
-def as_product(make: Make, node: Node, x: Node, w: Node, strides: Shape) -> Node:
+def as_matmul(make: Make, node: Node, x: Node, w: Node, strides: Shape) -> Node:
     """The value of a convolution, with `x` and `w` in place of its operands; without a frame.
 
     Of the `strides` of x, the last or the first is 1.

@@ -1,23 +1,54 @@
-"""Convolutions of single channels: too thin for products, they are sums of shifted values.
+"""graph -> graph: convolutions get their padding; those of single channels are shifted values.
 
-    y[n, o, g] = x[n, o, g] * w[0, g] + x[n, o + 1, g] * w[1, g] + ...
+convolution(x, w, padding) --> convolution(pad(x), w)
+y[n, o, g] = x[n, o, g] * w[0, g] + x[n, o + 1, g] * w[1, g] + ...
 
+A single channel is too thin for products, and so its convolution is a sum of shifted values.
 One loop nest reads all of it, along the channels. The gradient of such a weight is a sum over all
 places for each tap, and those are computed side by side.
 """
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from itertools import product
 
-from zincir.compiler.rewrite.memory_order import Build
+from zincir.compiler.options import Options
+from zincir.compiler.rewrite.rewriter import Build, Rewriter, rewrite
+from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
+from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import add_p, mul_p
+from zincir.ops.convolution import convolution_p, framed
 from zincir.ops.movement import cat_p, permute_p, reshape_p, slice_p, sum_p
 
 
-def shifted(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
+def depthwise(graph: Graph, options: Options) -> Graph:
+    """See the module's description."""
+    if not any(node.op is convolution_p for node in toposort(graph.outputs)):
+        return graph
+    return rewrite(graph, {convolution_p: _convolution})
+
+
+def _convolution(build: Rewriter, node: Node, xs: tuple[Node, ...], single: bool) -> Node | None:
+    x, w = xs
+    *rest, before, after = node.attrs
+    none = (0,) * len(before)
+    if before != none or after != none:
+        x = _down_to(build, node, framed(x, before, after), x)
+        return build.build(node, convolution_p, (x, w), *rest, none, none)
+    return _shifted(partial(build.build, node), node, xs)
+
+
+def _down_to(build: Rewriter, node: Node, top: Node, x: Node) -> Node:
+    """What was made of `x` alone, rewritten."""
+    if top is x:
+        return x
+    inputs = tuple(_down_to(build, node, n, x) for n in top.inputs)
+    return build.build(node, top.op, inputs, *top.attrs)
+
+
+def _shifted(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
     """The convolution as shifted values, if its channels (or those of its gradient) are single."""
     x, w = xs
     rank = len(node.attrs[0])

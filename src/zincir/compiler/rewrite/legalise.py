@@ -5,17 +5,18 @@ reshape(permute(x)) --> reshape(copy(permute(x)));  output(view) --> output(copy
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zincir.compiler.access import Strided, is_affine_reshape, strided, through
-from zincir.compiler.rewrite.convolution import as_product
+from zincir.compiler.derived import derive, rebuild
+from zincir.compiler.options import Options
+from zincir.compiler.rewrite.convolution import as_matmul
 from zincir.compiler.rewrite.winograd import as_tiles
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind, Primitive
-from zincir.graph.walk import rebuild, toposort
+from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import copy_p
 from zincir.ops.movement import reshape_p
 from zincir.ops.source import const_p
@@ -25,69 +26,66 @@ INLINE = frozenset({Kind.POINTWISE, Kind.INDEXED, Kind.TAKE})
 """Kinds that can be computed where they are used."""
 
 
-class GroupKind(Enum):
-    """What computes a group of values."""
-
-    NEST = "nest"
-    PRODUCT = "matmul"
-    """A product, and what is done to it in place."""
-    TRANSFORM = "transform"
-    ASSEMBLY = "assembly"
-    SCATTER = "scatter"
-    HOST = "host"
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Legal:
     """A graph whose every view is either strided or affine."""
 
     graph: Graph
-    whole: set[Node] = field(default_factory=set[Node])
+    materialised: set[Node] = field(default_factory=set[Node])
     """Inline nodes that somebody needs as a buffer."""
     views: dict[Node, Strided] = field(default_factory=dict[Node, Strided])
     """Every buffer, and every view of one, as offset and strides."""
-    inside: dict[Node, tuple[Node, int]] = field(default_factory=dict[Node, tuple[Node, int]])
-    """For what is computed inside a larger value, that value and which operand: see `frames`."""
+    alias_of: dict[Node, tuple[Node, int]] = field(default_factory=dict[Node, tuple[Node, int]])
+    """For what is computed inside a larger value, that value and which operand of it: see
+    `fuse.copy_elision`."""
+
+    def copy(self) -> Legal:
+        """For a pass that changes it: what another pass has made stays as it is."""
+        return Legal(self.graph, set(self.materialised), dict(self.views), dict(self.alias_of))
+
+    def show(self) -> str:
+        return self.graph.show()
 
     def is_buffer(self, node: Node) -> bool:
         if node.op.kind is Kind.VIEW or node.op is const_p:
             return False
-        return node.op.kind not in INLINE or node.op is copy_p or node in self.whole
+        return node.op.kind not in INLINE or node.op is copy_p or node in self.materialised
 
 
-def legalise(graph: Graph) -> Legal:
+def legalise(graph: Graph, options: Options) -> Legal:
     """See the module's description."""
     legal = Legal(graph)
-    maker = _Legaliser(legal)
+    maker = _Legaliser(legal, options)
     new: dict[Node, Node] = {}
     for node in toposort(graph.outputs):
         new[node] = maker.legal_node(node, tuple(new[n] for n in node.inputs))
     outputs: list[Node] = []
     for root in graph.outputs:
         outputs.append(maker.legal_output(new[root], outputs))
-    legal.graph = Graph(outputs, graph.inputs, graph.layouts)
-    return legal
+    return replace(legal, graph=graph.with_outputs(outputs))
 
 
 def copy_of(node: Node) -> Node:
     """A copy: a contiguous buffer of its own."""
-    return Node(copy_p, (node,), (), (node.shape, node.dtype), False, node.origin)
+    return derive(node, copy_p, (node,))
 
 
 class _Legaliser:
-    def __init__(self, legal: Legal) -> None:
+    def __init__(self, legal: Legal, options: Options) -> None:
         self.legal = legal
+        self.options = options
         self.copies: dict[Node, Node] = {}
 
     def legal_node(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         kind = node.op.kind
         if kind is Kind.CONVOLUTION:
             x, w = map(self._as_view, inputs)
-            tiled = as_tiles(self._make, node, x, w, self.legal.views, self._whole)
-            if tiled is not None:
-                return tiled
+            if self.options.winograd:
+                tiled = as_tiles(self._make, node, x, w, self.legal.views, self._whole)
+                if tiled is not None:
+                    return tiled
             x, w = self._read_well(x, w)
-            return as_product(self._make, node, x, w, self.legal.views[x].strides)
+            return as_matmul(self._make, node, x, w, self.legal.views[x].strides)
         if kind in (Kind.CONTRACTION, Kind.HOST):
             inputs = tuple(self._as_view(x) for x in inputs)
         elif kind is Kind.SCATTER:
@@ -101,8 +99,7 @@ class _Legaliser:
         return made
 
     def _make(self, op: Primitive, inputs: tuple[Node, ...], *attrs: Any) -> Node:
-        spec = op.infer(*[(x.shape, x.dtype) for x in inputs], *attrs)
-        made = Node(op, inputs, attrs, spec, False, inputs[0].origin)
+        made = derive(inputs[0], op, inputs, attrs)
         self._note(made)
         return made
 
@@ -134,7 +131,7 @@ class _Legaliser:
     def _whole(self, x: Node) -> Node:
         """`x` as a contiguous buffer."""
         if x.op.kind in INLINE:
-            self.legal.whole.add(x)
+            self.legal.materialised.add(x)
             self._note(x)
             return x
         if x not in self.copies:

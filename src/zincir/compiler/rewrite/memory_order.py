@@ -1,6 +1,6 @@
-"""Which order values have in memory: permutations move down the graph, past what they feed.
+"""graph -> graph: which order values have in memory. Permutations move down, past what they feed.
 
-    relu(permute(y)) --> permute(relu(y))
+relu(permute(y)) --> permute(relu(y))
 
 Convolutions compute with channels last and show their result with channels first, by a permute at
 each end. A permute that moves down meets the one of the next convolution and both are gone: all
@@ -15,6 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Container, Sequence
 
 from zincir.compiler.access import blocks_of
+from zincir.compiler.options import Options
+from zincir.compiler.rewrite.rewriter import Build, First, rewrite
+from zincir.compiler.rewrite.views import VIEWS
+from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind, Primitive
 from zincir.ops.movement import (
@@ -30,12 +34,20 @@ from zincir.ops.movement import (
 from zincir.ops.source import const_p
 from zincir.types import Shape, size
 
-Build = Callable[..., Node]
-"""`build(op, inputs, *attrs)`: a simplified node. With `stay=True` no permutation moves past it."""
 Axes = tuple[int, ...]
 
 
-def sunk(build: Build, node: Node, xs: tuple[Node, ...], arranged: Container[Node]) -> Node | None:
+def memory_order(graph: Graph, options: Options) -> Graph:
+    """See the module's description."""
+    return rewrite(graph, VIEWS, sinking(graph))
+
+
+def sinking(graph: Graph) -> First:
+    """The rule for a rewriter."""
+    return lambda build, node, xs: _sunk(build, node, xs, graph.arranged)
+
+
+def _sunk(build: Build, node: Node, xs: tuple[Node, ...], arranged: Container[Node]) -> Node | None:
     """The node with the permutation of an input moved behind it, if there is one.
 
     Args:

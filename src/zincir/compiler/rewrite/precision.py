@@ -12,23 +12,21 @@ See `docs/decisions/010-bfloat16-is-rounding.md`.
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from zincir.compiler.access import blocks_of
+from zincir.compiler.derived import derive, rebuild
+from zincir.compiler.options import Options, Terms
 from zincir.compiler.snapshot import Graph
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
 from zincir.graph.primitive import Kind, Primitive
-from zincir.graph.walk import rebuild, toposort
+from zincir.graph.walk import toposort
 from zincir.ops.bfloat import bfloat16_p, pair_p
 from zincir.ops.movement import expand_p, permute_p, reshape_p, slice_p
 from zincir.ops.source import const_p
-from zincir.runtime import native
+from zincir.runtime.native import Target
 from zincir.types import Shape, float32, size
-
-Terms: TypeAlias = Literal["rounded", "pairs"]
-"""What products sum: products of rounded numbers, or those of pairs, two at a time."""
 
 PRECISIONS = ("bf16",)
 """What `zincir.compile` may be asked for, besides float32."""
@@ -58,38 +56,34 @@ def checked(precision: str | None) -> str | None:
     )
 
 
-def terms_of(precision: str | None) -> Terms | None:
-    """How this machine computes in `precision`; None for float32."""
-    machine = native.target()
-    if precision is None or not machine.multiplies_bfloat16:
+def terms_of(precision: str | None, target: Target) -> Terms | None:
+    """How a machine computes in `precision`; None for float32."""
+    if precision is None or not target.multiplies_bfloat16:
         return None
-    return "pairs" if machine.pairs_bfloat16 else "rounded"
+    return "pairs" if target.pairs_bfloat16 else "rounded"
 
 
-def warn_lacking() -> None:
+def warn_lacking(target: Target) -> None:
     """Tell the user, at the line that calls a compiled function, that float32 is used."""
     text = explain(
         'zincir.compile(precision="bf16"): not on this machine; float32 is used',
         expected="a CPU with products of bfloat16 (avx512_bf16, amx_bf16)",
-        got=native.target().cpu,
+        got=target.cpu,
     )
     warnings.warn(text, RuntimeWarning, stacklevel=5)
 
 
-def rewritten(graph: Graph, terms: Terms) -> Graph:
-    """The graph whose products of float32 read operands rounded to bfloat16."""
+def precision(graph: Graph, options: Options) -> Graph:
+    """The graph whose products of float32 read operands rounded to bfloat16, where asked for."""
+    if options.terms is None:
+        return graph
     rounder, new = _Rounder(graph), dict[Node, Node]()
     for node in toposort(graph.outputs):
         inputs = tuple(new[x] for x in node.inputs)
         if node.op.kind in (Kind.CONTRACTION, Kind.CONVOLUTION) and node.dtype is float32:
-            x, y = inputs
-            if terms == "pairs" and _pairs_up(node):
-                kind, last = node.op.kind, x.ndim - 1
-                inputs = rounder.paired(x, last, kind), rounder.paired(y, y.ndim - 2, kind)
-            else:
-                inputs = tuple(rounder.rounded(x, node.op.kind) for x in inputs)
+            inputs = rounder.operands(node, inputs, options.terms)
         new[node] = rebuild(node, inputs)
-    return replace(graph, outputs=[new[root] for root in graph.outputs])
+    return graph.with_outputs([new[root] for root in graph.outputs])
 
 
 def _pairs_up(node: Node) -> bool:
@@ -101,8 +95,7 @@ def _pairs_up(node: Node) -> bool:
 
 
 def _made(op: Primitive, inputs: tuple[Node, ...], *attrs: Any) -> Node:
-    spec = op.infer(*[(x.shape, x.dtype) for x in inputs], *attrs)
-    return Node(op, inputs, attrs, spec, False, inputs[0].origin)
+    return derive(inputs[0], op, inputs, attrs)
 
 
 class _Rounder:
@@ -116,6 +109,14 @@ class _Rounder:
         self._arranged = graph.arranged
         self._rounded: dict[Node, Node] = {}
         self._paired: dict[tuple[Node, int], Node] = {}
+
+    def operands(self, node: Node, inputs: tuple[Node, ...], terms: Terms) -> tuple[Node, ...]:
+        """What a product reads instead of its `inputs`."""
+        x, y = inputs
+        kind = node.op.kind
+        if terms == "pairs" and _pairs_up(node):
+            return self.paired(x, x.ndim - 1, kind), self.paired(y, y.ndim - 2, kind)
+        return self.rounded(x, kind), self.rounded(y, kind)
 
     def rounded(self, x: Node, product: Kind) -> Node:
         """`x` as bfloat16 in float32."""

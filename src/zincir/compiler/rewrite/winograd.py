@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zincir import settings
 from zincir.compiler.access import Strided
 from zincir.compiler.rewrite.convolution import is_wider
 from zincir.graph.node import Node
@@ -47,8 +46,6 @@ def as_tiles(
         whole: makes a contiguous copy.
     """
     steps, spread, _, _ = node.attrs
-    if not settings.current().winograd:
-        return None
     if len(steps) != 2 or set(steps + spread) != {1} or node.dtype is not float32:
         return None
     if x.dtype is not float32 or x.shape[-2] != 1:

@@ -1,19 +1,30 @@
-"""steps -> plan: an order with few barriers, updates in place, memory used again.
+"""launches -> plan: an order with few barriers, updates in place, memory used again.
 
-A phase is what runs between two barriers: its steps neither read nor write what another of them
+A phase is what runs between two barriers: its launches neither read nor write what another of them
 writes. Memory is handed on from phase to phase, never inside one.
 """
 
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.loops.nest import Load, Take
 from zincir.compiler.loops.staging import times
+from zincir.compiler.options import Options
 from zincir.compiler.rewrite.legalise import Legal
-from zincir.compiler.schedule.launches import Chain, HostCall, Nests, Product, Step, Tiles
+from zincir.compiler.schedule.launch import (
+    BatchTiled,
+    HostCall,
+    Launch,
+    Launches,
+    LoopNests,
+    MatMul,
+    WinogradTiles,
+)
+from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.walk import in_order
 from zincir.types import size
@@ -21,30 +32,44 @@ from zincir.types import size
 _ALIGN = 64
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps by phase, and where every buffer lives."""
+    """Launches by phase, and where every buffer lives."""
 
-    phases: list[list[Step]]
+    given: Launches
+    """What was planned."""
+    phases: list[list[Launch]]
     home: dict[Node, tuple[str, int]]
     """input i, output i, or arena and an offset in bytes."""
     donated: dict[int, int]
     """Outputs (by number) written into the memory of inputs (by number)."""
     arena_bytes: int
 
+    @property
+    def legal(self) -> Legal:
+        return self.given.legal
 
-def plan(legal: Legal, steps: list[Step], donations: dict[int, int]) -> Plan:
-    """Order the steps and place the buffers.
+    @property
+    def graph(self) -> Graph:
+        return self.given.graph
 
-    Args:
-        donations: for outputs (by number) the inputs (by number) whose memory they should take.
-    """
-    donated = _Donor(legal, steps).accept(donations)
+    def show(self) -> str:
+        lines = [f"arena {self.arena_bytes} bytes"]
+        for i, phase in enumerate(self.phases):
+            lines.append(f"phase {i}")
+            lines += [f"  {launch.title()}" for launch in phase]
+        return "\n".join(lines)
+
+
+def plan(given: Launches, options: Options) -> Plan:
+    """Order the launches and place the buffers."""
+    legal, launches = given.legal, list(given.launches)
+    donated = _Donor(legal, launches).accept(options.donations)
     memory = _memory_names(legal, donated)
-    phases = _phases(steps, memory)
+    phases = _phases(launches, memory)
     home = dict(memory)
     arena = _place_temporaries(phases, home)
-    return Plan(phases, home, donated, arena)
+    return Plan(given, phases, home, donated, arena)
 
 
 def _memory_names(legal: Legal, donated: dict[int, int]) -> dict[Node, tuple[str, int]]:
@@ -64,19 +89,19 @@ class _Donor:
     adding the readers to what the writer waits for.
     """
 
-    def __init__(self, legal: Legal, steps: list[Step]) -> None:
+    def __init__(self, legal: Legal, launches: list[Launch]) -> None:
         self.legal = legal
-        self.steps = steps
-        self.writer: dict[Node, Step] = {}
-        """The last step that writes a buffer; those before it are chained in `after`."""
-        self.after: dict[Step, set[Step]] = {}
-        for step in steps:
-            touched = (*step.reads, *step.writes)
-            self.after[step] = {self.writer[x] for x in touched if x in self.writer}
-            self.writer |= dict.fromkeys(step.writes, step)
+        self.launches = launches
+        self.writer: dict[Node, Launch] = {}
+        """The last launch that writes a buffer; those before it follow one another in `after`."""
+        self.after: dict[Launch, set[Launch]] = {}
+        for launch in launches:
+            touched = (*launch.reads, *launch.writes)
+            self.after[launch] = {self.writer[x] for x in touched if x in self.writer}
+            self.writer |= dict.fromkeys(launch.writes, launch)
 
-    def accept(self, donations: dict[int, int]) -> dict[int, int]:
-        """Those donations that can be had; the steps are brought into an order that allows them."""
+    def accept(self, donations: Mapping[int, int]) -> dict[int, int]:
+        """Those donations that can be had; launches are brought into an order that allows them."""
         donated: dict[int, int] = {}
         for o, i in donations.items():
             base = self.legal.views[self.legal.graph.outputs[o]].base
@@ -84,28 +109,28 @@ class _Donor:
             if self._can(base, source):
                 donated[o] = i
         if donated:
-            position = {step: i for i, step in enumerate(self.steps)}
-            self.steps[:] = in_order(
-                self.steps, lambda step: sorted(self.after[step], key=position.__getitem__)
+            position = {launch: i for i, launch in enumerate(self.launches)}
+            self.launches[:] = in_order(
+                self.launches, lambda launch: sorted(self.after[launch], key=position.__getitem__)
             )
         return donated
 
     def _can(self, base: Node, source: Node) -> bool:
-        step = self.writer.get(base)
-        writers = [s for s in self.steps if base in s.writes]
-        if step is None or len(writers) != 1 or source in self.legal.graph.layouts:
+        launch = self.writer.get(base)
+        writers = [s for s in self.launches if base in s.writes]
+        if launch is None or len(writers) != 1 or source in self.legal.graph.layouts:
             return False
-        readers = {s for s in self.steps if source in s.reads and s is not step}
-        if any(self._waits_for(reader, step) for reader in readers):
+        readers = {s for s in self.launches if source in s.reads and s is not launch}
+        if any(self._waits_for(reader, launch) for reader in readers):
             return False
-        if source in step.reads and not _in_place(step, base, source):
+        if source in launch.reads and not _in_place(launch, base, source):
             return False
-        self.after[step] |= readers
+        self.after[launch] |= readers
         return True
 
-    def _waits_for(self, step: Step, other: Step) -> bool:
-        seen: set[Step] = set()
-        stack = [step]
+    def _waits_for(self, launch: Launch, other: Launch) -> bool:
+        seen: set[Launch] = set()
+        stack = [launch]
         while stack:
             for before in self.after[stack.pop()]:
                 if before is other:
@@ -116,18 +141,18 @@ class _Donor:
         return False
 
 
-def _in_place(step: Step, base: Node, source: Node) -> bool:
-    """Whether the step reads each element of `source` only to write that element of `base`."""
-    work = step.work
-    if isinstance(work, Chain):
-        touching = [s for s in work.links if source in s.reads or base in {*s.reads, *s.writes}]
+def _in_place(launch: Launch, base: Node, source: Node) -> bool:
+    """Whether the launch reads each element of `source` only to write that element of `base`."""
+    work = launch.work
+    if isinstance(work, BatchTiled):
+        touching = [s for s in work.launches if source in s.reads or base in {*s.reads, *s.writes}]
         return len(touching) == 1 and _in_place(touching[0], base, source)
-    if isinstance(work, Product | Tiles):
+    if isinstance(work, MatMul | WinogradTiles):
         read = {operand for operand, _ in work.operands.values()}
         if source in read or base in {work.node, *read} or work.epilogue is None:
             return False
         calls = [work.epilogue]
-    elif isinstance(work, Nests):
+    elif isinstance(work, LoopNests):
         calls = work.calls
     else:
         return False
@@ -137,16 +162,16 @@ def _in_place(step: Step, base: Node, source: Node) -> bool:
 
 
 def _same_element(call: NestCall, base: Node, source: Node) -> bool:
-    nest, places = call.nest, call.places
-    (out,) = (i for i, _ in nest.stores if places[i].buffer is base)
+    nest, accesses = call.nest, call.accesses
+    (out,) = (i for i, _ in nest.stores if accesses[i].buffer is base)
     for x in nest.body:
-        if not isinstance(x, Load | Take) or places[x.slot].buffer is not source:
+        if not isinstance(x, Load | Take) or accesses[x.slot].buffer is not source:
             continue
-        if isinstance(x, Take) or places[x.slot].at != places[out].at:
+        if isinstance(x, Take) or accesses[x.slot].at != accesses[out].at:
             return False
     # A later stage would read what an earlier one has written.
     read, written = times(nest)
-    return all(read[i] <= written[out] for i in read if places[i].buffer is source)
+    return all(read[i] <= written[out] for i in read if accesses[i].buffer is source)
 
 
 Memory = Node | tuple[str, int]
@@ -155,23 +180,23 @@ Memory = Node | tuple[str, int]
 
 @dataclass(slots=True)
 class _Touched:
-    """The memory that the steps of a phase read and write."""
+    """The memory that the launches of a phase read and write."""
 
     read: set[Memory] = field(default_factory=set[Memory])
     written: set[Memory] = field(default_factory=set[Memory])
 
 
-def _phases(steps: list[Step], memory: dict[Node, tuple[str, int]]) -> list[list[Step]]:
-    """Each step in the earliest phase after those it must not overlap with.
+def _phases(launches: list[Launch], memory: dict[Node, tuple[str, int]]) -> list[list[Launch]]:
+    """Each launch in the earliest phase after those it must not overlap with.
 
     Host calls have phases of their own.
     """
-    phases: list[list[Step]] = []
+    phases: list[list[Launch]] = []
     touched: list[_Touched] = []
-    for step in steps:
-        read: set[Memory] = {memory.get(x, x) for x in step.reads}
-        written: set[Memory] = {memory.get(x, x) for x in step.writes}
-        lone = isinstance(step.work, HostCall)
+    for launch in launches:
+        read: set[Memory] = {memory.get(x, x) for x in launch.reads}
+        written: set[Memory] = {memory.get(x, x) for x in launch.writes}
+        lone = isinstance(launch.work, HostCall)
         at = len(phases)
         while at > 0:
             before = touched[at - 1]
@@ -189,18 +214,18 @@ def _phases(steps: list[Step], memory: dict[Node, tuple[str, int]]) -> list[list
             at = len(phases)
             phases.append([])
             touched.append(_Touched())
-        phases[at].append(step)
+        phases[at].append(launch)
         touched[at].read |= read
         touched[at].written |= written
     return phases
 
 
-def _place_temporaries(phases: list[list[Step]], home: dict[Node, tuple[str, int]]) -> int:
+def _place_temporaries(phases: list[list[Launch]], home: dict[Node, tuple[str, int]]) -> int:
     """Give arena offsets to what is neither input nor output; returns the arena's size."""
     life: dict[Node, list[int]] = {}
     for number, phase in enumerate(phases):
-        for step in phase:
-            for x in (*step.writes, *step.reads):
+        for launch in phase:
+            for x in (*launch.writes, *launch.reads):
                 if x not in home:
                     life.setdefault(x, [number, number])[1] = number
     placed: list[tuple[int, int, int, int]] = []  # sorted

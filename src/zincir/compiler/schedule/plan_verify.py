@@ -1,14 +1,14 @@
-"""Whether a plan computes what its steps mean: it is run on names of values instead of numbers.
+"""Whether a plan computes what its launches mean: it is run on names of values instead of numbers.
 
 Every element of memory holds the name of the value that was written there last, and the phase in
 which that was. A read must find the value it is meant for, written in an earlier phase; nothing may
-be written that another step of the phase reads or writes; what lies in the arena may only overlap
+be written that another launch of the phase reads or writes; what lies in the arena may only overlap
 in memory if it does not in time. Runs behind planning where verification is on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -18,40 +18,40 @@ from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.loops.nest import Take
 from zincir.compiler.loops.staging import times
 from zincir.compiler.rewrite.legalise import Legal
-from zincir.compiler.schedule.launches import (
-    Chain,
+from zincir.compiler.schedule.footprint import Array, Footprint, Unit, units
+from zincir.compiler.schedule.launch import (
+    BatchTiled,
     HostCall,
-    Product,
+    Launch,
+    MatMul,
     ScatterRows,
-    Step,
-    Tiles,
-    links,
+    WinogradTiles,
+    kernels_of,
 )
 from zincir.compiler.schedule.plan import Plan
-from zincir.compiler.schedule.touched import Access, Array, Unit, units
 from zincir.errors import CompileError, explain
 from zincir.graph.node import Node, describe
 from zincir.types import size
 
 _LARGEST = 1 << 16
-"""Elements of a buffer that are followed one by one; of larger ones, the steps are."""
+"""Elements of a buffer that are followed one by one; of larger ones, the launches are."""
 
 _BEFORE = -1
 """The phase in which inputs were written."""
 
 
-def verify_plan(legal: Legal, steps: Iterable[Step], plan: Plan) -> None:
-    """Check a plan for these steps, which are given in an order in which they could be run.
+def verify_plan(plan: Plan) -> None:
+    """Check a plan for the launches it was given, in an order in which they could be run.
 
     Raises:
         CompileError: names the kernel, what it would do wrong, and the user's line.
     """
-    order = list(steps)
-    planned = [step for phase in plan.phases for step in phase]
+    legal, order = plan.legal, list(plan.given.launches)
+    planned = [launch for phase in plan.phases for launch in phase]
     if len(planned) != len(order) or set(planned) != set(order):
-        raise CompileError(explain("plan: some steps are missing, or there twice"))
+        raise CompileError(explain("plan: some kernels are missing, or there twice"))
     for phase in plan.phases:
-        if len(phase) > 1 and any(isinstance(step.work, HostCall) for step in phase):
+        if len(phase) > 1 and any(isinstance(launch.work, HostCall) for launch in phase):
             _refuse(phase[0], "shares its phase with a function of NumPy")
     _check_order(legal, order, plan)
     _check_arena(plan)
@@ -61,21 +61,21 @@ def verify_plan(legal: Legal, steps: Iterable[Step], plan: Plan) -> None:
 # --- whole buffers ------------------------------------------------------------------------------
 
 
-def _check_order(legal: Legal, order: list[Step], plan: Plan) -> None:
-    """Steps come behind those that write what they read, or wrote what they write to."""
-    phase = {step: i for i, steps in enumerate(plan.phases) for step in steps}
+def _check_order(legal: Legal, order: list[Launch], plan: Plan) -> None:
+    """Launches come behind those that write what they read, or wrote what they write to."""
+    phase = {launch: i for i, launches in enumerate(plan.phases) for launch in launches}
     inputs = set(legal.graph.inputs)
-    writers: dict[Node, list[Step]] = {}
-    for step in order:
-        for x in step.writes:
-            writers.setdefault(x, []).append(step)
-    for step in order:
-        for x in step.reads - inputs:
+    writers: dict[Node, list[Launch]] = {}
+    for launch in order:
+        for x in launch.writes:
+            writers.setdefault(x, []).append(launch)
+    for launch in order:
+        for x in launch.reads - inputs:
             made = writers.get(x, [])
             if not made and size(x.shape):
-                _refuse(step, f"reads {_name(x)}, which nobody writes")
-            if len(made) == 1 and phase[made[0]] >= phase[step]:
-                _refuse(step, f"reads {_name(x)} in phase {phase[step]}, before it is written")
+                _refuse(launch, f"reads {_name(x)}, which nobody writes")
+            if len(made) == 1 and phase[made[0]] >= phase[launch]:
+                _refuse(launch, f"reads {_name(x)} in phase {phase[launch]}, before it is written")
     for x, made in writers.items():
         for first, second in pairwise(made):
             if phase[first] >= phase[second]:
@@ -85,15 +85,15 @@ def _check_order(legal: Legal, order: list[Step], plan: Plan) -> None:
 def _check_arena(plan: Plan) -> None:
     """What lies in the arena at the same time lies apart."""
     life: dict[Node, list[int]] = {}
-    user: dict[Node, Step] = {}
+    user: dict[Node, Launch] = {}
     for number, phase in enumerate(plan.phases):
-        for step in phase:
-            for x in (*step.reads, *step.writes):
+        for launch in phase:
+            for x in (*launch.reads, *launch.writes):
                 if x not in plan.home:
-                    _refuse(step, f"touches {_name(x)}, which has no place in memory")
+                    _refuse(launch, f"touches {_name(x)}, which has no place in memory")
                 if plan.home[x][0] == "arena":
                     life.setdefault(x, [number, number])[1] = number
-                    user.setdefault(x, step)
+                    user.setdefault(x, launch)
     placed: list[tuple[int, int, Node]] = []
     for x in sorted(life, key=lambda x: plan.home[x][1]):
         low = plan.home[x][1]
@@ -119,9 +119,9 @@ class _Cells:
     since: Array
     """The phase in which it was written."""
     writer: Array
-    """The step of the present phase that wrote it, from 1 on; 0: none."""
+    """The launch of the present phase that wrote it, from 1 on; 0: none."""
     reader: Array
-    """The step of the present phase that read it; -1: several."""
+    """The launch of the present phase that read it; -1: several."""
 
 
 @dataclass(slots=True)
@@ -139,10 +139,10 @@ class _Machine:
             if cells is not None:
                 cells.holder[:] = self._number(x)
                 cells.since[:] = _BEFORE
-        for phase, steps in enumerate(self.plan.phases):
+        for phase, launches in enumerate(self.plan.phases):
             self.phase = phase
-            for number, step in enumerate(steps, 1):
-                self._step(step, number)
+            for number, launch in enumerate(launches, 1):
+                self._launch(launch, number)
             for cells in self.cells.values():
                 cells.writer[:] = 0
                 cells.reader[:] = 0
@@ -173,52 +173,51 @@ class _Machine:
             self.cells[key] = _Cells(*(np.zeros(n, np.int32) for _ in range(4)))
         return self.cells[key]
 
-    def _step(self, step: Step, number: int) -> None:
-        chained = isinstance(step.work, Chain)
-        if isinstance(step.work, Chain):
-            self._check_pieces(step, step.work)
-        for link in links(step):
-            parts = list(units(self.legal, link.work))
-            self._check_units(step, link, parts)
+    def _launch(self, launch: Launch, number: int) -> None:
+        if isinstance(launch.work, BatchTiled):
+            self._check_tiles(launch, launch.work)
+        for kernel in kernels_of(launch):
+            parts = list(units(self.legal, kernel.work))
+            self._check_units(launch, kernel, parts)
             for unit in parts:
                 for access in unit.reads:
-                    self._read(step, number, link, access, chained)
+                    self._read(launch, number, kernel, access)
             written: dict[Hashable, Array] = {}
             for unit in parts:
                 for access in unit.writes:
-                    self._write(step, number, access, written, chained)
+                    self._write(launch, number, access, written)
 
-    def _found(self, access: Access, step: Step) -> tuple[_Cells, Array] | None:
+    def _found(self, access: Footprint, launch: Launch) -> tuple[_Cells, Array] | None:
         """The memory of an access, and which elements of it are touched."""
         cells, at = self._cells(access.buffer), access.elements()
         if cells is None or at is None or not at.size:
             return None
         if at.min() < 0 or at.max() >= len(cells.holder):
-            _refuse(step, f"reaches beyond the ends of {_name(access.buffer)}")
+            _refuse(launch, f"reaches beyond the ends of {_name(access.buffer)}")
         return cells, at.ravel()
 
-    def _read(self, step: Step, number: int, link: Step, access: Access, chained: bool) -> None:
-        found = self._found(access, step)
+    def _read(self, launch: Launch, number: int, kernel: Launch, access: Footprint) -> None:
+        found = self._found(access, launch)
         x = access.buffer
         if found is None:
             return
         cells, at = found
-        own = isinstance(link.work, Product | Tiles) and x is link.work.node
+        own = isinstance(kernel.work, MatMul | WinogradTiles) and x is kernel.work.node
         if own and access.slot >= 0:
             return  # What follows a product reads the block that was just made: `_check_units`.
         if (cells.holder[at] != self._number(x)).any():
             what = "before it is written" if x in self.numbers else "which nobody has written"
-            _refuse(step, f"reads {_name(x)}, or memory that was its own, {what} or afterwards")
+            _refuse(launch, f"reads {_name(x)}, or memory that was its own, {what} or afterwards")
         now = cells.since[at] == self.phase
-        if (now & ((cells.writer[at] != number) | (not chained))).any():
-            _refuse(step, f"reads {_name(x)} in the phase in which it is written")
+        if (now & ((cells.writer[at] != number) | (not _is_tiled(launch)))).any():
+            _refuse(launch, f"reads {_name(x)} in the phase in which it is written")
         before = cells.reader[at]
         cells.reader[at] = np.where((before == 0) | (before == number), number, -1)
 
     def _write(
-        self, step: Step, number: int, access: Access, written: dict[Hashable, Array], chained: bool
+        self, launch: Launch, number: int, access: Footprint, written: dict[Hashable, Array]
     ) -> None:
-        found = self._found(access, step)
+        found = self._found(access, launch)
         if found is None:
             return
         cells, at = found
@@ -226,34 +225,34 @@ class _Machine:
         used = [n for n, s in zip(access.sizes, access.strides, strict=True) if s]
         once = len(np.unique(at)) == size(tuple(used)) if len(used) > 1 else True
         twice = written.setdefault(self._key(x), np.zeros(len(cells.holder), bool))
-        others = (cells.writer[at] != 0) & ((cells.writer[at] != number) | (not chained))
+        others = (cells.writer[at] != 0) & ((cells.writer[at] != number) | (not _is_tiled(launch)))
         if not once or twice[at].any() or others.any():
-            _refuse(step, f"writes an element of {_name(x)} that is written in the same phase")
+            _refuse(launch, f"writes an element of {_name(x)} that is written in the same phase")
         if ((cells.reader[at] != 0) & (cells.reader[at] != number)).any():
-            _refuse(step, f"writes over an element for {_name(x)} that another step reads then")
+            _refuse(launch, f"writes over an element for {_name(x)} that another launch reads then")
         twice[at] = True
         cells.holder[at] = self._number(x)
         cells.since[at] = self.phase
         cells.writer[at] = number
 
-    # -- inside of a step -------------------------------------------------------------------
+    # -- inside of a launch -------------------------------------------------------------------
 
-    def _check_units(self, step: Step, link: Step, parts: list[Unit]) -> None:
+    def _check_units(self, launch: Launch, kernel: Launch, parts: list[Unit]) -> None:
         """What runs at the same time does not meet in memory, but where it goes hand in hand."""
         for unit in parts:
             for write in unit.writes:
                 for other in parts:
                     for read in other.reads:
-                        if not self._meet(write, read, step):
+                        if not self._meet(write, read, launch):
                             continue
-                        why = self._hand_in_hand(link, unit, other, write, read)
+                        why = self._hand_in_hand(kernel, unit, other, write, read)
                         if why:
-                            _refuse(step, f"reads {_name(read.buffer)}, {why}")
+                            _refuse(launch, f"reads {_name(read.buffer)}, {why}")
 
-    def _meet(self, write: Access, read: Access, step: Step) -> bool:
+    def _meet(self, write: Footprint, read: Footprint, launch: Launch) -> bool:
         if self._key(write.buffer) != self._key(read.buffer):
             return False
-        found, other = self._found(write, step), self._found(read, step)
+        found, other = self._found(write, launch), self._found(read, launch)
         if found is None or other is None:
             return write.buffer is read.buffer and write.sizes == read.sizes
         touched = np.zeros(len(found[0].holder), bool)
@@ -261,11 +260,11 @@ class _Machine:
         return bool(touched[other[1]].any())
 
     def _hand_in_hand(
-        self, link: Step, unit: Unit, other: Unit, write: Access, read: Access
+        self, kernel: Launch, unit: Unit, other: Unit, write: Footprint, read: Footprint
     ) -> str:
-        """Why a write of what the same step reads is not sound; empty if it is."""
-        work = link.work
-        if isinstance(work, Product | Tiles) and unit is not other:
+        """Why a write of what the same launch reads is not sound; empty if it is."""
+        work = kernel.work
+        if isinstance(work, MatMul | WinogradTiles) and unit is not other:
             at_its_own = other.call is not None and _row_by_row(read)
             same = write.buffer is read.buffer is work.node
             return "" if same and at_its_own else "whose memory it writes at another time"
@@ -277,58 +276,58 @@ class _Machine:
             return "and writes over it in another loop nest"
         return _out_of_place(unit.call, write, read)
 
-    def _check_pieces(self, step: Step, chain: Chain) -> None:
-        """What one link of a chain writes is touched by others in the same piece alone."""
-        parts = [unit for link in chain.links for unit in units(self.legal, link.work)]
+    def _check_tiles(self, launch: Launch, batch: BatchTiled) -> None:
+        """What one kernel of a batch writes is touched by others in the same tile alone."""
+        parts = [unit for kernel in batch.launches for unit in units(self.legal, kernel.work)]
         owners: dict[Hashable, Array] = {}
         for write in (a for unit in parts for a in unit.writes):
-            for owner, at, piece in self._pieces(step, chain, write, owners, make=True):
-                if ((owner[at] >= 0) & (owner[at] != piece)).any():
-                    _refuse(step, f"writes parts of {_name(write.buffer)} in two pieces")
-                owner[at] = piece
-                if (owner[at] != piece).any():
-                    _refuse(step, f"writes parts of {_name(write.buffer)} in two pieces")
+            for owner, at, tile in self._tiles(launch, batch, write, owners, make=True):
+                if ((owner[at] >= 0) & (owner[at] != tile)).any():
+                    _refuse(launch, f"writes parts of {_name(write.buffer)} in two tiles")
+                owner[at] = tile
+                if (owner[at] != tile).any():
+                    _refuse(launch, f"writes parts of {_name(write.buffer)} in two tiles")
         for read in (a for unit in parts for a in unit.reads):
-            for owner, at, piece in self._pieces(step, chain, read, owners, make=False):
-                if ((owner[at] >= 0) & (owner[at] != piece)).any():
-                    _refuse(step, f"reads of {_name(read.buffer)} what belongs to another piece")
+            for owner, at, tile in self._tiles(launch, batch, read, owners, make=False):
+                if ((owner[at] >= 0) & (owner[at] != tile)).any():
+                    _refuse(launch, f"reads of {_name(read.buffer)} what belongs to another tile")
 
-    def _pieces(
+    def _tiles(
         self,
-        step: Step,
-        chain: Chain,
-        access: Access,
+        launch: Launch,
+        batch: BatchTiled,
+        access: Footprint,
         owners: dict[Hashable, Array],
         *,
         make: bool,
     ) -> Iterator[tuple[Array, Array, Array]]:
-        """The owners of memory, elements that are touched, and in which piece they are."""
+        """The owners of memory, elements that are touched, and in which tile they are."""
         key, cells, at = self._key(access.buffer), self._cells(access.buffer), access.elements()
         if cells is None or at is None or not at.size or (key not in owners and not make):
             return
         owner = owners.setdefault(key, np.full(len(cells.holder), -1, np.int32))
         n = access.sizes[0] if access.sizes else 1
-        if not access.cut or n % chain.pieces:
-            # All of it belongs to every piece.
+        if not access.cut or n % batch.tiles:
+            # All of it belongs to every tile.
             touched = owner[at]
             if make or (touched >= 0).any():
-                _refuse(step, f"cannot touch {_name(access.buffer)} piece by piece")
+                _refuse(launch, f"cannot touch {_name(access.buffer)} tile by tile")
             return
-        piece = np.arange(n)[:, None] * chain.pieces // n
-        yield owner, at, np.broadcast_to(piece, at.shape)
+        tile = np.arange(n)[:, None] * batch.tiles // n
+        yield owner, at, np.broadcast_to(tile, at.shape)
 
 
-def _row_by_row(read: Access) -> bool:
+def _row_by_row(read: Footprint) -> bool:
     """Whether loops go over a buffer once, as it lies."""
-    step = 1
+    launch = 1
     for n, stride in zip(reversed(read.sizes), reversed(read.strides), strict=True):
-        if n != 1 and stride != step:
+        if n != 1 and stride != launch:
             return False
-        step *= n
-    return read.offset == 0 and step == size(read.buffer.shape)
+        launch *= n
+    return read.offset == 0 and launch == size(read.buffer.shape)
 
 
-def _out_of_place(call: NestCall, write: Access, read: Access) -> str:
+def _out_of_place(call: NestCall, write: Footprint, read: Footprint) -> str:
     """Why a loop nest may not write over what it reads; empty if it may."""
     nest = call.nest
     if any(isinstance(x, Take) and x.slot == read.slot for x in nest.body):
@@ -341,6 +340,11 @@ def _out_of_place(call: NestCall, write: Access, read: Access) -> str:
     return ""
 
 
+def _is_tiled(launch: Launch) -> bool:
+    """Whether kernels of a launch read what others of it wrote just before."""
+    return isinstance(launch.work, BatchTiled)
+
+
 # --- messages -----------------------------------------------------------------------------------
 
 
@@ -348,9 +352,9 @@ def _name(x: Node) -> str:
     return f"{x.op.name}{list(x.shape)} {x.dtype.name}"
 
 
-def _refuse(step: Step, why: str) -> None:
-    written = sorted(step.writes, key=lambda x: x.serial)
-    kernel = f"{type(step.work).__name__.lower()} -> {', '.join(map(_name, written))}"
+def _refuse(launch: Launch, why: str) -> None:
+    written = sorted(launch.writes, key=lambda x: x.serial)
+    kernel = f"{launch.work.name} -> {', '.join(map(_name, written))}"
     raise CompileError(
         explain(
             f"plan: the kernel {kernel} {why}",

@@ -1,6 +1,6 @@
-"""Which elements of which buffers a step reads and writes, for the verifier of plans.
+"""Which elements of which buffers a launch reads and writes, for the verifier of plans.
 
-It is said in terms of what the step means (views of operands, loops of nests), not of what the
+It is said in terms of what the launch means (views of operands, loops of nests), not of what the
 planner concluded from it.
 """
 
@@ -15,7 +15,14 @@ import numpy as np
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.loops.nest import Load, Take
 from zincir.compiler.rewrite.legalise import Legal
-from zincir.compiler.schedule.launches import HostCall, Nests, Product, ScatterRows, Tiles, Work
+from zincir.compiler.schedule.launch import (
+    HostCall,
+    LoopNests,
+    MatMul,
+    ScatterRows,
+    WinogradTiles,
+    Work,
+)
 from zincir.graph.node import Node
 from zincir.types import Shape, contiguous_strides, size
 
@@ -26,7 +33,7 @@ _MOST = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Footprint:
     """Loops over a buffer: elements `offset + sum(stride * loop)`."""
 
     buffer: Node
@@ -34,7 +41,7 @@ class Access:
     strides: Shape
     offset: int
     cut: bool = True
-    """Whether the first loop is the one that pieces of a chain are cut from."""
+    """Whether the first loop is the one that tiles of the batch are cut from."""
     slot: int = -1
     """Of the loop nest."""
 
@@ -54,19 +61,19 @@ class Access:
 class Unit:
     """Work that one kernel does in one go. What is read belongs to the same element's round."""
 
-    reads: list[Access]
-    writes: list[Access]
+    reads: list[Footprint]
+    writes: list[Footprint]
     call: NestCall | None = None
 
 
 def units(legal: Legal, work: Work) -> Iterator[Unit]:
-    """The parts of a step that are not a chain; they may run at the same time."""
+    """The parts of a launch, if it is not tiled; they may run at the same time."""
     match work:
-        case Nests(calls):
+        case LoopNests(calls):
             for call in calls:
                 yield _of_nest(call)
-        case Product() | Tiles():
-            reads = [_of_view(legal, x, cut=_has_pieces(work, x)) for x in work.node.inputs]
+        case MatMul() | WinogradTiles():
+            reads = [_of_view(legal, x, cut=_has_tiles(work, x)) for x in work.node.inputs]
             yield Unit(reads, [_whole(legal, work.node)])
             if work.epilogue is not None:
                 yield _of_nest(work.epilogue)
@@ -75,21 +82,21 @@ def units(legal: Legal, work: Work) -> Iterator[Unit]:
         case HostCall(node):
             yield Unit([_of_view(legal, x) for x in node.inputs], [_whole(legal, node)])
         case _:
-            raise AssertionError(f"{work} is made of other steps")
+            raise AssertionError(f"{work} is made of other launches")
 
 
-def _has_pieces(work: Product | Tiles, operand: Node) -> bool:
-    """Whether a piece of the result needs a piece of the operand alone: of a weight, all."""
-    return isinstance(work, Product) or "u" not in work.operands or operand is work.node.inputs[0]
+def _has_tiles(work: MatMul | WinogradTiles, operand: Node) -> bool:
+    """Whether a tile of the result needs a tile of the operand alone: of a weight, all."""
+    return isinstance(work, MatMul) or "u" not in work.operands or operand is work.node.inputs[0]
 
 
-def _whole(legal: Legal, node: Node) -> Access:
-    return Access(legal.views[node].base, node.shape, contiguous_strides(node.shape), 0)
+def _whole(legal: Legal, node: Node) -> Footprint:
+    return Footprint(legal.views[node].base, node.shape, contiguous_strides(node.shape), 0)
 
 
-def _of_view(legal: Legal, node: Node, *, cut: bool = True) -> Access:
+def _of_view(legal: Legal, node: Node, *, cut: bool = True) -> Footprint:
     view = legal.views[node]
-    return Access(view.base, node.shape, view.strides, view.offset, cut)
+    return Footprint(view.base, node.shape, view.strides, view.offset, cut)
 
 
 def _of_nest(call: NestCall) -> Unit:
@@ -99,17 +106,18 @@ def _of_nest(call: NestCall) -> Unit:
     unit = Unit([], [], call)
     if 0 in (*call.row_sizes, *call.inner_sizes, call.vector_size):
         return unit
-    for i, (place, (rows, inner, along)) in enumerate(zip(call.places, call.strides, strict=True)):
-        if place.buffer is None:
+    pairs = zip(call.accesses, call.strides, strict=True)
+    for i, (access, (rows, inner, along)) in enumerate(pairs):
+        if access.buffer is None:
             continue
         sizes = (*call.row_sizes, *call.inner_sizes, call.vector_size)
         strides = (*rows, *inner, along)
         if i in taken:
             _, stride, count = taken[i]
             sizes, strides = (*sizes, count), (*strides, stride)
-        access = Access(place.buffer, sizes, strides, place.at.offset, True, i)
+        footprint = Footprint(access.buffer, sizes, strides, access.at.offset, True, i)
         if i in loaded:
-            unit.reads.append(access)
+            unit.reads.append(footprint)
         if i in stored:
-            unit.writes.append(access)
+            unit.writes.append(footprint)
     return unit
