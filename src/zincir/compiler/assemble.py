@@ -12,9 +12,9 @@ from zincir.compiler.codegen.emit import STATUS, emit, slot_at, take_at
 from zincir.compiler.kernels.matmul import (
     fitting_parts as product_parts,
     gemm_module,
-    plan as plan_product,
+    tiled as tiled_product,
 )
-from zincir.compiler.kernels.matmul.tiles import GEMM_ARGUMENTS, GemmPlan
+from zincir.compiler.kernels.matmul.tiles import GEMM_ARGUMENTS, TiledGemm
 from zincir.compiler.kernels.parts import DEFAULTS
 from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
 from zincir.compiler.kernels.sequence import (
@@ -25,6 +25,7 @@ from zincir.compiler.kernels.sequence import (
 )
 from zincir.compiler.kernels.winograd.blocks import fitting_parts as tile_parts, product_call
 from zincir.compiler.loops.lower import NestCall
+from zincir.compiler.machine import GRAIN_NS, PROGRAM_GRAIN_NS
 from zincir.compiler.options import Options
 from zincir.compiler.schedule.launch import (
     BatchTiled,
@@ -43,11 +44,6 @@ from zincir.graph.node import Node
 from zincir.graph.primitive import REGISTRY, Attr
 from zincir.runtime import native
 from zincir.runtime.program import Code, Function, HostFunction, Kernel, Program, View
-
-_GRAIN = 3000.0
-"""Nanoseconds of work in a kernel that are worth another thread."""
-_PROGRAM_GRAIN = 25_000.0
-"""The same for a whole program: waking the others has to be worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +168,7 @@ class Assembler:
         """The program of the plan."""
         code = self.code
         total = sum(launch.cost for phase in self._plan.phases for launch in phase)
-        code.threads = self._worth(total / _PROGRAM_GRAIN, self._options.threads)
+        code.threads = self._worth(total / PROGRAM_GRAIN_NS, self._options.threads)
         for phase in self._plan.phases:
             work = phase[0].work
             if isinstance(work, HostCall):
@@ -233,7 +229,7 @@ class Assembler:
     # -- kernels ----------------------------------------------------------------------------
 
     def _kernels(self, launch: Launch) -> list[Kernel]:
-        threads = self._worth(launch.cost / _GRAIN + 1, self.code.threads)
+        threads = self._worth(launch.cost / GRAIN_NS + 1, self.code.threads)
         match launch.work:
             case LoopNests(calls):
                 made: list[Kernel] = []
@@ -286,7 +282,7 @@ class Assembler:
 
     def _matmul(self, product: MatMul, threads: int, parts: int = 0) -> Kernel:
         """The kernel of a product; of one cut into so many parts, what does a part of it."""
-        chosen = plan_product(product.problem, threads, self._options.target, parts=parts)
+        chosen = tiled_product(product.problem, threads, self._options.target, parts=parts)
         variant = chosen.variant
         functions = self._load(variant.key, lambda: gemm_module(variant), "gemm", "part")
         operands = product.operands | {"c": (product.node, 0)}
@@ -294,7 +290,7 @@ class Assembler:
         called = functions[1] if parts else functions[0]
         return Kernel(called, start, False, min(threads, max(1, chosen.threads)))
 
-    def _gemm(self, chosen: GemmPlan, operands: dict[str, Element], given: _Given) -> int:
+    def _gemm(self, chosen: TiledGemm, operands: dict[str, Element], given: _Given) -> int:
         """Write the arguments of a product; returns where they begin."""
         for name, packer in (("pack_a", chosen.pack_a), ("pack_b", chosen.pack_b)):
             if packer:
@@ -351,7 +347,7 @@ class Assembler:
             scalars, problem = product_call(*tiles.sizes, parts=parts)
             values = values | scalars
         if problem is not None:
-            chosen = plan_product(problem, 1, self._options.target, may_swap=False)
+            chosen = tiled_product(problem, 1, self._options.target, may_swap=False)
             variant = chosen.variant
             product = self._load(variant.key, lambda: gemm_module(variant), "gemm", "part")
             given.called["call"] = product[0]

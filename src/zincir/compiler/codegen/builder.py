@@ -15,7 +15,10 @@ from functools import cache
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A scalar (`lanes == 1`) or vector type of LLVM; `kind` is float, double, i1..i64 or ptr."""
+    """A scalar (`lanes == 1`) or vector type of LLVM.
+
+    `kind` is half, bfloat, float, double, i1 to i64, or ptr; the first two are only stored.
+    """
 
     kind: str
     lanes: int = 1
@@ -25,11 +28,12 @@ class Type:
 
     @property
     def is_float(self) -> bool:
-        return self.kind in ("float", "double")
+        return self.kind in ("float", "double", "half", "bfloat")
 
     @property
     def bits(self) -> int:
-        return {"float": 32, "double": 64, "ptr": 64}.get(self.kind) or int(self.kind[1:])
+        known = {"half": 16, "bfloat": 16, "float": 32, "double": 64, "ptr": 64}
+        return known.get(self.kind) or int(self.kind[1:])
 
     def of(self, kind: str) -> Type:
         """The type with as many lanes and another element kind."""
@@ -38,8 +42,11 @@ class Type:
     @property
     def suffix(self) -> str:
         """How intrinsics name the type, such as v16f32."""
-        name = {"float": "f32", "double": "f64", "ptr": "p0"}.get(self.kind, self.kind)
+        name = _SUFFIXES.get(self.kind, self.kind)
         return name if self.lanes == 1 else f"v{self.lanes}{name}"
+
+
+_SUFFIXES = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64", "ptr": "p0"}
 
 
 @cache

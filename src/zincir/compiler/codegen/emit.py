@@ -13,8 +13,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from zincir.compiler.codegen.builder import I64, PTR, Value, constant, index, module, vector
-from zincir.compiler.codegen.expression import KINDS, ExpressionBuilder
+from zincir.compiler.codegen.expression import ExpressionBuilder
 from zincir.compiler.codegen.report import report
+from zincir.compiler.codegen.storage import in_memory, in_register, loaded, to_store
 from zincir.compiler.loops.nest import (
     Apply,
     Constant,
@@ -26,16 +27,10 @@ from zincir.compiler.loops.nest import (
     Take,
 )
 from zincir.compiler.loops.staging import Stage, levels, stages, stored_inside
-from zincir.types import DType, bool_
+from zincir.compiler.machine import FREE_MASK_LANES, ROW_VALUES, ROW_VECTORS
 
 Body = Callable[[Sequence[Value]], Sequence[Value]]
 """The inside of a loop: from the sums so far to the sums after it."""
-
-_FREE_MASKS = 16
-"""Lanes from which on vectors have mask registers."""
-
-_TOGETHER, _SMALL = (4, 2), 80
-"""Vectors of rows computed side by side, in nests of so few values."""
 
 STATUS, NUMBER, ROWS, COLUMNS, FIRST = range(5)
 """Positions in `args`; row sizes, inner sizes, slots and takes follow, from FIRST on."""
@@ -179,8 +174,8 @@ class Emitter:
         """
         b, lanes = self.b, self.nest.lanes
         end = self.col_from
-        counts = _TOGETHER if lanes > 1 and len(self.nest.body) <= _SMALL else ()
-        if 1 < lanes < _FREE_MASKS:
+        counts = ROW_VECTORS if lanes > 1 and len(self.nest.body) <= ROW_VALUES else ()
+        if 1 < lanes < FREE_MASK_LANES:
             counts = (*counts, 1)
         for together in counts:
             width = index(lanes * together)
@@ -280,7 +275,7 @@ class Emitter:
         """
         b, lanes = self.b, self.nest.lanes
         end = self.col_from
-        if lanes < _FREE_MASKS:
+        if lanes < FREE_MASK_LANES:
             whole = b.sub(self.col_to, self.col_from)
             if lanes > 1:
                 whole = b.mul(b.div(whole, index(lanes)), index(lanes))
@@ -316,7 +311,7 @@ class Emitter:
     def _identity(self, i: int) -> Value:
         x = _reduce(self.nest, i)
         wide = self.nest.vector_inside or self.levels[x.operand].wide
-        type = vector(KINDS[x.dtype], self.nest.lanes if wide else 1)
+        type = in_register(x.dtype, self.nest.lanes if wide else 1)
         return constant(x.op.neutral(x.dtype), type)
 
     def _combine(self, i: int, total: Value) -> Value:
@@ -365,7 +360,7 @@ class Emitter:
             case Position(slot):
                 return self._address(slot)
             case Constant(value, dtype):
-                return constant(value, vector(KINDS[dtype], 1))
+                return constant(value, in_register(dtype))
             case Take():
                 return self._take(x)
             case Apply(op, args, attrs):
@@ -411,7 +406,7 @@ class Emitter:
         return self.b.add(self.b.splat(total, self.nest.lanes), self._lane_offsets(slot))
 
     def _pointer(self, slot: int) -> Value:
-        kind = _memory_kind(self.nest.slots[slot].dtype)
+        kind = in_memory(self.nest.slots[slot].dtype)
         return self.b.offset(self.slots[slot].pointer, self._base(slot), kind)
 
     def _load(self, slot: int) -> Value:
@@ -419,7 +414,7 @@ class Emitter:
 
     def _load_from(self, slot: int, pointer: Value) -> Value:
         b, s = self.b, self.nest.slots[slot]
-        kind = _memory_kind(s.dtype)
+        kind = in_memory(s.dtype)
         if not self._is_wide(slot):
             raw = b.load(pointer, vector(kind, 1))
         elif s.step == "next":
@@ -431,7 +426,7 @@ class Emitter:
             )
         else:
             raw = self._gather(b.offset(pointer, self._lane_offsets(slot), kind), kind)
-        return b.convert(raw, "i1") if s.dtype is bool_ else raw
+        return loaded(b, raw, s.dtype)
 
     def _gather(self, pointers: Value, kind: str) -> Value:
         b, lanes = self.b, self.nest.lanes
@@ -440,16 +435,14 @@ class Emitter:
 
     def _store(self, slot: int, value_number: int) -> None:
         b, s = self.b, self.nest.slots[slot]
-        value = self._get(value_number)
-        if s.dtype is bool_:
-            value = b.convert(value, "i8")
+        value = to_store(b, self._get(value_number), s.dtype)
         pointer = self._pointer(slot)
         if not self._is_wide(slot):
             b.store(value, pointer)
             return
         value = b.splat(value, self.nest.lanes)
         if s.step == "far":
-            kind = _memory_kind(s.dtype)
+            kind = in_memory(s.dtype)
             pointers = b.offset(pointer, self._lane_offsets(slot), kind)
             b.scatter(value, pointers, self.mask or constant(1, vector("i1", self.nest.lanes)))
         elif s.streams:
@@ -473,13 +466,13 @@ class Emitter:
         safe = b.select(valid, chosen, constant(0, chosen.type))
         offset = b.mul(safe, b.splat(stride, lanes))
         pointer = self._pointer(x.slot)
-        kind = _memory_kind(nest.slots[x.slot].dtype)
+        kind = in_memory(nest.slots[x.slot].dtype)
         if lanes == 1:
             return self._load_from(x.slot, b.offset(pointer, offset, kind))
         if self._is_wide(x.slot):
             offset = b.add(offset, self._lane_offsets(x.slot))
         raw = self._gather(b.offset(pointer, offset, kind), kind)
-        return b.convert(raw, "i1") if nest.slots[x.slot].dtype is bool_ else raw
+        return loaded(b, raw, nest.slots[x.slot].dtype)
 
     def _report(self, x: Take, chosen: Value, valid: Value) -> None:
         """Note the first index that is out of range, for the error raised after the run."""
@@ -522,7 +515,7 @@ class _SlotArguments:
             self.pointer = e.argument(at, pointer=True)
             if slot.per_thread:
                 share = e.b.mul(e.tid, e.argument(at + 1 + nest.rows + nest.inner))
-                self.pointer = e.b.offset(self.pointer, share, _memory_kind(slot.dtype))
+                self.pointer = e.b.offset(self.pointer, share, in_memory(slot.dtype))
         self.row_strides = [e.argument(at + 1 + i) for i in range(nest.rows)]
         first = at + 1 + nest.rows
         self.inner_strides = [e.argument(first + i) for i in range(nest.inner)]
@@ -548,7 +541,3 @@ def _reduce(nest: Nest, i: int) -> Reduce:
     x = nest.body[i]
     assert isinstance(x, Reduce)
     return x
-
-
-def _memory_kind(dtype: DType) -> str:
-    return "i8" if dtype is bool_ else KINDS[dtype]

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from zincir.compiler.codegen import vecmath
 from zincir.compiler.codegen.builder import Builder, Value, constant
-from zincir.types import DType, bool_, float32, float64, int32, int64, pair, uint8
-
-KINDS = {
-    bool_: "i1",
-    uint8: "i8",
-    int32: "i32",
-    int64: "i64",
-    float32: "float",
-    float64: "double",
-    pair: "i32",
-}
-"""How values of each type are held in registers; in memory, bool takes a byte."""
+from zincir.compiler.codegen.storage import in_register
+from zincir.types import DType, float32
 
 
 class ExpressionBuilder(Builder):
@@ -101,7 +91,7 @@ class ExpressionBuilder(Builder):
         return self.bit_and(kept, constant(-65536, bits.type))
 
     def convert_to(self, x: Value, dtype: DType) -> Value:
-        return self.convert(x, KINDS[dtype])
+        return self.convert(x, in_register(dtype).kind)
 
     def uniform(self, position: Value, key: Value, start: Value, dtype: DType) -> Value:
         """Uniform in [0, 1): see `ops.random`."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from zincir.compiler.machine import COLUMN_COSTS, SHORT_LINE
 from zincir.graph.node import Node
 from zincir.ops.contraction import matmul_p
 from zincir.ops.movement import expand_p, permute_p, reshape_p, sum_p, windows_p
@@ -28,10 +29,6 @@ from zincir.types import Shape, size
 Make = Callable[..., Node]
 """`make(op, inputs, *attrs)`: a node of the graph that is being made legal."""
 
-_SHORT = 8
-"""Lines of fewer places do not fill the rows of a tile."""
-_TILES = ((64, 0.6), (48, 0.6), (32, 0.69), (16, 0.66))
-"""Widths of tiles, and what a multiply-add costs in each: see `kernels.choose`."""
 _PIECES, _SUMS = 8, 1 << 18
 """A gradient of a weight is summed in at most so many pieces, of at most so many sums in all."""
 
@@ -59,7 +56,9 @@ def _forward(make: Make, node: Node, wide: Node, w: Node, rank: int) -> Node:
     here, there = list(range(rank + 3)), list(range(rank + 3, 2 * rank + 6))
     # Lines too short to fill the rows of a tile leave that to the images of the batch.
     lines = (
-        here[: rank + 1] if places[-1] >= _SHORT or n <= places[-1] else [*here[1 : rank + 1], 0]
+        here[: rank + 1]
+        if places[-1] >= SHORT_LINE or n <= places[-1]
+        else [*here[1 : rank + 1], 0]
     )
     order = [*lines[:-1], here[-2], lines[-1], *there[1 : rank + 1], here[-1]]
     order += [there[0], *there[-2:]]
@@ -134,7 +133,7 @@ def is_wider(m: int, inner: int) -> bool:
 
 def _column_cost(n: int) -> float:
     """What each of `n` columns costs in a product, in tiles as wide as suits them best."""
-    return min(cost * -(-n // width) * width for width, cost in _TILES) / max(1, n)
+    return min(cost * -(-n // width) * width for width, cost in COLUMN_COSTS) / max(1, n)
 
 
 def _pieces(n: int, sums: int) -> int:

@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zincir.compiler.access import Strided
+from zincir.compiler.machine import (
+    WINOGRAD_CHANNELS,
+    WINOGRAD_TILES,
+    WINOGRAD_TILES_PER_CHANNEL,
+    WINOGRAD_WASTE,
+)
 from zincir.compiler.rewrite.convolution import is_wider
 from zincir.graph.node import Node
 from zincir.ops.movement import permute_p, reshape_p
@@ -18,14 +24,8 @@ from zincir.types import Shape, float32
 Make = Callable[..., Node]
 """`make(op, inputs, *attrs)`: a node of the graph that is being made legal."""
 
-_FEWEST = 32
-"""Channels of fewer do not pay for their transforms."""
 _UNIT = 16
 """Channels come in vectors of this, on every machine."""
-_TILES, _SHARE = 64, 0.4
-"""Fewer tiles than these, or than a share of the channels, do not pay for a weight's transform."""
-_WASTE = 1.5
-"""Tiles that reach over the edges may compute so many times the places there are."""
 _PIECES, _SUMS = 8, 1 << 20
 """A gradient of a weight is summed in at most so many pieces, of so many sums in all."""
 
@@ -62,9 +62,11 @@ def _suits(places: Shape, c: int, m: int) -> bool:
     """Whether images, lines and places, all of the result, and channels are worth it."""
     n, high, wide = places
     tiles = n * -(-high // 2) * -(-wide // 2)
-    if c % _UNIT or m % _UNIT or 4 * tiles > _WASTE * n * high * wide:
+    if c % _UNIT or m % _UNIT or 4 * tiles > WINOGRAD_WASTE * n * high * wide:
         return False
-    return min(c, m) >= _FEWEST and tiles >= max(_TILES, _SHARE * max(c, m))
+    return min(c, m) >= WINOGRAD_CHANNELS and tiles >= max(
+        WINOGRAD_TILES, WINOGRAD_TILES_PER_CHANNEL * max(c, m)
+    )
 
 
 def _forward(make: Make, node: Node, x: Node, w: Node) -> Node:

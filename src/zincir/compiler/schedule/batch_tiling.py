@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import gcd
 
 from zincir.compiler.loops.lower import NestCall
+from zincir.compiler.machine import BATCH_TILE_BYTES, BATCH_TILES
 from zincir.compiler.options import Options
 from zincir.compiler.schedule.launch import (
     BatchTiled,
@@ -27,15 +28,10 @@ from zincir.graph.node import Node
 from zincir.graph.walk import in_order
 from zincir.types import Shape, contiguous_strides, size
 
-_FEWEST = 8
-"""Fewer tiles than these, or than there are threads, do not keep threads busy."""
-_NEAR = 1 << 20
-"""Bytes of a tile that the nearest caches hold until the next kernel wants them."""
-
 
 def batch_tiling(given: Launches, options: Options) -> Launches:
     """The launches, of which some are tiled together."""
-    fewest = max(_FEWEST, options.threads)
+    fewest = max(BATCH_TILES, options.threads)
     made_in: dict[Node, _Run] = {}
     runs: list[_Run] = []
     for launch in given.launches:
@@ -75,7 +71,7 @@ class _Run:
         touched = launch.reads | launch.writes
         new = {x for before in self.launches for x in before.writes if x in touched}
         handed_on = self.shared | new
-        if sum(size(x.shape) * x.dtype.itemsize for x in handed_on) > _NEAR * tiles:
+        if sum(size(x.shape) * x.dtype.itemsize for x in handed_on) > BATCH_TILE_BYTES * tiles:
             return False
         for x in new:
             if not all(_keeps_to_tiles(s, x, tiles) for s in (*self.launches, launch)):

@@ -15,6 +15,15 @@ from zincir.compiler.kernels.winograd.blocks import product_call, sums_call
 from zincir.compiler.kernels.winograd.transforms import Transform
 from zincir.compiler.loops.lower import NestCall, lower_nest, lower_region
 from zincir.compiler.loops.nest import Apply, Reduce
+from zincir.compiler.machine import (
+    EXPENSIVE,
+    HOST_CALL_NS,
+    INSTRUCTION_NS,
+    NEST_NS,
+    OPERATIONS_PER_NS,
+    ROW_NS,
+    TRANSFORM_NS,
+)
 from zincir.compiler.options import Options
 from zincir.compiler.rewrite.legalise import Legal
 from zincir.compiler.schedule.launch import (
@@ -75,7 +84,7 @@ def _lower_group(c: _Context, group: Group) -> Iterator[Launch]:
             yield from _scatter(c, node)
         case GroupKind.HOST:
             bases = {c.legal.views[x].base for x in node.inputs}
-            yield Launch(HostCall(node), bases, {node}, 1e6)
+            yield Launch(HostCall(node), bases, {node}, HOST_CALL_NS)
 
 
 def _nests(*calls: NestCall) -> Launch:
@@ -88,10 +97,13 @@ def _nests(*calls: NestCall) -> Launch:
             if access.buffer is not None:
                 (writes if i in out else reads).add(access.buffer)
         elements = call.row_count * size(call.inner_sizes) * call.vector_size
-        work = sum(
-            12 if isinstance(x, Apply | Reduce) and x.op.expensive else 1 for x in call.nest.body
+        values = sum(
+            EXPENSIVE if isinstance(x, Apply | Reduce) and x.op.expensive else 1
+            for x in call.nest.body
         )
-        cost += 20 + elements * work / max(1, call.nest.lanes) * 0.5 + call.row_count * 5
+        vectors = elements * values / max(1, call.nest.lanes)
+        cost += NEST_NS + vectors * INSTRUCTION_NS
+        cost += call.row_count * ROW_NS
     return Launch(LoopNests(list(calls)), reads, writes, cost)
 
 
@@ -121,7 +133,7 @@ def _matmul(c: _Context, group: Group) -> Launch:
         reduced=tuple(levels[outer : outer + reduced]),
     )
     work = MatMul(node, problem, {"a": (a.base, a.offset), "b": (b.base, b.offset)})
-    cost = 200 + 2.0 * m * n * k * problem.batch * problem.blocks / 80
+    cost = 200 + 2.0 * m * n * k * problem.batch * problem.blocks / OPERATIONS_PER_NS
     return _with_epilogue(work, cost, c, group)
 
 
@@ -154,7 +166,8 @@ def _winograd(c: _Context, group: Group) -> Launch:
 def _tiles_cost(shape: Shape, m: int) -> float:
     """Of each place, 8 operations with each pair of channels, and the transforms."""
     c = shape[-1]
-    return size(shape[:-1]) * (8.0 * c * m / 80 + 0.5 * (c + m))
+    products = 8.0 * c * m / OPERATIONS_PER_NS
+    return size(shape[:-1]) * (products + TRANSFORM_NS * (c + m))
 
 
 def _transform(c: _Context, node: Node) -> Launch:

@@ -11,16 +11,12 @@ from dataclasses import replace
 
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.loops.staging import stages
+from zincir.compiler.machine import STREAM_BYTES, STREAM_STORE_BYTES
 from zincir.compiler.options import Options
 from zincir.compiler.schedule.launch import BatchTiled, Launch, LoopNests, kernels_of
 from zincir.compiler.schedule.plan import Plan
 from zincir.graph.node import Node
 from zincir.types import size
-
-_LARGE = 8 << 20
-"""Bytes of a result that the nearest caches would not hold for its next reader either."""
-_NARROWEST = 32
-"""Bytes of a store: fewer would fill a cache line too slowly."""
 
 
 def streaming_stores(given: Plan, options: Options) -> Plan:
@@ -37,7 +33,10 @@ def streaming_stores(given: Plan, options: Options) -> Plan:
 
 
 def _is_large(plan: Plan, buffer: Node) -> bool:
-    return plan.home[buffer][0] == "output" and size(buffer.shape) * buffer.dtype.itemsize >= _LARGE
+    return (
+        plan.home[buffer][0] == "output"
+        and size(buffer.shape) * buffer.dtype.itemsize >= STREAM_BYTES
+    )
 
 
 def _marked(launch: Launch, large: set[Node]) -> Launch:
@@ -64,6 +63,6 @@ def _aligned(call: NestCall, slot: int) -> bool:
     """Whether all that is written are whole vectors, one behind another."""
     nest, access = call.nest, call.accesses[slot]
     rows, inner, along = call.strides[slot]
-    if along != 1 or nest.lanes * access.dtype.itemsize < _NARROWEST:
+    if along != 1 or nest.lanes * access.dtype.itemsize < STREAM_STORE_BYTES:
         return False
     return all(n % nest.lanes == 0 for n in (call.vector_size, access.at.offset, *rows, *inner))

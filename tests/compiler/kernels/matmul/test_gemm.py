@@ -15,13 +15,13 @@ from hypothesis import given, settings, strategies as st
 
 from zincir.compiler.kernels.matmul import (
     Gemm,
-    GemmPlan,
     Packer,
+    TiledGemm,
     Variant,
     family,
     gemm_module,
-    plan,
-    plan_variant,
+    tiled,
+    tiled_with,
 )
 from zincir.compiler.kernels.matmul.tiles import GEMM_ARGUMENTS
 from zincir.runtime import native
@@ -78,7 +78,7 @@ def describe(a: Array, b: Array, c: Array) -> Gemm:
 
 
 def run(
-    p: GemmPlan, a: Array, b: Array, c: Array, *, threads: int = 1, epilogue: object = None
+    p: TiledGemm, a: Array, b: Array, c: Array, *, threads: int = 1, epilogue: object = None
 ) -> None:
     room = np.zeros(p.scratch_bytes_per_thread * threads + 64, np.uint8)
     scratch = -(-room.ctypes.data // 64) * 64
@@ -151,7 +151,7 @@ def products(draw: st.DrawFn) -> tuple[Array, Array, str]:
 def test_any_product(product: tuple[Array, Array, str], machine: Shape, threads: int) -> None:
     a, b, dtype = product
     c, memory = result(a.shape[0], a.shape[2], b.shape[3], dtype)
-    run(plan(describe(a, b, c), threads, machine), a, b, c, threads=threads)
+    run(tiled(describe(a, b, c), threads, machine), a, b, c, threads=threads)
     check(a, b, c)
     assert np.all(memory[:, :, c.shape[2] :] == 77.0)
 
@@ -164,14 +164,14 @@ def test_same_bits_for_all_tiles_packings_blocks_and_threads(
     a, b, dtype = product
     c, _ = result(a.shape[0], a.shape[2], b.shape[3], dtype)
     problem = describe(a, b, c)
-    run(plan(problem, 1, AVX512), a, b, c)
+    run(tiled(problem, 1, AVX512), a, b, c)
     for machine in MACHINES:
         lanes = machine.vector_bytes // a.itemsize
         rows, vectors = data.draw(st.sampled_from(family(machine)))
         unit = problem.a_row == 1 or problem.m < rows or data.draw(st.booleans())
         variant = Variant(problem.kind, lanes, rows, vectors, unit)
         threads = data.draw(st.integers(1, 3))
-        p = plan_variant(
+        p = tiled_with(
             problem,
             threads,
             variant,
@@ -185,7 +185,7 @@ def test_same_bits_for_all_tiles_packings_blocks_and_threads(
         assert np.all(memory[:, :, c.shape[2] :] == 77.0)
 
 
-def cut(p: GemmPlan, data: st.DataObject) -> GemmPlan:
+def cut(p: TiledGemm, data: st.DataObject) -> TiledGemm:
     """Smaller blocks than planned, which the planned scratch has room for, and more parts."""
     v, call = p.variant, p.call
     block_k = data.draw(st.integers(1, call.block_k))
@@ -209,9 +209,9 @@ def test_same_bits_from_avx2_code(product: tuple[Array, Array, str]) -> None:
     c, _ = result(a.shape[0], a.shape[2], b.shape[3], dtype)
     other, _ = result(a.shape[0], a.shape[2], b.shape[3], dtype)
     problem = describe(a, b, c)
-    run(plan(problem, 1, AVX512), a, b, c)
+    run(tiled(problem, 1, AVX512), a, b, c)
     with using(target="avx2"):
-        run(plan(problem, 1, AVX2), a, b, other)
+        run(tiled(problem, 1, AVX2), a, b, other)
     np.testing.assert_array_equal(other.view(f"u{a.itemsize}"), c.view(f"u{a.itemsize}"))
 
 
@@ -223,11 +223,11 @@ def test_exchanged_rows_and_columns_give_the_same_bits(
     a, b, dtype = product
     c, _ = result(a.shape[0], a.shape[2], b.shape[3], dtype)
     problem = describe(a, b, c)
-    run(plan(problem, 1, machine), a, b, c)
+    run(tiled(problem, 1, machine), a, b, c)
     other, memory = result(a.shape[0], a.shape[2], b.shape[3], dtype)
     rows, vectors = family(machine)[0]
     variant = Variant(problem.kind, machine.vector_bytes // a.itemsize, rows, vectors, True)
-    p = plan_variant(problem.swapped(), threads, variant)
+    p = tiled_with(problem.swapped(), threads, variant)
     p = replace(p, call=replace(p.call, swapped=1))
     seen = np.zeros((a.shape[0] * a.shape[2], b.shape[3]), int)
     lock = threading.Lock()
@@ -263,7 +263,7 @@ def test_epilogue_gets_every_element_once_and_finished(
             block = c.reshape(2 * m, n)[row:row_end, column:column_end]
             final[row:row_end, column:column_end] = block
 
-    p = plan(describe(a, b, c), threads, AVX512)
+    p = tiled(describe(a, b, c), threads, AVX512)
     run(p, a, b, c, threads=threads, epilogue=note)
     assert np.all(seen == 1)
     np.testing.assert_array_equal(final, c.reshape(2 * m, n))
@@ -273,7 +273,7 @@ def test_epilogue_gets_every_element_once_and_finished(
 def test_nothing_to_sum_is_zero() -> None:
     a, b = np.zeros((1, 1, 9, 0), np.float32), np.zeros((1, 1, 0, 40), np.float32)
     c, _ = result(1, 9, 40, "float32")
-    run(plan(describe(a, b, c), 1, AVX512), a, b, c)
+    run(tiled(describe(a, b, c), 1, AVX512), a, b, c)
     assert np.all(c == 0)
 
 
@@ -331,12 +331,12 @@ def test_products_of_pairs(product: tuple[Array, Array, str], data: st.DataObjec
     (a, *x), (b, *y) = (paired(array.astype(np.float32, copy=False)) for array in product[:2])
     c, memory = result(a.shape[0], a.shape[2], b.shape[3], "float32")
     problem = replace(describe(a, b, c), pairs=True)
-    run(plan(problem, 1, AVX512), a, b, c)
+    run(tiled(problem, 1, AVX512), a, b, c)
     check(np.concatenate(x, 1), np.concatenate(y, 1), c)
     assert np.all(memory[:, :, c.shape[2] :] == 77.0)
     rows, vectors = data.draw(st.sampled_from(family(AVX512)))
     unit = problem.a_row == 1 or problem.m < rows or data.draw(st.booleans())
-    p = plan_variant(problem, 2, Variant("float", 16, rows, vectors, unit, pairs=True))
+    p = tiled_with(problem, 2, Variant("float", 16, rows, vectors, unit, pairs=True))
     other, _ = result(a.shape[0], a.shape[2], b.shape[3], "float32")
     run(cut(p, data), a, b, other, threads=2)
     np.testing.assert_array_equal(other.view("u4"), c.view("u4"))
@@ -347,10 +347,10 @@ def test_large_batches_have_more_parts_than_threads() -> None:
     rng = np.random.default_rng(0)
     a, b = (random(rng, shape, "0123", "float32") for shape in ((96, 1, 40, 80), (96, 1, 80, 64)))
     (c, whole), (alone, _) = (result(96, 40, 64, "float32") for _ in range(2))
-    p = plan(describe(a, b, c), 2, AVX512)
+    p = tiled(describe(a, b, c), 2, AVX512)
     assert p.threads == 2
     assert p.call.batch_parts > 2
-    run(plan(describe(a, b, alone), 1, AVX512), a, b, alone)
+    run(tiled(describe(a, b, alone), 1, AVX512), a, b, alone)
     for _ in range(3):
         whole[:] = np.nan
         run(p, a, b, c, threads=2)

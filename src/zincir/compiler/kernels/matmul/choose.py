@@ -2,7 +2,7 @@
 
 The model counts cycles of a core with two multiply-add units of 4 cycles that starts 3 operations
 in each: half of what it could, as the other half often goes to a second hardware thread. Its
-constants were measured with `benchmarks/gemm_tiles.py`.
+constants are in `compiler.machine`.
 """
 
 from __future__ import annotations
@@ -14,34 +14,27 @@ from math import gcd
 from typing import Protocol
 
 from zincir.compiler.kernels.matmul.pack import Packer, panel_padding
-from zincir.compiler.kernels.matmul.tiles import Gemm, GemmCall, GemmPlan, Variant, offsets
-
-L1, L2 = 32 << 10, 1 << 20
-"""Caches that any machine has; a wrong guess costs little."""
-BLOCK_A, BLOCK_B, BLOCK_C = 512 << 10, 1 << 20, 512 << 10
-PANEL, PANEL_PACKED = 192 << 10, 64 << 10
-"""A panel of B is longest if A is read in place: then C is seldom added to."""
-PANEL_IN_PLACE = 96 << 10
-"""What tiles of all rows read again of a B in place."""
-FETCH = 0.4
-"""Cycles for an element from a cache that cores share."""
-CROSS = 1.5
-"""Cycles for an element of C whose row is cut, as other steps give whole rows to a thread."""
-_NEAR_ROW = 1 << 16
-"""Rows of A that lie at most so far apart have their places in the code of tiles of one vector.
-
-Such a tile reads as many elements of A as it multiplies; places made of two registers would take
-the processor twice as many steps. Other tiles gain nothing by a kernel for each distance.
-"""
-AT_ONCE = 2.0
-"""How many times as long packing B takes if parts do it with the same columns at once."""
-SHARE, PART = 3000.0, 100_000.0
-"""Cycles that are worth waking another thread for, and those of a part if there are many."""
-_FINER = 8
-"""At most so many parts for each thread."""
+from zincir.compiler.kernels.matmul.tiles import Gemm, GemmCall, TiledGemm, Variant, offsets
+from zincir.compiler.machine import (
+    BLOCK_A_BYTES,
+    BLOCK_B_BYTES,
+    BLOCK_C_BYTES,
+    CROSS_CYCLES,
+    FETCH_CYCLES,
+    L1_BYTES,
+    L2_BYTES,
+    NEAR_ROW,
+    PACK_AT_ONCE,
+    PANEL_BYTES,
+    PANEL_IN_PLACE_BYTES,
+    PANEL_PACKED_BYTES,
+    PART_CYCLES,
+    PARTS_PER_THREAD,
+    SHARE_CYCLES,
+)
 
 
-class Machine(Protocol):
+class Registers(Protocol):
     """The part of `runtime.native.Target` that decides about tiles."""
 
     @property
@@ -61,49 +54,49 @@ class _Choice:
 
 
 @cache
-def family(machine: Machine) -> tuple[tuple[int, int], ...]:
+def family(target: Registers) -> tuple[tuple[int, int], ...]:
     """The tiles (rows, vectors) in use on a machine, the preferred ones first."""
-    if machine.vector_registers >= 32:
+    if target.vector_registers >= 32:
         return ((6, 4), (8, 3), (8, 2), (16, 1), (14, 2), (1, 8))
     return ((6, 2), (12, 1), (1, 6))
 
 
 @lru_cache(maxsize=4096)
-def plan(
-    problem: Gemm, threads: int, machine: Machine, *, may_swap: bool = True, parts: int = 0
-) -> GemmPlan:
-    """How to compute `problem` on up to `threads` threads of `machine`.
+def tiled(
+    problem: Gemm, threads: int, target: Registers, *, may_swap: bool = True, parts: int = 0
+) -> TiledGemm:
+    """How to compute `problem` on up to `threads` threads of `target`.
 
     Args:
         may_swap: whether the transposed product may be computed instead.
         parts: if not 0, the first outer axis is cut into so many equal parts.
     """
-    choice = _choose(_folded(problem, keep=1 if parts else 0), machine, may_swap=may_swap)
-    return _planned(choice, max(1, min(threads, int(_cycles(choice) / SHARE))), parts)
+    choice = _choose(_folded(problem, keep=1 if parts else 0), target, may_swap=may_swap)
+    return _tiled(choice, max(1, min(threads, int(_cycles(choice) / SHARE_CYCLES))), parts)
 
 
 @lru_cache(maxsize=1024)
-def fitting_parts(problem: Gemm, machine: Machine, pieces: int) -> int:
+def fitting_parts(problem: Gemm, target: Registers, pieces: int) -> int:
     """Into how many parts of whole pieces (8 or more) the first outer axis is cut at most.
 
     They are many, if packing B anew is cheap.
     """
-    c = _choose(_folded(problem, keep=1), machine, may_swap=True)
-    p, v = c.problem, c.variant
-    again = p.n * p.k * p.blocks * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
+    c = _choose(_folded(problem, keep=1), target, may_swap=True)
+    p = c.problem
+    again = p.n * p.k * p.blocks * _again(c)
     counts = [count for count in range(1, pieces + 1) if pieces % count == 0]
     cheap = [count for count in counts if count * again < 0.03 * _cycles(c)]
-    enough = min((count for count in counts if count >= _FINER), default=counts[-1])
+    enough = min((count for count in counts if count >= PARTS_PER_THREAD), default=counts[-1])
     return max(enough, *cheap) if cheap else enough
 
 
-def plan_variant(
+def tiled_with(
     problem: Gemm, threads: int, variant: Variant, *, pack_a: bool = False, pack_b: bool = False
-) -> GemmPlan:
-    """As `plan`, with the tile given and what to pack though it need not be."""
+) -> TiledGemm:
+    """As `tiled`, with the tile given and what to pack though it need not be."""
     pack_a = variant.may_pack_a and (pack_a or problem.a_row != 1 or not variant.fits(problem.m))
     pack_b = pack_b or problem.b_col != 1 or problem.n < variant.columns
-    return _planned(_Choice(problem, variant, pack_a, pack_b), threads)
+    return _tiled(_Choice(problem, variant, pack_a, pack_b), threads)
 
 
 def _folded(p: Gemm, keep: int = 0) -> Gemm:
@@ -133,9 +126,9 @@ def _folded(p: Gemm, keep: int = 0) -> Gemm:
 # -- the choice ------------------------------------------------------------------------------
 
 
-def _choose(problem: Gemm, machine: Machine, *, may_swap: bool) -> _Choice:
+def _choose(problem: Gemm, target: Registers, *, may_swap: bool) -> _Choice:
     best: tuple[float, _Choice] | None = None
-    for place, choice in _choices(problem, machine, may_swap=may_swap):
+    for place, choice in _choices(problem, target, may_swap=may_swap):
         # A preferred tile is probably compiled already.
         cost = _cycles(choice) * (1.0, 1.05, 1.05, 1.1)[min(place, 3)]
         if best is None or cost < best[0]:
@@ -144,13 +137,13 @@ def _choose(problem: Gemm, machine: Machine, *, may_swap: bool) -> _Choice:
     return best[1]
 
 
-def _choices(problem: Gemm, machine: Machine, *, may_swap: bool) -> Iterator[tuple[int, _Choice]]:
-    lanes = machine.vector_bytes // (4 if problem.kind == "float" else 8)
+def _choices(problem: Gemm, target: Registers, *, may_swap: bool) -> Iterator[tuple[int, _Choice]]:
+    lanes = target.vector_bytes // (4 if problem.kind == "float" else 8)
     for swapped in (False, True)[: 1 + may_swap]:
         p = problem.swapped() if swapped else problem
-        for place, (rows, vectors) in enumerate(family(machine)):
+        for place, (rows, vectors) in enumerate(family(target)):
             for unit in (True, False):
-                known = vectors == 1 and not unit and abs(p.a_row) <= _NEAR_ROW
+                known = vectors == 1 and not unit and abs(p.a_row) <= NEAR_ROW
                 v = Variant(p.kind, lanes, rows, vectors, unit, p.a_row if known else 0, p.pairs)
                 if not unit and (not v.fits(p.m) or rows == 1):
                     continue
@@ -206,14 +199,19 @@ def _near(stride: int, size: int) -> int:
     Of 64 sets, those that the stride reaches; of each, 8 ways.
     """
     if stride < max(64, size):
-        return L1 // max(1, stride)
+        return L1_BYTES // max(1, stride)
     lines = _ceil(size, 64)
     return max(1, min(64 // gcd(64, stride // 64) * lines, 64) // lines) * 8
 
 
 def _farness(stride: int, size: int) -> float:
     """Cycles lost for each vector that is read from further away, and through the TLB."""
-    return 5.0 if stride >= 4096 else 3.0 if stride >= 1024 and size > 2 * L2 else 0.3
+    return 5.0 if stride >= 4096 else 3.0 if stride >= 1024 and size > 2 * L2_BYTES else 0.3
+
+
+def _again(c: _Choice) -> float:
+    """Cycles that an element of B takes each part of the work besides the first."""
+    return _packing(c.problem.b_col, c.problem.b_k, c.variant) if c.pack_b else FETCH_CYCLES
 
 
 def _packing(line: int, step: int, v: Variant) -> float:
@@ -225,7 +223,7 @@ def _packing(line: int, step: int, v: Variant) -> float:
 # -- blocks and threads ----------------------------------------------------------------------
 
 
-def _planned(c: _Choice, threads: int, batch_parts: int = 0) -> GemmPlan:
+def _tiled(c: _Choice, threads: int, batch_parts: int = 0) -> TiledGemm:
     p, v = c.problem, c.variant
     packers = (
         Packer(v.kind, v.lanes, v.rows % v.lanes, v.rows >= v.lanes) if c.pack_a else None,
@@ -242,17 +240,17 @@ def _planned(c: _Choice, threads: int, batch_parts: int = 0) -> GemmPlan:
     n = _ceil(_ceil(p.n, v.columns), parts[2]) * v.columns
     block_k, block_reduced = _depth(c)
     depth = block_k * block_reduced
-    rows = _fitting(m, v.rows, BLOCK_A // (depth * v.itemsize))
+    rows = _fitting(m, v.rows, BLOCK_A_BYTES // (depth * v.itemsize))
     if not c.pack_b:
-        columns = _fitting(n, v.columns, L2 // (depth * v.itemsize))
+        columns = _fitting(n, v.columns, L2_BYTES // (depth * v.itemsize))
     elif rows >= m and not c.pack_a:
         # Panels serve once: use them while they are in the nearest cache.
-        columns = _fitting(n, v.columns, BLOCK_A // 2 // (depth * v.itemsize))
+        columns = _fitting(n, v.columns, BLOCK_A_BYTES // 2 // (depth * v.itemsize))
     else:
-        columns = _fitting(n, v.columns, BLOCK_B // (depth * v.itemsize))
-    small = columns >= n and depth * columns * v.itemsize <= L1
+        columns = _fitting(n, v.columns, BLOCK_B_BYTES // (depth * v.itemsize))
+    small = columns >= n and depth * columns * v.itemsize <= L1_BYTES
     # If all of B is near, C is written row by row; else what an epilogue gets stays near.
-    rows = v.rows if small else _fitting(rows, v.rows, BLOCK_C // (columns * v.itemsize))
+    rows = v.rows if small else _fitting(rows, v.rows, BLOCK_C_BYTES // (columns * v.itemsize))
     scratch_a = _panel_bytes(v, rows, v.rows, depth) if c.pack_a else 0
     scratch_b = _panel_bytes(v, columns, v.columns, depth) if c.pack_b else 0
     start_b = v.buffer_bytes + scratch_a
@@ -281,7 +279,7 @@ def _planned(c: _Choice, threads: int, batch_parts: int = 0) -> GemmPlan:
             ("b_blocks", p.reduced, 2),
         )
     }
-    return GemmPlan(v, call, threads, *packers, tables)
+    return TiledGemm(v, call, threads, *packers, tables)
 
 
 def _depth(c: _Choice) -> tuple[int, int]:
@@ -289,12 +287,15 @@ def _depth(c: _Choice) -> tuple[int, int]:
     p, v = c.problem, c.variant
     k = max(1, p.k)
     if not c.pack_a and not c.pack_b:
-        most = PANEL_IN_PLACE // (v.columns * v.itemsize)
+        most = PANEL_IN_PLACE_BYTES // (v.columns * v.itemsize)
         if k > 2 * most:
             return _ceil(k, _ceil(k, most)), 1
-        near = BLOCK_A // (max(1, p.m + p.n) * k * v.itemsize)
+        near = BLOCK_A_BYTES // (max(1, p.m + p.n) * k * v.itemsize)
         return k, max(1, min(p.blocks, near))
-    most = max(64, (PANEL_PACKED if c.pack_a else PANEL) // (v.columns * v.itemsize))
+    most = max(
+        64,
+        (PANEL_PACKED_BYTES if c.pack_a else PANEL_BYTES) // (v.columns * v.itemsize),
+    )
     if 2 * k > 3 * most:
         return _ceil(k, _ceil(k, most)), 1
     return k, max(1, min(p.blocks, most // k))
@@ -306,8 +307,8 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
     row_tiles, column_tiles = _ceil(p.m, v.rows), _ceil(p.n, v.columns)
     tile = v.rows * v.vectors / 2
     # What every part of a row (or column) of the grid reads again costs each of them.
-    pack_a = v.rows * (_packing(p.a_row, p.a_k, v) if c.pack_a else FETCH)
-    pack_b = v.columns * (AT_ONCE * _packing(p.b_col, p.b_k, v) if c.pack_b else FETCH)
+    pack_a = v.rows * (_packing(p.a_row, p.a_k, v) if c.pack_a else FETCH_CYCLES)
+    pack_b = v.columns * (PACK_AT_ONCE * _packing(p.b_col, p.b_k, v) if c.pack_b else FETCH_CYCLES)
     best, grid = 0.0, (1, 1, 1)
     for batch in range(min(threads, p.batch), 0, -1):
         for rows in range(1, min(threads // batch, row_tiles) + 1):
@@ -318,7 +319,7 @@ def _parts(c: _Choice, threads: int) -> tuple[int, int, int]:
             load += mine[1] * pack_b * (1 if p.shares_b else turns)
             if columns > 1:
                 crossing = turns * mine[0] * v.rows * mine[1] * v.columns
-                load += crossing * CROSS / max(1, p.k * p.blocks)
+                load += crossing * CROSS_CYCLES / max(1, p.k * p.blocks)
             if not best or load < best:
                 best, grid = load, (batch, rows, columns)
     return grid
@@ -328,13 +329,13 @@ def _finer(c: _Choice, parts: tuple[int, int, int], threads: int) -> tuple[int, 
     """More parts than threads, where that costs little: who is quicker takes more of them."""
     p, v, total = c.problem, c.variant, _cycles(c)
     # What a further part of the batch, or of the rows, has to pack or fetch once more.
-    again = p.n * p.k * p.blocks * (_packing(p.b_col, p.b_k, v) if c.pack_b else FETCH) / parts[2]
+    again = p.n * p.k * p.blocks * _again(c) / parts[2]
     alone = p.batch == 1
     most = _ceil(p.m, v.rows) if alone else p.batch
-    for times in range(_FINER, 1, -1) if threads > 1 else ():
+    for times in range(PARTS_PER_THREAD, 1, -1) if threads > 1 else ():
         count = min(most, parts[alone] * times)
         further = (count - parts[alone]) * (again if alone or p.shares_b else 0)
-        if count * PART < total * parts[alone] / threads and further < 0.02 * total:
+        if count * PART_CYCLES < total * parts[alone] / threads and further < 0.02 * total:
             return (1, count, parts[2]) if alone else (count, *parts[1:])
     return parts
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from zincir.compiler.codegen.builder import I64, PTR, Builder, Type, Value, constant, index, vector
 from zincir.compiler.kernels.matmul.pack import panel_padding
 from zincir.compiler.kernels.matmul.tiles import GEMM_ARGUMENTS, Variant
+from zincir.compiler.machine import PREFETCH_K
 
 _POINTERS = {
     *("a", "b", "c", "scratch", "pack_a", "pack_b"),
@@ -20,8 +21,6 @@ _POINTERS = {
 }
 _GROUP = 8
 """So many rows of A share a pointer: more multiples of a_row than for these fill all registers."""
-_AHEAD = 16
-"""So many rows of B before they are needed, they are fetched into the nearest cache."""
 _TRUE = Value("true", vector("i1", 1))
 
 
@@ -228,7 +227,7 @@ class _Tiles:
         b, v = self.b, self.v
         a_k, a_block = self._strides("a", v.rows)
         b_k, b_block = self._strides("b", v.columns)
-        ahead = b.mul(b_k, index(_AHEAD))
+        ahead = b.mul(b_k, index(PREFETCH_K))
         with b.loop(index(0), self.given["reduced"], carried=sums) as r:
             starts = (
                 b.offset(a, a_block(r.counter), v.kind),

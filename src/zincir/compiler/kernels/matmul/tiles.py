@@ -75,7 +75,7 @@ class Variant:
         return f"gemm {self.kind} {self.lanes} {self.rows}x{self.vectors} {rows}{known}{pairs}"
 
 
-Level = tuple[int, int, int]
+Axis = tuple[int, int, int]
 """One axis: how long it is, and its strides in A and in B."""
 
 
@@ -95,9 +95,9 @@ class Gemm:
     b_k: int
     b_col: int
     c_row: int
-    outer: tuple[Level, ...] = ()
+    outer: tuple[Axis, ...] = ()
     """The axes of o. A stride of 0 repeats an operand."""
-    reduced: tuple[Level, ...] = ()
+    reduced: tuple[Axis, ...] = ()
     """The axes of r, which are summed over besides k."""
     c_col: int = 1
     c_outer: int = 0
@@ -210,7 +210,7 @@ GEMM_ARGUMENTS = tuple(f.name for f in fields(GemmCall))
 
 
 @dataclass(frozen=True, slots=True)
-class GemmPlan:
+class TiledGemm:
     """A variant, and its call but for the addresses (a, b, c, scratch, epilogue).
 
     `swapped` products want the addresses of A and B exchanged; `bind` sees to it.

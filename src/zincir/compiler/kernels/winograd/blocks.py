@@ -6,15 +6,13 @@ Each function gives the numbers that a kernel is told (see `winograd`), and the 
 from __future__ import annotations
 
 from zincir.compiler.kernels.matmul.tiles import GEMM_ARGUMENTS, Gemm
-
-_CACHED = 640 << 10
-"""Bytes of a block in transformed shape: they stay in a cache that is the core's own."""
-_APART = 16
-"""Elements between transformed places, so that they are not in the same sets of a cache."""
-_COLUMNS = 64
-"""Parts of a gradient's sums have at least so many columns."""
-_PARTS, _FEWEST = 8, 24
-"""So many parts, if they have so many tiles."""
+from zincir.compiler.machine import (
+    WINOGRAD_APART,
+    WINOGRAD_BLOCK_BYTES,
+    WINOGRAD_COLUMNS,
+    WINOGRAD_PART_TILES,
+    WINOGRAD_PARTS,
+)
 
 
 def product_call(
@@ -32,7 +30,7 @@ def product_call(
         part = rows // parts
         block = _block(part, tiles, c + m, parts=1)
     count = block * tiles
-    v, z = count * c + _APART, count * m + _APART
+    v, z = count * c + WINOGRAD_APART, count * m + WINOGRAD_APART
     outer = ((16, v, c * m),)
     problem = Gemm("float", count, m, c, c, 1, m, 1, m, outer, c_outer=z)
     numbers = {
@@ -47,7 +45,7 @@ def fitting_parts(n: int, high: int, wide: int, c: int, m: int, *, pieces: int) 
     """How many parts of whole pieces (8 or more) `winograd` has at most: each fills a block."""
     lines, tiles = -(-high // 2), -(-wide // 2)
     block = _block(n * lines, tiles, c + m)
-    counts = [p for p in range(_PARTS, pieces + 1) if pieces % p == 0]
+    counts = [p for p in range(WINOGRAD_PARTS, pieces + 1) if pieces % p == 0]
     return max(p for p in counts if p == counts[0] or n * lines // p >= block)
 
 
@@ -57,12 +55,12 @@ def sums_call(
     """Numbers for `winograd_sums` of `n` images, and the product of a block."""
     lines, tiles = -(-high // 2), -(-wide // 2)
     rows, columns = (m, c) if turned else (c, m)
-    slices = _slices(columns, -(-_PARTS // pieces))
+    slices = _slices(columns, -(-WINOGRAD_PARTS // pieces))
     mine = columns // slices
     lines_of_piece = -(-n // pieces) * lines
     block = _block(lines_of_piece, tiles, rows + mine, parts=1)
     count = block * tiles
-    a, b = count * rows + _APART, count * mine + _APART
+    a, b = count * rows + WINOGRAD_APART, count * mine + WINOGRAD_APART
     outer = ((16, a, b),)
     problem = Gemm("float", rows, mine, count, 1, rows, mine, 1, columns, outer, c_outer=c * m)
     numbers = {
@@ -82,13 +80,13 @@ def sums_call(
 def _slices(columns: int, wanted: int) -> int:
     """Into how many parts of whole vectors columns are cut."""
     fits = [s for s in range(1, wanted + 1) if columns % (16 * s) == 0]
-    return max(s for s in fits if s == 1 or columns // s >= _COLUMNS)
+    return max(s for s in fits if s == 1 or columns // s >= WINOGRAD_COLUMNS)
 
 
-def _block(rows: int, tiles: int, channels: int, parts: int = _PARTS) -> int:
+def _block(rows: int, tiles: int, channels: int, parts: int = WINOGRAD_PARTS) -> int:
     """How many lines of tiles are transformed at a time, if `parts` are worth having."""
-    most = max(1, _CACHED // (64 * channels * tiles))
-    enough = max(rows // parts, -(-_FEWEST // tiles))
+    most = max(1, WINOGRAD_BLOCK_BYTES // (64 * channels * tiles))
+    enough = max(rows // parts, -(-WINOGRAD_PART_TILES // tiles))
     return -(-rows // -(-rows // min(most, enough)))
 
 
