@@ -10,7 +10,7 @@ import pytest
 from random_graphs import data
 from zincir import settings
 from zincir.compiler import PIPELINE, compile_graph, run_passes, stages
-from zincir.compiler.assemble import Executable
+from zincir.compiler.executable import Executable
 from zincir.compiler.options import Options
 from zincir.compiler.snapshot import Graph, snapshot
 from zincir.errors import CompileError

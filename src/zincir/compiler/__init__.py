@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from zincir import settings
-from zincir.compiler.assemble import Executable, assemble, link
+from zincir.compiler.assemble import assemble
 from zincir.compiler.blame import blamed
+from zincir.compiler.executable import Executable, link
 from zincir.compiler.fuse.copy_elision import copy_elision
 from zincir.compiler.fuse.groups import fuse
 from zincir.compiler.options import Options

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from zincir import settings
 from zincir.compiler import compile_graph
-from zincir.compiler.assemble import Executable
 from zincir.compiler.derived import entry_of
+from zincir.compiler.executable import Executable
 from zincir.compiler.options import Options
 from zincir.compiler.snapshot import Snapshot
 from zincir.graph.node import Origin

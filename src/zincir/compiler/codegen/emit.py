@@ -4,7 +4,7 @@ Functions of the module: `task(args, tid, nthreads)` takes its share of the rows
 are fewer rows than threads, of the columns); `block(args, rows from, to, columns from, to)` is one
 rectangle, for use behind a matrix product.
 
-`args` is an array of i64: see `ARGUMENTS` and `arguments`.
+`args` is an array of i64: see `slots`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
-from zincir.compiler.codegen.builder import I64, PTR, Value, constant, index, module, vector
+from zincir.compiler.codegen.builder import I64, PTR, Value, constant, index, module
 from zincir.compiler.codegen.expression import ExpressionBuilder
-from zincir.compiler.codegen.report import report
-from zincir.compiler.codegen.storage import in_memory, in_register, loaded, to_store
+from zincir.compiler.codegen.slots import COLUMNS, FIRST, ROWS, Arguments, Slots
+from zincir.compiler.codegen.storage import in_register
 from zincir.compiler.loops.nest import (
     Apply,
     Constant,
@@ -31,19 +31,6 @@ from zincir.compiler.machine import FREE_MASK_LANES, ROW_VALUES, ROW_VECTORS
 
 Body = Callable[[Sequence[Value]], Sequence[Value]]
 """The inside of a loop: from the sums so far to the sums after it."""
-
-STATUS, NUMBER, ROWS, COLUMNS, FIRST = range(5)
-"""Positions in `args`; row sizes, inner sizes, slots and takes follow, from FIRST on."""
-
-
-def slot_at(nest: Nest, slot: int) -> int:
-    """Where in `args` a slot begins: its address, then strides of rows, inner loops, vector."""
-    return FIRST + nest.rows + nest.inner + slot * (2 + nest.rows + nest.inner)
-
-
-def take_at(nest: Nest, number: int) -> int:
-    """Where in `args` a take begins: the stride of a row, and the number of rows."""
-    return slot_at(nest, len(nest.slots)) + 2 * number
 
 
 def emit(nest: Nest) -> str:
@@ -107,24 +94,15 @@ class Emitter:
 
     def __init__(self, b: ExpressionBuilder, nest: Nest) -> None:
         self.b, self.nest = b, nest
-        self.args, self.row_from, self.row_to, self.col_from, self.col_to, self.tid = b.arguments
+        _, self.row_from, self.row_to, self.col_from, self.col_to, _ = b.arguments
+        self.arguments = Arguments(b, nest)
         self.levels = levels(nest)
         self.stages = stages(nest)
-        self.row_sizes = [self.argument(FIRST + i) for i in range(nest.rows)]
-        self.inner_sizes = [self.argument(FIRST + nest.rows + i) for i in range(nest.inner)]
-        self.columns = self.argument(COLUMNS)
-        self.slots = [_SlotArguments(self, i) for i in range(len(nest.slots))]
+        self.row_sizes = [self.arguments.load(FIRST + i) for i in range(nest.rows)]
+        self.inner_sizes = [self.arguments.load(FIRST + nest.rows + i) for i in range(nest.inner)]
+        self.columns = self.arguments.load(COLUMNS)
+        self.slots = Slots(self.arguments)
         self.known: list[dict[int, Value]] = [{}]
-        # Where the loops stand: set as they are entered.
-        self.row_base: list[Value | None] = [None] * len(nest.slots)
-        self.inner_base: list[Value | None] = [None] * len(nest.slots)
-        self.column = index(0)
-        self.mask: Value | None = None
-
-    def argument(self, at: int, *, pointer: bool = False) -> Value:
-        """The run-time argument at a position in `args`."""
-        place = self.b.offset(self.args, index(at), "i64")
-        return self.b.load(place, PTR if pointer else I64)
 
     # -- loops ------------------------------------------------------------------------------
 
@@ -138,7 +116,7 @@ class Emitter:
         b, nest = self.b, self.nest
         if nest.rows < 2:
             with b.loop(self.row_from, self.row_to) as row:
-                self._row(row.counter, [None] * len(self.slots))
+                self._row(row.counter, [None] * len(self.nest.slots))
             return
         # Line by line: within one, a row's place needs no division.
         length = b.maximum(self.row_sizes[-1], index(1))
@@ -153,12 +131,12 @@ class Emitter:
 
     def _row(self, place: Value, starts: Sequence[Value | None]) -> None:
         """One row, given where its line begins for each slot."""
-        for i, slot in enumerate(self.slots):
-            self.row_base[i] = None
+        for i, slot in enumerate(self.slots.arguments):
+            self.slots.row_base[i] = None
             if slot.in_rows:
                 step = self.b.mul(place, slot.row_strides[-1])
                 start = starts[i]
-                self.row_base[i] = step if start is None else self.b.add(start, step)
+                self.slots.row_base[i] = step if start is None else self.b.add(start, step)
         self.known.append({})
         if self.nest.vector_inside:
             self._stages([None])
@@ -194,11 +172,11 @@ class Emitter:
         if column is None:
             yield
             return
-        self.column, self.mask = column.start, column.mask
+        self.slots.column, self.slots.mask = column.start, column.mask
         self.known.append(column.known)
         yield
         self.known.pop()
-        self.mask = None
+        self.slots.mask = None
 
     def _line(self, line: Value) -> list[Value | None]:
         """Where a line of rows begins for each slot: its index along each but the last row loop."""
@@ -212,7 +190,10 @@ class Emitter:
                 indices.append(b.sub(left, b.mul(above, n)))
                 left = above
         indices.reverse()
-        return [s.weighted(s.row_strides[:-1], indices) if s.in_rows else None for s in self.slots]
+        return [
+            s.weighted(s.row_strides[:-1], indices) if s.in_rows else None
+            for s in self.slots.arguments
+        ]
 
     def _stages(self, columns: Sequence[_Column | None]) -> None:
         """The stages of one row, or of some vectors of rows."""
@@ -227,7 +208,7 @@ class Emitter:
             with self._at(column):
                 for slot, value in nest.stores:
                     if not stored_inside(nest, slot):
-                        self._store(slot, value)
+                        self.slots.store(slot, self._get(value))
 
     def _stage(self, stage: Stage, columns: Sequence[_Column | None]) -> None:
         reductions = stage.reductions
@@ -238,10 +219,10 @@ class Emitter:
             left = iter(sums)
             for column in columns:
                 with self._at(column):
-                    self.known.append({v: self._load(slot) for slot, v in stage.reloads})
+                    self.known.append({v: self.slots.load(slot) for slot, v in stage.reloads})
                     self._values(stage.values)
                     for slot, value in stage.stores:
-                        self._store(slot, value)
+                        self.slots.store(slot, self._get(value))
                     new += [self._combine(i, next(left)) for i in reductions]
                     self.known.pop()
             return new
@@ -258,14 +239,14 @@ class Emitter:
                 return self._vector_loop(sums, body)
             return body(sums)
         with self.b.loop(index(0), self.inner_sizes[depth], carried=sums) as loop:
-            before = list(self.inner_base)
-            for i, slot in enumerate(self.slots):
+            before = list(self.slots.inner_base)
+            for i, slot in enumerate(self.slots.arguments):
                 if slot.in_inner:
                     step = self.b.mul(loop.counter, slot.inner_strides[depth])
                     base = before[i]
-                    self.inner_base[i] = step if base is None else self.b.add(base, step)
+                    self.slots.inner_base[i] = step if base is None else self.b.add(base, step)
             loop.carry(self._inner_loops(depth + 1, loop.carried, body))
-            self.inner_base = before
+            self.slots.inner_base = before
         return loop.carried
 
     def _vector_loop(self, sums: Sequence[Value], body: Body) -> Sequence[Value]:
@@ -281,15 +262,15 @@ class Emitter:
                 whole = b.mul(b.div(whole, index(lanes)), index(lanes))
             end = b.add(self.col_from, whole)
             with b.loop(self.col_from, end, lanes, carried=sums) as loop:
-                self.column = loop.counter
+                self.slots.column = loop.counter
                 loop.carry(self._scoped(body, loop.carried))
             sums = loop.carried
         if lanes > 1:
             with b.loop(end, self.col_to, lanes, carried=sums) as rest:
-                self.column = rest.counter
-                self.mask = self._mask(b.sub(self.col_to, rest.counter))
+                self.slots.column = rest.counter
+                self.slots.mask = self._mask(b.sub(self.col_to, rest.counter))
                 rest.carry(self._scoped(body, rest.carried))
-                self.mask = None
+                self.slots.mask = None
             sums = rest.carried
         return sums
 
@@ -321,8 +302,8 @@ class Emitter:
             value = b.splat(value, total.type.lanes)
         assert x.op.lower is not None
         new = x.op.lower(b, total, value)
-        if self.mask is not None and self.nest.vector_inside:
-            return b.select(self.mask, new, total)
+        if self.slots.mask is not None and self.nest.vector_inside:
+            return b.select(self.slots.mask, new, total)
         return new
 
     def _folded(self, i: int, total: Value) -> Value:
@@ -356,13 +337,13 @@ class Emitter:
         b = self.b
         match x:
             case Load(slot):
-                return self._load(slot)
+                return self.slots.load(slot)
             case Position(slot):
-                return self._address(slot)
+                return self.slots.address(slot)
             case Constant(value, dtype):
                 return constant(value, in_register(dtype))
             case Take():
-                return self._take(x)
+                return self.slots.take(x, self._get(x.index))
             case Apply(op, args, attrs):
                 values = [self._get(a) for a in args]
                 lanes = max((v.type.lanes for v in values), default=1)
@@ -370,171 +351,6 @@ class Emitter:
                 return op.lower(b, *[b.splat(v, lanes) for v in values], *attrs)
             case Reduce():
                 raise AssertionError("reductions are folded by their stage")
-
-    # -- memory -----------------------------------------------------------------------------
-
-    def _base(self, slot: int) -> Value:
-        """The part of a slot's address that is the same for all lanes."""
-        b = self.b
-        parts = [self.row_base[slot], self.inner_base[slot]]
-        s = self.slots[slot]
-        if s.step == "next":
-            parts.append(self.column)
-        elif s.step == "far":
-            parts.append(b.mul(self.column, s.vector_stride))
-        known = [p for p in parts if p is not None]
-        total = known[0] if known else index(0)
-        for p in known[1:]:
-            total = b.add(total, p)
-        return total
-
-    def _lane_offsets(self, slot: int) -> Value:
-        """How far each lane of a slot is from the first."""
-        b, lanes = self.b, self.nest.lanes
-        numbers = b.lane_numbers(lanes)
-        if self.slots[slot].step == "next":
-            return numbers
-        return b.mul(numbers, b.splat(self.slots[slot].vector_stride, lanes))
-
-    def _is_wide(self, slot: int) -> bool:
-        return self.nest.lanes > 1 and self.slots[slot].step != "same"
-
-    def _address(self, slot: int) -> Value:
-        total = self.b.add(self.slots[slot].start, self._base(slot))
-        if not self._is_wide(slot):
-            return total
-        return self.b.add(self.b.splat(total, self.nest.lanes), self._lane_offsets(slot))
-
-    def _pointer(self, slot: int) -> Value:
-        kind = in_memory(self.nest.slots[slot].dtype)
-        return self.b.offset(self.slots[slot].pointer, self._base(slot), kind)
-
-    def _load(self, slot: int) -> Value:
-        return self._load_from(slot, self._pointer(slot))
-
-    def _load_from(self, slot: int, pointer: Value) -> Value:
-        b, s = self.b, self.nest.slots[slot]
-        kind = in_memory(s.dtype)
-        if not self._is_wide(slot):
-            raw = b.load(pointer, vector(kind, 1))
-        elif s.step == "next":
-            type = vector(kind, self.nest.lanes)
-            raw = (
-                b.load(pointer, type)
-                if self.mask is None
-                else b.masked_load(pointer, self.mask, type)
-            )
-        else:
-            raw = self._gather(b.offset(pointer, self._lane_offsets(slot), kind), kind)
-        return loaded(b, raw, s.dtype)
-
-    def _gather(self, pointers: Value, kind: str) -> Value:
-        b, lanes = self.b, self.nest.lanes
-        mask = self.mask or constant(1, vector("i1", lanes))
-        return b.gather(pointers, mask, vector(kind, lanes))
-
-    def _store(self, slot: int, value_number: int) -> None:
-        b, s = self.b, self.nest.slots[slot]
-        value = to_store(b, self._get(value_number), s.dtype)
-        pointer = self._pointer(slot)
-        if not self._is_wide(slot):
-            b.store(value, pointer)
-            return
-        value = b.splat(value, self.nest.lanes)
-        if s.step == "far":
-            kind = in_memory(s.dtype)
-            pointers = b.offset(pointer, self._lane_offsets(slot), kind)
-            b.scatter(value, pointers, self.mask or constant(1, vector("i1", self.nest.lanes)))
-        elif s.streams:
-            b.stream(value, pointer)
-        elif self.mask is not None:
-            b.masked_store(value, pointer, self.mask)
-        else:
-            b.store(value, pointer)
-
-    # -- takes ------------------------------------------------------------------------------
-
-    def _take(self, x: Take) -> Value:
-        b, nest = self.b, self.nest
-        at = take_at(nest, x.number)
-        stride, rows = self.argument(at), self.argument(at + 1)
-        chosen = b.convert(self._get(x.index), "i64")
-        lanes = chosen.type.lanes
-        # As unsigned numbers, negative ones are too large as well.
-        valid = b.emit(f"icmp ult {chosen}, {b.splat(rows, lanes).text}", chosen.type.of("i1"))
-        self._report(x, chosen, valid)
-        safe = b.select(valid, chosen, constant(0, chosen.type))
-        offset = b.mul(safe, b.splat(stride, lanes))
-        pointer = self._pointer(x.slot)
-        kind = in_memory(nest.slots[x.slot].dtype)
-        if lanes == 1:
-            return self._load_from(x.slot, b.offset(pointer, offset, kind))
-        if self._is_wide(x.slot):
-            offset = b.add(offset, self._lane_offsets(x.slot))
-        raw = self._gather(b.offset(pointer, offset, kind), kind)
-        return loaded(b, raw, nest.slots[x.slot].dtype)
-
-    def _report(self, x: Take, chosen: Value, valid: Value) -> None:
-        """Note the first index that is out of range, for the error raised after the run."""
-        b, lanes = self.b, chosen.type.lanes
-        wrong = b.bit_xor(valid, constant(1, valid.type))
-        if lanes > 1 and self.mask is not None:
-            wrong = b.bit_and(wrong, self.mask)
-        any_wrong = wrong
-        if lanes > 1:
-            any_wrong = b.intrinsic(
-                f"llvm.vector.reduce.or.{wrong.type.suffix}", vector("i1", 1), wrong
-            )
-        with b.when(any_wrong):
-            lane, value = index(0), chosen
-            if lanes > 1:
-                bits = b.emit(f"bitcast {wrong} to i{lanes}", vector(f"i{lanes}", 1))
-                first = b.intrinsic(
-                    f"llvm.cttz.i{lanes}", bits.type, bits, constant(0, vector("i1", 1))
-                )
-                lane = b.emit(f"zext {first} to i64", I64) if lanes < 64 else first
-                value = b.emit(f"extractelement {chosen}, {lane}", I64)
-            position = self._address(x.position)
-            if position.type.lanes > 1:
-                position = b.emit(f"extractelement {position}, {lane}", I64)
-            number = b.add(self.argument(NUMBER), index(x.number))
-            report(b, self.argument(STATUS, pointer=True), number, value, position)
-
-
-class _SlotArguments:
-    """A slot's run-time arguments, read once at the start of a rectangle."""
-
-    def __init__(self, e: Emitter, number: int) -> None:
-        nest, slot = e.nest, e.nest.slots[number]
-        at = slot_at(nest, number)
-        self.step, self.in_rows, self.in_inner = slot.step, slot.in_rows, slot.in_inner
-        self._b = e.b
-        if _is_position(nest, number):
-            self.start = e.argument(at)
-        else:
-            self.pointer = e.argument(at, pointer=True)
-            if slot.per_thread:
-                share = e.b.mul(e.tid, e.argument(at + 1 + nest.rows + nest.inner))
-                self.pointer = e.b.offset(self.pointer, share, in_memory(slot.dtype))
-        self.row_strides = [e.argument(at + 1 + i) for i in range(nest.rows)]
-        first = at + 1 + nest.rows
-        self.inner_strides = [e.argument(first + i) for i in range(nest.inner)]
-        if slot.step == "far":
-            self.vector_stride = e.argument(first + nest.inner)
-
-    def weighted(self, strides: Sequence[Value], indices: Sequence[Value]) -> Value | None:
-        total: Value | None = None
-        for stride, i in zip(strides, indices, strict=True):
-            term = self._b.mul(stride, i)
-            total = term if total is None else self._b.add(total, term)
-        return total
-
-
-def _is_position(nest: Nest, slot: int) -> bool:
-    return any(
-        (isinstance(x, Position) and x.slot == slot) or (isinstance(x, Take) and x.position == slot)
-        for x in nest.body
-    )
 
 
 def _reduce(nest: Nest, i: int) -> Reduce:
