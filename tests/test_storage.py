@@ -1966,6 +1966,117 @@ def views_follow_what_their_base_has_become(T, C):
     return [*seen, u.grad]
 
 
+# Compiled functions over memory that NumPy sees, read and written under several names  ------------
+
+
+@gives(
+    [
+        [
+            [[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]],
+            [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]],
+            [[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]],
+        ],
+        [[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]],
+    ]
+)
+def flipped_into_memory_that_numpy_sees(T, C):
+    t = T.arange(6.0).reshape(2, 3)
+    n = t.numpy()
+    f = C(lambda x: t.copy_(t.flip(0)))
+    out = []
+    for _ in range(3):
+        f(T.ones(1))
+        out.append(t.tolist())
+    return out, n.tolist()
+
+
+@gives(
+    [
+        [[3.0, 5.0], [0.0, 2.0]],
+        [[16.0, 7.0, 24.0], [16.0, 13.0, 24.0]],
+        [[16.0, 24.0], [16.0, 24.0]],
+        [[16.0, 24.0], [17.0, 24.0]],
+        [
+            [133.33334, 47.66666793823242, 163.33334350585938],
+            [133.33334, 59.66666793823242, 163.33334350585938],
+        ],
+        [[133.33334, 163.33334350585938], [133.33334, 163.33334350585938]],
+        [[133.33334, 163.33334350585938], [134.33334350585938, 163.33334350585938]],
+        [
+            [1003.1112060546875, 329.2222595214844, 1121.1112060546875],
+            [1003.1112060546875, 353.2222595214844, 1121.1112060546875],
+        ],
+        [[1003.1112060546875, 1121.1112060546875], [1003.1112060546875, 1121.1112060546875]],
+    ]
+)
+def read_through_a_view_of_what_numpy_sees_and_written(T, C):
+    t = T.tensor([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
+    n = t.numpy()
+    v = t[:, ::2]
+
+    def f(x):
+        y = v.flip(0) * x
+        t.add_(t.mean()).mul_(2)
+        v.add_(v.flip(0))
+        return y
+
+    g = C(f)
+    out = []
+    for _ in range(3):
+        out += [g(T.ones(1)).tolist(), t.tolist(), v.tolist()]
+        n[0, 0] += 1
+    return out
+
+
+@gives([[[1.25, 0.75]], [1.25]])
+def written_through_two_names_that_numpy_sees(T, C):
+    t = T.ones(1, 2, requires_grad=True)
+    v = t.view(2, -1)
+    n = t.diagonal().detach().numpy()
+
+    def f(x):
+        with T.no_grad():
+            v.sub_(0.25)
+            x.detach().add_(0.5)
+
+    with T.no_grad():
+        C(f)(v.squeeze().view(2, -1)[:1])
+    return t.tolist(), n.tolist()
+
+
+@gives([[[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], True, False, [2, 3]])
+def connected_by_a_write_to_what_numpy_sees(T, C):
+    w = T.ones(2, 1, requires_grad=True)
+    t = T.arange(6.0).reshape(2, 3)
+    n = t.data.numpy()[::-1]
+
+    def f(x):
+        for _ in range(2):
+            t.mul_(x).add_(w)
+
+    C(f)(0.0)
+    return t.tolist(), t.requires_grad, t.is_leaf, n.shape
+
+
+@gives([[0], [0, 3]])
+def rolled_while_it_is_empty(T, C):
+    x = T.ones(3)
+    return list(x[x > 2].roll(1, 1).shape), list(T.zeros(0, 3).roll((1, 2), (0, 5)).shape)
+
+
+# Gradients of a module that is converted  ---------------------------------------------------------
+
+
+@gives([True, "float64", "float32", "float32", 18.0])
+def gradients_are_converted_where_they_are(T, C):
+    m = T.nn.Linear(2, 3, bias=False)
+    m(T.ones(3, 2)).sum().backward()
+    g = m.weight.grad
+    d, v = g.detach(), g.view(-1)
+    m.double()
+    return m.weight.grad is g, str(g.dtype)[-7:], str(d.dtype)[-7:], str(v.dtype)[-7:], g.sum()
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

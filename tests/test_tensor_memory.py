@@ -9,7 +9,7 @@ import pytest
 
 import zincir
 from zincir.errors import DTypeError, IndexOutOfRange
-from zincir.tensor import settle
+from zincir.pending import settle
 
 
 def test_from_numpy_shares_both_ways():

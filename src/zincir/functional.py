@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.convert import operand
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node
@@ -15,7 +16,7 @@ from zincir.ops import arithmetic as ar, composed, layout, powers, products
 from zincir.ops.dims import Dims, is_several, place
 from zincir.recording import CURRENT
 from zincir.shared_value import glance
-from zincir.tensor import Tensor, from_array, operand, wrap
+from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import DType, Shape, broadcast, promote
 
 # One tensor ---------------------------------------------------------------------------------------

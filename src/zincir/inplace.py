@@ -8,7 +8,7 @@ is the whole to it; what else looks at the memory takes its value anew when it i
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -30,23 +30,27 @@ from zincir.ops.source import (
     variable_like,
     variable_p,
 )
+from zincir.pending import wait_for
 from zincir.recording import CURRENT, changed_setting, note_change, note_state, refuse_replay
 from zincir.runtime.buffer import Buffer, arranged
-from zincir.shared_value import glance
-from zincir.storage import Storage, base_of, path, replace, seen, storage_of, whole_of
+from zincir.shared_value import current, detached, glance
+from zincir.storage import path, plain, replace, seen, storage_of, whole_of
+from zincir.tensor_base import Storage, TensorBase, base_of
 from zincir.views import Step
 
-if TYPE_CHECKING:
-    from zincir.tensor import Tensor
 
-
-def is_leaf(tensor: Tensor) -> bool:
+def is_leaf(tensor: TensorBase) -> bool:
     """Whether gradients are collected here, or nowhere."""
-    node = tensor._held if tensor._storage is None else tensor._node
+    node = current(tensor)
     return not node.needs_grad or node.op in (leaf_p, variable_p, unconnected_p)
 
 
-def write(tensor: Tensor, value: Node, what: str, *, convert: bool = False) -> None:
+def grad_fn(tensor: TensorBase) -> str | None:
+    """The name of the operation a gradient passes through next; None for leaves."""
+    return None if is_leaf(tensor) else f"<{current(tensor).op.name}>"
+
+
+def write(tensor: TensorBase, value: Node, what: str, *, convert: bool = False) -> None:
     """Give `tensor` the value of a node that broadcasts to its shape.
 
     Args:
@@ -89,7 +93,7 @@ def _spread(value: Node, old: Node, what: str) -> Node:
         ) from None
 
 
-def rebind(tensor: Tensor, value: Node) -> None:
+def rebind(tensor: TensorBase, value: Node) -> None:
     """Bind `tensor`, and whatever shares its memory, to a new value of the same shape."""
     storage = tensor._storage
     origin = MODE.origin or here()
@@ -107,10 +111,10 @@ def rebind(tensor: Tensor, value: Node) -> None:
     assert tensor._step is not None
     if tensor._leaf_view:
         value = detach(value)
-    rebind(base, tensor._step.write(base._node, value))
+    rebind(base, tensor._step.write(current(base), value))
 
 
-def _note_written(whole: Tensor, storage: Storage) -> None:
+def _note_written(whole: TensorBase, storage: Storage) -> None:
     """In a recording, memory is written to through one tensor that was there before."""
     recording = CURRENT.recording
     if recording is None or storage in recording.written:
@@ -120,8 +124,8 @@ def _note_written(whole: Tensor, storage: Storage) -> None:
     note_change(whole)
 
 
-def _bind(tensor: Tensor, value: Node, origin: Origin) -> None:
-    old = tensor._node
+def _bind(tensor: TensorBase, value: Node, origin: Origin) -> None:
+    old = current(tensor)
     if not MODE.grad:
         value = detach(value)
         if old.needs_grad:
@@ -135,10 +139,10 @@ def _bind(tensor: Tensor, value: Node, origin: Origin) -> None:
     value.owner = weakref.ref(tensor)
     tensor._held = value
     if value.value is None:
-        tensor._await()
+        wait_for(tensor)
 
 
-def _written(whole: Tensor, storage: Storage, origin: Origin) -> None:
+def _written(whole: TensorBase, storage: Storage, origin: Origin) -> None:
     """Let everything that shares the memory know that `whole` has a new value."""
     node = whole._held
     storage.version += 1
@@ -154,7 +158,7 @@ def _written(whole: Tensor, storage: Storage, origin: Origin) -> None:
         _write_memory(whole, storage)
 
 
-def _write_memory(whole: Tensor, storage: Storage) -> None:
+def _write_memory(whole: TensorBase, storage: Storage) -> None:
     array = storage.array
     assert array is not None
     node = whole._held
@@ -165,7 +169,7 @@ def _write_memory(whole: Tensor, storage: Storage) -> None:
     np.copyto(array, node.value.array)
 
 
-def wrote_memory(whole: Tensor) -> None:
+def wrote_memory(whole: TensorBase) -> None:
     """Let everything that shares the memory of `whole` see what a program has written there."""
     storage = whole._storage
     if storage is None:
@@ -180,7 +184,7 @@ def wrote_memory(whole: Tensor) -> None:
         storage.node = whole._held
 
 
-def refuse_leaf(tensor: Tensor, what: str) -> None:
+def refuse_leaf(tensor: TensorBase, what: str) -> None:
     """Raise where PyTorch does: a leaf that collects gradients cannot change unseen."""
     if not (MODE.grad and tensor.requires_grad):
         return
@@ -200,7 +204,7 @@ def refuse_leaf(tensor: Tensor, what: str) -> None:
         )
 
 
-def set_data(tensor: Tensor, value: Tensor) -> None:
+def set_data(tensor: TensorBase, value: TensorBase) -> None:
     """Let `tensor` have the memory of `value`, with the gradients it has."""
     if CURRENT.recording is not None and _set_in_recording(tensor, value):
         return
@@ -209,10 +213,10 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     if CURRENT.recording is not None:
         storage_of(tensor)  # by which it is known afterwards
         CURRENT.recording.reassigned.setdefault(id(tensor), (tensor, dict(tensor.__dict__)))
-    kept = tensor._held if tensor._storage is None else tensor._node
+    kept = current(tensor)
     trained = kept.needs_grad and is_leaf(tensor)
-    source = value.detach()
-    node = source._node
+    source = detached(plain(value), value)
+    node = current(source)
     if kept.needs_grad and node.dtype.category < 2:
         raise GradientError(
             explain(
@@ -240,7 +244,7 @@ def set_data(tensor: Tensor, value: Tensor) -> None:
     node.owner = weakref.ref(tensor)
     node.home = (storage, storage.writes)
     tensor._held, tensor._seen = node, storage.version
-    tensor._await()
+    wait_for(tensor)
 
 
 class _OtherForm:
@@ -267,7 +271,7 @@ class _OtherForm:
         return (sum_to(cast(g, dtype), shape),)
 
 
-def _set_in_recording(tensor: Tensor, value: Tensor) -> bool:
+def _set_in_recording(tensor: TensorBase, value: TensorBase) -> bool:
     """What is assigned belongs to nobody else as a rule: then it is a change in place."""
     recording = CURRENT.recording
     assert recording is not None
@@ -277,14 +281,14 @@ def _set_in_recording(tensor: Tensor, value: Tensor) -> bool:
         recording.refuse("`.data` is assigned a tensor of another form, or one that is shared")
         return False
     with grad_mode(False):
-        rebind(tensor, value._node)
+        rebind(tensor, current(value))
     recording.assigned.append((id(tensor), weakref.ref(value)))
     return True
 
 
-def turned(tensor: Tensor, requires_grad: bool) -> None:
+def turned(tensor: TensorBase, requires_grad: bool) -> None:
     """Make `tensor` a leaf that collects gradients, or one that does not."""
-    node = tensor._node
+    node = current(tensor)
     changed_setting()
     note_state(tensor)
     replace(tensor)
@@ -305,10 +309,10 @@ def turned(tensor: Tensor, requires_grad: bool) -> None:
         CURRENT.recording.read_as(tensor, new)
     tensor._held = new
     if new.value is None:
-        tensor._await()
+        wait_for(tensor)
 
 
-def cut(tensor: Tensor) -> None:
+def cut(tensor: TensorBase) -> None:
     """Make `tensor` a leaf without gradients."""
     if tensor._root is not None:
         raise GradientError(
@@ -318,7 +322,7 @@ def cut(tensor: Tensor) -> None:
                 try_="x.detach()",
             )
         )
-    node = tensor._node
+    node = current(tensor)
     if not tensor.requires_grad:
         return
     refuse_replay("it detaches a tensor in place")
@@ -332,10 +336,10 @@ def cut(tensor: Tensor) -> None:
         CURRENT.recording.read_as(tensor, new)
     tensor._held = new
     tensor._retains = False
-    tensor._await()
+    wait_for(tensor)
 
 
-def write_now(tensor: Tensor, step: Step, value: Any) -> bool:
+def write_now(tensor: TensorBase, step: Step, value: Any) -> bool:
     """Write a known value into a known part of a tensor at once, if that is what PyTorch does.
 
     Loops that fill a tensor piece by piece would make a graph of as many updates otherwise, and
@@ -357,7 +361,7 @@ def write_now(tensor: Tensor, step: Step, value: Any) -> bool:
     return True
 
 
-def _known_value(value: Any, tensor: Tensor) -> Any:
+def _known_value(value: Any, tensor: TensorBase) -> Any:
     """What is assigned, in the type of `tensor`; None if it is not known, or takes a conversion."""
     dtype = tensor._held.dtype
     if type(value) is float or type(value) is int or type(value) is bool:
@@ -372,7 +376,7 @@ def _known_value(value: Any, tensor: Tensor) -> Any:
         array = glance(value)
         if array is not None:
             return array
-    node = value._node
+    node = current(value)
     return None if node.value is None else node.value.array
 
 
@@ -382,14 +386,14 @@ def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
     return all(n in (1, m) for n, m in zip(reversed(shape), reversed(into), strict=False))
 
 
-def memory_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+def memory_of(tensor: TensorBase) -> np.ndarray[Any, Any] | None:
     """The memory of a tensor whose value is known, which nobody else reads, if there is such."""
     storage = tensor._storage
     if storage is not None and storage.array is not None and storage.exposed():
         array = seen(tensor, storage)
         return array if array.flags.writeable else None
     whole = whole_of(tensor)
-    node = whole._node
+    node = current(whole)
     if node.value is None or node.needs_grad:
         return None
     buffer: Buffer = node.value

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from zincir.inplace import grad_fn, is_leaf
 from zincir.recording import CURRENT
+from zincir.shared_value import array_of
+from zincir.tensor_base import TensorBase
 from zincir.types import bool_, float32, int64
-
-if TYPE_CHECKING:
-    from zincir.tensor import Tensor
 
 _PRECISION = 4
 _LINE = 80
@@ -19,18 +19,18 @@ _MANY = 1000
 _EDGE = 3
 
 
-def show(tensor: Tensor) -> str:
+def show(tensor: TensorBase) -> str:
     """`tensor([1., 2.], requires_grad=True)`; only the shape while a function is recorded."""
     if CURRENT.recording is not None:
         return f"tensor(<not computed yet>, shape={tensor.shape}, dtype={tensor.dtype!r})"
-    values = tensor._value("print")
+    values = array_of(tensor, "print")
     text = _body(values)
     if not values.size and values.ndim > 1:
         text += f", size={tensor.shape}"
     if tensor.dtype not in (float32, int64, bool_):
         text += f", dtype={tensor.dtype!r}"
-    if tensor.grad_fn is not None:
-        text += f", grad_fn={tensor.grad_fn}"
+    if not is_leaf(tensor):
+        text += f", grad_fn={grad_fn(tensor)}"
     elif tensor.requires_grad:
         text += ", requires_grad=True"
     return f"tensor({text})"

@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from zincir.arguments import compared
 from zincir.bindings import Captured, Changed, Gradient, GradientRead, Left, Result
 from zincir.compiler.options import Options, Terms
@@ -18,7 +20,7 @@ from zincir.inplace import is_leaf
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Replay
-from zincir.runtime.buffer import again, allocate, arranged
+from zincir.runtime.buffer import Buffer, again, allocate, arranged
 from zincir.storage import path, strides, whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
@@ -80,6 +82,7 @@ class Recorder:
         self.wanted: list[Node] = []
         self.orders: list[Shape | None] = []
         self.known: set[int] = set()
+        self._overlapped: set[int] = set()
         self.made = Replay()
 
     def want(self, node: Node, order: Shape | None = None) -> int:
@@ -110,10 +113,11 @@ class Recorder:
         self._tell_apart()
         taken = snapshot(self.wanted, self.orders)
         place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
+        self._overlapped = self._read_twice(taken.leaves)
         donations = {
             at: place_of[id(c.node.value)]
             for c, at in changed
-            if id(c.node.value) in place_of and c.node.value.layout is None
+            if id(c.node.value) in place_of and self._may_be_written(c.node.value)
         }
         made.text = self._compared()
         undo(recording)
@@ -188,6 +192,25 @@ class Recorder:
                 node.value = again(node.value)
                 owners[id(node.value)] = owner
 
+    def _read_twice(self, leaves: Sequence[Node]) -> set[int]:
+        """The memory that NumPy sees (by id of the buffer) and that is another input too, in part.
+
+        A view of it, say: the program must not write there before all of that has been read.
+        """
+        seen = [n.value for n in self.recording.windows.values() if n.value is not None]
+        return {
+            id(buffer)
+            for buffer in seen
+            if any(
+                x.value is not buffer and np.may_share_memory(x.value.array, buffer.array)
+                for x in leaves
+            )
+        }
+
+    def _may_be_written(self, buffer: Buffer) -> bool:
+        """Whether the program may put a new value where the old one is."""
+        return buffer.layout is None and id(buffer) not in self._overlapped
+
     def _compared(self) -> Any:
         """What must be the same if the function is recorded again: structure, numbers, and data
         that it makes itself.
@@ -248,7 +271,7 @@ class Recorder:
         place = place_of.get(id(before.value), -1)
         donated = self.made.ready.donated
         order = before.value.order
-        in_place = (at in donated or place < 0) and before.value.layout is None
+        in_place = (at in donated or place < 0) and self._may_be_written(before.value)
         tensor, argument, gradient = self._whose(t)
         copied = None if in_place else allocate(t.shape, t.dtype, order)
         made = self.made

@@ -29,11 +29,12 @@ from zincir.evaluate import ENGINE, raise_out_of_range
 from zincir.graph.node import Node, grad_mode
 from zincir.inplace import rebind
 from zincir.ops.source import leaf
+from zincir.pending import settle, waiting
 from zincir.recording import EPOCH
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, arranged
 from zincir.storage import whole_of
-from zincir.tensor import Tensor, from_buffer, settle, waiting
+from zincir.tensor import Tensor, from_buffer
 from zincir.watched import Names, Watched
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,17 +29,18 @@ from zincir.ops.source import (
     unconnected_p,
     variable,
 )
-from zincir.recording import CURRENT, paused
+from zincir.pending import evaluate_with, wait_for
+from zincir.recording import CURRENT, paused, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged, looking
-from zincir.storage import Storage, base_of, seen, storage_of
+from zincir.storage import path, plain, seen, storage_of, whole_of
+from zincir.tensor_base import Storage, TensorBase, base_of
 from zincir.types import from_numpy_dtype
 from zincir.views import Step, after
 
-if TYPE_CHECKING:
-    from zincir.tensor import Tensor
+T = TypeVar("T", bound=TensorBase)
 
 
-def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
+def look_at(child: T, parent: TensorBase, step: Step) -> T:
     """Make `child` show the memory of `parent` through `step`."""
     storage = storage_of(parent)
     storage.viewed = True
@@ -59,7 +60,7 @@ def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
         child._held.owner = weakref.ref(child)
         return child
     # What passes through a view of a view passes through both, as long as nothing is written.
-    node = parent._node
+    node = current(parent)
     new = step.read(node)
     if node.needs_grad and child._loose:
         new = unconnected(detach(new))
@@ -69,10 +70,21 @@ def look_at(child: Tensor, parent: Tensor, step: Step) -> Tensor:
     return child
 
 
-def detached(child: Tensor, tensor: Tensor) -> Tensor:
+def detached(child: T, tensor: TensorBase) -> T:
+    """Make `child` show the memory of `tensor`, without gradients."""
+    new = _another_whole(child, whole_of(tensor))
+    wait_for(new)
+    with grad_mode(True):  # what is written to it may have gradients
+        for step in reversed(path(tensor)):
+            new = look_at(object.__new__(type(child)), new, step)
+    new._root, new._loose = None, False
+    return new
+
+
+def _another_whole(child: T, tensor: TensorBase) -> T:
     """Make `child` another whole with the memory of `tensor`, which is one, and no gradients."""
     storage = storage_of(tensor)
-    node = tensor._node
+    node = current(tensor)
     child._storage = storage
     storage.viewed = storage.several = True
     storage.add(child)
@@ -89,10 +101,10 @@ def detached(child: Tensor, tensor: Tensor) -> Tensor:
     return child
 
 
-def share(tensor: Tensor, source: Tensor) -> None:
+def share(tensor: TensorBase, source: TensorBase) -> None:
     """Let `tensor`, which has the value of `source`, have its memory too, as long as that lives."""
     if source._base is not None:
-        source = source.detach()
+        source = detached(plain(source), source)
         storage = storage_of(source)
         tensor._base, tensor._step, tensor._leaf_view = source._base, source._step, True
         tensor._storage, tensor._stamp = storage, storage.stamp
@@ -115,10 +127,11 @@ def share(tensor: Tensor, source: Tensor) -> None:
     tensor._shared_with = weakref.ref(source, alone)
 
 
-def current(tensor: Tensor) -> Node:
-    """The node of a tensor in a storage: its value at this moment."""
+def current(tensor: TensorBase) -> Node:
+    """The node of a tensor: its value at this moment."""
     storage = tensor._storage
-    assert storage is not None
+    if storage is None:
+        return tensor._held
     recording = CURRENT.recording
     if storage.array is not None and storage.exposed():
         return _copied(tensor, storage)
@@ -132,7 +145,7 @@ def current(tensor: Tensor) -> Node:
     return _taken(tensor, storage)
 
 
-def _turned(tensor: Tensor, storage: Storage) -> bool:
+def _turned(tensor: TensorBase, storage: Storage) -> bool:
     """Whether a loose view has to take its value anew, since its root got or lost gradients."""
     root = tensor._root
     assert root is not None
@@ -147,7 +160,7 @@ def _turned(tensor: Tensor, storage: Storage) -> bool:
     return wanted is not tensor._held.needs_grad
 
 
-def _hold(tensor: Tensor, node: Node, storage: Storage) -> Node:
+def _hold(tensor: TensorBase, node: Node, storage: Storage) -> Node:
     recording = CURRENT.recording
     if recording is not None and "_held" in tensor.__dict__ and recording.was_there(tensor):
         recording.there.add(id(tensor))
@@ -164,22 +177,22 @@ def _own(node: Node, other: Node) -> Node:
     return alias(node) if node is other or node.owner is not None else node
 
 
-def _taken(tensor: Tensor, storage: Storage) -> Node:
+def _taken(tensor: TensorBase, storage: Storage) -> Node:
     """The value of a tensor whose memory was written to."""
     base, step = base_of(tensor), tensor._step
     if base is None or step is None:
         return _taken_whole(tensor, storage)
-    above = base._node
+    above = current(base)
     if tensor._leaf_view:
         node = _hold(tensor, _replaced(tensor, step.read(detach(above))), storage)
         if node.value is None:
-            tensor._await()
+            wait_for(tensor)
         return node
     if tensor._loose:
         above = detach(above)
         if tensor.requires_grad:
             node = unconnected(step.read(above))
-            tensor._await()
+            wait_for(tensor)
             return node if _of_earlier(tensor, storage) else _hold(tensor, node, storage)
     if CURRENT.recording is None and above.value is not None and not above.needs_grad:
         node = _fresh(tensor)
@@ -193,12 +206,12 @@ def _taken(tensor: Tensor, storage: Storage) -> Node:
     return node if _of_earlier(tensor, storage) else _hold(tensor, node, storage)
 
 
-def _of_earlier(tensor: Tensor, storage: Storage) -> bool:
+def _of_earlier(tensor: TensorBase, storage: Storage) -> bool:
     """Whether what a tensor holds belongs to the time before the recording."""
     return CURRENT.recording is not None and tensor._seen == storage.version
 
 
-def _taken_whole(tensor: Tensor, storage: Storage) -> Node:
+def _taken_whole(tensor: TensorBase, storage: Storage) -> Node:
     node = storage.node
     assert node is not None
     recording = CURRENT.recording
@@ -213,7 +226,7 @@ def _taken_whole(tensor: Tensor, storage: Storage) -> Node:
     if recording is None or storage in recording.written:
         node = _hold(tensor, _replaced(tensor, detach(node)), storage)
         if node.value is None:
-            tensor._await()
+            wait_for(tensor)
         return node
     # What was written before the recording is an input of the program.
     if recording.was_there(tensor):
@@ -225,7 +238,7 @@ def _taken_whole(tensor: Tensor, storage: Storage) -> Node:
     return node
 
 
-def _fresh(tensor: Tensor) -> Node:
+def _fresh(tensor: TensorBase) -> Node:
     """A leaf without a value and gradients, for `tensor`: the one it holds, if that is one."""
     held = tensor._held
     if held.op is leaf_p and held.value is None and not held.needs_grad:
@@ -239,7 +252,7 @@ def _valueless(node: Node) -> Node:
     return Node(leaf_p, (), spec, spec, False, node.origin)
 
 
-def _replaced(tensor: Tensor, value: Node) -> Node:
+def _replaced(tensor: TensorBase, value: Node) -> Node:
     """`value` with what `tensor` has of gradients."""
     held = tensor._held
     if tensor._is_gradient_leaf():
@@ -252,7 +265,7 @@ def _replaced(tensor: Tensor, value: Node) -> Node:
 # Memory that NumPy can see -----------------------------------------------------------------------
 
 
-def _copied(tensor: Tensor, storage: Storage) -> Node:
+def _copied(tensor: TensorBase, storage: Storage) -> Node:
     """The value that memory shows at this moment; the one of last time if it is still the same."""
     recording = CURRENT.recording
     if recording is not None:
@@ -283,7 +296,7 @@ def _value_of(node: Node) -> Buffer | None:
     return node.value
 
 
-def _read_by_program(tensor: Tensor, storage: Storage) -> Node:
+def _read_by_program(tensor: TensorBase, storage: Storage) -> Node:
     """In a recording: a leaf over the memory itself, which the program reads at each replay.
 
     It is written to when the replay is done: what was changed in the recording is found with the
@@ -292,7 +305,9 @@ def _read_by_program(tensor: Tensor, storage: Storage) -> Node:
     recording = CURRENT.recording
     assert recording is not None
     if storage in recording.written:
-        return tensor._held if tensor._seen == storage.version else _taken(tensor, storage)
+        turned = tensor._loose and _turned(tensor, storage)
+        held = tensor._seen == storage.version and not turned
+        return tensor._held if held else _taken(tensor, storage)
     node = recording.windows.get(id(tensor))
     if node is None:
         array = seen(tensor, storage)
@@ -302,7 +317,7 @@ def _read_by_program(tensor: Tensor, storage: Storage) -> Node:
     return node
 
 
-def _with_gradient(tensor: Tensor, buffer: Buffer) -> Node:
+def _with_gradient(tensor: TensorBase, buffer: Buffer) -> Node:
     array = buffer.array
     held = tensor._held
     leaf_of_gradients = tensor._is_gradient_leaf()
@@ -326,7 +341,7 @@ def _same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
 _BITS = {1: np.uint8, 4: np.uint32, 8: np.uint64}
 
 
-def glance(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+def glance(tensor: TensorBase) -> np.ndarray[Any, Any] | None:
     """The values of a tensor in a storage, if they can be seen without making a node."""
     storage = tensor._storage
     assert storage is not None
@@ -335,12 +350,30 @@ def glance(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     base, step = base_of(tensor), tensor._step
     if base is None or step is None or tensor._seen == storage.version:
         return None
-    above = base._node
+    above = current(base)
     return None if above.value is None else step.look(above.value.array)
 
 
+def array_of(tensor: TensorBase, what: str) -> np.ndarray[Any, Any]:
+    """The values of a tensor.
+
+    Args:
+        what: who looks at them, for the message if a function that is recorded may not.
+    """
+    refuse_to_look(what, tensor._held)
+    if tensor._storage is not None:
+        array = glance(tensor)
+        if array is not None:
+            return array
+    node = current(tensor)
+    if node.value is None:
+        evaluate_with((node,))
+    assert node.value is not None
+    return node.value.array
+
+
 @contextmanager
-def read_at_once(tensor: Tensor) -> Generator[tuple[Node, list[Node]]]:
+def read_at_once(tensor: TensorBase) -> Generator[tuple[Node, list[Node]]]:
     """The node of a tensor to pick a few elements of, and a list for the results.
 
     Of memory that others may write to, the results are computed before anybody can: all of it
@@ -350,7 +383,7 @@ def read_at_once(tensor: Tensor) -> Generator[tuple[Node, list[Node]]]:
     results: list[Node] = []
     open_ = storage is not None and CURRENT.recording is None and storage.exposed()
     if storage is None or not open_ or tensor.requires_grad:
-        yield tensor._node, results
+        yield current(tensor), results
         return
     node = leaf(tensor.shape, tensor.dtype)
     node.value = Buffer(seen(tensor, storage))
@@ -358,7 +391,7 @@ def read_at_once(tensor: Tensor) -> Generator[tuple[Node, list[Node]]]:
     evaluate(results)
 
 
-def adopt(tensor: Tensor, array: np.ndarray[Any, Any]) -> None:
+def adopt(tensor: TensorBase, array: np.ndarray[Any, Any]) -> None:
     """Let `tensor` have the memory of an array that came from outside."""
     storage = storage_of(tensor)
     storage.array = array
@@ -366,7 +399,7 @@ def adopt(tensor: Tensor, array: np.ndarray[Any, Any]) -> None:
     tensor._held = _valueless(tensor._held)
 
 
-def export(tensor: Tensor) -> np.ndarray[Any, Any]:
+def export(tensor: TensorBase) -> np.ndarray[Any, Any]:
     """The values as an array that shares memory with `tensor`, both ways."""
     base = base_of(tensor)
     if base is not None:
@@ -376,10 +409,10 @@ def export(tensor: Tensor) -> np.ndarray[Any, Any]:
     storage.viewed = True
     if storage.array is not None and storage.exposed():
         return storage.array if storage.given is None else _again(storage)
-    node = tensor._node
+    node = current(tensor)
     if node.value is None:
-        tensor._value("numpy()")
-        node = tensor._node
+        evaluate_with((node,))
+        node = current(tensor)
     buffer: Buffer = node.value
     array = buffer.array
     mine = buffer.private and not (node.used or node.needs_grad)

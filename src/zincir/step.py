@@ -21,6 +21,7 @@ from zincir.array_argument import ArrayArgument
 from zincir.compiler.rewrite.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, explain
 from zincir.graph.node import MODE, Origin, describe, here
+from zincir.pending import settle
 from zincir.recorder import take_back
 from zincir.recording import CURRENT, resumed
 from zincir.replay import Replay
@@ -39,7 +40,6 @@ from zincir.take import (
     Known,
     Take,
 )
-from zincir.tensor import settle
 from zincir.watched import Names, modules_of
 
 P = ParamSpec("P")

@@ -20,13 +20,14 @@ from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind, write_through
 from zincir.ops.live_number import LiveNumber, settled
 from zincir.ops.source import alias, custom_p, detach
+from zincir.pending import alive_pending, settle
 from zincir.recorder import Recorder, take_back
 from zincir.recording import CURRENT, Change, Recording, live, refill
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
 from zincir.stand_in import give_back, stand_in_for
 from zincir.storage import as_it_was, path, whole_of
-from zincir.tensor import Tensor, alive_pending, settle
+from zincir.tensor import Tensor
 from zincir.watched import same, settings_of, tensors_of
 
 DIFFERENTIABLE = "its result can still be differentiated"

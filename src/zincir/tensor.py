@@ -7,36 +7,41 @@ gradients that of `tensor_backward`.
 from __future__ import annotations
 
 import builtins
-import math
-import operator
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from zincir import (
-    anomaly,
+    copying,
     generator as gen,
     indexing,
     inplace,
     printing,
+    scalar,
     shared_value,
     storage,
     tensor_backward,
     tensor_types,
 )
-from zincir.errors import (
-    AnomalyError,
-    ArgumentError,
-    DTypeError,
-    GradientError,
-    ShapeError,
-    explain,
+from zincir.convert import (
+    Operand,
+    as_node,
+    assigned,
+    behind,
+    beside,
+    fitting,
+    is_array,
+    is_one,
+    leaf_over,
+    maybe,
+    node_beside,
+    numbers_of,
+    operand,
 )
-from zincir.evaluate import ENGINE
-from zincir.graph.node import MODE, Node, Origin, apply, grad_mode
+from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
+from zincir.graph.node import MODE, Node, Origin, apply
 from zincir.ops import (
     arithmetic as ar,
     composed as co,
@@ -47,15 +52,26 @@ from zincir.ops import (
     powers,
     products,
 )
-from zincir.ops.dims import Dims, is_several, many_axes, one_axis, place, whole_number
-from zincir.ops.source import alias, const, given_up_p, leaf, leaf_p, stand_in, variable_p
-from zincir.recording import CURRENT, note_flag_read, note_grad, note_grad_read, refuse_to_look
-from zincir.runtime.buffer import Buffer, arranged
-from zincir.tensor_types import as_dtype as as_dtype, check_storage
+from zincir.ops.dims import Dims, many_axes, one_axis, place
+from zincir.ops.sizes import (
+    full_shape,
+    given_sizes,
+    is_whole,
+    moved_axes,
+    narrowed,
+    part_lengths,
+    parts_of,
+    several,
+)
+from zincir.ops.source import alias, const, given_up_p, leaf, stand_in
+from zincir.pending import TOO_MANY, WAITING, crowded, wait_for
+from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
+from zincir.runtime.buffer import Buffer
+from zincir.tensor_base import TensorBase
+from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import (
     DType,
     Scalar,
-    Shape,
     bool_,
     contiguous_strides,
     float32,
@@ -63,7 +79,6 @@ from zincir.types import (
     from_numpy_dtype,
     int32,
     int64,
-    numpy_type,
     size,
     uint8,
 )
@@ -72,53 +87,6 @@ from zincir.views import Diagonal, Expand, Permute, Reshape, Step, reshaped_stri
 Float: TypeAlias = builtins.float
 Int: TypeAlias = builtins.int
 Bool: TypeAlias = builtins.bool
-Operand: TypeAlias = Any
-"""A tensor, a Python number or a NumPy array."""
-
-TOO_MANY = 10_000
-"""Operations without a look after which values are computed: graphs must not grow for ever."""
-
-
-class _Waiting(threading.local):
-    """Tensors whose values are not known yet: those that this thread has made."""
-
-    def __init__(self) -> None:
-        self.tensors: list[weakref.ref[Tensor]] = []
-
-
-_WAITING = _Waiting()
-
-
-def waiting() -> bool:
-    """Whether there are tensors whose values may not be known yet."""
-    return bool(_WAITING.tensors)
-
-
-def alive_pending() -> list[Tensor]:
-    """The tensors that may wait for their values."""
-    found = (reference() for reference in _WAITING.tensors)
-    return [t for t in found if t is not None]
-
-
-def settle() -> None:
-    """Compute all live tensors whose values are not known yet, in one program."""
-    evaluate_with(())
-
-
-def evaluate_with(nodes: Sequence[Node]) -> None:
-    """Compute `nodes` together with all live tensors that wait for their values."""
-    tensors = _WAITING.tensors
-    wanted = dict.fromkeys(nodes)
-    for reference in tensors:
-        tensor = reference()
-        if tensor is not None:
-            node = tensor._held
-            if node.value is None and not (node.op is leaf_p and not node.inputs):
-                wanted[node] = None
-    tensors.clear()
-    if wanted:
-        with ENGINE:
-            anomaly.evaluate(list(wanted))
 
 
 def wrap(node: Node) -> Tensor:
@@ -128,25 +96,17 @@ def wrap(node: Node) -> Tensor:
         node = alias(node)
     node.owner = reference = _ref(t)
     t._held = node
-    tensors = _WAITING.tensors
+    tensors = WAITING.tensors
     tensors.append(reference)
     if len(tensors) > TOO_MANY:
-        _crowded()
+        crowded()
     return t
-
-
-def _crowded() -> None:
-    """Keep the list of waiting tensors, and the graphs behind them, from growing for ever."""
-    if CURRENT.recording is None:
-        settle()
 
 
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
     """A leaf tensor over the memory of `array`, without a copy."""
-    node = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
-    node.value = Buffer(array)
     t = _new(Tensor)
-    t._held = node
+    t._held = node = leaf_over(array, requires_grad)
     node.owner = _ref(t)
     return t
 
@@ -160,70 +120,6 @@ def from_buffer(buffer: Buffer, origin: Origin | None = None) -> Tensor:
     t._held = node
     node.owner = _ref(t)
     return t
-
-
-def operand(x: Operand) -> Node | Scalar:
-    """What stands beside a tensor in an operation: a node, or a Python number."""
-    if type(x) in _PYTHON:
-        return x
-    if isinstance(x, Tensor):
-        return x._node
-    if isinstance(x, np.generic):
-        return cast(Any, x).item()
-    if isinstance(x, float | int):
-        return x
-    if isinstance(x, np.ndarray):
-        return from_array(np.array(cast(Any, x)))._held
-    raise TypeError(
-        explain(
-            f"cannot use a {type(x).__name__} with a tensor",
-            where=place(),
-            expected="a Tensor, a number or a NumPy array",
-            try_="zincir.tensor(...)",
-        )
-    )
-
-
-def beside(x: Tensor, other: Operand, *, quotient: Bool = False) -> tuple[Node, Node | Scalar]:
-    """Both sides of an arithmetic operator; if one is an array, in NumPy's common type.
-
-    Args:
-        quotient: whether integers and bools give floats, which are float64 in NumPy.
-    """
-    if type(other) in _PYTHON:
-        return x._node, other
-    if type(other) is Tensor and not x._is_array:
-        return x._node, other._node
-    node, value = x._node, operand(other)
-    if (x._is_array or _is_array(other)) and isinstance(value, Node):
-        kind = numpy_type(node.dtype, value.dtype)
-        kind = float64 if quotient and kind.category < 2 else kind
-        return ar.cast(node, kind), ar.cast(value, kind)
-    return node, value
-
-
-def behind(x: Tensor, other: Operand, *, quotient: Bool = False) -> tuple[Node | Scalar, Node]:
-    """`beside`, for an operator whose second operand is the tensor."""
-    node, value = beside(x, other, quotient=quotient)
-    return value, node
-
-
-def _is_array(x: Operand) -> Bool:
-    return x._is_array if isinstance(x, Tensor) else isinstance(x, np.ndarray)
-
-
-def node_of(x: Operand, like: Node) -> Node:
-    """What stands beside `like` as a node, numbers in its type."""
-    return _as_node(operand(x), like)
-
-
-def _as_node(x: Node | Scalar, like: Node) -> Node:
-    return x if isinstance(x, Node) else ar.common(like, x)[1]
-
-
-def maybe(x: Operand) -> Any:
-    """`operand(x)`, and None for None."""
-    return None if x is None else operand(x)
 
 
 class Extreme(NamedTuple):
@@ -293,13 +189,13 @@ def _augmented(change: Method, operator: Method) -> Method:
     """
 
     def method(self: Tensor, other: Operand) -> Tensor:
-        mixed = isinstance(other, _BESIDE) and _is_array(other) is not self._is_array
+        mixed = isinstance(other, _BESIDE) and is_array(other) is not self._is_array
         return operator(self, other) if mixed else change(self, other)
 
     return _named(method, f"__i{operator.__name__[2:]}", change.__doc__ or "")
 
 
-class Tensor:
+class Tensor(TensorBase):
     """An array of numbers that remembers how it was computed.
 
     Values are computed when somebody looks at them; shapes and types are checked at once.
@@ -310,43 +206,6 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    _held: Node
-    """The value when it was last asked for: `_node` is that of this moment."""
-    _grad: Tensor | None = None
-    _storage: storage.Storage | None = None
-    """What it has in common with whatever shares its memory."""
-    _seen: Int = 0
-    """The version of the storage that `_held` belongs to."""
-    _base: Tensor | None = None
-    """For a view: the tensor that it shows a part of, through"""
-    _step: Step | None = None
-    """this step, and"""
-    _step_grad: Bool = True
-    """with gradients or without them."""
-    _shared_with: weakref.ref[Tensor] | None = None
-    """What a parameter was made of, and shares memory with."""
-    _stamp: Int = 0
-    """When it was made, among those that look at the same memory."""
-    _leaf_view: Bool = False
-    """Whether it collects gradients itself, though it is a view."""
-    _root: Tensor | None = None
-    """For a view: the tensor that was viewed, through other views perhaps."""
-    _read_from: weakref.ref[Node] | None = None
-    """For a view with gradients: the value of its base that it was read from."""
-    _loose: Bool = False
-    """Whether a view has no part in the gradients of its root,"""
-    _since: Int = 0
-    """and how often that had been changed when it was made."""
-    _hooks: list[Any] | None = None
-    _after: list[Any] | None = None
-    _retains: Bool = False
-    _writes: Int = 0
-    _shown: Bool = False
-    """For a gradient: whether anybody but a backward pass has asked for it."""
-    _order: Shape | None = None
-    """The axes as values are to lie in memory, the slowest first, if that is another order."""
-    _is_array: Bool = False
-    """Whether it stands for an array that was given to a compiled function."""
     __array_priority__ = 1000
 
     def __init__(self, *data: Any, device: Any = None) -> None:
@@ -354,14 +213,13 @@ class Tensor:
         if len(data) == 1 and isinstance(data[0], Tensor):
             self.__dict__.update(data[0].detach().__dict__)
             self._holds_node()
-            self._await()
+            wait_for(self)
             return
-        if len(data) == 1 and not _is_whole(data[0]):
-            array = _sequence(data[0])
+        if len(data) == 1 and not is_whole(data[0]):
+            array = numbers_of(data[0])
         else:
-            array = np.zeros(_sizes(data), np.float32)
-        self._held = leaf(array.shape, float32)
-        self._held.value = Buffer(array)
+            array = np.zeros(given_sizes(data), np.float32)
+        self._held = leaf_over(array)
         self._holds_node()
 
     @property
@@ -369,27 +227,11 @@ class Tensor:
         """The value at this moment, as what graphs are made of."""
         return self._held if self._storage is None else shared_value.current(self)
 
-    def _holds_node(self) -> None:
-        """Note that `_held` is held by this tensor, and by no other."""
-        self._held.owner = _ref(self)
-
-    def _is_gradient_leaf(self) -> Bool:
-        held = self._held
-        return held.needs_grad and (held.op is leaf_p or held.op is variable_p)
-
     @staticmethod
     def _of(node: Node) -> Tensor:
         return wrap(node)
 
     # What it is ---------------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> Shape:
-        return self._held.shape
-
-    @property
-    def dtype(self) -> DType:
-        return self._held.dtype
 
     @property
     def ndim(self) -> Int:
@@ -407,19 +249,7 @@ class Tensor:
     def nbytes(self) -> Int:
         return self.numel() * self.itemsize
 
-    @property
-    def requires_grad(self) -> Bool:
-        note_flag_read(self)
-        if self._base is None or self._leaf_view:
-            return self._held.needs_grad
-        if self._loose:
-            return self._root is not None and self._root.requires_grad
-        if self._storage is not None and self._seen == self._storage.version:
-            return self._held.needs_grad
-        base = storage.base_of(self)
-        return base is not None and base.requires_grad and self._step_grad
-
-    @requires_grad.setter
+    @TensorBase.requires_grad.setter
     def requires_grad(self, value: Bool) -> None:
         self.requires_grad_(value)
 
@@ -430,7 +260,7 @@ class Tensor:
     @property
     def grad_fn(self) -> str | None:
         """The name of the operation a gradient passes through next; None for leaves."""
-        return None if self.is_leaf else f"<{self._node.op.name}>"
+        return inplace.grad_fn(self)
 
     @property
     def retains_grad(self) -> Bool:
@@ -516,24 +346,10 @@ class Tensor:
     # Values -------------------------------------------------------------------------------------
 
     def _await(self) -> None:
-        _WAITING.tensors.append(_ref(self))
+        wait_for(self)
 
     def _value(self, what: str) -> np.ndarray[Any, Any]:
-        refuse_to_look(what, self._held)
-        if self._storage is not None:
-            array = shared_value.glance(self)
-            if array is not None:
-                return array
-        node = self._node
-        if node.value is None:
-            evaluate_with((node,))
-        assert node.value is not None
-        return node.value.array
-
-    def _order_for(self, ndim: Int) -> Shape | None:
-        """The order in memory of values with so many axes: users may give others to a tensor."""
-        order = self._order
-        return order if order is not None and len(order) == ndim else None
+        return shared_value.array_of(self, what)
 
     def _rebind(self, node: Node) -> None:
         """Bind to a new value of the same shape, as an in-place operation does."""
@@ -541,17 +357,7 @@ class Tensor:
 
     def item(self) -> Any:
         """The value of a tensor with one element, as a Python number."""
-        node = self._held
-        if node.shape and size(node.shape) != 1:
-            raise ShapeError(
-                explain(
-                    f"a Tensor with {self.numel()} elements cannot be converted to Scalar",
-                    where=place(),
-                    got=str(self.shape),
-                    try_="x.tolist(), or x.mean().item()",
-                )
-            )
-        return self._value("item()").item()
+        return scalar.number(self)
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
@@ -595,22 +401,10 @@ class Tensor:
         return complex(self.item())
 
     def __index__(self) -> Int:
-        if self.dtype.category == 2 or self.numel() != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return operator.index(self.item())
+        return scalar.index(self)
 
     def __bool__(self) -> Bool:
-        if self.numel() != 1:
-            raise ShapeError(
-                explain(
-                    f"Boolean value of Tensor with {self.numel()} values is ambiguous",
-                    where=place(),
-                    got=str(self.shape),
-                    try_="x.any(), x.all(), or zincir.where(x, ...)",
-                )
-            )
-        _refuse_nan_decision(self._node)
-        return bool(self._value("bool()").item())
+        return scalar.truth(self)
 
     def __len__(self) -> Int:
         if not self.shape:
@@ -637,37 +431,16 @@ class Tensor:
         return id(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        state = {k: v for k, v in self.__dict__.items() if k not in _OWN}
-        known = (type(self), self._value("pickle").copy(), self.requires_grad, None, state)
-        return _rebuilt, known
+        return copying.reduced(self)
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Tensor:
-        if not self.is_leaf:
-            raise GradientError(
-                explain(
-                    "only Tensors created explicitly by the user support the deepcopy protocol",
-                    where=place(),
-                    try_="x.detach().clone()",
-                )
-            )
-        whole = storage.whole_of(self)
-        key = id(self._storage)  # copies of what shares memory share theirs
-        if self._storage is None or (whole is self and key not in memo):
-            array = self._value("deepcopy").copy()
-            new = _rebuilt(type(self), array, self.requires_grad, None, self.__dict__)
-            if self._storage is not None:
-                memo[key] = new
-        else:
-            if key not in memo:
-                array = whole._value("deepcopy").copy()
-                memo[key] = _rebuilt(Tensor, array, False, None, {})
-            new = _sharing(memo[key]._view(*reversed(storage.path(self))), self)
+        new = copying.deep(self, memo)
         new._grad = None if self._grad is None else self._grad.detach().clone()
         memo[id(self)] = new
         return new
 
     def __copy__(self) -> Tensor:
-        return _sharing(self, self)
+        return copying.sharing(self, self)
 
     # Gradients ----------------------------------------------------------------------------------
 
@@ -697,14 +470,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory, without gradients."""
-        whole = storage.whole_of(self)
-        t = shared_value.detached(_new(Tensor), whole)
-        t._await()
-        with grad_mode(True):  # what is written to it may have gradients
-            for step in reversed(storage.path(self)):
-                t = shared_value.look_at(_new(Tensor), t, step)
-        t._root, t._loose = None, False
-        return t
+        return shared_value.detached(_new(Tensor), self)
 
     def detach_(self) -> Tensor:
         """Forget how this tensor was computed."""
@@ -769,11 +535,11 @@ class Tensor:
 
     def __matmul__(self, other: Operand) -> Tensor:
         x, y = beside(self, other)
-        return wrap(products.matmul(x, _as_node(y, x)))
+        return wrap(products.matmul(x, as_node(y, x)))
 
     def __rmatmul__(self, other: Operand) -> Tensor:
         x, y = beside(self, other)
-        return wrap(products.matmul(_as_node(y, x), x))
+        return wrap(products.matmul(as_node(y, x), x))
 
     def __neg__(self) -> Tensor:
         return wrap(ar.neg(self._node))
@@ -873,15 +639,15 @@ class Tensor:
 
     def logical_and(self, other: Tensor) -> Tensor:
         """Where neither is 0."""
-        return wrap(co.logical("and", self._node, node_of(other, self._node)))
+        return wrap(co.logical("and", self._node, node_beside(other, self._node)))
 
     def logical_or(self, other: Tensor) -> Tensor:
         """Where one is not 0."""
-        return wrap(co.logical("or", self._node, node_of(other, self._node)))
+        return wrap(co.logical("or", self._node, node_beside(other, self._node)))
 
     def logical_xor(self, other: Tensor) -> Tensor:
         """Where exactly one is not 0."""
-        return wrap(co.logical("xor", self._node, node_of(other, self._node)))
+        return wrap(co.logical("xor", self._node, node_beside(other, self._node)))
 
     bitwise_and, bitwise_or, bitwise_xor = __and__, __or__, __xor__
 
@@ -990,7 +756,7 @@ class Tensor:
         correction: Float | None = None,
     ) -> Tensor:
         """The variance along `dim`, divided by n - correction."""
-        return wrap(co.var(self._node, *_spread(dim, unbiased, correction), keepdim))
+        return wrap(co.var(self._node, *co.correction_of(dim, unbiased, correction), keepdim))
 
     def std(
         self,
@@ -1001,7 +767,7 @@ class Tensor:
         correction: Float | None = None,
     ) -> Tensor:
         """The standard deviation along `dim`."""
-        return wrap(co.std(self._node, *_spread(dim, unbiased, correction), keepdim))
+        return wrap(co.std(self._node, *co.correction_of(dim, unbiased, correction), keepdim))
 
     def amax(self, dim: Dims = (), keepdim: Bool = False) -> Tensor:
         """The largest along `dim`; equal ones share the gradient."""
@@ -1127,7 +893,7 @@ class Tensor:
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements under another shape: a view if memory allows, else a copy."""
-        new = full_shape(self, shape)
+        new = full_shape(self.shape, shape)
         if self._storage is None:
             return self._view(Reshape(new))
         if reshaped_strides(self.shape, self.stride(), new) is None:
@@ -1136,7 +902,7 @@ class Tensor:
 
     def view(self, *shape: Any) -> Tensor:
         """The same memory under another shape."""
-        new = full_shape(self, shape)
+        new = full_shape(self.shape, shape)
         if reshaped_strides(self.shape, self.stride(), new) is None:
             raise ShapeError(
                 explain(
@@ -1179,12 +945,12 @@ class Tensor:
     def unflatten(self, dim: Int, sizes: Sequence[Int]) -> Tensor:
         """One dimension as several."""
         at = one_axis(dim, self.ndim)
-        part = full_shape(self.shape[at], (sizes,))
+        part = parts_of(self.shape[at], (sizes,))
         return self.reshape(*self.shape[:at], *part, *self.shape[at + 1 :])
 
     def permute(self, *dims: Any) -> Tensor:
         """The dimensions in another order."""
-        return self._view(Permute(tuple(one_axis(d, self.ndim) for d in _several(dims))))
+        return self._view(Permute(tuple(one_axis(d, self.ndim) for d in several(dims))))
 
     def transpose(self, dim0: Int, dim1: Int) -> Tensor:
         """Two dimensions exchanged."""
@@ -1198,7 +964,7 @@ class Tensor:
 
     def movedim(self, source: Any, destination: Any) -> Tensor:
         """Some dimensions moved to other places."""
-        return self._view(Permute(_moved(self.ndim, source, destination)))
+        return self._view(Permute(moved_axes(self.ndim, source, destination)))
 
     moveaxis = movedim
 
@@ -1225,7 +991,7 @@ class Tensor:
 
     def expand(self, *sizes: Any) -> Tensor:
         """Dimensions of size 1 repeated; -1 keeps a size."""
-        sizes = tuple(_several(sizes))
+        sizes = tuple(several(sizes))
         lead = len(sizes) - self.ndim
         shape = tuple(
             self.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes)
@@ -1254,7 +1020,8 @@ class Tensor:
     def narrow(self, dim: Int, start: Int, length: Int) -> Tensor:
         """A range of one dimension."""
         axis = one_axis(dim, self.ndim)
-        return self[(slice(None),) * axis + (slice(*_range(self, axis, int(start), length)),)]
+        kept = slice(*narrowed(self.shape, axis, int(start), length))
+        return self[(slice(None),) * axis + (kept,)]
 
     def select(self, dim: Int, index: Int) -> Tensor:
         """One place of a dimension, which goes."""
@@ -1271,7 +1038,7 @@ class Tensor:
         axis = one_axis(dim, self.ndim)
         out: list[Tensor] = []
         start = 0
-        for length in _lengths(self.shape[axis], split_size):
+        for length in part_lengths(self.shape[axis], split_size):
             out.append(self.narrow(axis, start, length))
             start += length
         return tuple(out)
@@ -1285,24 +1052,25 @@ class Tensor:
 
     def flip(self, *dims: Any) -> Tensor:
         """Some dimensions in reverse."""
-        return wrap(mv.flip(self._node, tuple(one_axis(d, self.ndim) for d in _several(dims))))
+        return wrap(mv.flip(self._node, tuple(one_axis(d, self.ndim) for d in several(dims))))
 
     def roll(self, shifts: Any, dims: Any = None) -> Tensor:
         """Elements moved along, those that fall off coming back at the other end."""
         if dims is None:
             return wrap(mv.reshape(layout.roll(self.flatten()._node, shifts, 0), self.shape))
-        node = self._node
-        for shift, dim in zip(_several((shifts,)), _several((dims,)), strict=True):
-            node = layout.roll(node, shift, one_axis(dim, self.ndim))
+        node = ar.copy(self._node) if not self.numel() else self._node
+        for shift, dim in zip(several((shifts,)), several((dims,)), strict=True):
+            if self.numel():  # PyTorch takes any dimension otherwise
+                node = layout.roll(node, shift, one_axis(dim, self.ndim))
         return wrap(node)
 
     def repeat(self, *repeats: Any) -> Tensor:
         """Copies side by side, so many along each dimension."""
-        return wrap(layout.repeat(self._node, tuple(_several(repeats))))
+        return wrap(layout.repeat(self._node, tuple(several(repeats))))
 
     def tile(self, *dims: Any) -> Tensor:
         """`repeat`, with missing dimensions taken as 1."""
-        times = tuple(_several(dims))
+        times = tuple(several(dims))
         return wrap(layout.repeat(self._node, (1,) * (self.ndim - len(times)) + times))
 
     def repeat_interleave(self, repeats: Any, dim: Int | None = None) -> Tensor:
@@ -1346,11 +1114,11 @@ class Tensor:
     # Picking ------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        index = _numbered(index)
+        index = indexing.numbered(index)
         step = indexing.basic(self._held.shape, index)
         if step is not None:
             return shared_value.look_at(_new(Tensor), self, step)
-        plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
+        plan = indexing.Plan(self.shape, indexing.items_of(index, indexing.mask))
         if not plan.gathers:
             return self._view(*plan.views())
         with shared_value.read_at_once(self) as (source, results):
@@ -1360,29 +1128,29 @@ class Tensor:
         return wrap(results[0])
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(index, Tensor) and index.dtype is bool_ and _one(value):
+        if isinstance(index, Tensor) and index.dtype is bool_ and is_one(value):
             number = value.reshape(()) if isinstance(value, Tensor) else value
-            self.masked_fill_(_in_front(index, self), number)
+            self.masked_fill_(index.reshape(indexing.in_front(index, self.shape)), number)
             return
-        index = _numbered(index)
+        index = indexing.numbered(index)
         basic = indexing.basic(self._held.shape, index)
         if basic is not None and inplace.write_now(self, basic, value):
             return
-        plan = indexing.Plan(self.shape, indexing.items_of(index, _mask))
+        plan = indexing.Plan(self.shape, indexing.items_of(index, indexing.mask))
         steps = plan.views()
         target = self._view(*steps) if steps else self
-        source = _assigned(value, target)
+        source = assigned(value, target.dtype)
         inplace.refuse_leaf(target, "x[...] = value")
         if plan.gathers:
             rows = indexing.Rows(target.shape, plan.arrays)
-            source = rows.write(target._node, _fitting(source, rows.result), "set")
+            source = rows.write(target._node, fitting(source, rows.result), "set")
         else:
-            source = _fitting(source, target.shape)
+            source = fitting(source, target.shape)
         inplace.write(target, source, "x[...] = value", convert=True)
 
     def masked_fill(self, mask: Tensor, value: Operand) -> Tensor:
         """`value` where the mask holds."""
-        return wrap(ar.where(mask._node, _assigned(value, self), self._node))
+        return wrap(ar.where(mask._node, assigned(value, self.dtype), self._node))
 
     def masked_select(self, mask: Tensor) -> Tensor:
         """The elements where the mask holds, in a row (looks at the mask)."""
@@ -1429,12 +1197,12 @@ class Tensor:
 
     def index_put(self, indices: Any, values: Tensor, accumulate: Bool = False) -> Tensor:
         """The elements that index tensors name set, or added to."""
-        plan = indexing.Plan(self.shape, indexing.items_of(tuple(indices), _mask))
+        plan = indexing.Plan(self.shape, indexing.items_of(tuple(indices), indexing.mask))
         node = self._node
         for step in plan.views():
             node = step.read(node)
         rows = indexing.Rows(node.shape, plan.arrays)
-        source = _fitting(_assigned(values, self), rows.result)
+        source = fitting(assigned(values, self.dtype), rows.result)
         new = rows.write(node, source, "add" if accumulate else "set")
         return wrap(mv.reshape(new, self.shape))
 
@@ -1527,16 +1295,16 @@ class Tensor:
         check_storage(device, layout, pin_memory)
         kind = self.dtype if dtype is None else as_dtype(dtype)
         value = numbers.fit(kind, fill_value, "new_full")
-        t = from_array(np.full(tuple(_several((size,))), value, kind.numpy))
+        t = from_array(np.full(tuple(several((size,))), value, kind.numpy))
         return t.requires_grad_() if requires_grad else t
 
     def new_zeros(self, *size: Any, **options: Any) -> Tensor:
         """A new tensor of this type, filled with zeros."""
-        return self.new_full(tuple(_several(size)), 0, **options)
+        return self.new_full(tuple(several(size)), 0, **options)
 
     def new_ones(self, *size: Any, **options: Any) -> Tensor:
         """A new tensor of this type, filled with ones."""
-        return self.new_full(tuple(_several(size)), 1, **options)
+        return self.new_full(tuple(several(size)), 1, **options)
 
     def new_tensor(
         self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Bool = False
@@ -1557,11 +1325,11 @@ class Tensor:
 
     def copy_(self, src: Operand, non_blocking: Bool = False) -> Tensor:
         """Take the values of another tensor, in this one's type."""
-        return self._write(node_of(src, self._node), "copy_", convert=True)
+        return self._write(node_beside(src, self._node), "copy_", convert=True)
 
     def fill_(self, value: Operand) -> Tensor:
         """Set all elements to one number."""
-        return self._write(_assigned(value, self), "fill_", convert=True)
+        return self._write(assigned(value, self.dtype), "fill_", convert=True)
 
     def zero_(self) -> Tensor:
         """Set all elements to 0."""
@@ -1615,132 +1383,9 @@ class Tensor:
 
 add, sub, mul, div = ar.add, ar.sub, ar.mul, ar.div
 _new = object.__new__
-_PYTHON = (float, int, bool)
 _BESIDE = (Tensor, np.ndarray)
 _ref = weakref.ref
 _COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)
-_OWN = frozenset(Tensor.__annotations__) - {"_order"}
-
-
-def _is_whole(x: Any) -> bool:
-    return isinstance(x, int | np.integer) and not isinstance(x, bool)
-
-
-def _sizes(data: tuple[Any, ...]) -> Shape:
-    """The arguments of Tensor(2, 3): a shape."""
-    if not builtins.all(map(_is_whole, data)) or builtins.any(n < 0 for n in data):
-        raise DTypeError(
-            explain("Tensor(...): a size is no whole number >= 0", where=place(), got=str(data))
-        )
-    return tuple(map(int, data)) or (0,)
-
-
-def _sequence(data: Any) -> np.ndarray[Any, Any]:
-    """The argument of Tensor([1.0, 2.0]): numbers, in float32."""
-    if not hasattr(data, "__len__") or np.ndim(data) == 0:
-        raise DTypeError(
-            explain(
-                "Tensor(...): data must be a sequence, or sizes",
-                where=place(),
-                got=type(data).__name__,
-                try_="zincir.tensor(...)",
-            )
-        )
-    return np.array(data, np.float32)
-
-
-def _rebuilt(
-    cls: type[Tensor], array: Any, requires_grad: bool, grad: Tensor | None, state: dict[str, Any]
-) -> Tensor:
-    t = _new(cls)
-    t.__dict__.update({k: v for k, v in state.items() if k not in _OWN})
-    t._held = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
-    t._held.value = arranged(Buffer(array), t._order_for(array.ndim))
-    t._holds_node()
-    t._grad = None if grad is None else grad.detach().clone()
-    return t
-
-
-def _sharing(source: Tensor, like: Tensor) -> Tensor:
-    """A tensor of its own with the memory of `source`, that is what `like` is."""
-    t = source.detach()
-    t.__class__ = type(like)
-    t.__dict__.update({k: v for k, v in like.__dict__.items() if k not in _OWN})
-    return t.requires_grad_() if like.requires_grad else t
-
-
-def full_shape(of: Tensor | int, shape: tuple[Any, ...]) -> Shape:
-    """The shape given as numbers or one sequence, with -1 filled in."""
-    count = of if isinstance(of, int) else of.numel()
-    new = tuple(whole_number(n, "a size") for n in _several(shape))
-    free = new.count(-1)
-    known = size(new) if not free else -size(new) if free == 1 else 0
-    if free > 1 or (free and (not known or count % known)) or (not free and known != count):
-        raise ShapeError(
-            explain(
-                f"shape '{list(new)}' is invalid for input of size {count}",
-                where=place(),
-                expected=f"sizes with the product {count}",
-                got=str(of if isinstance(of, int) else of.shape),
-            )
-        )
-    return tuple(count // known if n == -1 else n for n in new) if free else new
-
-
-def _several(values: tuple[Any, ...]) -> Sequence[Any]:
-    """Arguments given one by one, or as one sequence."""
-    if len(values) == 1 and is_several(values[0]):
-        return values[0]
-    return values
-
-
-def _moved(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
-    if not ndim:
-        return ()
-    sources = [one_axis(d, ndim) for d in _several((source,))]
-    targets = [one_axis(d, ndim) for d in _several((destination,))]
-    order = [i for i in range(ndim) if i not in sources]
-    for target, origin in sorted(zip(targets, sources, strict=True)):
-        order.insert(target, origin)
-    return tuple(order)
-
-
-def _range(x: Tensor, axis: int, start: int, length: int) -> tuple[int, int]:
-    n = x.shape[axis]
-    begin = start + n if start < 0 else start
-    if length < 0 or begin < 0 or begin + length > n:
-        raise IndexError(
-            explain(
-                f"narrow: start {start} and length {length} exceed dimension size ({n})",
-                where=place(),
-                got=str(x.shape),
-            )
-        )
-    return begin, begin + length
-
-
-def _lengths(n: int, parts: int | Sequence[int]) -> list[int]:
-    if isinstance(parts, int):
-        if parts < 0 or (parts == 0 and n):
-            raise ShapeError(explain("split: size must be positive", where=place(), got=str(parts)))
-        return [min(parts, n - at) for at in range(0, n, parts)] if n else [0]
-    if builtins.sum(parts) != n:
-        raise ShapeError(
-            explain(
-                f"split: sizes must add up to {n}",
-                where=place(),
-                got=f"{list(parts)}, together {builtins.sum(parts)}",
-            )
-        )
-    return list(parts)
-
-
-def _spread(dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Dims, float]:
-    if isinstance(dim, bool):  # var(unbiased)
-        dim, unbiased = None, dim
-    if correction is None:
-        correction = 0 if unbiased is False else 1
-    return dim, correction
 
 
 def _extreme(x: Tensor, dim: Any, keepdim: bool, smallest: bool) -> Any:
@@ -1750,83 +1395,3 @@ def _extreme(x: Tensor, dim: Any, keepdim: bool, smallest: bool) -> Any:
         return wrap(co.extreme_of_all(x._node, smallest))
     values, indices = co.extreme(x._node, dim, keepdim, smallest)
     return Extreme(wrap(values), wrap(indices))
-
-
-def _numbered(index: Any) -> Any:
-    """An index with whole numbers in place of tensors that hold one: PyTorch makes views of it."""
-    if index.__class__ is tuple:
-        return tuple([_numbered(item) for item in index])
-    if not isinstance(index, Tensor) or index._held.shape or index._held.dtype.category != 1:
-        return index
-    recording, node = CURRENT.recording, index._held
-    if node.dtype is uint8 or (recording is not None and not recording.is_constant(node)):
-        return index
-    return int(node.value.array if recording is not None else index.item())
-
-
-def _mask(item: Any) -> indexing.Mask:
-    if isinstance(item, Tensor):
-        return indexing.Mask(item._node, lambda: item._value("indexing by a boolean mask"))
-    return indexing.Mask(from_array(item)._node, lambda: item)
-
-
-def _one(value: Any) -> bool:
-    return value.numel() == 1 if isinstance(value, Tensor) else np.ndim(value) == 0
-
-
-def _in_front(mask: Tensor, x: Tensor) -> Tensor:
-    if mask.shape != x.shape[: mask.ndim]:
-        indexing.Plan(x.shape, (_mask(mask),))
-    return mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
-
-
-def _assigned(value: Any, target: Tensor) -> Node:
-    """What is assigned to (part of) `target`, in its type."""
-    if is_several(value):
-        value = np.array(value)
-    node = operand(value)
-    kind = target._node.dtype
-    if isinstance(node, Node):
-        return ar.cast(node, kind)
-    return const(numbers.fit(kind, node, "fill"), kind)
-
-
-def _fitting(value: Node, shape: Shape) -> Node:
-    """`value` broadcast to `shape`; leading sizes of 1 may be too many, as in PyTorch."""
-    extra = value.ndim - len(shape)
-    if extra > 0 and all(n == 1 for n in value.shape[:extra]):
-        value = mv.reshape(value, value.shape[extra:])
-    try:
-        return mv.expand(value, shape)
-    except ShapeError:
-        raise ShapeError(
-            explain(
-                "x[...] = value: the shapes do not match",
-                where=place(),
-                expected=f"a value that broadcasts to {shape}",
-                got=str(value.shape),
-            )
-        ) from None
-
-
-def _refuse_nan_decision(node: Node) -> None:
-    """Raise if a Python `if` is about to be decided by a comparison with NaN."""
-    if node.op not in _ORDER or not node.inputs or CURRENT.recording is not None:
-        return
-    inputs = node.inputs
-    evaluate_with((node, *inputs))
-    for x in inputs:
-        array = x.value.array
-        if array.dtype.kind == "f" and math.isnan(array.reshape(-1)[0]):
-            raise AnomalyError(
-                explain(
-                    f"a decision by a comparison ({node.op.name}) with NaN: it is never true",
-                    where=place(),
-                    got="NaN",
-                    try_="zincir.isnan(x) to test for it, zincir.autograd.detect_anomaly() to find "
-                    "where it was born",
-                )
-            )
-
-
-_ORDER = tuple(ar.COMPARISONS[name] for name in ("lt", "le", "gt", "ge"))

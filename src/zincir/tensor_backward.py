@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias, TypeVar
 
 from zincir import anomaly, autodiff
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, describe, grad_mode
 from zincir.graph.walk import toposort
-from zincir.inplace import is_leaf
+from zincir.inplace import is_leaf, rebind
 from zincir.ops.arithmetic import cast
 from zincir.ops.dims import is_several, place
 from zincir.ops.movement import expand
@@ -23,11 +23,11 @@ from zincir.recording import (
     note_passed,
     refuse_replay,
 )
+from zincir.shared_value import current
+from zincir.tensor_base import TensorBase
 
-if TYPE_CHECKING:
-    from zincir.tensor import Tensor
-
-Wrap = Callable[[Node], "Tensor"]
+T = TypeVar("T", bound=TensorBase)
+Wrap: TypeAlias = Callable[[Node], TensorBase]
 
 
 class Removable:
@@ -55,8 +55,8 @@ class Removable:
 
 
 def backward(
-    outputs: Sequence[Tensor],
-    gradients: Sequence[Tensor | None],
+    outputs: Sequence[TensorBase],
+    gradients: Sequence[TensorBase | None],
     retain_graph: bool | None,
     create_graph: bool,
     inputs: Any,
@@ -68,7 +68,7 @@ def backward(
     for x in chosen or ():
         if x.requires_grad and not is_leaf(x):
             x._retains = True
-    retained: list[tuple[Tensor, Node]] = []
+    retained: list[tuple[TensorBase, Node]] = []
     found = _found(outputs, gradients, chosen, retain, create_graph, wrap, retained)
     found = [(t, g) for t, g in found if not t._retains]
     with grad_mode(create_graph):
@@ -81,16 +81,16 @@ def backward(
 
 
 def gradients_of(
-    outputs: Sequence[Tensor],
-    inputs: Sequence[Tensor],
-    gradients: Sequence[Tensor | None],
+    outputs: Sequence[TensorBase],
+    inputs: Sequence[TensorBase],
+    gradients: Sequence[TensorBase | None],
     retain_graph: bool | None,
     create_graph: bool,
-    wrap: Wrap,
-) -> list[Tensor | None]:
+    wrap: Callable[[Node], T],
+) -> list[T | None]:
     """The gradients with respect to `inputs`; None for those that the outputs do not depend on."""
     retain = create_graph if retain_graph is None else retain_graph
-    retained: list[tuple[Tensor, Node]] = []
+    retained: list[tuple[TensorBase, Node]] = []
     found = _found(outputs, gradients, inputs, retain, create_graph, wrap, retained)
     with grad_mode(create_graph):
         for tensor, g in retained:
@@ -100,7 +100,7 @@ def gradients_of(
     return [wrap(by_tensor[id(x)]) if id(x) in by_tensor else None for x in inputs]
 
 
-def _tensors(inputs: Any) -> list[Tensor]:
+def _tensors(inputs: Any) -> list[TensorBase]:
     found: list[Any] = list(inputs) if is_several(inputs) else [inputs]
     if not found:
         raise GradientError(explain("backward: inputs is empty", where=place()))
@@ -108,14 +108,14 @@ def _tensors(inputs: Any) -> list[Tensor]:
 
 
 def _found(
-    outputs: Sequence[Tensor],
-    gradients: Sequence[Tensor | None],
-    inputs: Sequence[Tensor] | None,
+    outputs: Sequence[TensorBase],
+    gradients: Sequence[TensorBase | None],
+    inputs: Sequence[TensorBase] | None,
     retain: bool,
     create_graph: bool,
     wrap: Wrap,
-    retained: list[tuple[Tensor, Node]],
-) -> list[tuple[Tensor, Node]]:
+    retained: list[tuple[TensorBase, Node]],
+) -> list[tuple[TensorBase, Node]]:
     """Tensors and their gradients: leaves, or those asked for.
 
     Args:
@@ -148,7 +148,7 @@ def _found(
         wrt = None if asked is None else [*_leaves_of(seeds, asked), *branches]
         freed = None if CURRENT.recording is None else _note_freed
         found = autodiff.grad(seeds, wrt, retain=retain, hook=hook, freed=freed)
-    totals: dict[int, tuple[Tensor, Node]] = {}
+    totals: dict[int, tuple[TensorBase, Node]] = {}
     with grad_mode(create_graph):
         for node, g in found.items():
             owner = branches.get(node)
@@ -160,22 +160,22 @@ def _found(
         return [(t, _hooked_leaf(t, g, wrap)) for t, g in totals.values()]
 
 
-def _hooked_leaf(tensor: Tensor, g: Node, wrap: Wrap) -> Node:
+def _hooked_leaf(tensor: TensorBase, g: Node, wrap: Wrap) -> Node:
     """What the hooks of a leaf make of its gradient: all of it, that of every node it held."""
-    return _called(tensor._hooks, tensor._node, g, wrap) if is_leaf(tensor) else g
+    return _called(tensor._hooks, current(tensor), g, wrap) if is_leaf(tensor) else g
 
 
 def _note_freed(node: Node) -> None:
     note_done(functools.partial(setattr, node, "freed", False))
 
 
-def _branch(tensor: Tensor) -> Node:
+def _branch(tensor: TensorBase) -> Node:
     """Where gradients of a tensor that is no leaf arrive.
 
     A change without gradients leaves it where it is in the graph: all that was computed from it
     before and after that counts.
     """
-    node = tensor._node
+    node = current(tensor)
     while node.op is graft_p:
         stem = node.inputs[1]
         if stem.owner is None or stem.owner() is not tensor:
@@ -194,7 +194,7 @@ def _collects(node: Node) -> bool:
     return node.op is leaf_p or node.op is variable_p
 
 
-def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[Tensor, Node]]) -> Node:
+def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[TensorBase, Node]]) -> Node:
     tensor = None if node.owner is None else node.owner()
     g = _called(node.hooks, node, g, wrap)
     if tensor is not None and tensor._retains and _branch(tensor) is node:
@@ -216,28 +216,30 @@ def _called(functions: Any, node: Node, g: Node, wrap: Wrap) -> Node:
                         got=str(new.shape),
                     )
                 )
-            g = cast(new._node, node.dtype)
+            g = cast(current(new), node.dtype)
     return g
 
 
-def _accumulate(tensor: Tensor, g: Node, wrap: Wrap, *, in_place: bool = True) -> None:
+def _accumulate(tensor: TensorBase, g: Node, wrap: Wrap, *, in_place: bool = True) -> None:
     before = tensor._grad
     note_grad(tensor, before, added=True)
     if before is None:
         tensor._grad = wrap(g)
     elif MODE.grad or not in_place:
-        tensor._grad = wrap(before._node + g)
+        tensor._grad = wrap(current(before) + g)
     else:
-        before._rebind(cast(before._node + g, before.dtype))
+        rebind(before, cast(current(before) + g, before.dtype))
     for hook in list(tensor._after or ()):
         hook(tensor)
 
 
-def _seeds(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> dict[Node, Node]:
+def _seeds(
+    outputs: Sequence[TensorBase], gradients: Sequence[TensorBase | None]
+) -> dict[Node, Node]:
     """The weight of each output."""
     seeds: dict[Node, Node] = {}
     for out, gradient in zip(outputs, gradients, strict=True):
-        node = out._node
+        node = current(out)
         if not node.needs_grad:
             _refuse_no_gradient(node)
         g = _weight(node, gradient)
@@ -245,7 +247,7 @@ def _seeds(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> dic
     return seeds
 
 
-def _weight(node: Node, gradient: Tensor | None) -> Node:
+def _weight(node: Node, gradient: TensorBase | None) -> Node:
     if gradient is not None:
         if gradient.shape != node.shape:
             raise ShapeError(
@@ -256,7 +258,7 @@ def _weight(node: Node, gradient: Tensor | None) -> Node:
                     got=str(gradient.shape),
                 )
             )
-        return cast(gradient._node, node.dtype)
+        return cast(current(gradient), node.dtype)
     if any(n != 1 for n in node.shape):
         raise GradientError(
             explain(
@@ -292,7 +294,7 @@ def _refuse_no_gradient(node: Node) -> None:
 # The calls behind Tensor's methods ---------------------------------------------------------------
 
 
-def check_grad(tensor: Tensor, grad: Tensor) -> None:
+def check_grad(tensor: TensorBase, grad: TensorBase) -> None:
     """Raise if `grad` cannot be the gradient of `tensor`."""
     if grad.shape != tensor.shape:
         raise ShapeError(
@@ -314,7 +316,7 @@ def check_grad(tensor: Tensor, grad: Tensor) -> None:
         )
 
 
-def check_flag(tensor: Tensor, requires_grad: bool) -> None:
+def check_flag(tensor: TensorBase, requires_grad: bool) -> None:
     """Raise if `requires_grad` cannot be set so."""
     if requires_grad and tensor.dtype.category != 2:
         raise DTypeError(
@@ -330,44 +332,44 @@ def check_flag(tensor: Tensor, requires_grad: bool) -> None:
             explain(
                 "you can only change requires_grad flags of leaf variables",
                 where=place(),
-                got=repr(tensor._node),
+                got=repr(current(tensor)),
                 try_="x.detach()",
             )
         )
 
 
-def _needs(tensor: Tensor, what: str) -> None:
+def _needs(tensor: TensorBase, what: str) -> None:
     if not tensor.requires_grad:
         raise GradientError(
             explain(
                 f"cannot {what} on a tensor that doesn't require gradient",
                 where=place(),
-                got=repr(tensor._node),
+                got=repr(current(tensor)),
                 try_="x.requires_grad_()",
             )
         )
 
 
-def retain_grad(tensor: Tensor) -> None:
+def retain_grad(tensor: TensorBase) -> None:
     """Collect the gradient of a tensor that is no leaf."""
     _needs(tensor, "retain_grad()")
     if not is_leaf(tensor):
         tensor._retains = True
 
 
-def retains(tensor: Tensor) -> bool:
+def retains(tensor: TensorBase) -> bool:
     """Whether `retain_grad` was called."""
     return tensor._retains and not is_leaf(tensor)
 
 
-def _refuse_hook(tensor: Tensor) -> None:
+def _refuse_hook(tensor: TensorBase) -> None:
     """A hook on what was there before the recording is there afterwards too."""
     recording = CURRENT.recording
     if recording is not None and recording.was_there(tensor):
         recording.refuse("it registers a hook")
 
 
-def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removable:
+def register_hook(tensor: TensorBase, hook: Callable[[Any], TensorBase | None]) -> Removable:
     """Call `hook` with the gradient."""
     _needs(tensor, "register a hook")
     _refuse_hook(tensor)
@@ -386,7 +388,7 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Re
     return Removable(hooks, hook)
 
 
-def register_after(tensor: Tensor, hook: Callable[[Tensor], None]) -> Removable:
+def register_after(tensor: TensorBase, hook: Callable[[Any], None]) -> Removable:
     """Call `hook` once `.grad` has been added to."""
     _refuse_hook(tensor)
     changed_setting()

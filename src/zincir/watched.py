@@ -66,7 +66,7 @@ def _attributes(module: Any) -> dict[str, Any]:
     return {k: _copied(v) for k, v in module.__dict__.items() if k not in _OURS}
 
 
-_OURS = ("_place", "_origin")
+_OURS = ("_name_in_parent", "_origin")
 
 
 def _copied(value: Any) -> Any:

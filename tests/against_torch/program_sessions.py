@@ -54,6 +54,8 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 # - Rounding that a norm magnifies: of (nearly) equal numbers, by up to 1 / sqrt(eps) = 316.
 # - A view that is given other memory (`view.data = other`), or whose base is: PyTorch still takes
 #   it for a view of its base, and gradients become nonsense. `Apart` refuses it.
+# - Which graph a view belongs to after its memory was changed and its base was detached: in PyTorch
+#   that of the moment at which somebody first asked for its `grad_fn`. `Torch.notice` asks at once.
 # - What requires a gradient and is given another shape: what PyTorch then collects depends on
 #   whether a graph with the old one is alive. `Apart` refuses it.
 # - A gradient that Zincir refuses since `x.data = other` made a tensor share the memory of one that
@@ -364,6 +366,7 @@ class Torch(Session):
         self._known = {name: known for name, known in self._known.items() if name in tensors}
         for name, tensor in tensors.items():
             try:
+                tensor.grad_fn  # noqa: B018
                 now = tensor.detach().numpy().tobytes()
             except RuntimeError:  # a view that PyTorch lets nobody use any more
                 continue

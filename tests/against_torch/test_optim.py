@@ -23,6 +23,15 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("AdamW", {}),
     ("AdamW", {"lr": 0.1, "weight_decay": 0.3}),
     ("AdamW", {"lr": 0.1, "amsgrad": True, "weight_decay": 0.0}),
+    ("RMSprop", {}),
+    ("RMSprop", {"lr": 0.001, "weight_decay": 0.1, "maximize": True}),
+    ("RMSprop", {"alpha": 0.9, "eps": 1e-3, "momentum": 0.9}),
+    ("RMSprop", {"alpha": 0.9, "eps": 1e-3, "centered": True}),
+    ("RMSprop", {"momentum": 0.5, "weight_decay": 0.1, "centered": True, "maximize": True}),
+    ("Adagrad", {}),
+    ("Adagrad", {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-3}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.5}),
+    ("Adagrad", {"lr": 0.001, "lr_decay": 0.1, "weight_decay": 0.1, "maximize": True}),
 ]
 SHAPES = ((3, 4), (4,), ())
 
@@ -119,7 +128,7 @@ def test_states_have_the_same_names_and_shapes(name: str, options: dict[str, Any
 
 
 def test_groups_and_their_defaults() -> None:
-    for name in ("SGD", "Adam", "AdamW"):
+    for name in sorted({name for name, _ in CASES}):
         ours = getattr(zincir.optim, name)([zincir.ones(1, requires_grad=True)])
         theirs = getattr(torch.optim, name)([torch.ones(1, requires_grad=True)])
         for key, value in ours.defaults.items():

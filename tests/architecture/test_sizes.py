@@ -20,7 +20,7 @@ LONG_FUNCTIONS: dict[str, str] = {}  # "graph/walk.py:toposort": "why"
 WIDE_CLASSES = {
     "tensor.py:Tensor": "PyTorch's methods, one line each",
     "compiler/codegen/builder.py:Builder": "one method for each instruction, one line each",
-    "nn/module.py:Module": "PyTorch's methods: what nets are asked for by name",
+    "nn/module/module.py:Module": "PyTorch's methods: what nets are asked for by name",
 }
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}

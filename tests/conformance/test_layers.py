@@ -10,6 +10,7 @@ import pytest
 
 import zincir
 from zincir import nn
+from zincir.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ LAYER_CASES = (
 )
 
 # What is exported and is not a layer with one input, or has one before it has parameters (lazy
-# layers: tests/nn/test_lazy_layers.py).
+# layers: tests/nn/layers/test_lazy.py).
 ELSEWHERE = {
     "Module", "Sequential", "ModuleList", "ModuleDict",
     "CrossEntropyLoss", "NLLLoss", "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss",
@@ -159,6 +160,13 @@ ELSEWHERE = {
 }  # fmt: skip
 
 cases = pytest.mark.parametrize("case", LAYER_CASES, ids=str)
+
+
+def takes_a_type(case: Case) -> bool:
+    return "dtype" in inspect.signature(getattr(nn, case.name)).parameters
+
+
+typed = pytest.mark.parametrize("case", [c for c in LAYER_CASES if takes_a_type(c)], ids=str)
 
 
 def test_every_layer_has_a_case() -> None:
@@ -253,3 +261,18 @@ def test_single_precision(case: Case) -> None:
     y = layer(x if case.classes else x.float())
     assert y.dtype is zincir.float32
     np.testing.assert_allclose(y.detach().numpy(), expected, 1e-5, 1e-6)
+
+
+@typed
+def test_device_and_dtype(case: Case) -> None:
+    kind = getattr(nn, case.name)
+    options = {**case.options, "device": "cpu", "dtype": zincir.float64}
+    layer = kind(*case.arguments, **options)
+    held = [*layer.parameters(), *(b for b in layer.buffers() if b.dtype.is_floating_point)]
+    assert all(p.dtype is zincir.float64 for p in held)
+    with pytest.raises(ArgumentError, match="there is no such device") as error:
+        kind(*case.arguments, **{**options, "device": "cuda"})
+    assert "test_layers.py:" in str(error.value)
+    # Both come one after the other, as in PyTorch, so that they can be given by their places.
+    names = list(inspect.signature(kind).parameters)
+    assert names[names.index("device") + 1] == "dtype"

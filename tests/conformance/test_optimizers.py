@@ -11,6 +11,7 @@ import pytest
 
 import zincir
 from zincir import nn, optim
+from zincir.interpret import interpret
 
 OPTIMIZER_CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("SGD", {"lr": 0.4}),
@@ -21,6 +22,11 @@ OPTIMIZER_CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Adam", {"lr": 0.1, "amsgrad": True}),
     ("AdamW", {"lr": 0.1, "weight_decay": 1e-4}),
     ("AdamW", {"lr": 0.1, "weight_decay": 1e-4, "amsgrad": True}),
+    ("RMSprop", {"lr": 0.02}),
+    ("RMSprop", {"lr": 0.005, "alpha": 0.9, "momentum": 0.8}),
+    ("RMSprop", {"lr": 0.005, "alpha": 0.9, "momentum": 0.8, "centered": True, "eps": 1e-3}),
+    ("Adagrad", {"lr": 1.0}),
+    ("Adagrad", {"lr": 1.0, "lr_decay": 1e-3, "initial_accumulator_value": 0.1}),
 )
 cases = pytest.mark.parametrize(("name", "options"), OPTIMIZER_CASES)
 
@@ -69,6 +75,22 @@ def test_finds_the_bottom(name: str, options: dict[str, Any]) -> None:
         bowl.step(optimizer)
     for value in bowl.values():
         np.testing.assert_allclose(value, 3.0, atol=0.02)
+
+
+@cases
+def test_the_update_is_that_of_its_numpy_twin(name: str, options: dict[str, Any]) -> None:
+    """Compiled, and node by node in NumPy: the third step, with all that it remembers."""
+    bowl, optimizer = start(name, options)
+    for _ in range(2):
+        bowl.step(optimizer)
+    optimizer.zero_grad()
+    bowl.loss().backward()
+    with zincir.no_grad():
+        optimizer._step()
+    kept = [t for p in bowl.parameters for t in (p, *optimizer.state[p].values())]
+    twins = interpret([t._node for t in kept], double=True)
+    for mine, twin in zip(kept, twins, strict=True):
+        np.testing.assert_allclose(mine.detach().numpy(), twin, 2e-6, 1e-7)
 
 
 @cases

@@ -9,7 +9,8 @@ from zincir import anomaly, tensor_backward
 from zincir.errors import GradientError, explain
 from zincir.graph.node import describe
 from zincir.ops.dims import place
-from zincir.tensor import Tensor, settle, wrap
+from zincir.pending import settle
+from zincir.tensor import Tensor, wrap
 
 Tensors = Tensor | Sequence[Tensor]
 

@@ -18,3 +18,4 @@ from zincir.indexing.brackets import (
     known as known,
 )
 from zincir.indexing.rows import Rows as Rows, check_now as check_now
+from zincir.indexing.tensors import in_front as in_front, mask as mask, numbered as numbered

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import Shape, bool_, int64, uint8
 from zincir.views import Chain, Index, Reshape, Slice, Step
-
-if TYPE_CHECKING:
-    pass
 
 
 class Mask:

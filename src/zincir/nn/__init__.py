@@ -1,7 +1,7 @@
 """Layers, losses, and what nets are built of, under PyTorch's names."""
 
 from zincir.nn import functional as functional, init as init
-from zincir.nn.activation import (
+from zincir.nn.layers.activation import (
     ELU as ELU,
     GELU as GELU,
     GLU as GLU,
@@ -23,15 +23,55 @@ from zincir.nn.activation import (
     Softsign as Softsign,
     Tanh as Tanh,
 )
-from zincir.nn.adaptive_pooling import (
-    AdaptiveAvgPool1d as AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d as AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d as AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d as AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d as AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d as AdaptiveMaxPool3d,
+from zincir.nn.layers.convolution import (
+    Conv1d as Conv1d,
+    Conv2d as Conv2d,
+    Conv3d as Conv3d,
+    ConvTranspose1d as ConvTranspose1d,
+    ConvTranspose2d as ConvTranspose2d,
+    ConvTranspose3d as ConvTranspose3d,
 )
-from zincir.nn.batch_normalization import (
+from zincir.nn.layers.convolution_lazy import (
+    LazyConv1d as LazyConv1d,
+    LazyConv2d as LazyConv2d,
+    LazyConv3d as LazyConv3d,
+    LazyConvTranspose1d as LazyConvTranspose1d,
+    LazyConvTranspose2d as LazyConvTranspose2d,
+    LazyConvTranspose3d as LazyConvTranspose3d,
+)
+from zincir.nn.layers.dropout import (
+    AlphaDropout as AlphaDropout,
+    Dropout as Dropout,
+    Dropout1d as Dropout1d,
+    Dropout2d as Dropout2d,
+    Dropout3d as Dropout3d,
+    FeatureAlphaDropout as FeatureAlphaDropout,
+    StochasticDepth as StochasticDepth,
+)
+from zincir.nn.layers.embedding import Embedding as Embedding
+from zincir.nn.layers.linear import Identity as Identity, LazyLinear as LazyLinear, Linear as Linear
+from zincir.nn.layers.loss.classification import (
+    CrossEntropyLoss as CrossEntropyLoss,
+    NLLLoss as NLLLoss,
+)
+from zincir.nn.layers.loss.probability import (
+    BCELoss as BCELoss,
+    BCEWithLogitsLoss as BCEWithLogitsLoss,
+    KLDivLoss as KLDivLoss,
+)
+from zincir.nn.layers.loss.regression import (
+    HuberLoss as HuberLoss,
+    L1Loss as L1Loss,
+    MSELoss as MSELoss,
+    SmoothL1Loss as SmoothL1Loss,
+)
+from zincir.nn.layers.normalization import (
+    GroupNorm as GroupNorm,
+    LayerNorm as LayerNorm,
+    LocalResponseNorm as LocalResponseNorm,
+    RMSNorm as RMSNorm,
+)
+from zincir.nn.layers.normalization_batch import (
     BatchNorm1d as BatchNorm1d,
     BatchNorm2d as BatchNorm2d,
     BatchNorm3d as BatchNorm3d,
@@ -39,7 +79,15 @@ from zincir.nn.batch_normalization import (
     InstanceNorm2d as InstanceNorm2d,
     InstanceNorm3d as InstanceNorm3d,
 )
-from zincir.nn.borders import (
+from zincir.nn.layers.normalization_lazy import (
+    LazyBatchNorm1d as LazyBatchNorm1d,
+    LazyBatchNorm2d as LazyBatchNorm2d,
+    LazyBatchNorm3d as LazyBatchNorm3d,
+    LazyInstanceNorm1d as LazyInstanceNorm1d,
+    LazyInstanceNorm2d as LazyInstanceNorm2d,
+    LazyInstanceNorm3d as LazyInstanceNorm3d,
+)
+from zincir.nn.layers.padding import (
     CircularPad1d as CircularPad1d,
     CircularPad2d as CircularPad2d,
     CircularPad3d as CircularPad3d,
@@ -56,90 +104,53 @@ from zincir.nn.borders import (
     ZeroPad2d as ZeroPad2d,
     ZeroPad3d as ZeroPad3d,
 )
-from zincir.nn.columns import Fold as Fold, Unfold as Unfold
-from zincir.nn.container import (
-    ModuleDict as ModuleDict,
-    ModuleList as ModuleList,
-    Sequential as Sequential,
+from zincir.nn.layers.pooling_adaptive import (
+    AdaptiveAvgPool1d as AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d as AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d as AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d as AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d as AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d as AdaptiveMaxPool3d,
 )
-from zincir.nn.convolution import (
-    Conv1d as Conv1d,
-    Conv2d as Conv2d,
-    Conv3d as Conv3d,
-    ConvTranspose1d as ConvTranspose1d,
-    ConvTranspose2d as ConvTranspose2d,
-    ConvTranspose3d as ConvTranspose3d,
-)
-from zincir.nn.dropout import (
-    AlphaDropout as AlphaDropout,
-    Dropout as Dropout,
-    Dropout1d as Dropout1d,
-    Dropout2d as Dropout2d,
-    Dropout3d as Dropout3d,
-    FeatureAlphaDropout as FeatureAlphaDropout,
-    StochasticDepth as StochasticDepth,
-)
-from zincir.nn.embedding import Embedding as Embedding
-from zincir.nn.lazy_layers import (
-    LazyBatchNorm1d as LazyBatchNorm1d,
-    LazyBatchNorm2d as LazyBatchNorm2d,
-    LazyBatchNorm3d as LazyBatchNorm3d,
-    LazyConv1d as LazyConv1d,
-    LazyConv2d as LazyConv2d,
-    LazyConv3d as LazyConv3d,
-    LazyConvTranspose1d as LazyConvTranspose1d,
-    LazyConvTranspose2d as LazyConvTranspose2d,
-    LazyConvTranspose3d as LazyConvTranspose3d,
-    LazyInstanceNorm1d as LazyInstanceNorm1d,
-    LazyInstanceNorm2d as LazyInstanceNorm2d,
-    LazyInstanceNorm3d as LazyInstanceNorm3d,
-    LazyLinear as LazyLinear,
-)
-from zincir.nn.linear import Flatten as Flatten, Identity as Identity, Linear as Linear
-from zincir.nn.losses import (
-    BCELoss as BCELoss,
-    BCEWithLogitsLoss as BCEWithLogitsLoss,
-    CrossEntropyLoss as CrossEntropyLoss,
-    HuberLoss as HuberLoss,
-    KLDivLoss as KLDivLoss,
-    L1Loss as L1Loss,
-    MSELoss as MSELoss,
-    NLLLoss as NLLLoss,
-    SmoothL1Loss as SmoothL1Loss,
-)
-from zincir.nn.module import Module as Module
-from zincir.nn.normalization import (
-    GroupNorm as GroupNorm,
-    LayerNorm as LayerNorm,
-    LocalResponseNorm as LocalResponseNorm,
-    RMSNorm as RMSNorm,
-)
-from zincir.nn.parameter import Parameter as Parameter
-from zincir.nn.pooling import (
+from zincir.nn.layers.pooling_average import (
     AvgPool1d as AvgPool1d,
     AvgPool2d as AvgPool2d,
     AvgPool3d as AvgPool3d,
     LPPool1d as LPPool1d,
     LPPool2d as LPPool2d,
     LPPool3d as LPPool3d,
+)
+from zincir.nn.layers.pooling_max import (
     MaxPool1d as MaxPool1d,
     MaxPool2d as MaxPool2d,
     MaxPool3d as MaxPool3d,
+)
+from zincir.nn.layers.rearrangement import (
+    ChannelShuffle as ChannelShuffle,
+    Flatten as Flatten,
+    Fold as Fold,
+    PixelShuffle as PixelShuffle,
+    PixelUnshuffle as PixelUnshuffle,
+    Unfold as Unfold,
+)
+from zincir.nn.layers.resampling import (
+    Upsample as Upsample,
+    UpsamplingBilinear2d as UpsamplingBilinear2d,
+    UpsamplingNearest2d as UpsamplingNearest2d,
+)
+from zincir.nn.layers.unpooling import (
     MaxUnpool1d as MaxUnpool1d,
     MaxUnpool2d as MaxUnpool2d,
     MaxUnpool3d as MaxUnpool3d,
 )
-from zincir.nn.shuffle import (
-    ChannelShuffle as ChannelShuffle,
-    PixelShuffle as PixelShuffle,
-    PixelUnshuffle as PixelUnshuffle,
+from zincir.nn.module.container import (
+    ModuleDict as ModuleDict,
+    ModuleList as ModuleList,
+    Sequential as Sequential,
 )
-from zincir.nn.uninitialized import (
+from zincir.nn.module.module import Module as Module
+from zincir.nn.module.parameter import Parameter as Parameter
+from zincir.nn.module.uninitialized import (
     UninitializedBuffer as UninitializedBuffer,
     UninitializedParameter as UninitializedParameter,
-)
-from zincir.nn.upsampling import (
-    Upsample as Upsample,
-    UpsamplingBilinear2d as UpsamplingBilinear2d,
-    UpsamplingNearest2d as UpsamplingNearest2d,
 )

@@ -438,6 +438,8 @@ def refuse_bool(what: str, *xs: Number, try_: str = "x.int()") -> None:
 
 
 def sub(x: Number, y: Number) -> Node:
+    if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype and x.dtype is not bool_:
+        return apply(sub_p, x, y)
     refuse_bool("sub", x, y, try_="x ^ y, ~x, or x.int()")
     return apply(sub_p, *common(x, y))
 
@@ -450,6 +452,8 @@ def mul(x: Number, y: Number) -> Node:
 
 def div(x: Number, y: Number) -> Node:
     """True division: integers become float32."""
+    if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype and x.dtype.category == 2:
+        return apply(div_p, x, y)
     both = common(x, y)
     if both[0].dtype.category < 2:  # each from its own type: the common one may not hold it
         both = [floating(x), floating(y)]

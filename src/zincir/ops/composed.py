@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import Node
@@ -58,6 +59,15 @@ def mean(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None =
     n = _counted(x, axes)
     y = mv.sum_(x, axes) * (1.0 / n if n else math.nan)
     return y if keepdim else dropped(y, axes)
+
+
+def correction_of(dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Dims, float]:
+    """The arguments of PyTorch's two forms of `var`: dimensions, and what is taken from n."""
+    if isinstance(dim, bool):  # var(unbiased)
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 0 if unbiased is False else 1
+    return dim, correction
 
 
 def var(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Node:

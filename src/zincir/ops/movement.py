@@ -112,21 +112,23 @@ slice_p = register(
 )
 
 
-def _windows_spec(x: Spec, sizes: Shape, steps: Shape, spread: Shape) -> Spec:
-    reach = [d * (k - 1) + 1 for k, d in zip(sizes, spread, strict=True)]
+def _windows_spec(x: Spec, sizes: Shape, stride: Shape, dilation: Shape) -> Spec:
+    reach = [d * (k - 1) + 1 for k, d in zip(sizes, dilation, strict=True)]
     # Of an empty axis, there are no windows of one element: the batch may be empty.
     if any(n < r for n, r in zip(x[0], reach, strict=True) if (n, r) != (0, 1)):
         raise ShapeError(f"windows that reach over {tuple(reach)} do not fit into {x[0]}")
-    places = [(n - r) // s + 1 for n, r, s in zip(x[0], reach, steps, strict=True)]
-    return (*places, *sizes), x[1]
+    out = [(n - r) // s + 1 for n, r, s in zip(x[0], reach, stride, strict=True)]
+    return (*out, *sizes), x[1]
 
 
-def _windows_numpy(x: Any, sizes: Any, steps: Any, spread: Any) -> Any:
-    reach = tuple(d * (k - 1) + 1 for k, d in zip(sizes, spread, strict=True))
+def _windows_numpy(x: Any, sizes: Any, stride: Any, dilation: Any) -> Any:
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(sizes, dilation, strict=True))
     if not x.size:
-        return np.zeros(_windows_spec((x.shape, x.dtype), sizes, steps, spread)[0], x.dtype)
+        return np.zeros(_windows_spec((x.shape, x.dtype), sizes, stride, dilation)[0], x.dtype)
     every = np.lib.stride_tricks.sliding_window_view(x, reach)
-    return every[(*[slice(None, None, s) for s in steps], *[slice(None, None, d) for d in spread])]
+    return every[
+        (*[slice(None, None, s) for s in stride], *[slice(None, None, d) for d in dilation])
+    ]
 
 
 windows_p = register(
@@ -135,12 +137,12 @@ windows_p = register(
         Kind.VIEW,
         doc="""Windows that may overlap: for each axis their place, then for each the place inside.
 
-        y[o..., k...] = x[o * steps + k * spread]
+        y[o..., k...] = x[o * stride + k * dilation]
         """,
         infer=_windows_spec,
         numpy=_windows_numpy,
-        vjp=lambda g, y, x, sizes, steps, spread: fold(g, x.shape, sizes, steps, spread),
-        attrs=("sizes", "steps", "spread"),
+        vjp=lambda g, y, x, sizes, stride, dilation: fold(g, x.shape, sizes, stride, dilation),
+        attrs=("sizes", "stride", "dilation"),
         saves=False,
     )
 )
@@ -279,27 +281,27 @@ def slice_(x: Node, starts: Shape, steps: Shape, sizes: Shape) -> Node:
     return apply(slice_p, x, attrs=(starts, steps, sizes))
 
 
-def windows(x: Node, sizes: Shape, steps: Shape, spread: Shape) -> Node:
-    """Windows of `sizes`, every `steps`-th, their elements `spread` apart: a view.
+def windows(x: Node, sizes: Shape, stride: Shape, dilation: Shape) -> Node:
+    """Windows of `sizes`, one every `stride` elements, their own elements `dilation` apart: a view.
 
-    Shape: (n, ...) -> (places, ..., size, ...), places = (n - spread * (size - 1) - 1) // step + 1.
+    Shape: (n, ...) -> (out, ..., size, ...), out = (n - dilation * (size - 1) - 1) // stride + 1.
     """
-    return apply(windows_p, x, attrs=(sizes, steps, spread))
+    return apply(windows_p, x, attrs=(sizes, stride, dilation))
 
 
-def fold(g: Node, shape: Shape, sizes: Shape, steps: Shape, spread: Shape) -> Node:
+def fold(g: Node, shape: Shape, sizes: Shape, stride: Shape, dilation: Shape) -> Node:
     """The gradient of `windows`: what lies in several windows is added up. One axis at a time."""
     rank = len(shape)
     for axis in range(rank):
-        n, k, s, d = shape[axis], sizes[axis], steps[axis], spread[axis]
-        places = g.shape[axis]
+        n, k, s, d = shape[axis], sizes[axis], stride[axis], dilation[axis]
+        count = g.shape[axis]
         if k == 1:
             g = _placed(g, axis, n, s, 0)
         elif d == 1 and k == s:
             order = (*range(axis + 1), rank + axis, *range(axis + 1, rank + axis))
             order = (*order, *range(rank + axis + 1, 2 * rank))
             joined = permute(g, order)
-            flat = (*g.shape[:axis], places * k, *g.shape[axis + 1 : rank + axis], 1)
+            flat = (*g.shape[:axis], count * k, *g.shape[axis + 1 : rank + axis], 1)
             g = reshape(joined, (*flat, *g.shape[rank + axis + 1 :]))
             g = _placed(g, axis, n, 1, 0)
         else:

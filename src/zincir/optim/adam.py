@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 from zincir.graph.node import Node
-from zincir.ops import elementwise
-from zincir.optim.arithmetic import add, div, maximum, mul, sqrt, sub
-from zincir.optim.formula import Formula, Nodes, Start
-from zincir.optim.groups import Group, refuse_differentiable
-from zincir.types import float32
+from zincir.ops.arithmetic import maximum
+from zincir.ops.elementwise import expm1, sqrt
+from zincir.optim.formula import Formula, Nodes
+from zincir.optim.hyper import Hyper
+from zincir.optim.settings import Betas, Group, NotNegative, Params, Rate, Switch
+from zincir.optim.state import STEP, StateSpec
 
 
 class Adam(Formula):
@@ -47,93 +45,64 @@ class Adam(Formula):
 
     def __init__(
         self,
-        params: Any,
-        lr: Any = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        amsgrad: bool = False,
+        params: Params,
+        lr: Rate = 1e-3,
+        betas: Betas = (0.9, 0.999),
+        eps: NotNegative = 1e-8,
+        weight_decay: NotNegative = 0.0,
+        amsgrad: Switch = False,
         *,
-        maximize: bool = False,
+        maximize: Switch = False,
         foreach: bool | None = None,
         capturable: bool = False,
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        refuse_differentiable(type(self).__name__, differentiable)
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
-    def init(self, param: Node, group: Group) -> Start:
+    def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
         """The step count and the two running means."""
-        return moments(param, group)
+        return adam_state(p, group)
 
-    def numbers(self, group: Group) -> dict[str, float]:
-        """The settings, and what depends on them alone."""
-        return adam_numbers(group)
+    def precompute(self, hyper: Hyper, t: Node) -> Nodes:
+        """The corrections of means that began at zero."""
+        return adam_corrections(hyper, t)
 
-    def shared(self, numbers: Nodes, step: Node | None) -> Nodes:
-        """The corrections for means that began at zero."""
-        return corrected(numbers, step)
-
-    def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
+    def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
         """One step of the equation above."""
-        if group["weight_decay"]:
-            grad = add(grad, mul(param, now["weight_decay"]))
-        return adam_step(param, grad, state, now)
+        if hyper.weight_decay:
+            g = g + hyper.weight_decay * p
+        return adam_update(p, g, state, hyper)
 
 
-def moments(param: Node, group: Group) -> Start:
+def adam_state(p: Node, group: Group) -> dict[str, StateSpec]:
     """The state of Adam and AdamW."""
-    like = (param.shape, param.dtype, 0.0)
-    start: Start = {"step": ((), float32, 0.0), "exp_avg": like, "exp_avg_sq": like}
-    return {**start, "max_exp_avg_sq": like} if group["amsgrad"] else start
+    like = StateSpec.like(p)
+    state = {"step": STEP, "exp_avg": like, "exp_avg_sq": like}
+    return {**state, "max_exp_avg_sq": like} if group["amsgrad"] else state
 
 
-def adam_numbers(group: Group) -> dict[str, float]:
-    """The numbers of Adam and AdamW, worked out in double precision."""
-    beta1, beta2 = group["betas"]
+def adam_corrections(hyper: Hyper, t: Node) -> Nodes:
+    """The step size and what roots are multiplied by, for means that began at zero.
+
+    1 - beta**t is -expm1(t * log(beta)), which has all its digits for betas near 1 too.
+    """
+    log1, log2 = hyper.log_betas
     return {
-        "lr": group["lr"],
-        "eps": group["eps"],
-        "weight_decay": group["weight_decay"],
-        "1 - beta1": 1.0 - beta1,
-        "beta2": beta2,
-        "1 - beta2": 1.0 - beta2,
-        "log beta1": math.log(beta1) if beta1 else -math.inf,
-        "log beta2": math.log(beta2) if beta2 else -math.inf,
+        "step_size": hyper.lr / -expm1(t * log1),
+        "scale": 1.0 / sqrt(-expm1(t * log2)),
     }
 
 
-def corrected(numbers: Nodes, step: Node | None) -> Nodes:
-    """What corrects means that began at zero; 1 - b**t is -expm1(t * log(b))."""
-    assert step is not None
-    numbers = dict(numbers)
-    log1, log2 = numbers.pop("log beta1"), numbers.pop("log beta2")
-    numbers["rate"] = numbers["lr"] / -elementwise.expm1(step * log1)
-    numbers["scale"] = 1.0 / elementwise.sqrt(-elementwise.expm1(step * log2))
-    return numbers
-
-
-def adam_step(param: Node, grad: Node, state: Nodes, now: Nodes) -> Nodes:
-    """New means, and the parameter moved by them.
-
-    The root is multiplied by 1 / sqrt(1 - beta2**t), not divided: one slow operation fewer for
-    each element.
-    """
-    mean, square = state["exp_avg"], state["exp_avg_sq"]
-    mean = add(mean, mul(sub(grad, mean), now["1 - beta1"]))
-    square = add(mul(square, now["beta2"]), mul(mul(grad, now["1 - beta2"]), grad))
-    new: Nodes = {"exp_avg": mean, "exp_avg_sq": square}
+def adam_update(p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
+    """The parameter moved by the new means."""
+    beta1, beta2 = hyper.betas
+    m, v = state["exp_avg"], state["exp_avg_sq"]
+    # beta1 * m + (1 - beta1) * g, rounded as PyTorch does: its "lerp".
+    m = m + (1 - beta1) * (g - m)
+    v = beta2 * v + (1 - beta2) * g * g
+    new = {"exp_avg": m, "exp_avg_sq": v}
     if "max_exp_avg_sq" in state:
-        square = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], square)
-    size = add(mul(sqrt(square), now["scale"]), now["eps"])
-    new["param"] = sub(param, div(mul(mean, now["rate"]), size))
-    return new
+        v = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
+    # The root times 1 / sqrt(1 - beta2**t): one slow operation fewer for each element.
+    return p - hyper.step_size * m / (sqrt(v) * hyper.scale + hyper.eps), new

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from zincir.graph.node import Node
-from zincir.optim.adam import adam_numbers, adam_step, corrected, moments
-from zincir.optim.arithmetic import mul
-from zincir.optim.formula import Formula, Nodes, Start
-from zincir.optim.groups import Group, refuse_differentiable
+from zincir.optim.adam import adam_corrections, adam_state, adam_update
+from zincir.optim.formula import Formula, Nodes
+from zincir.optim.hyper import Hyper
+from zincir.optim.settings import Betas, Group, NotNegative, Params, Rate, Switch
+from zincir.optim.state import StateSpec
 
 
 class AdamW(Formula):
@@ -43,45 +42,31 @@ class AdamW(Formula):
 
     def __init__(
         self,
-        params: Any,
-        lr: Any = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
+        params: Params,
+        lr: Rate = 1e-3,
+        betas: Betas = (0.9, 0.999),
+        eps: NotNegative = 1e-8,
+        weight_decay: NotNegative = 1e-2,
+        amsgrad: Switch = False,
         *,
-        maximize: bool = False,
+        maximize: Switch = False,
         foreach: bool | None = None,
         capturable: bool = False,
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        refuse_differentiable(type(self).__name__, differentiable)
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
-    def init(self, param: Node, group: Group) -> Start:
+    def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
         """The step count and the two running means."""
-        return moments(param, group)
+        return adam_state(p, group)
 
-    def numbers(self, group: Group) -> dict[str, float]:
-        """The settings, and what depends on them alone."""
-        return adam_numbers(group)
+    def precompute(self, hyper: Hyper, t: Node) -> Nodes:
+        """The corrections of means that began at zero."""
+        return adam_corrections(hyper, t)
 
-    def shared(self, numbers: Nodes, step: Node | None) -> Nodes:
-        """The corrections for means that began at zero, and what the decay leaves."""
-        kept = 1.0 - numbers["lr"] * numbers["weight_decay"]
-        return {**corrected(numbers, step), "kept": kept}
-
-    def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
+    def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
         """One step of the equation above."""
-        if group["weight_decay"]:
-            param = mul(param, now["kept"])
-        return adam_step(param, grad, state, now)
+        if hyper.weight_decay:
+            p = (1 - hyper.lr * hyper.weight_decay) * p
+        return adam_update(p, g, state, hyper)

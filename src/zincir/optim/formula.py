@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -13,56 +13,77 @@ from zincir import recording
 from zincir.autograd import enable_grad
 from zincir.graph.node import MODE, Node, here
 from zincir.ops.arithmetic import cast
-from zincir.optim.arithmetic import neg
-from zincir.optim.groups import Group, check_settings
-from zincir.optim.numbers import number_nodes, switches
+from zincir.optim.hyper import Hyper, HyperParameter, form, hyper_parameters
 from zincir.optim.optimizer import Optimizer
-from zincir.optim.state import loaded_settings, loaded_state, stored_like
+from zincir.optim.settings import Group, Params, Settings, declared, refuse_differentiable
+from zincir.optim.state import StateSpec, loaded_groups, loaded_state, stored_like
 from zincir.step import Compiled, compile
 from zincir.tensor import Tensor, from_array
-from zincir.types import DType, Shape, float64
+from zincir.types import float64
 
 Nodes: TypeAlias = dict[str, Node]
-Start: TypeAlias = dict[str, tuple[Shape, DType, float]]
 
 
 class Formula(Optimizer):
-    """An optimizer that is four pure functions.
+    """An optimizer whose step is a formula, given by a subclass in four parts.
 
-    They are: what a parameter's state begins with (`init`), the numbers of a group (`numbers`),
-    what follows from them once for all its parameters (`shared`), and the update of one parameter
-    (`update`). Everything else is here.
+    They are: the settings, which annotations in its constructor's signature declare (see
+    `zincir.optim.settings`); what a parameter's state begins with (`init`); what follows from
+    settings and step count alone (`precompute`); and the update of one parameter (`update`).
+    Everything else is here.
     """
 
-    def __init__(self, params: Any, defaults: Group) -> None:
-        self._compiled: Compiled[[], None] = compile(self._step)
-        super().__init__(params, defaults)
+    settings: ClassVar[Settings] = Settings({})
+    """Those of the first constructor below this class that declares any."""
 
-    def init(self, param: Node, group: Group) -> Start:
-        """The state of a parameter before its first update: shape, type and value by name."""
+    def __init__(self, params: Params, given: Mapping[str, Any]) -> None:
+        """Take `given`, the constructor's arguments by name: settings among them are defaults."""
+        refuse_differentiable(type(self).__name__, given.get("differentiable", False))
+        self._compiled: Compiled[[], None] = compile(self._step)
+        super().__init__(params, {name: given[name] for name in self.settings.by_name})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.settings.by_name:
+            cls.settings = declared(cls.__init__)
+
+    def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
+        """The state of a parameter before its first update, by name; "step" counts updates."""
+        return {}
+
+    def precompute(self, hyper: Hyper, t: Node) -> Nodes:
+        """What the updates of a group have in common, by name, for `hyper` to hold as well.
+
+        Args:
+            t: the number of this update, from 1 on, in float64; of optimizers whose state has a
+                "step". Without one this is not called.
+        """
         return {}
 
     @abstractmethod
-    def numbers(self, group: Group) -> dict[str, float]:
-        """The numbers that updates look at, "lr" among them."""
-
-    def shared(self, numbers: Nodes, step: Node | None) -> Nodes:
-        """What the updates of a group have in common: from float64 numbers and the step count."""
-        return numbers
-
-    @abstractmethod
-    def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
-        """New values for "param" and for whatever changes in its state.
+    def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
+        """The new parameter, and the new values of what changes in its state.
 
         Args:
-            now: what `shared` returned, in the type of the parameter.
+            p: the parameter.
+            g: its gradient, in its type, turned round for `maximize`.
+            state: what `init` named, but for changes.
+            hyper: the settings of its group, and what `precompute` added.
         """
+
+    def check(self, owner: str, group: Group) -> None:
+        """Raise if a setting is out of range; a subclass adds what does not go together.
+
+        Raises:
+            ArgumentError: `owner` names what was called.
+        """
+        self.settings.check(owner, group)
 
     def add_param_group(self, param_group: Group) -> None:
         """Add parameters with settings of their own: `{"params": [...], "lr": 0.1}`."""
         super().add_param_group(param_group)
         try:
-            check_settings(type(self).__name__, self.param_groups[-1])
+            self.check(type(self).__name__, self.param_groups[-1])
         except Exception:
             self.param_groups.pop()
             raise
@@ -93,7 +114,10 @@ class Formula(Optimizer):
 
     def _form(self) -> Any:
         """What decides which operations a step has, apart from gradients."""
-        groups = [(switches(group), list(map(id, group["params"]))) for group in self.param_groups]
+        groups = [
+            (form(group, self.settings), list(map(id, group["params"])))
+            for group in self.param_groups
+        ]
         states = [state.values() for state in self.state.values()]
         return groups, list(map(id, chain.from_iterable(states)))
 
@@ -101,52 +125,55 @@ class Formula(Optimizer):
         active = [p for p in group["params"] if p.grad is not None]
         if not active:
             return
-        numbers = number_nodes(group, self.numbers)
-        self._begin([p for p in active if p not in self.state], group, new=True)
-        self._begin(active, group)
+        hyper = hyper_parameters(group, self.settings)
+        specs = self._begin(active, group)
         for step, params in self._in_step(active):
-            count = None
-            if step is not None:
-                step._rebind(step._node + 1.0)
-                count = cast(step._node, float64)
-            exact = self.shared(numbers, count)
-            now: dict[DType, Nodes] = {}
+            known = hyper if step is None else self._counted(hyper, step)
             for p in params:
-                dtype = p._node.dtype
-                if dtype not in now:
-                    now[dtype] = {k: cast(n, dtype) for k, n in exact.items()}
-                self._update_one(p, now[dtype], group)
+                self._update_one(p, known, specs[p], group)
 
-    def _update_one(self, p: Tensor, now: Nodes, group: Group) -> None:
+    def _counted(self, hyper: Hyper, step: Tensor) -> Hyper:
+        """Count a step; what `precompute` makes of it, beside what was known."""
+        step._rebind(step._node + 1.0)
+        more = self.precompute(hyper, cast(step._node, float64))
+        return Hyper(**{**vars(hyper), **{k: HyperParameter(node) for k, node in more.items()}})
+
+    def _update_one(
+        self, p: Tensor, hyper: Hyper, specs: Mapping[str, StateSpec], group: Group
+    ) -> None:
         node, state = p._node, self.state[p]
         assert p._grad is not None
-        grad = cast(p._grad._node, node.dtype)
-        if group["maximize"]:
-            grad = neg(grad)
-        nodes = {name: t._node for name, t in state.items()}
-        for name, t in state.items():
-            if t.dtype is not node.dtype and name != "step":  # the module was converted
-                nodes[name] = cast(nodes[name], node.dtype)
-        for name, value in self.update(node, grad, nodes, now, group).items():
-            t = p if name == "param" else state[name]
+        g = cast(p._grad._node, node.dtype)
+        if group.get("maximize"):
+            g = -g
+        # A state keeps its type when the module is converted; the update reads it in the new one.
+        nodes = {
+            name: cast(t._node, specs[name].dtype if name in specs else node.dtype)
+            for name, t in state.items()
+        }
+        new, changed = self.update(node, g, nodes, hyper)
+        for t, value in ((p, new), *((state[name], value) for name, value in changed.items())):
             t._rebind(cast(value, t.dtype))
 
-    def _begin(self, params: list[Tensor], group: Group, new: bool = False) -> None:
-        """Make what is not yet there of the state: leaves with values, which a program can read.
+    def _begin(self, params: list[Tensor], group: Group) -> dict[Tensor, dict[str, StateSpec]]:
+        """What states are made of. What is not yet there is made: leaves, which programs can read.
 
         What is missing from a state that was loaded begins as zeros. New parameters share a step
         count.
         """
-        step: Tensor | None = None
+        found: dict[Tensor, dict[str, StateSpec]] = {}
+        steps: dict[bool, Tensor] = {}
         for p in params:
+            new = p not in self.state
             state = self.state.setdefault(p, {})
-            for name, (shape, dtype, value) in self.init(p._node, group).items():
+            specs = found[p] = self.init(p._node, group)
+            for name, spec in specs.items():
                 if state.get(name) is not None:
                     continue
-                start = stored_like(np.full(shape, value if new else 0.0, dtype.numpy), p)
-                if name == "step":
-                    start = step = start if step is None else step
-                state[name] = start
+                value = spec.value if new else 0.0
+                start = stored_like(np.full(spec.shape, value, spec.dtype.numpy), p)
+                state[name] = steps.setdefault(new, start) if name == "step" else start
+        return found
 
     def _in_step(self, active: list[Tensor]) -> list[tuple[Tensor | None, list[Tensor]]]:
         """Step counts, each with the parameters that share it.
@@ -183,7 +210,9 @@ class Formula(Optimizer):
             StateError: it belongs to other parameters; nothing has been changed.
         """
         name = type(self).__name__
-        settings = loaded_settings(name, self.param_groups, state_dict, self.defaults)
-        state = loaded_state(name, self.param_groups, state_dict, self.init)
-        self._take_over(settings, state)
+        groups = loaded_groups(name, self.param_groups, state_dict)
+        for group in groups:
+            self.check(f"{name}.load_state_dict", {**self.defaults, **group})
+        state = loaded_state(name, groups, state_dict, self.init)
+        self._take_over(groups, state)
         self._compiled = compile(self._step)  # the recordings hold on to the state there was

@@ -1,15 +1,14 @@
-"""Parameter groups: which parameters, with which settings, checked when they are given."""
+"""Parameter groups: which parameters go together, checked when they are given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import describe, here
+from zincir.optim.settings import Group
 from zincir.tensor import Tensor
-
-Group: TypeAlias = dict[str, Any]
 
 
 class _Required:
@@ -70,7 +69,22 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 got=repr(given) if isinstance(given, Mapping) else type(given).__name__,
             )
         )
-    params = given["params"]
+    own = _parameters(owner, given["params"])
+    _refuse_twice(owner, own, others)
+    for name, value in defaults.items():
+        if value is required and name not in given:
+            raise ArgumentError(
+                explain(
+                    f"{owner}: a parameter group has no {name}, and there is no default",
+                    where=describe(here()),
+                    expected=f"{{'params': ..., {name!r}: ...}}",
+                    got=", ".join(given),
+                )
+            )
+    return {"params": own, **defaults, **{k: v for k, v in given.items() if k != "params"}}
+
+
+def _parameters(owner: str, params: Any) -> list[Tensor]:
     if isinstance(params, set | frozenset):
         raise DTypeError(
             explain(
@@ -81,8 +95,10 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 try_="list(...)",
             )
         )
-    several = [params] if isinstance(params, Tensor) else params
-    own = [_parameter(owner, p) for p in several]
+    return [_parameter(owner, p) for p in ([params] if isinstance(params, Tensor) else params)]
+
+
+def _refuse_twice(owner: str, own: list[Tensor], others: list[Group]) -> None:
     seen = {id(p) for group in others for p in group["params"]}
     for p in own:
         if id(p) in seen:
@@ -95,19 +111,6 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 )
             )
         seen.add(id(p))
-    missing = [k for k, value in defaults.items() if value is required and k not in given]
-    if missing:
-        raise ArgumentError(
-            explain(
-                f"{owner}: a parameter group has no {missing[0]}, and there is no default",
-                where=describe(here()),
-                expected=f"{{'params': ..., {missing[0]!r}: ...}}",
-                got=", ".join(given),
-            )
-        )
-    more = {name: value for name, value in given.items() if name not in ("params", *defaults)}
-    settings = {name: given.get(name, value) for name, value in defaults.items()}
-    return {"params": own, **settings, **more}
 
 
 def _parameter(owner: str, entry: Any) -> Tensor:
@@ -136,69 +139,3 @@ def _parameter(owner: str, entry: Any) -> Tensor:
             )
         )
     return p
-
-
-_RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "lr": ("a number, 0 or more", lambda v: isinstance(v, Tensor) or v >= 0),
-    "weight_decay": ("a number, 0 or more", lambda v: v >= 0),
-    "eps": ("a number, 0 or more", lambda v: v >= 0),
-    "momentum": ("a number, 0 or more", lambda v: v >= 0),
-    "betas": ("two numbers, 0 <= beta < 1", lambda v: len(v) == 2 and all(0 <= b < 1 for b in v)),
-}
-
-
-def check_settings(owner: str, group: Group) -> None:
-    """Raise if a setting is outside its range.
-
-    Raises:
-        ArgumentError: names the setting, its range and its value.
-    """
-    for name, (expected, fits) in _RANGES.items():
-        if name in group and not _holds(fits, group[name]):
-            raise ArgumentError(
-                explain(
-                    f"{owner}: {name} is out of range",
-                    where=describe(here()),
-                    expected=expected,
-                    got=repr(group[name]),
-                )
-            )
-    rate = group.get("lr")
-    if isinstance(rate, Tensor) and rate.numel() != 1:
-        raise ArgumentError(
-            explain(f"{owner}: a learning rate is one number", got=f"a tensor {rate.shape}")
-        )
-    if group.get("nesterov") and (group["momentum"] <= 0 or group["dampening"] != 0):
-        raise ArgumentError(
-            explain(
-                f"{owner}: Nesterov momentum requires a momentum and zero dampening",
-                where=describe(here()),
-                got=f"momentum={group['momentum']}, dampening={group['dampening']}",
-                try_="momentum=0.9, nesterov=True",
-            )
-        )
-
-
-def refuse_differentiable(owner: str, differentiable: bool) -> None:
-    """Raise if a step is to be differentiated.
-
-    Raises:
-        ArgumentError: it is.
-    """
-    if differentiable:
-        raise ArgumentError(
-            explain(
-                f"{owner}: steps cannot be differentiated",
-                where=describe(here()),
-                expected="differentiable=False",
-                got=f"differentiable={differentiable!r}",
-                try_="write the update out: new = p - lr * g, and go on with new",
-            )
-        )
-
-
-def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
-    try:
-        return bool(fits(value))
-    except TypeError:
-        return False

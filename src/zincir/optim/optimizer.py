@@ -13,6 +13,7 @@ from zincir.optim.groups import Group, checked_group, groups_of, required as req
 from zincir.optim.state import copied_settings, copied_state
 from zincir.recording import note_condition
 from zincir.tensor import Tensor
+from zincir.tensor_backward import Removable
 
 Hook = Callable[..., Any]
 
@@ -93,10 +94,12 @@ class Optimizer:
 
     def register_step_pre_hook(self, hook: Hook) -> Removable:
         """Call `hook(optimizer, args, kwargs)` before every step; it may return both anew."""
+        self._before.append(hook)
         return Removable(self._before, hook)
 
     def register_step_post_hook(self, hook: Hook) -> Removable:
         """Call `hook(optimizer, args, kwargs)` after every step."""
+        self._after.append(hook)
         return Removable(self._after, hook)
 
     def state_dict(self) -> dict[str, Any]:
@@ -154,19 +157,6 @@ class Optimizer:
         kept += [value for state in self.state.values() for value in state.values()]
         params = [id(p) for group in self.param_groups for p in group["params"]]
         return params + [id(v) if isinstance(v, Tensor) else repr(v) for v in kept]
-
-
-class Removable:
-    """What registering a hook returns: it takes the hook away again."""
-
-    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
-        self._hooks, self._hook = hooks, hook
-        hooks.append(hook)
-
-    def remove(self) -> None:
-        """Take the hook away. Doing it twice is harmless."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
 
 
 def _watched(step: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from zincir.graph.node import Node
+from zincir.errors import ArgumentError, explain
+from zincir.graph.node import Node, describe, here
 from zincir.ops.arithmetic import cast
 from zincir.ops.source import const
-from zincir.optim.arithmetic import add, mul, sub
-from zincir.optim.formula import Formula, Nodes, Start
-from zincir.optim.groups import Group, refuse_differentiable
+from zincir.optim.formula import Formula, Nodes
+from zincir.optim.hyper import Hyper
+from zincir.optim.settings import Group, NotNegative, Number, Params, Rate, Switch
+from zincir.optim.state import StateSpec
 from zincir.types import float32
 
 
@@ -44,56 +44,52 @@ class SGD(Formula):
 
     def __init__(
         self,
-        params: Any,
-        lr: Any = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
+        params: Params,
+        lr: Rate = 1e-3,
+        momentum: NotNegative = 0.0,
+        dampening: Number = 0.0,
+        weight_decay: NotNegative = 0.0,
+        nesterov: Switch = False,
         *,
-        maximize: bool = False,
+        maximize: Switch = False,
         foreach: bool | None = None,
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        refuse_differentiable(type(self).__name__, differentiable)
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
-    def init(self, param: Node, group: Group) -> Start:
+    def check(self, owner: str, group: Group) -> None:
+        """Raise if a setting is out of range, or Nesterov's momentum has none, or is dampened."""
+        super().check(owner, group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ArgumentError(
+                explain(
+                    f"{owner}: Nesterov momentum requires a momentum and zero dampening",
+                    where=describe(here()),
+                    got=f"momentum={group['momentum']}, dampening={group['dampening']}",
+                    try_="momentum=0.9, nesterov=True",
+                )
+            )
+
+    def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
         """The momentum; with dampening, also whether it is the first step."""
         if not group["momentum"]:
             return {}
-        start: Start = {"momentum_buffer": (param.shape, param.dtype, 0.0)}
-        return {**start, "fresh": ((), float32, 1.0)} if group["dampening"] else start
+        state = {"momentum_buffer": StateSpec.like(p)}
+        return {**state, "fresh": StateSpec((), float32, 1.0)} if group["dampening"] else state
 
-    def numbers(self, group: Group) -> dict[str, float]:
-        """The settings as they are."""
-        return {k: group[k] for k in ("lr", "momentum", "dampening", "weight_decay")}
-
-    def update(self, param: Node, grad: Node, state: Nodes, now: Nodes, group: Group) -> Nodes:
+    def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
         """One step of the equation above."""
-        rate = now["lr"]
-        if group["weight_decay"]:
-            grad = add(grad, mul(param, now["weight_decay"]))
-        if not group["momentum"]:
-            return {"param": sub(param, mul(grad, rate))}
+        if hyper.weight_decay:
+            g = g + hyper.weight_decay * p
+        if not hyper.momentum:
+            return p - hyper.lr * g, {}
         new: Nodes = {}
-        added = grad
-        if group["dampening"]:
+        added = g
+        if hyper.dampening:
             # The whole gradient at the first step: dampening counts only when not fresh.
-            fresh = cast(state["fresh"], param.dtype)
-            added = mul(grad, 1.0 - now["dampening"] * (1.0 - fresh))
+            added = g * (1.0 - hyper.dampening * (1.0 - cast(state["fresh"], p.dtype)))
             new["fresh"] = const(0.0, float32)
-        momentum = new["momentum_buffer"] = add(
-            mul(state["momentum_buffer"], now["momentum"]), added
-        )
-        step = add(grad, mul(momentum, now["momentum"])) if group["nesterov"] else momentum
-        return {**new, "param": sub(param, mul(step, rate))}
+        b = new["momentum_buffer"] = hyper.momentum * state["momentum_buffer"] + added
+        step = g + hyper.momentum * b if hyper.nesterov else b
+        return p - hyper.lr * step, new

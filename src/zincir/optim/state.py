@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
 from zincir.errors import StateError, TraceError, ZincirError, explain
 from zincir.graph.node import Node
-from zincir.optim.groups import Group, check_settings
+from zincir.optim.settings import Group
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.tensor import Tensor, from_array, from_buffer
-from zincir.types import DType, Shape
+from zincir.types import DType, Shape, float32
 
 
 def copied_settings(owner: str, groups: list[Group], saved: Mapping[str, Any]) -> list[Group]:
@@ -40,23 +40,19 @@ def copied_settings(owner: str, groups: list[Group], saved: Mapping[str, Any]) -
     ]
 
 
-def loaded_settings(
-    owner: str, groups: list[Group], saved: Mapping[str, Any], defaults: Group
-) -> list[Group]:
-    """The settings of each group: PyTorch's own, which this library does not have, are left out.
+def loaded_groups(owner: str, groups: list[Group], saved: Mapping[str, Any]) -> list[Group]:
+    """The groups with what was saved of their settings; PyTorch's own, unknown here, are left out.
 
     Raises:
-        StateError, ArgumentError: the groups differ, or a setting is out of its range.
+        StateError: the groups differ in number or size.
     """
-    settings: list[Group] = []
+    found: list[Group] = []
     for group, other in zip(groups, copied_settings(owner, groups, saved), strict=True):
         known = {k: v for k, v in other.items() if k in group}
         if _is_array(known.get("lr")):
             known["lr"] = from_array(np.array(_array_of(known["lr"])))
-        merged = {**{k: v for k, v in group.items() if k != "params"}, **known}
-        check_settings(f"{owner}.load_state_dict", {**defaults, **merged})
-        settings.append(merged)
-    return settings
+        found.append({**group, **known})
+    return found
 
 
 def copied_state(groups: list[Group], saved: Mapping[str, Any]) -> dict[Any, dict[str, Any]]:
@@ -90,8 +86,23 @@ def _copied(name: str, value: Any, p: Tensor) -> Any:
     return stored_like(np.array(array, p.dtype.numpy if typed else array.dtype), p)
 
 
-Begun: TypeAlias = tuple[Shape, DType, float]
-Init: TypeAlias = Callable[[Node, Group], Mapping[str, Begun]]
+class StateSpec(NamedTuple):
+    """What a part of a parameter's state is before the first update: full of one value."""
+
+    shape: Shape
+    dtype: DType
+    value: float = 0.0
+
+    @classmethod
+    def like(cls, p: Node, value: float = 0.0) -> StateSpec:
+        """In the shape and type of a parameter."""
+        return cls(p.shape, p.dtype, value)
+
+
+STEP = StateSpec((), float32)
+"""A count of updates; parameters that are always updated together share one."""
+
+Init: TypeAlias = Callable[[Node, Group], Mapping[str, StateSpec]]
 
 
 def loaded_state(
@@ -102,33 +113,55 @@ def loaded_state(
     What `init` does not name has the shape of the parameter, or none. Parameters of a group whose
     step counts are equal share one.
 
+    Args:
+        groups: as they will be when the state is there.
+
     Raises:
         StateError: a tensor has another shape.
     """
     found: dict[Tensor, dict[str, Tensor]] = {}
     problems: list[str] = []
     for group, other in zip(groups, saved["param_groups"], strict=True):
-        counts: dict[float, Tensor] = {}
         for p, number in zip(group["params"], other["params"], strict=True):
-            values = saved["state"].get(number, {})
-            start: Mapping[str, Begun] = init(p._node, group) if values else {}
-            for name, value in values.items():
-                if value is None:
-                    continue
-                array = _try_array(value)
-                shape, dtype, _ = start.get(name, (p.shape, p.dtype, 0.0))
-                if array is None or array.shape not in ((shape,) if name in start else ((), shape)):
-                    got = type(value).__name__ if array is None else str(array.shape)
-                    problems.append(f"{name} of parameter {number}: {got}, not {shape}")
-                    continue
-                tensor = stored_like(np.array(array, dtype.numpy), p)
-                if name == "step":
-                    tensor = counts.setdefault(float(array), tensor)
-                found.setdefault(p, {})[name] = tensor
+            values = {k: v for k, v in saved["state"].get(number, {}).items() if v is not None}
+            if values:
+                specs = init(p._node, group)
+                found[p] = _fitting(p, values, specs, f"parameter {number}", problems)
+        _share_counts([found[p] for p in group["params"] if p in found])
     if problems:
         what = "the state belongs to other parameters"
         raise _misfit(owner, what, "tensors of the parameters' shapes", "\n".join(problems))
     return found
+
+
+def _fitting(
+    p: Tensor,
+    values: Mapping[str, Any],
+    specs: Mapping[str, StateSpec],
+    whose: str,
+    problems: list[str],
+) -> dict[str, Tensor]:
+    """Copies of what fits a parameter; what does not is added to the problems."""
+    found: dict[str, Tensor] = {}
+    for name, value in values.items():
+        array = _try_array(value)
+        spec = specs.get(name, StateSpec.like(p._node))
+        shapes = [spec.shape] if name in specs else [spec.shape, ()]
+        if array is not None and array.shape in shapes:
+            found[name] = stored_like(np.array(array, spec.dtype.numpy), p)
+        else:
+            got = type(value).__name__ if array is None else str(array.shape)
+            problems.append(f"{name} of {whose}: {got}, not {spec.shape}")
+    return found
+
+
+def _share_counts(states: list[dict[str, Tensor]]) -> None:
+    """Let states share the tensors of equal step counts."""
+    counts: dict[float, Tensor] = {}
+    for state in states:
+        step = state.get("step")
+        if step is not None:
+            state["step"] = counts.setdefault(float(step._node.value.array), step)
 
 
 def stored_like(array: np.ndarray[Any, Any], p: Tensor) -> Tensor:

@@ -38,13 +38,13 @@ def as_matmul(make: Make, node: Node, x: Node, w: Node, strides: Shape) -> Node:
 
     Of the `strides` of x, the last or the first is 1.
     """
-    steps, spread, _, _ = node.attrs
-    rank = len(steps)
+    stride, dilation, _, _ = node.attrs
+    rank = len(stride)
     sizes = (1, *w.shape[:rank], 1, 1)
-    wide = make(windows_p, (x,), sizes, (1, *steps, 1, 1), (1, *spread, 1, 1))
+    wide = make(windows_p, (x,), sizes, (1, *stride, 1, 1), (1, *dilation, 1, 1))
     if x.shape[-1] == 1 or strides[-1] == 1:
         return _forward(make, node, wide, w, rank)
-    beside = rank > 0 and x.shape[-2] == steps[-1] == 1 and strides[rank] == x.shape[0]
+    beside = rank > 0 and x.shape[-2] == stride[-1] == 1 and strides[rank] == x.shape[0]
     return _weight(make, node, wide, w, rank, beside=beside)
 
 

@@ -19,7 +19,7 @@ from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import add_p, mul_p
-from zincir.ops.convolution import convolution_p, framed
+from zincir.ops.convolution import convolution_p, padded
 from zincir.ops.movement import cat_p, permute_p, reshape_p, slice_p, sum_p
 
 
@@ -35,7 +35,7 @@ def _convolution(build: Rewriter, node: Node, xs: tuple[Node, ...], single: bool
     *rest, before, after = node.attrs
     none = (0,) * len(before)
     if before != none or after != none:
-        x = _down_to(build, node, framed(x, before, after), x)
+        x = _down_to(build, node, padded(x, before, after), x)
         return build.build(node, convolution_p, (x, w), *rest, none, none)
     return _shifted(partial(build.build, node), node, xs)
 
@@ -61,12 +61,12 @@ def _shifted(build: Build, node: Node, xs: tuple[Node, ...]) -> Node | None:
 
 def _forward(build: Build, node: Node, x: Node, w: Node, rank: int) -> Node:
     groups = w.shape[-3]
-    steps, spread, _, _ = node.attrs
+    stride, dilation, _, _ = node.attrs
     sizes = (*node.shape[:-1], 1)
     terms: list[Node] = []
     for tap in product(*[range(k) for k in w.shape[:rank]]):
-        starts = (0, *[t * d for t, d in zip(tap, spread, strict=True)], 0, 0)
-        part = build(slice_p, (x,), starts, (1, *steps, 1, 1), sizes)
+        starts = (0, *[t * d for t, d in zip(tap, dilation, strict=True)], 0, 0)
+        part = build(slice_p, (x,), starts, (1, *stride, 1, 1), sizes)
         one = build(slice_p, (w,), (*tap, 0, 0, 0), (1,) * w.ndim, (*(1,) * rank, groups, 1, 1))
         one = build(reshape_p, (one,), (*(1,) * (rank + 1), groups, 1))
         terms.append(build(mul_p, (part, one)))
@@ -75,14 +75,14 @@ def _forward(build: Build, node: Node, x: Node, w: Node, rank: int) -> Node:
 
 def _weight(build: Build, node: Node, x: Node, w: Node, rank: int) -> Node:
     # x: 1, size..., g, n; w: places..., g, n, 1; node: 1, taps..., g, 1
-    steps, spread, _, _ = node.attrs
+    stride, dilation, _, _ = node.attrs
     places = w.shape[:rank]
     g = build(permute_p, (w,), (rank + 2, *range(rank + 2)))
     folded = (*range(1, rank + 1), rank + 2)
     taps: list[Node] = []
     for tap in product(*[range(k) for k in node.shape[1 : rank + 1]]):
-        starts = (0, *[t * s for t, s in zip(tap, steps, strict=True)], 0, 0)
-        part = build(slice_p, (x,), starts, (1, *spread, 1, 1), (1, *places, *x.shape[-2:]))
+        starts = (0, *[t * s for t, s in zip(tap, stride, strict=True)], 0, 0)
+        part = build(slice_p, (x,), starts, (1, *dilation, 1, 1), (1, *places, *x.shape[-2:]))
         taps.append(build(sum_p, (build(mul_p, (part, g)),), folded))
     joined = build(cat_p, tuple(taps), 1) if len(taps) > 1 else taps[0]
     return build(reshape_p, (joined,), node.shape)

@@ -45,8 +45,8 @@ def as_tiles(
     Args:
         whole: makes a contiguous copy.
     """
-    steps, spread, _, _ = node.attrs
-    if len(steps) != 2 or set(steps + spread) != {1} or node.dtype is not float32:
+    stride, dilation, _, _ = node.attrs
+    if len(stride) != 2 or set(stride + dilation) != {1} or node.dtype is not float32:
         return None
     if x.dtype is not float32 or x.shape[-2] != 1:
         return None

@@ -1,0 +1,79 @@
+"""Copies of tensors: `copy`, `deepcopy` and `pickle`."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from zincir.errors import GradientError, explain
+from zincir.inplace import is_leaf, turned
+from zincir.ops.dims import place
+from zincir.ops.source import leaf
+from zincir.runtime.buffer import Buffer, arranged
+from zincir.shared_value import array_of, detached, look_at
+from zincir.storage import path, plain, whole_of
+from zincir.tensor_base import FIELDS, TensorBase
+from zincir.types import from_numpy_dtype
+
+T = TypeVar("T", bound=TensorBase)
+
+_OWN = FIELDS - {"_order"}
+
+
+def reduced(tensor: TensorBase) -> tuple[Any, ...]:
+    """What pickle writes down: values, not the memory that is shared, and no gradients."""
+    values = array_of(tensor, "pickle").copy()
+    return rebuilt, (type(tensor), values, tensor.requires_grad, _attributes(tensor))
+
+
+def rebuilt(cls: type[T], array: Any, requires_grad: bool, attributes: dict[str, Any]) -> T:
+    """A leaf with these values and whatever a user has set of it."""
+    t = object.__new__(cls)
+    t.__dict__.update(attributes)
+    t._held = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
+    t._held.value = arranged(Buffer(array), t._order_for(array.ndim))
+    t._holds_node()
+    return t
+
+
+def deep(tensor: T, memo: dict[int, Any]) -> T:
+    """A copy in memory of its own, but for its gradient; copies of what shares memory share theirs.
+
+    Raises:
+        GradientError: it is no leaf.
+    """
+    if not is_leaf(tensor):
+        raise GradientError(
+            explain(
+                "only Tensors created explicitly by the user support the deepcopy protocol",
+                where=place(),
+                try_="x.detach().clone()",
+            )
+        )
+    whole = whole_of(tensor)
+    key = id(tensor._storage)
+    if tensor._storage is None or (whole is tensor and key not in memo):
+        array = array_of(tensor, "deepcopy").copy()
+        new = rebuilt(type(tensor), array, tensor.requires_grad, _attributes(tensor))
+        if tensor._storage is not None:
+            memo[key] = new
+        return new
+    if key not in memo:
+        memo[key] = rebuilt(type(plain(whole)), array_of(whole, "deepcopy").copy(), False, {})
+    view: TensorBase = memo[key]
+    for step in reversed(path(tensor)):
+        view = look_at(plain(tensor), view, step)
+    return sharing(view, tensor)
+
+
+def sharing(source: TensorBase, like: T) -> T:
+    """A tensor of its own with the memory of `source`, that is what `like` is."""
+    t = cast(T, detached(plain(source), source))
+    t.__class__ = type(like)
+    t.__dict__.update(_attributes(like))
+    if like.requires_grad:
+        turned(t, True)
+    return t
+
+
+def _attributes(tensor: TensorBase) -> dict[str, Any]:
+    return {k: v for k, v in tensor.__dict__.items() if k not in _OWN}

@@ -1,0 +1,109 @@
+"""Layers, activations and losses as functions of tensors, under PyTorch's names."""
+
+from zincir.nn.functional.activation import (
+    elu as elu,
+    gelu as gelu,
+    glu as glu,
+    hardsigmoid as hardsigmoid,
+    hardswish as hardswish,
+    hardtanh as hardtanh,
+    leaky_relu as leaky_relu,
+    log_softmax as log_softmax,
+    logsigmoid as logsigmoid,
+    mish as mish,
+    prelu as prelu,
+    relu as relu,
+    relu6 as relu6,
+    selu as selu,
+    sigmoid as sigmoid,
+    silu as silu,
+    softmax as softmax,
+    softplus as softplus,
+    softsign as softsign,
+    tanh as tanh,
+)
+from zincir.nn.functional.convolution import (
+    conv1d as conv1d,
+    conv2d as conv2d,
+    conv3d as conv3d,
+    conv_transpose1d as conv_transpose1d,
+    conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d,
+)
+from zincir.nn.functional.distance import cosine_similarity as cosine_similarity
+from zincir.nn.functional.dropout import (
+    alpha_dropout as alpha_dropout,
+    dropout as dropout,
+    dropout1d as dropout1d,
+    dropout2d as dropout2d,
+    dropout3d as dropout3d,
+    feature_alpha_dropout as feature_alpha_dropout,
+    stochastic_depth as stochastic_depth,
+)
+from zincir.nn.functional.embedding import embedding as embedding, one_hot as one_hot
+from zincir.nn.functional.linear import linear as linear
+from zincir.nn.functional.loss.classification import (
+    cross_entropy as cross_entropy,
+    nll_loss as nll_loss,
+)
+from zincir.nn.functional.loss.probability import (
+    binary_cross_entropy as binary_cross_entropy,
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    kl_div as kl_div,
+)
+from zincir.nn.functional.loss.regression import (
+    huber_loss as huber_loss,
+    l1_loss as l1_loss,
+    mse_loss as mse_loss,
+    smooth_l1_loss as smooth_l1_loss,
+)
+from zincir.nn.functional.normalization import (
+    group_norm as group_norm,
+    layer_norm as layer_norm,
+    local_response_norm as local_response_norm,
+    normalize as normalize,
+    rms_norm as rms_norm,
+)
+from zincir.nn.functional.normalization_batch import (
+    batch_norm as batch_norm,
+    instance_norm as instance_norm,
+)
+from zincir.nn.functional.padding import pad as pad
+from zincir.nn.functional.pooling_adaptive import (
+    adaptive_avg_pool1d as adaptive_avg_pool1d,
+    adaptive_avg_pool2d as adaptive_avg_pool2d,
+    adaptive_avg_pool3d as adaptive_avg_pool3d,
+    adaptive_max_pool1d as adaptive_max_pool1d,
+    adaptive_max_pool2d as adaptive_max_pool2d,
+    adaptive_max_pool3d as adaptive_max_pool3d,
+)
+from zincir.nn.functional.pooling_average import (
+    avg_pool1d as avg_pool1d,
+    avg_pool2d as avg_pool2d,
+    avg_pool3d as avg_pool3d,
+    lp_pool1d as lp_pool1d,
+    lp_pool2d as lp_pool2d,
+    lp_pool3d as lp_pool3d,
+)
+from zincir.nn.functional.pooling_max import (
+    max_pool1d as max_pool1d,
+    max_pool2d as max_pool2d,
+    max_pool3d as max_pool3d,
+)
+from zincir.nn.functional.rearrangement import (
+    channel_shuffle as channel_shuffle,
+    fold as fold,
+    pixel_shuffle as pixel_shuffle,
+    pixel_unshuffle as pixel_unshuffle,
+    unfold as unfold,
+)
+from zincir.nn.functional.resampling import interpolate as interpolate
+from zincir.nn.functional.resampling_grid import (
+    affine_grid as affine_grid,
+    grid_sample as grid_sample,
+)
+from zincir.nn.functional.unpooling import (
+    max_unpool1d as max_unpool1d,
+    max_unpool2d as max_unpool2d,
+    max_unpool3d as max_unpool3d,
+)

@@ -1,0 +1,109 @@
+"""Losses for probabilities, as functions: binary cross-entropy, divergence."""
+
+from __future__ import annotations
+
+from zincir.graph.node import Node
+from zincir.nn.functional.activation import softplus_of
+from zincir.nn.functional.loss.operands import factor, probabilities, weighted
+from zincir.nn.functional.loss.reduction import reduced, reduction_of
+from zincir.nn.module.user_line import at_user_line
+from zincir.ops.arithmetic import abs, compare, where
+from zincir.ops.elementwise import exp, log, log1p
+from zincir.tensor import Tensor
+
+
+@at_user_line
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """-(pos_weight * t * log(sigmoid(x)) + (1 - t) * log(1 - sigmoid(x))) * weight.
+
+    Computed as max(x, 0) - x * t + log1p(exp(-|x|)), which is accurate for any x.
+
+    Args:
+        target: floating, from 0 to 1.
+        weight: a factor for each element; broadcasts.
+        pos_weight: a factor for the positive part, such as one for each column; broadcasts.
+
+    >>> import zincir
+    >>> binary_cross_entropy_with_logits(zincir.tensor([0.0]), zincir.tensor([1.0])).item()
+    0.6931471824645996
+    """
+    reduction = reduction_of("binary_cross_entropy_with_logits", size_average, reduce, reduction)
+    what = "binary_cross_entropy_with_logits"
+    x, t = probabilities(input, target, what)
+    if pos_weight is None:
+        negative = compare("lt", x, 0.0)
+        loss = where(negative, 0.0, x) - x * t + log1p(exp(where(negative, x, -x)))
+    else:
+        positive = (factor(pos_weight, x, f"{what}: pos_weight") - 1.0) * t + 1.0
+        loss = (1.0 - t) * x + positive * softplus_of(-x)
+    return reduced(weighted(loss, weight, what), reduction)
+
+
+@at_user_line
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-(t * log(x) + (1 - t) * log(1 - x)) * weight, for probabilities x; logs end at -100.
+
+    Prefer `binary_cross_entropy_with_logits`: it is accurate where x is near 0 or 1.
+
+    >>> import zincir
+    >>> binary_cross_entropy(zincir.tensor([0.5]), zincir.tensor([1.0])).item()
+    0.6931471824645996
+    """
+    reduction = reduction_of("binary_cross_entropy", size_average, reduce, reduction)
+    x, t = probabilities(input, target, "binary_cross_entropy")
+    loss = -(t * _cut_log(x) + (1.0 - t) * _cut_log(1.0 - x))
+    return reduced(weighted(loss, weight, "binary_cross_entropy"), reduction)
+
+
+def _cut_log(x: Node) -> Node:
+    """log(x), -100 from where float32 has no smaller normal number; no gradient there."""
+    zero = compare("lt", abs(x), 1.2e-38)
+    return where(zero, -100.0, log(where(zero, 1.0, x)))
+
+
+@at_user_line
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """Computes t * (log(t) - input), `input` being log-probabilities; 0 where t is 0.
+
+    Args:
+        reduction: "batchmean" (the mathematical mean: divides by the first axis), "mean" (divides
+            by all elements), "sum" or "none".
+        log_target: the target is log-probabilities too.
+
+    >>> import zincir
+    >>> kl_div(zincir.tensor([[0.0]]), zincir.tensor([[1.0]]), reduction="batchmean").item()
+    0.0
+    """
+    reduction = reduction_of("kl_div", size_average, reduce, reduction)
+    x, t = probabilities(input, target, "kl_div")
+    if log_target:
+        loss = exp(t) * (t - x)
+    else:
+        there = compare("gt", t, 0.0)
+        loss = where(there, t * log(where(there, t, 1.0)), 0.0) - t * x
+    if reduction != "batchmean":
+        return reduced(loss, reduction)
+    total = reduced(loss, "sum")
+    return total / float(x.shape[0]) if x.ndim else total

@@ -1,0 +1,102 @@
+"""Losses between two tensors of one shape.
+
+Shapes that differ are an error: a loss between (N, 1) and (N,) would silently become (N, N).
+"""
+
+from __future__ import annotations
+
+from zincir.errors import ArgumentError, explain
+from zincir.nn.functional.loss.operands import pair
+from zincir.nn.functional.loss.reduction import reduced, reduction_of
+from zincir.nn.module.user_line import at_user_line
+from zincir.ops.arithmetic import abs, compare, where
+from zincir.tensor import Tensor
+
+
+@at_user_line
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """(input - target) ** 2, averaged over all elements.
+
+    >>> import zincir
+    >>> mse_loss(zincir.tensor([1.0, 2.0]), zincir.tensor([1.0, 4.0])).item()
+    2.0
+    """
+    reduction = reduction_of("mse_loss", size_average, reduce, reduction)
+    x, y = pair(input, target, "mse_loss")
+    d = x - y
+    return reduced(d * d, reduction)
+
+
+@at_user_line
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """|input - target|, averaged over all elements.
+
+    >>> import zincir
+    >>> l1_loss(zincir.tensor([1.0, 2.0]), zincir.tensor([1.0, 4.0])).item()
+    1.0
+    """
+    reduction = reduction_of("l1_loss", size_average, reduce, reduction)
+    x, y = pair(input, target, "l1_loss")
+    return reduced(abs(x - y), reduction)
+
+
+@at_user_line
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """d**2 / (2 beta) where d = |input - target| < beta, d - beta / 2 elsewhere.
+
+    From https://arxiv.org/abs/1504.08083.
+
+    >>> import zincir
+    >>> smooth_l1_loss(zincir.tensor([0.0, 0.0]), zincir.tensor([1.0, 3.0])).item()
+    1.5
+    """
+    reduction = reduction_of("smooth_l1_loss", size_average, reduce, reduction)
+    if beta < 0:
+        raise ArgumentError(explain("smooth_l1_loss: beta is negative", got=str(beta)))
+    x, y = pair(input, target, "smooth_l1_loss")
+    if beta == 0:
+        return reduced(abs(x - y), reduction)
+    d = x - y
+    far = abs(d)
+    near = d * d * (0.5 / beta)
+    return reduced(where(compare("lt", far, beta), near, far - 0.5 * beta), reduction)
+
+
+@at_user_line
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
+    """d**2 / 2 where d = |input - target| < delta, delta * (d - delta / 2) elsewhere.
+
+    From P. J. Huber (1964).
+
+    >>> import zincir
+    >>> huber_loss(zincir.tensor([0.0, 0.0]), zincir.tensor([1.0, 3.0])).item()
+    1.5
+    """
+    if delta <= 0:
+        raise ArgumentError(explain("huber_loss: delta is not positive", got=str(delta)))
+    x, y = pair(input, target, "huber_loss")
+    d = x - y
+    far = abs(d)
+    near = d * d * 0.5
+    return reduced(where(compare("lt", far, delta), near, (far - 0.5 * delta) * delta), reduction)

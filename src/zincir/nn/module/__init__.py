@@ -1,0 +1,1 @@
+"""What layers are made of: parameters, hooks, state, containers; first calls of lazy layers."""

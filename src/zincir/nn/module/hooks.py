@@ -1,0 +1,194 @@
+"""What happens around a module's forward: its path in messages, and the hooks users hang on it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, cast
+
+from zincir.errors import GradientError, explain
+from zincir.graph.node import MODE, describe, here
+from zincir.ops.arithmetic import copy
+from zincir.recording import changed_setting, note_done, note_module, refill, refuse_replay
+from zincir.tensor import Tensor, wrap
+
+Hook = Callable[..., Any]
+
+
+class Handle:
+    """Takes a hook away again: `handle.remove()`, or as a context manager at the end of `with`."""
+
+    def __init__(self, hooks: dict[object, Any]) -> None:
+        self._hooks = hooks
+        self._key = object()
+
+    def remove(self) -> None:
+        """Take the hook away. Doing it twice is harmless."""
+        note_done(functools.partial(refill, self._hooks, dict(self._hooks)))
+        self._hooks.pop(self._key, None)
+        changed_setting()
+        refuse_replay("it takes a hook away")
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+def _hang(hooks: dict[object, Any], hook: Any, prepend: bool) -> Handle:
+    handle = Handle(hooks)
+    changed_setting()
+    refuse_replay("it registers a hook")
+    others = dict(hooks)
+    note_done(functools.partial(refill, hooks, others))
+    if prepend:
+        hooks.clear()
+    hooks[handle._key] = hook
+    hooks.update(others)
+    return handle
+
+
+def _as_tuple(x: Any) -> tuple[Any, ...]:
+    return tuple(cast(list[Any], x)) if isinstance(x, tuple | list) else (x,)
+
+
+class Hooked:
+    """Something that is called, and runs `forward` with hooks around it."""
+
+    _forward_pre_hooks: dict[object, tuple[Hook, bool]]
+    _forward_hooks: dict[object, tuple[Hook, bool]]
+    _backward_hooks: dict[object, Hook]
+    _name_in_parent: str
+    """The name under which the parent runs this one, such as `fc1` or `layers.0`."""
+    forward: Callable[..., Any]
+    training: bool
+
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call `hook(module, args)` before every forward.
+
+        What it returns, unless None, takes the place of the arguments. With `with_kwargs` it is
+        called as `hook(module, args, kwargs)` and returns both, in a tuple.
+        """
+        return _hang(self._forward_pre_hooks, (hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call `hook(module, args, output)` after every forward.
+
+        What it returns, unless None, takes the place of the output. With `with_kwargs` it is
+        called as `hook(module, args, kwargs, output)`.
+        """
+        return _hang(self._forward_hooks, (hook, with_kwargs), prepend)
+
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> Handle:
+        """Call `hook(module, grad_input, grad_output)` when a backward pass has crossed the module.
+
+        Both are tuples, with None where no gradient flows. What the hook returns, unless None,
+        takes the place of `grad_input`; that is possible for modules with one differentiable input.
+        """
+        return _hang(self._backward_hooks, hook, prepend)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        note_module(self)
+        mode = MODE
+        before = mode.layer
+        mode.layer = (
+            f"{before}.{self._name_in_parent}"
+            if before
+            else self._name_in_parent or type(self).__name__
+        )
+        try:
+            if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
+                return self._run_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
+        finally:
+            mode.layer = before
+
+    def _run_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
+            changed = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if changed is not None and with_kwargs:
+                args, kwargs = changed
+            elif changed is not None:
+                args = _as_tuple(changed)
+        crossing = _Crossing(self) if self._backward_hooks else None
+        if crossing is not None:
+            args = crossing.enter(args)
+        output = self.forward(*args, **kwargs)
+        if crossing is not None:
+            output = crossing.leave(output)
+        for hook, with_kwargs in list(self._forward_hooks.values()):
+            changed = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
+            output = output if changed is None else changed
+        return output
+
+
+class _Crossing:
+    """One call of a module: the gradients that backward passes bring to both of its ends."""
+
+    def __init__(self, module: Hooked) -> None:
+        self.module = module
+        self.grad_input: list[Tensor | None] = []
+        self.grad_output: list[Tensor | None] = []
+        self.inputs: set[int] = set()
+        self.outputs: set[int] = set()
+
+    def enter(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments, those that need gradients under names of their own."""
+        self.grad_input = [None] * len(args)
+        self.inputs = {k for k, x in enumerate(args) if isinstance(x, Tensor) and x.requires_grad}
+        inside = [wrap(copy(x._node)) if k in self.inputs else x for k, x in enumerate(args)]
+        for k in self.inputs:
+            inside[k].register_hook(functools.partial(self._arrived, k))
+        return tuple(inside)
+
+    def leave(self, output: Any) -> Any:
+        """The output, watched."""
+        outputs = list(_as_tuple(output))
+        self.grad_output = [None] * len(outputs)
+        for k, y in enumerate(outputs):
+            if isinstance(y, Tensor) and y.requires_grad:
+                self.outputs.add(k)
+                outputs[k] = wrap(copy(y._node))
+                outputs[k].register_hook(functools.partial(self._left, k))
+        if isinstance(output, tuple):
+            return tuple(outputs)
+        return outputs if isinstance(output, list) else outputs[0]
+
+    def _left(self, place: int, g: Tensor) -> None:
+        self.grad_output[place] = g
+        if not self.inputs and all(self.grad_output[k] is not None for k in self.outputs):
+            self._call()
+
+    def _arrived(self, place: int, g: Tensor) -> Tensor | None:
+        self.grad_input[place] = g
+        if any(self.grad_input[k] is None for k in self.inputs):
+            return None
+        return self._call()
+
+    def _call(self) -> Tensor | None:
+        for hook in list(self.module._backward_hooks.values()):
+            changed = hook(self.module, tuple(self.grad_input), tuple(self.grad_output))
+            if changed is not None:
+                if len(self.inputs) != 1:
+                    self._refuse_change()
+                self.grad_input = list(_as_tuple(changed))
+        found = [self.grad_input[k] for k in self.inputs]
+        self.grad_input = [None] * len(self.grad_input)
+        self.grad_output = [None] * len(self.grad_output)
+        return found[0] if len(found) == 1 else None
+
+    def _refuse_change(self) -> None:
+        raise GradientError(
+            explain(
+                f"{type(self.module).__name__}: a backward hook returned a gradient",
+                where=describe(MODE.origin or here()),
+                expected="None, from modules without exactly one differentiable input",
+                got=f"{len(self.inputs)} differentiable inputs",
+                try_="register_hook on the input tensors themselves",
+            )
+        )

@@ -1,0 +1,465 @@
+"""Module: layers, and the nets made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
+
+from zincir.autograd import no_grad
+from zincir.errors import ArgumentError, DTypeError, explain
+from zincir.graph.node import describe, here
+from zincir.nn.module.checks import type_to_convert_to
+from zincir.nn.module.hooks import Hooked
+from zincir.nn.module.parameter import Parameter
+from zincir.nn.module.state import check_fit
+from zincir.nn.module.tree import found, joined, members, named, named_with_repeats
+from zincir.recording import note_module, note_setting
+from zincir.tensor import Tensor
+from zincir.types import DType, float32, float64
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict` left out: names the state did not have, names the module has not."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module(Hooked):
+    """What every layer and net is: parameters, buffers and other modules, and a `forward`.
+
+    Subclasses call `super().__init__()` first, assign layers and parameters to attributes, and
+    define `forward`. The module is then called like a function.
+
+    Example:
+        >>> import zincir
+        >>> class Net(Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.scale = Parameter(zincir.tensor([2.0]))
+        ...
+        ...     def forward(self, x):
+        ...         return self.scale * x
+        >>> net = Net()
+        >>> net(zincir.tensor([3.0])).item()
+        6.0
+        >>> list(net.state_dict())
+        ['scale']
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _temporary: set[str]
+    """The buffers that are not part of the state."""
+
+    def __init__(self) -> None:
+        fields = self.__dict__
+        fields["training"] = True
+        for kind in _KINDS:
+            fields[kind] = {}
+        fields["_temporary"] = set()
+        fields["_name_in_parent"] = ""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation; every subclass that is called defines it."""
+        name = type(self).__name__
+        raise NotImplementedError(
+            explain(
+                f"{name} has no forward",
+                where=describe(here()),
+                try_=f"define forward(self, x) in {name}; check its spelling and indentation",
+            )
+        )
+
+    # What the module holds. A registered thing is an ordinary attribute too, so that reading it
+    # costs nothing extra; every write passes through here and keeps both the same.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._hold("_parameters", name, value)
+        elif isinstance(value, Module):
+            self._hold("_modules", name, value)
+        else:
+            note_setting(self, name, value)
+            for kind in ("_parameters", "_modules", "_buffers"):
+                if name in self.__dict__.get(kind, ()):
+                    _check_kind(kind, name, value)
+                    self.__dict__[kind][name] = value
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        note_setting(self, name, None)
+        for kind in ("_parameters", "_modules", "_buffers"):
+            self.__dict__[kind].pop(name, None)
+        object.__delattr__(self, name)
+
+    def _hold(self, kind: str, name: str, value: Any) -> None:
+        fields = self.__dict__
+        if kind not in fields:
+            raise ArgumentError(
+                explain(
+                    f"{type(self).__name__}.{name}: assigned before Module.__init__() has run",
+                    where=describe(here()),
+                    try_=f"call super().__init__() first in {type(self).__name__}.__init__",
+                )
+            )
+        note_setting(self, name, value)
+        for other in ("_parameters", "_modules", "_buffers"):
+            if other != kind:
+                fields[other].pop(name, None)
+        fields[kind][name] = value
+        object.__setattr__(self, name, value)
+        if isinstance(value, Module):
+            value._learn_name(self._name_below(name))
+
+    def _learn_name(self, name: str) -> None:
+        """Learn the name under which the parent runs this module."""
+        self.__dict__["_name_in_parent"] = name
+        if type(self).forward is Module.forward:
+            for below, child in self._modules.items():
+                if child is not None:
+                    child._learn_name(self._name_below(below))
+
+    def _name_below(self, name: str) -> str:
+        """A module without a forward (a ModuleList) is never run: its children carry its name."""
+        runs = type(self).forward is not Module.forward
+        return name if runs or not self._name_in_parent else f"{self._name_in_parent}.{name}"
+
+    def _register(self, kind: str, name: str, value: Any) -> None:
+        problem = ""
+        if not name or "." in name:
+            problem = "a name that is not empty and has no dot"
+        elif name not in self.__dict__.get(kind, ()) and (
+            name in self.__dict__ or hasattr(type(self), name)
+        ):
+            problem = "a name that is not an attribute already"
+        if problem:
+            raise ArgumentError(
+                explain(f"{type(self).__name__}: cannot register {name!r}", expected=problem)
+            )
+        _check_kind(kind, name, value)
+        self._hold(kind, name, value)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter under `name`; None keeps the name for one that does not exist."""
+        self._register("_parameters", name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is state but not trained; not `persistent`: not in the state_dict."""
+        self._register("_buffers", name, tensor)
+        (self._temporary.discard if persistent else self._temporary.add)(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a module under `name`."""
+        self._register("_modules", name, module)
+
+    register_module = add_module
+
+    # Walks: parents first, in the order in which things were assigned; what is reachable by two
+    # names comes once, under the first.
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (named `prefix`) and all below it, with their dotted names."""
+        return named(self, prefix, _modules_of)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below this one, with their names."""
+        return members([("", self)], _modules_of)
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below this one."""
+        return (module for _, module in self.named_children())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Parameters with their dotted names: those below as well, if `recurse`."""
+        holders = self.named_modules(prefix) if recurse else [(prefix, self)]
+        return members(holders, lambda module: module._parameters)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Parameters, as an optimizer wants them."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Buffers with their dotted names: those below as well, if `recurse`."""
+        holders = self.named_modules(prefix) if recurse else [(prefix, self)]
+        return members(holders, lambda module: module._buffers)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Buffers: tensors that belong to the state but are not trained."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module with the dotted name `target`; an empty name is this module.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return found(dict(self.named_modules()), target, "get_submodule: no module", self)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter with the dotted name `target`.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return found(dict(self.named_parameters()), target, "get_parameter: no parameter", self)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with the dotted name `target`.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return found(dict(self.named_buffers()), target, "get_buffer: no buffer", self)
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` on every module, children before their parents. Returns self."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    # State
+
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
+        """All parameters and persistent buffers by their dotted names, as PyTorch names them.
+
+        The tensors are those of the module without their gradients, not copies.
+        """
+        state: dict[str, Tensor] = {}
+        for path, module in named_with_repeats(self, "", _modules_of):
+            lasting = {k: v for k, v in module._buffers.items() if k not in module._temporary}
+            for name, value in (*module._parameters.items(), *lasting.items()):
+                if value is not None:
+                    state[prefix + joined(path, name)] = value if keep_vars else value.detach()
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
+        """Copy a state (tensors or arrays, by name) into this module, whole or not at all.
+
+        Args:
+            strict: names that are missing or not known are errors too. Without it they are
+                returned; shapes must agree in any case.
+
+        Raises:
+            StateError: lists everything that does not fit; nothing has been changed.
+        """
+        own = self.state_dict(keep_vars=True)
+        fitting, missing, unexpected = check_fit(type(self).__name__, own, state_dict, strict)
+        with no_grad():
+            for name, value in fitting.items():
+                own[name].copy_(value)
+        return IncompatibleKeys(missing, unexpected)
+
+    # Settings of everything below
+
+    def train(self, mode: bool = True) -> Self:
+        """Set this module and all below it to training (or, with False, to evaluation)."""
+        if not isinstance(mode, bool):
+            raise DTypeError(explain("train: mode is not a bool", got=repr(mode)))
+        for module in self.modules():
+            if module.__dict__.get("training", mode) is not mode:  # compiled ones have none
+                note_setting(module, "training", mode)
+                module.__dict__["training"] = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set this module and all below it to evaluation: no dropout."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Train these parameters, or (False) freeze them."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or (`set_to_none=False`) make them zero."""
+        for parameter in self.parameters():
+            clear_grad(parameter, set_to_none)
+
+    def to(
+        self,
+        *args: Any,
+        device: Any = None,
+        dtype: Any = None,
+        non_blocking: bool = False,
+        memory_format: Any = None,
+    ) -> Self:
+        """Convert floating parameters and buffers, in place: `to(dtype)`, `to("cpu", dtype)`.
+
+        There is one device, so that naming it changes nothing; a tensor stands for its type.
+        """
+        wanted = type_to_convert_to(f"{type(self).__name__}.to", args, device, dtype)
+        if wanted is not None:
+            self._convert(wanted)
+        return self
+
+    def _convert(self, dtype: DType) -> None:
+        """Give parameters another type, and put other tensors in the place of buffers."""
+        for tensor in self.parameters():
+            if tensor.dtype is not dtype:
+                tensor.data = tensor.detach().to(dtype)
+                if tensor.grad is not None:
+                    tensor.grad.data = tensor.grad.detach().to(dtype)
+        for module in self.modules():
+            for name, tensor in list(module._buffers.items()):
+                if tensor is not None and tensor.dtype.is_floating_point:
+                    setattr(module, name, tensor.to(dtype))
+
+    def cpu(self) -> Self:
+        """Nothing: everything lies there."""
+        return self
+
+    def half(self) -> Self:
+        """An error: there are no numbers of 16 bits."""
+        raise DTypeError(
+            explain(
+                f"{type(self).__name__}.half: there are no float16 tensors",
+                where=describe(here()),
+                expected="float32 or float64",
+                try_="model.float()",
+            )
+        )
+
+    def float(self) -> Self:
+        """Convert floating parameters and buffers to float32."""
+        return self.to(float32)
+
+    def double(self) -> Self:
+        """Convert floating parameters and buffers to float64."""
+        return self.to(float64)
+
+    def _compiled_with(self, compiled: Callable[..., Any]) -> CompiledModule:
+        """What `zincir.compile` returns for this module."""
+        return CompiledModule(self, compiled)
+
+    # Looks
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of this layer's line."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = self.extra_repr().splitlines()
+        if not self._modules:
+            inner = lines[0] if len(lines) == 1 else indented(lines)
+            return f"{type(self).__name__}({inner})"
+        for name, child in self._modules.items():
+            first, *rest = repr(child).splitlines()
+            lines += [f"({name}): {first}", *rest]
+        return f"{type(self).__name__}({indented(lines)})"
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(type(self)), *self.__dict__})
+
+
+class CompiledModule(Module):
+    """A module whose calls are recorded and replayed; all else is the module's own.
+
+    Its parameters have the names that PyTorch gives them: those of the module behind `_orig_mod`.
+
+    Example:
+        >>> import zincir
+        >>> from zincir import nn
+        >>> net = zincir.compile(nn.Linear(2, 1))
+        >>> [name for name, _ in net.named_parameters()]
+        ['_orig_mod.weight', '_orig_mod.bias']
+        >>> net.eval()(zincir.ones(3, 2)).shape, net.in_features
+        ((3, 1), 2)
+    """
+
+    def __init__(self, module: Module, compiled: Callable[..., Any]) -> None:
+        super().__init__()
+        del self.training  # that of the module
+        self._orig_mod = module
+        self.__dict__["_call"] = compiled
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
+            note_module(self)
+            return self._run_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Replay what the module does."""
+        return self.__dict__["_call"](*args, **kwargs)
+
+    # The one class with this method: whatever it does not have, it hands on.
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "_orig_mod" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.__dict__["_orig_mod"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_orig_mod" or "_orig_mod" not in self.__dict__:
+            super().__setattr__(name, value)
+        else:
+            setattr(self._orig_mod, name, value)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the module, and all below it, to training (or to evaluation)."""
+        self._orig_mod.train(mode)
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(\n  (_orig_mod): {self._orig_mod!r}\n)"
+
+
+def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
+    """Take the gradient of a tensor away, or fill it with zeros."""
+    if set_to_none:
+        parameter.grad = None
+    elif parameter.grad is not None:
+        with no_grad():
+            parameter.grad.detach_().zero_()
+
+
+def _modules_of(module: Module) -> dict[str, Module | None]:
+    return module._modules
+
+
+_KINDS = (
+    "_parameters",
+    "_buffers",
+    "_modules",
+    "_forward_pre_hooks",
+    "_forward_hooks",
+    "_backward_hooks",
+)
+_HELD: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "_parameters": ("a Parameter or None", lambda v: v is None or isinstance(v, Parameter)),
+    "_modules": ("a Module or None", lambda v: v is None or isinstance(v, Module)),
+    "_buffers": ("a Tensor or None", lambda v: v is None or isinstance(v, Tensor)),
+}
+
+
+def _check_kind(kind: str, name: str, value: Any) -> None:
+    wanted, fits = _HELD[kind]
+    if fits(value):
+        return
+    remedy = ""
+    if kind == "_parameters" and isinstance(value, Tensor):
+        remedy = f"nn.Parameter(tensor), or module.{name}.copy_(tensor) under no_grad()"
+    raise DTypeError(
+        explain(
+            f"cannot assign to {name!r}",
+            where=describe(here()),
+            expected=wanted,
+            got=f"{type(value).__name__}",
+            try_=remedy,
+        )
+    )
+
+
+def indented(lines: list[str]) -> str:
+    """Lines of a representation, one below the other."""
+    return "\n  " + "\n  ".join(lines) + "\n" if lines else ""

@@ -1,0 +1,152 @@
+"""Hyper-parameters: the settings of a group as numbers of the graph, read anew at every step.
+
+A program holds none of them as a constant (decision 7), so a schedule compiles nothing, and what a
+replayed step uses is never stale. They are float64, and so is all that is computed from them alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from types import SimpleNamespace
+from typing import Any
+
+from zincir import recording
+from zincir.graph.node import Node
+from zincir.graph.primitive import OPERATORS
+from zincir.ops.arithmetic import cast
+from zincir.ops.movement import reshape, slice_
+from zincir.optim.settings import Group, Settings
+from zincir.tensor import Tensor
+from zincir.types import DType, float64
+
+
+class Hyper(SimpleNamespace):
+    """What an update knows besides its tensors: `hyper.lr`, `hyper.betas`, `hyper.nesterov` ...
+
+    A number that is set to 0 is 0.0 itself, so that `if hyper.momentum:` asks for it; any other is
+    a `HyperParameter`, and so are learning rates in any case. Pairs are tuples, with their
+    logarithms beside them (`hyper.log_betas`); choices are what the group holds.
+    """
+
+
+class HyperParameter(Node):
+    """A float64 number that takes the type of the tensor it meets.
+
+    `(1 - beta) * g` is 1 - beta in double precision, rounded once to the type of g, times g. What
+    is made of numbers alone is made once for all parameters of a group.
+    """
+
+    __slots__ = ("_exact", "_made")
+
+    def __init__(self, exact: Node) -> None:
+        # It looks like a node, so that Python asks it first in `g * beta` too. Operations are made
+        # of the node behind it: a node that knew what was made of it would hold itself alive.
+        spec = exact.shape, exact.dtype
+        super().__init__(exact.op, exact.inputs, exact.attrs, spec, False, exact.origin)
+        self._exact = exact
+        self._made: dict[Any, Any] = {}
+
+    def rounded(self, dtype: DType) -> Node:
+        """The number in the type of a tensor; beside integers it stays as it is."""
+        if dtype.category != 2:
+            return self._exact
+        found = self._made.get(dtype)
+        if found is None:
+            found = self._made[dtype] = cast(self._exact, dtype)
+        return found
+
+    def __add__(self, other: Any) -> Any:
+        return self._with("add", other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._behind("add", other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._with("sub", other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._behind("sub", other)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._with("mul", other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._behind("mul", other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._with("div", other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._behind("div", other)
+
+    def __neg__(self) -> Any:
+        return self._once(("neg",), self._exact)
+
+    def _with(self, operator: str, other: Any) -> Any:
+        if isinstance(other, HyperParameter):
+            other = other._exact
+        elif isinstance(other, Node):
+            return OPERATORS[operator](self.rounded(other.dtype), other)
+        return self._once((operator, "with", other), self._exact, other)
+
+    def _behind(self, operator: str, other: Any) -> Any:
+        if isinstance(other, Node):
+            return OPERATORS[operator](other, self.rounded(other.dtype))
+        return self._once((operator, "behind", other), other, self._exact)
+
+    def _once(self, key: tuple[Any, ...], *operands: Any) -> HyperParameter:
+        if key not in self._made:
+            self._made[key] = HyperParameter(OPERATORS[key[0]](*operands))
+        return self._made[key]
+
+
+def hyper_parameters(group: Group, settings: Settings) -> Hyper:
+    """The settings of a group as an update sees them."""
+    read = functools.partial(_numbers, group, settings)
+    recording.note_settings(read)
+    count = len(read())
+    row = recording.live(read, (count,), float64)
+    numbers = (HyperParameter(reshape(slice_(row, (i,), (1,), (1,)), ())) for i in range(count))
+    hyper = Hyper(**{name: group[name] for name in settings.choices})
+    for name in settings.numbers:
+        number = next(numbers)
+        setattr(hyper, name, number if group[name] else 0.0)
+    for name in settings.rates:
+        rate, number = group[name], next(numbers)
+        if isinstance(rate, Tensor):
+            number = HyperParameter(reshape(cast(rate._node, float64), ()))
+        setattr(hyper, name, number)
+    for name in settings.pairs:
+        setattr(hyper, name, (next(numbers), next(numbers)))
+        setattr(hyper, f"log_{name}", (next(numbers), next(numbers)))
+    return hyper
+
+
+def _numbers(group: Group, settings: Settings) -> list[float]:
+    """The numbers of a group. Logarithms too: a program's differ in the last digit at times."""
+    found: list[float] = [group[name] for name in settings.numbers]
+    for name in settings.rates:
+        rate = group[name]
+        found.append(0.0 if isinstance(rate, Tensor) else rate)
+    for name in settings.pairs:
+        one, two = group[name]
+        found += one, two, _log(one), _log(two)
+    return found
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x else -math.inf
+
+
+def form(group: Group, settings: Settings) -> list[Any]:
+    """What decides which operations an update has: choices, which numbers are 0, tensors for lr.
+
+    A step asks at every replay, so it has to be quick.
+    """
+    found: list[Any] = [group[name] for name in settings.choices]
+    found += [not group[name] for name in settings.numbers]
+    for name in settings.rates:
+        rate = group[name]
+        found.append(id(rate) if isinstance(rate, Tensor) else None)
+    return found

@@ -1,0 +1,18 @@
+"""Distances: what does not fit, and the gradient at 0."""
+
+import numpy as np
+import pytest
+
+import zincir
+from zincir import nn
+from zincir.errors import ShapeError
+
+F = nn.functional
+
+
+def test_similarity_needs_the_same_axes() -> None:
+    with pytest.raises(ShapeError, match="different numbers of axes"):
+        F.cosine_similarity(zincir.ones(2), zincir.ones(1, 2), dim=0)
+    x = zincir.zeros(1, 2, requires_grad=True)
+    F.cosine_similarity(x, zincir.ones(1, 2)).sum().backward()
+    assert np.isfinite(x.grad.numpy()).all()
