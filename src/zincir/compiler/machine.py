@@ -41,7 +41,7 @@ GRAIN_NS = 3_000.0
 PROGRAM_GRAIN_NS = 25_000.0
 """Work in a whole program that is worth waking another thread. Shows in `--only rl`."""
 
-# --- matrix products: see `kernels.matmul.choose` -----------------------------------------------
+# --- matrix products: see `kernels.matmul.model` ------------------------------------------------
 
 # `python -m benchmarks.gemm_tiles` times the tile that is chosen; `--tiles` times others beside it,
 # `--threads 2` shows what is about threads. Cycles are those of the model.

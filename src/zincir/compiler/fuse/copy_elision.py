@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zincir.compiler.access import Strided, reshape_strides, through
-from zincir.compiler.fuse.groups import Group, GroupKind, Groups
+from zincir.compiler.fuse.group import Group, GroupKind, Groups
 from zincir.compiler.options import Options
 from zincir.compiler.rewrite.legalise import INLINE, Legal
 from zincir.graph.node import Node

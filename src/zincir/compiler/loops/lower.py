@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zincir.compiler.access import Affine, Map, identity
-from zincir.compiler.fuse.groups import Group, GroupKind
+from zincir.compiler.fuse.group import Group, GroupKind
 from zincir.compiler.fuse.read import address, buffer_read, operands
 from zincir.compiler.loops.nest import (
     Apply,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
-from zincir.compiler.fuse.groups import title
+from zincir.compiler.fuse.group import title
 from zincir.compiler.kernels.matmul.tiles import Gemm
 from zincir.compiler.kernels.scatter import Scatter
 from zincir.compiler.kernels.winograd.transforms import Transform

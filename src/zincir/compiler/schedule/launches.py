@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zincir.compiler.access import Strided
 from zincir.compiler.derived import derive
 from zincir.compiler.fuse.copy_elision import is_padding
-from zincir.compiler.fuse.groups import Group, GroupKind, Groups
+from zincir.compiler.fuse.group import Group, GroupKind, Groups
 from zincir.compiler.kernels.matmul.tiles import Gemm
 from zincir.compiler.kernels.scatter import Scatter
 from zincir.compiler.kernels.winograd.blocks import product_call, sums_call
