@@ -188,7 +188,7 @@ class Assembler:
                 raise AssertionError("host calls have phases of their own")
 
     def _nest(self, call: NestCall) -> int:
-        """Write the arguments of a nest (see `emit`); returns where they begin."""
+        """Write the arguments of a nest (see `codegen.slots`); returns where they begin."""
         nest, scratch = call.nest, 0
         start = self._word(0)
         assert STATUS == 0

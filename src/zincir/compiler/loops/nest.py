@@ -29,7 +29,7 @@ class Slot:
     in_inner: bool
     per_thread: bool = False
     streams: bool = False
-    """Written in whole, aligned vectors past the caches: see `stream`."""
+    """Written in whole, aligned vectors past the caches: see `schedule.streaming_stores`."""
 
     def __str__(self) -> str:
         loops = "r" * self.in_rows + "i" * self.in_inner

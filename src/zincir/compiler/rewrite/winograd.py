@@ -86,7 +86,7 @@ def _weight(make: Make, node: Node, x: Node, w: Node) -> Node:
     gradient = make(reshape_p, (gradient,), (n, *w.shape[:2], m))
     most = max(1, min(_PIECES, _SUMS // (16 * c * m)))
     pieces = -(-n // -(-n // most))
-    # As a weight is stored, see `convolve.order_of_weight`.
+    # As a weight is stored, see `convolution.order_of_weight`.
     wider = is_wider(m, 3 * c)
     rows = "x" if wider else "g"
     taps = make(winograd_taps_p, (make(winograd_sums_p, (x, gradient), pieces, rows),), rows)

@@ -30,7 +30,7 @@ class Variant:
     unit_rows: bool
     """Rows of A lie side by side (a_row == 1), as they come or because they were packed."""
     a_row: int = 0
-    """How far they lie apart, if the code knows it (see `choose`); 0: an argument says so."""
+    """How far they lie apart, if the code knows it (see `NEAR_ROW`); 0: an argument says so."""
     pairs: bool = False
     """Elements of A and B are pairs of bfloat16, both of which are multiplied and summed."""
 

@@ -1,6 +1,6 @@
 """How the work of the kernels of `ops.winograd` is cut into blocks and parts.
 
-Each function gives the numbers that a kernel is told (see `winograd`), and the product it calls.
+Each function gives the numbers that a kernel is told (see `transforms`), and the product it calls.
 """
 
 from __future__ import annotations
