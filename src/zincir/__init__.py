@@ -38,166 +38,26 @@ from zincir.creation import (
     zeros_like as zeros_like,
 )
 from zincir.functional import (
-    abs as abs,
-    absolute as absolute,
-    acos as acos,
-    add as add,
-    addcdiv as addcdiv,
-    addcmul as addcmul,
-    addmm as addmm,
-    all as all,
-    allclose as allclose,
-    amax as amax,
-    amin as amin,
-    any as any,
-    argmax as argmax,
-    argmin as argmin,
-    argsort as argsort,
-    asin as asin,
-    atan as atan,
-    baddbmm as baddbmm,
     bitwise_and as bitwise_and,
-    bitwise_not as bitwise_not,
     bitwise_or as bitwise_or,
     bitwise_xor as bitwise_xor,
-    bmm as bmm,
     broadcast_shapes as broadcast_shapes,
     broadcast_tensors as broadcast_tensors,
-    broadcast_to as broadcast_to,
     cat as cat,
     cdist as cdist,
-    ceil as ceil,
-    chunk as chunk,
-    clamp as clamp,
-    clip as clip,
-    clone as clone,
     concat as concat,
     concatenate as concatenate,
-    cos as cos,
-    cosh as cosh,
-    count_nonzero as count_nonzero,
-    cumprod as cumprod,
-    cumsum as cumsum,
-    diag as diag,
-    diagonal as diagonal,
-    div as div,
-    divide as divide,
-    dot as dot,
     einsum as einsum,
-    eq as eq,
-    equal as equal,
-    erf as erf,
-    exp as exp,
-    exp2 as exp2,
-    expm1 as expm1,
-    flatten as flatten,
-    flip as flip,
-    floor as floor,
-    floor_divide as floor_divide,
-    fmod as fmod,
-    gather as gather,
-    ge as ge,
-    gt as gt,
     hstack as hstack,
-    index_add as index_add,
-    index_copy as index_copy,
-    index_fill as index_fill,
-    index_put as index_put,
-    index_select as index_select,
     is_floating_point as is_floating_point,
     is_tensor as is_tensor,
-    isclose as isclose,
-    isfinite as isfinite,
-    isinf as isinf,
-    isnan as isnan,
-    le as le,
-    lerp as lerp,
-    log as log,
-    log1p as log1p,
-    log2 as log2,
-    log10 as log10,
-    log_softmax as log_softmax,
-    logical_and as logical_and,
-    logical_not as logical_not,
-    logical_or as logical_or,
-    logical_xor as logical_xor,
-    logsumexp as logsumexp,
-    lt as lt,
-    masked_fill as masked_fill,
-    masked_select as masked_select,
     matmul as matmul,
-    max as max,
-    maximum as maximum,
-    mean as mean,
     meshgrid as meshgrid,
-    min as min,
-    minimum as minimum,
-    mm as mm,
-    moveaxis as moveaxis,
-    movedim as movedim,
-    mul as mul,
-    multiply as multiply,
-    mv as mv,
-    narrow as narrow,
-    ne as ne,
-    neg as neg,
-    negative as negative,
     nonzero as nonzero,
-    norm as norm,
-    numel as numel,
-    outer as outer,
-    permute as permute,
     pow as pow,
-    prod as prod,
     promote_types as promote_types,
-    ravel as ravel,
-    reciprocal as reciprocal,
-    relu as relu,
-    remainder as remainder,
-    repeat_interleave as repeat_interleave,
-    reshape as reshape,
     result_type as result_type,
-    roll as roll,
-    round as round,
-    rsqrt as rsqrt,
-    scatter as scatter,
-    scatter_add as scatter_add,
-    scatter_reduce as scatter_reduce,
-    select as select,
-    sigmoid as sigmoid,
-    sign as sign,
-    sin as sin,
-    sinh as sinh,
-    softmax as softmax,
-    sort as sort,
-    split as split,
-    sqrt as sqrt,
-    square as square,
-    squeeze as squeeze,
     stack as stack,
-    std as std,
-    sub as sub,
-    subtract as subtract,
-    sum as sum,
-    swapaxes as swapaxes,
-    swapdims as swapdims,
-    t as t,
-    take as take,
-    take_along_dim as take_along_dim,
-    tan as tan,
-    tanh as tanh,
-    tile as tile,
-    topk as topk,
-    transpose as transpose,
-    tril as tril,
-    triu as triu,
-    true_divide as true_divide,
-    trunc as trunc,
-    unbind as unbind,
-    unflatten as unflatten,
-    unique as unique,
-    unsqueeze as unsqueeze,
-    var as var,
     vstack as vstack,
     where as where,
 )
@@ -243,3 +103,146 @@ int = int32
 long = int64
 float = float32
 double = float64
+
+# Methods of Tensor as functions
+
+abs = Tensor.abs
+absolute = Tensor.absolute
+acos = Tensor.acos
+add = Tensor.add
+addcdiv = Tensor.addcdiv
+addcmul = Tensor.addcmul
+addmm = Tensor.addmm
+all = Tensor.all
+allclose = Tensor.allclose
+amax = Tensor.amax
+amin = Tensor.amin
+any = Tensor.any
+argmax = Tensor.argmax
+argmin = Tensor.argmin
+argsort = Tensor.argsort
+asin = Tensor.asin
+atan = Tensor.atan
+baddbmm = Tensor.baddbmm
+bitwise_not = Tensor.bitwise_not
+bmm = Tensor.bmm
+broadcast_to = Tensor.broadcast_to
+ceil = Tensor.ceil
+chunk = Tensor.chunk
+clamp = Tensor.clamp
+clip = Tensor.clip
+clone = Tensor.clone
+cos = Tensor.cos
+cosh = Tensor.cosh
+count_nonzero = Tensor.count_nonzero
+cumprod = Tensor.cumprod
+cumsum = Tensor.cumsum
+diag = Tensor.diag
+diagonal = Tensor.diagonal
+div = Tensor.div
+divide = Tensor.divide
+dot = Tensor.dot
+eq = Tensor.eq
+equal = Tensor.equal
+erf = Tensor.erf
+exp = Tensor.exp
+exp2 = Tensor.exp2
+expm1 = Tensor.expm1
+flatten = Tensor.flatten
+flip = Tensor.flip
+floor = Tensor.floor
+floor_divide = Tensor.floor_divide
+fmod = Tensor.fmod
+gather = Tensor.gather
+ge = Tensor.ge
+gt = Tensor.gt
+index_add = Tensor.index_add
+index_copy = Tensor.index_copy
+index_fill = Tensor.index_fill
+index_put = Tensor.index_put
+index_select = Tensor.index_select
+isclose = Tensor.isclose
+isfinite = Tensor.isfinite
+isinf = Tensor.isinf
+isnan = Tensor.isnan
+le = Tensor.le
+lerp = Tensor.lerp
+log = Tensor.log
+log10 = Tensor.log10
+log1p = Tensor.log1p
+log2 = Tensor.log2
+log_softmax = Tensor.log_softmax
+logical_and = Tensor.logical_and
+logical_not = Tensor.logical_not
+logical_or = Tensor.logical_or
+logical_xor = Tensor.logical_xor
+logsumexp = Tensor.logsumexp
+lt = Tensor.lt
+masked_fill = Tensor.masked_fill
+masked_select = Tensor.masked_select
+max = Tensor.max
+maximum = Tensor.maximum
+mean = Tensor.mean
+min = Tensor.min
+minimum = Tensor.minimum
+mm = Tensor.mm
+moveaxis = Tensor.moveaxis
+movedim = Tensor.movedim
+mul = Tensor.mul
+multiply = Tensor.multiply
+mv = Tensor.mv
+narrow = Tensor.narrow
+ne = Tensor.ne
+neg = Tensor.neg
+negative = Tensor.negative
+norm = Tensor.norm
+numel = Tensor.numel
+outer = Tensor.outer
+permute = Tensor.permute
+prod = Tensor.prod
+ravel = Tensor.ravel
+reciprocal = Tensor.reciprocal
+relu = Tensor.relu
+remainder = Tensor.remainder
+repeat_interleave = Tensor.repeat_interleave
+reshape = Tensor.reshape
+roll = Tensor.roll
+round = Tensor.round
+rsqrt = Tensor.rsqrt
+scatter = Tensor.scatter
+scatter_add = Tensor.scatter_add
+scatter_reduce = Tensor.scatter_reduce
+select = Tensor.select
+sigmoid = Tensor.sigmoid
+sign = Tensor.sign
+sin = Tensor.sin
+sinh = Tensor.sinh
+softmax = Tensor.softmax
+sort = Tensor.sort
+split = Tensor.split
+sqrt = Tensor.sqrt
+square = Tensor.square
+squeeze = Tensor.squeeze
+std = Tensor.std
+sub = Tensor.sub
+subtract = Tensor.subtract
+sum = Tensor.sum
+swapaxes = Tensor.swapaxes
+swapdims = Tensor.swapdims
+t = Tensor.t
+take = Tensor.take
+take_along_dim = Tensor.take_along_dim
+tan = Tensor.tan
+tanh = Tensor.tanh
+tile = Tensor.tile
+topk = Tensor.topk
+transpose = Tensor.transpose
+tril = Tensor.tril
+triu = Tensor.triu
+true_divide = Tensor.true_divide
+trunc = Tensor.trunc
+unbind = Tensor.unbind
+unflatten = Tensor.unflatten
+unique = Tensor.unique
+unsqueeze = Tensor.unsqueeze
+var = Tensor.var

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from zincir.errors import DTypeError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops import arithmetic as ar, movement as mv, numbers
-from zincir.ops.dims import is_several, place
+from zincir.ops.dims import is_several
 from zincir.ops.source import const, leaf
 from zincir.runtime.buffer import Buffer
 from zincir.shared_value import current
@@ -28,7 +28,7 @@ def numbers_of(data: Any) -> np.ndarray[Any, Any]:
         raise DTypeError(
             explain(
                 "Tensor(...): data must be a sequence, or sizes",
-                where=place(),
+                where=user_line(),
                 got=type(data).__name__,
                 try_="zincir.tensor(...)",
             )
@@ -58,7 +58,7 @@ def operand(x: Operand) -> Node | Scalar:
     raise TypeError(
         explain(
             f"cannot use a {type(x).__name__} with a tensor",
-            where=place(),
+            where=user_line(),
             expected="a Tensor, a number or a NumPy array",
             try_="zincir.tensor(...)",
         )
@@ -135,7 +135,7 @@ def fitting(value: Node, shape: Shape) -> Node:
         raise ShapeError(
             explain(
                 "x[...] = value: the shapes do not match",
-                where=place(),
+                where=user_line(),
                 expected=f"a value that broadcasts to {shape}",
                 got=str(value.shape),
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 from zincir.errors import GradientError, explain
+from zincir.graph.node import user_line
 from zincir.inplace import is_leaf, turned
-from zincir.ops.dims import place
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.shared_value import array_of, detached, look_at
@@ -45,7 +45,7 @@ def deep(tensor: T, memo: dict[int, Any]) -> T:
         raise GradientError(
             explain(
                 "only Tensors created explicitly by the user support the deepcopy protocol",
-                where=place(),
+                where=user_line(),
                 try_="x.detach().clone()",
             )
         )

@@ -7,7 +7,8 @@ from typing import Any, cast
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
-from zincir.ops.dims import is_several, place, whole_number
+from zincir.graph.node import user_line
+from zincir.ops.dims import is_several, whole_number
 from zincir.ops.numbers import fit
 from zincir.recording import CURRENT, note_read
 from zincir.shared_value import adopt
@@ -92,7 +93,7 @@ def asarray(
     if copy is False and not shared:
         raise ArgumentError(
             explain(
-                "asarray: this cannot be shared without a copy", where=place(), try_="copy=None"
+                "asarray: this cannot be shared without a copy", where=user_line(), try_="copy=None"
             )
         )
     t = t.clone() if copy and shared else t
@@ -110,7 +111,7 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
         raise DTypeError(
             explain(
                 "tensor: cannot make numbers of this",
-                where=place(),
+                where=user_line(),
                 got=f"{type(data).__name__} of {array.dtype}",
                 expected="numbers, lists of numbers or arrays",
             )
@@ -131,7 +132,7 @@ def _block(data: Any) -> np.ndarray[Any, Any]:
         raise ArgumentError(
             explain(
                 "tensor: the lists do not form a block of numbers",
-                where=place(),
+                where=user_line(),
                 expected="nested lists of equal lengths",
                 got=str(error).splitlines()[0],
             )
@@ -194,7 +195,7 @@ def _number_of(x: Tensor) -> Any:
         raise ArgumentError(
             explain(
                 "tensor: only one element tensors can be converted to Python scalars",
-                where=place(),
+                where=user_line(),
                 got=str(x.shape),
                 try_="zincir.stack(tensors)",
             )
@@ -210,7 +211,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise DTypeError(
             explain(
                 f"from_numpy: expected a NumPy array, got {type(ndarray).__name__}",
-                where=place(),
+                where=user_line(),
                 try_="zincir.tensor(...)",
             )
         )
@@ -241,7 +242,7 @@ def _shape(sizes: tuple[Any, ...]) -> Shape:
     shape = tuple(whole_number(n, "a size") for n in sizes)
     if any(n < 0 for n in shape):
         raise ArgumentError(
-            explain("a size is negative", where=place(), expected="sizes >= 0", got=str(shape))
+            explain("a size is negative", where=user_line(), expected="sizes >= 0", got=str(shape))
         )
     return shape
 
@@ -373,7 +374,7 @@ def arange(
         raise ArgumentError(
             explain(
                 "arange: the steps do not lead from start to end",
-                where=place(),
+                where=user_line(),
                 got=f"start={first}, end={last}, step={by}",
             )
         )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops.arithmetic import common
-from zincir.ops.dims import place
 from zincir.ops.layout import diagonal
 from zincir.ops.movement import expand, permute, reshape, sum_
 from zincir.ops.products import matmul
@@ -47,7 +46,7 @@ def _wrong(equation: str, got: str) -> ArgumentError:
     return ArgumentError(
         explain(
             f"einsum: cannot read the equation {equation!r}",
-            where=place(),
+            where=user_line(),
             expected="letters for each operand, parted by commas, then -> and the output",
             got=got,
         )
@@ -72,7 +71,7 @@ def _parsed(equation: str, operands: Sequence[Node]) -> tuple[list[str], str]:
             raise ShapeError(
                 explain(
                     f"einsum: {part!r} does not name the axes of its operand",
-                    where=place(),
+                    where=user_line(),
                     expected=f"{x.ndim} letters, or an ellipsis",
                     got=f"{part!r} for {x.shape}",
                 )
@@ -95,7 +94,7 @@ def _without_repeats(x: Node, letters: str) -> Term:
                 raise ShapeError(
                     explain(
                         "einsum: a repeated subscript has two sizes",
-                        where=place(),
+                        where=user_line(),
                         got=f"{c!r}: {x.shape[a]} and {x.shape[b]}",
                     )
                 )
@@ -114,7 +113,7 @@ def _check_sizes(equation: str, terms: Sequence[Term]) -> None:
                 raise ShapeError(
                     explain(
                         f"einsum({equation!r}): subscript {c!r} has two sizes",
-                        where=place(),
+                        where=user_line(),
                         expected=f"{c} = {sizes[c]}",
                         got=f"{n}, in {x.shape}",
                     )

@@ -1,4 +1,4 @@
-"""Tensor's operations as functions, and those of several tensors."""
+"""Operations on several tensors, and others that are no methods."""
 
 from __future__ import annotations
 
@@ -11,79 +11,13 @@ import numpy as np
 from zincir.convert import operand
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops import arithmetic as ar, composed, layout, powers, products
-from zincir.ops.dims import Dims, is_several, place
+from zincir.ops.dims import Dims, is_several
 from zincir.recording import CURRENT
 from zincir.shared_value import glance
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import DType, Shape, broadcast, promote
-
-# One tensor ---------------------------------------------------------------------------------------
-
-abs, absolute, neg, negative, sign = (
-    Tensor.abs, Tensor.absolute, Tensor.neg, Tensor.negative, Tensor.sign,
-)  # fmt: skip
-floor, ceil, trunc, round = Tensor.floor, Tensor.ceil, Tensor.trunc, Tensor.round
-square, sqrt, rsqrt, reciprocal = Tensor.square, Tensor.sqrt, Tensor.rsqrt, Tensor.reciprocal
-exp, exp2, expm1 = Tensor.exp, Tensor.exp2, Tensor.expm1
-log, log1p, log2, log10 = Tensor.log, Tensor.log1p, Tensor.log2, Tensor.log10
-sin, cos, tan = Tensor.sin, Tensor.cos, Tensor.tan
-asin, acos, atan = Tensor.asin, Tensor.acos, Tensor.atan
-sinh, cosh, tanh = Tensor.sinh, Tensor.cosh, Tensor.tanh
-sigmoid, erf, relu = Tensor.sigmoid, Tensor.erf, Tensor.relu
-isnan, isinf, isfinite = Tensor.isnan, Tensor.isinf, Tensor.isfinite
-logical_not, bitwise_not = Tensor.logical_not, Tensor.bitwise_not
-clamp, clip = Tensor.clamp, Tensor.clip
-
-# Two tensors --------------------------------------------------------------------------------------
-
-add, sub, mul, div = Tensor.add, Tensor.sub, Tensor.mul, Tensor.div
-subtract, multiply, divide, true_divide = sub, mul, div, div
-remainder, fmod, floor_divide = Tensor.remainder, Tensor.fmod, Tensor.floor_divide
-maximum, minimum, lerp = Tensor.maximum, Tensor.minimum, Tensor.lerp
-eq, ne, lt, le, gt, ge = Tensor.eq, Tensor.ne, Tensor.lt, Tensor.le, Tensor.gt, Tensor.ge
-logical_and, logical_or, logical_xor = Tensor.logical_and, Tensor.logical_or, Tensor.logical_xor
-addcmul, addcdiv = Tensor.addcmul, Tensor.addcdiv
-isclose, allclose, equal = Tensor.isclose, Tensor.allclose, Tensor.equal
-mm, bmm, mv, dot, addmm = Tensor.mm, Tensor.bmm, Tensor.mv, Tensor.dot, Tensor.addmm
-baddbmm, outer = Tensor.baddbmm, Tensor.outer
-
-# Reductions and order -----------------------------------------------------------------------------
-
-sum, mean, prod, var, std = Tensor.sum, Tensor.mean, Tensor.prod, Tensor.var, Tensor.std
-amax, amin, max, min = Tensor.amax, Tensor.amin, Tensor.max, Tensor.min
-argmax, argmin, all, any = Tensor.argmax, Tensor.argmin, Tensor.all, Tensor.any
-logsumexp, norm, count_nonzero = Tensor.logsumexp, Tensor.norm, Tensor.count_nonzero
-softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
-cumsum, cumprod = Tensor.cumsum, Tensor.cumprod
-sort, argsort, topk, unique = Tensor.sort, Tensor.argsort, Tensor.topk, Tensor.unique
-
-# Shape --------------------------------------------------------------------------------------------
-
-reshape, flatten, ravel, unflatten = (
-    Tensor.reshape, Tensor.flatten, Tensor.ravel, Tensor.unflatten,
-)  # fmt: skip
-permute, transpose, t, movedim = Tensor.permute, Tensor.transpose, Tensor.t, Tensor.movedim
-swapaxes, swapdims, moveaxis = transpose, transpose, movedim
-squeeze, unsqueeze, narrow, select = (
-    Tensor.squeeze, Tensor.unsqueeze, Tensor.narrow, Tensor.select,
-)  # fmt: skip
-split, chunk, unbind = Tensor.split, Tensor.chunk, Tensor.unbind
-flip, roll, tile = Tensor.flip, Tensor.roll, Tensor.tile
-repeat_interleave, broadcast_to = Tensor.repeat_interleave, Tensor.broadcast_to
-diag, diagonal, tril, triu = Tensor.diag, Tensor.diagonal, Tensor.tril, Tensor.triu
-clone, numel = Tensor.clone, Tensor.numel
-
-# Picking ------------------------------------------------------------------------------------------
-
-masked_fill, masked_select = Tensor.masked_fill, Tensor.masked_select
-gather, take_along_dim, take = Tensor.gather, Tensor.take_along_dim, Tensor.take
-index_select, index_add = Tensor.index_select, Tensor.index_add
-index_copy, index_fill, index_put = Tensor.index_copy, Tensor.index_fill, Tensor.index_put
-scatter, scatter_add, scatter_reduce = (
-    Tensor.scatter, Tensor.scatter_add, Tensor.scatter_reduce,
-)  # fmt: skip
 
 
 def is_tensor(obj: Any) -> bool:
@@ -139,7 +73,7 @@ def _nodes(tensors: Sequence[Any], what: str) -> list[Node]:
         raise DTypeError(
             explain(
                 f"{what}: expects a list or tuple of tensors",
-                where=place(),
+                where=user_line(),
                 got=got
                 if isinstance(tensors, Tensor)
                 else ", ".join(sorted({type(x).__name__ for x in tensors})),

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, StateError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops import random
-from zincir.ops.dims import place
 from zincir.ops.host import call
 from zincir.recording import live, note_draw, refuse_replay
 from zincir.tensor_types import check_device
@@ -54,7 +53,7 @@ class Generator:
             raise StateError(
                 explain(
                     "set_state: not the state of a generator",
-                    where=place(),
+                    where=user_line(),
                     expected="two integers, from get_state()",
                     got=f"{state.dtype} of shape {state.shape}",
                 )
@@ -83,7 +82,7 @@ def _floating(dtype: DType, what: str) -> None:
         raise DTypeError(
             explain(
                 f"{what}: needs a floating type",
-                where=place(),
+                where=user_line(),
                 got=dtype.name,
                 try_="randint for whole numbers",
             )
@@ -108,7 +107,7 @@ def check_deviation(std: float) -> None:
     """Raise if a normal distribution cannot have this standard deviation."""
     if not std >= 0:
         raise ArgumentError(
-            explain(f"normal expects std >= 0.0, but found std {std}", where=place())
+            explain(f"normal expects std >= 0.0, but found std {std}", where=user_line())
         )
 
 
@@ -119,7 +118,7 @@ def check_bounds(low: float, high: float, dtype: DType) -> None:
         raise ArgumentError(
             explain(
                 "uniform_ expects to return a [from, to) range",
-                where=place(),
+                where=user_line(),
                 expected=f"from <= to, and no more than {most} between them",
                 got=f"from={low}, to={high}",
             )

@@ -14,7 +14,7 @@ import numpy as np
 
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.evaluate import evaluate
-from zincir.graph.node import MODE, Node, Origin, describe, grad_mode, here
+from zincir.graph.node import MODE, Node, Origin, describe, grad_mode, here, user_line
 from zincir.ops.arithmetic import cast
 from zincir.ops.movement import attached, expand, sum_to
 from zincir.ops.numbers import fit
@@ -24,11 +24,11 @@ from zincir.ops.source import (
     detach,
     leaf,
     leaf_p,
-    regraft,
     unconnected_p,
     variable,
     variable_like,
     variable_p,
+    with_gradient_of,
 )
 from zincir.pending import wait_for
 from zincir.recording import CURRENT, changed_setting, note_change, note_state, refuse_replay
@@ -69,7 +69,7 @@ def write(tensor: TensorBase, value: Node, what: str, *, convert: bool = False) 
             raise DTypeError(
                 explain(
                     f"{what}: result type {value.dtype.name} can't be cast to {old.dtype.name}",
-                    where=describe(MODE.origin or here()),
+                    where=user_line(),
                     try_="an operation that makes a new tensor, such as x = x + y",
                 )
             )
@@ -86,7 +86,7 @@ def _spread(value: Node, old: Node, what: str) -> Node:
         raise ShapeError(
             explain(
                 f"{what}: the result does not fit into the tensor",
-                where=describe(MODE.origin or here()),
+                where=user_line(),
                 expected=f"a shape that broadcasts to {old.shape}",
                 got=str(value.shape),
             )
@@ -129,7 +129,9 @@ def _bind(tensor: TensorBase, value: Node, origin: Origin) -> None:
     if not MODE.grad:
         value = detach(value)
         if old.needs_grad:
-            value = variable(value) if is_leaf(tensor) else regraft(value, old)
+            value = (
+                variable(value) if is_leaf(tensor) else with_gradient_of(value, old, always=True)
+            )
     elif old.needs_grad and not value.needs_grad:
         # Overwritten whole: still part of the graph, with a gradient of zero.
         value = attached(value, old)
@@ -198,7 +200,7 @@ def refuse_leaf(tensor: TensorBase, what: str) -> None:
         raise GradientError(
             explain(
                 f"{what}: {kind} that requires grad is being used in an in-place operation",
-                where=describe(MODE.origin or here()),
+                where=user_line(),
                 try_="do it inside `with zincir.no_grad():`, or on x.data or x.clone()",
             )
         )
@@ -221,14 +223,18 @@ def set_data(tensor: TensorBase, value: TensorBase) -> None:
         raise GradientError(
             explain(
                 "x.data = value: x requires grad, and value is not floating",
-                where=describe(MODE.origin or here()),
+                where=user_line(),
                 got=node.dtype.name,
                 try_="value.float()",
             )
         )
     if kept.needs_grad and not trained:
         same = kept.shape == node.shape and kept.dtype is node.dtype
-        node = regraft(node, kept) if same else custom(node, (kept,), _OtherForm())
+        node = (
+            with_gradient_of(node, kept, always=True)
+            if same
+            else custom(node, (kept,), _OtherForm())
+        )
     else:
         node = variable(node) if trained else alias(node)
     if tensor._base is None:
@@ -318,7 +324,7 @@ def cut(tensor: TensorBase) -> None:
         raise GradientError(
             explain(
                 "detach_: views cannot be detached in place",
-                where=describe(MODE.origin or here()),
+                where=user_line(),
                 try_="x.detach()",
             )
         )

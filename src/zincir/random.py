@@ -17,9 +17,9 @@ from zincir.generator import (
     probability,
     uniform,
 )
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops.arithmetic import cast, compare, floor
-from zincir.ops.dims import is_several, place
+from zincir.ops.dims import is_several
 from zincir.ops.host import argsort, call
 from zincir.tensor import Tensor, wrap
 from zincir.tensor_types import as_dtype, check_storage
@@ -124,7 +124,7 @@ def randint(
         low, high, size = 0, low, high if size is None else size
     if high <= low:
         raise ArgumentError(
-            explain("randint: needs low < high", where=place(), got=f"low={low}, high={high}")
+            explain("randint: needs low < high", where=user_line(), got=f"low={low}, high={high}")
         )
     drawn = uniform(generator, shape_of((tuple(size),)), float64)
     whole = cast(floor(drawn * float(high - low)), int64) + low
@@ -170,7 +170,7 @@ def _refuse_whole(what: str, input: Tensor) -> None:
         raise DTypeError(
             explain(
                 f"{what}: needs a floating tensor",
-                where=place(),
+                where=user_line(),
                 got=input.dtype.name,
                 try_="x.float()",
             )
@@ -215,7 +215,7 @@ def multinomial(
     if input.ndim not in (1, 2):
         raise ShapeError(
             explain(
-                "multinomial: prob_dist must be 1 or 2 dim", where=place(), got=str(input.shape)
+                "multinomial: prob_dist must be 1 or 2 dim", where=user_line(), got=str(input.shape)
             )
         )
     weights = input.detach() if input.ndim == 2 else input.detach().unsqueeze(0)
@@ -225,7 +225,7 @@ def multinomial(
             explain(
                 "multinomial: cannot draw that many"
                 + ("" if replacement else " without replacement"),
-                where=place(),
+                where=user_line(),
                 expected="at least 1" if replacement else f"1 to {choices}",
                 got=str(num_samples),
             )

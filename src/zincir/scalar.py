@@ -7,9 +7,8 @@ import operator
 from typing import Any
 
 from zincir.errors import AnomalyError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops.arithmetic import COMPARISONS
-from zincir.ops.dims import place
 from zincir.pending import evaluate_with
 from zincir.recording import CURRENT
 from zincir.shared_value import array_of, current
@@ -28,7 +27,7 @@ def number(tensor: TensorBase) -> Any:
         raise ShapeError(
             explain(
                 f"a Tensor with {size(shape)} elements cannot be converted to Scalar",
-                where=place(),
+                where=user_line(),
                 got=str(shape),
                 try_="x.tolist(), or x.mean().item()",
             )
@@ -58,7 +57,7 @@ def truth(tensor: TensorBase) -> bool:
         raise ShapeError(
             explain(
                 f"Boolean value of Tensor with {size(tensor.shape)} values is ambiguous",
-                where=place(),
+                where=user_line(),
                 got=str(tensor.shape),
                 try_="x.any(), x.all(), or zincir.where(x, ...)",
             )
@@ -82,7 +81,7 @@ def _refuse_nan_decision(node: Node) -> None:
             raise AnomalyError(
                 explain(
                     f"a decision by a comparison ({node.op.name}) with NaN: it is never true",
-                    where=place(),
+                    where=user_line(),
                     got="NaN",
                     try_="zincir.isnan(x) to test for it, zincir.autograd.detect_anomaly() to find "
                     "where it was born",

@@ -21,13 +21,13 @@ from zincir.ops.source import (
     alias,
     detach,
     detach_p,
-    graft_p,
     leaf,
     leaf_p,
-    regraft,
     unconnected,
     unconnected_p,
     variable,
+    with_gradient_of,
+    with_gradient_of_p,
 )
 from zincir.pending import evaluate_with, wait_for
 from zincir.recording import CURRENT, paused, refuse_to_look
@@ -258,7 +258,7 @@ def _replaced(tensor: TensorBase, value: Node) -> Node:
     if tensor._is_gradient_leaf():
         return variable(value)
     if held.needs_grad:
-        return regraft(value, held)
+        return with_gradient_of(value, held, always=True)
     return alias(value)
 
 
@@ -291,7 +291,7 @@ def _copied(tensor: TensorBase, storage: Storage) -> Node:
 
 def _value_of(node: Node) -> Buffer | None:
     """The value that a node shows, if it is known."""
-    while node.value is None and node.op in (graft_p, unconnected_p):
+    while node.value is None and node.op in (with_gradient_of_p, unconnected_p):
         node = node.inputs[0]
     return node.value
 
@@ -326,7 +326,7 @@ def _with_gradient(tensor: TensorBase, buffer: Buffer) -> Node:
     if tensor._loose:
         node = unconnected(node) if tensor.requires_grad else node
     elif held.needs_grad and not leaf_of_gradients:
-        node = regraft(node, held)
+        node = with_gradient_of(node, held, always=True)
     node.owner = weakref.ref(tensor)
     return node
 

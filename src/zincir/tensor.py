@@ -41,7 +41,7 @@ from zincir.convert import (
     operand,
 )
 from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import MODE, Node, Origin, apply
+from zincir.graph.node import MODE, Node, Origin, apply, user_line
 from zincir.ops import (
     arithmetic as ar,
     composed as co,
@@ -52,7 +52,7 @@ from zincir.ops import (
     powers,
     products,
 )
-from zincir.ops.dims import Dims, many_axes, one_axis, place
+from zincir.ops.dims import Dims, many_axes, one_axis
 from zincir.ops.sizes import (
     full_shape,
     given_sizes,
@@ -63,7 +63,7 @@ from zincir.ops.sizes import (
     parts_of,
     several,
 )
-from zincir.ops.source import alias, const, given_up_p, leaf, stand_in
+from zincir.ops.source import alias, const, given_up_p, leaf
 from zincir.pending import TOO_MANY, WAITING, crowded, wait_for
 from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer
@@ -175,7 +175,7 @@ def _in_place(method: Method) -> Method:
 
     def changed(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         inplace.refuse_leaf(self, name)
-        before = wrap(stand_in(self._node)) if MODE.grad else self
+        before = wrap(alias(self._node)) if MODE.grad else self
         inplace.write(self, method(before, *args, **kwargs)._node, name)
         return self
 
@@ -373,7 +373,7 @@ class Tensor(TensorBase):
             raise GradientError(
                 explain(
                     "Can't call numpy() on Tensor that requires grad",
-                    where=place(),
+                    where=user_line(),
                     try_="tensor.detach().numpy()",
                 )
             )
@@ -513,7 +513,7 @@ class Tensor(TensorBase):
         return wrap(div(*beside(self, other, quotient=True)))
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return wrap(stand_in(div(*behind(self, other, quotient=True))))
+        return wrap(alias(div(*behind(self, other, quotient=True))))
 
     def __pow__(self, other: Operand) -> Tensor:
         return wrap(powers.power(*beside(self, other)))
@@ -847,7 +847,7 @@ class Tensor(TensorBase):
             raise IndexError(
                 explain(
                     "topk: selected index k out of range",
-                    where=place(),
+                    where=user_line(),
                     expected=f"0 <= k <= {n}",
                     got=str(k),
                 )
@@ -907,7 +907,7 @@ class Tensor(TensorBase):
             raise ShapeError(
                 explain(
                     "view: this memory cannot be shown under that shape",
-                    where=place(),
+                    where=user_line(),
                     got=f"{self.shape} with strides {self.stride()} as {new}",
                     try_="x.reshape(...), or x.contiguous().view(...)",
                 )
@@ -932,7 +932,7 @@ class Tensor(TensorBase):
         if a > b:
             got = f"start_dim={start_dim}, end_dim={end_dim} of {self.shape}"
             raise ShapeError(
-                explain("flatten: start_dim cannot come after end_dim", where=place(), got=got)
+                explain("flatten: start_dim cannot come after end_dim", where=user_line(), got=got)
             )
         if a == b:
             return self
@@ -974,7 +974,7 @@ class Tensor(TensorBase):
             raise ShapeError(
                 explain(
                     "t: expects a tensor with at most 2 dimensions",
-                    where=place(),
+                    where=user_line(),
                     got=str(self.shape),
                     try_="x.mT, or x.transpose(a, b)",
                 )
@@ -1047,7 +1047,9 @@ class Tensor(TensorBase):
         """At most `chunks` parts of equal size."""
         n = self.shape[one_axis(dim, self.ndim)]
         if chunks < 1:
-            raise ArgumentError(explain("chunk: at least one part", where=place(), got=str(chunks)))
+            raise ArgumentError(
+                explain("chunk: at least one part", where=user_line(), got=str(chunks))
+            )
         return self.split(-(-n // chunks) or [0] * chunks, dim)
 
     def flip(self, *dims: Any) -> Tensor:
@@ -1087,7 +1089,7 @@ class Tensor(TensorBase):
         axes = one_axis(dim1, self.ndim), one_axis(dim2, self.ndim)
         if axes[0] == axes[1]:
             raise ShapeError(
-                explain("diagonal: the two dimensions are one", where=place(), got=str(dim1))
+                explain("diagonal: the two dimensions are one", where=user_line(), got=str(dim1))
             )
         return self._view(Diagonal(offset, axes))
 
@@ -1158,7 +1160,7 @@ class Tensor(TensorBase):
             got = f"{mask.dtype.name} {mask.shape}"
             raise DTypeError(
                 explain(
-                    "masked_select: expected a bool mask", where=place(), got=got, try_="m != 0"
+                    "masked_select: expected a bool mask", where=user_line(), got=got, try_="m != 0"
                 )
             )
         x, m = mv.broadcast_to_common(self._node, mask._node)
@@ -1218,7 +1220,9 @@ class Tensor(TensorBase):
             return self.scatter_reduce(dim, index, wrap(spread), "prod")
         if reduce not in (None, "add"):
             raise ArgumentError(
-                explain("scatter: reduce must be 'add' or 'multiply'", where=place(), got=reduce)
+                explain(
+                    "scatter: reduce must be 'add' or 'multiply'", where=user_line(), got=reduce
+                )
             )
         mode = "add" if reduce == "add" else "set"
         return wrap(indexing.scatter(self._node, dim, index._node, source, mode))

@@ -8,13 +8,13 @@ from typing import Any, TypeAlias, TypeVar
 
 from zincir import anomaly, autodiff
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import MODE, Node, describe, grad_mode
+from zincir.graph.node import MODE, Node, describe, grad_mode, user_line
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind
 from zincir.ops.arithmetic import cast
-from zincir.ops.dims import is_several, place
+from zincir.ops.dims import is_several
 from zincir.ops.movement import expand
-from zincir.ops.source import const, graft_p, leaf_p, variable_p
+from zincir.ops.source import const, leaf_p, variable_p, with_gradient_of_p
 from zincir.recording import (
     CURRENT,
     changed_setting,
@@ -103,7 +103,7 @@ def gradients_of(
 def _tensors(inputs: Any) -> list[TensorBase]:
     found: list[Any] = list(inputs) if is_several(inputs) else [inputs]
     if not found:
-        raise GradientError(explain("backward: inputs is empty", where=place()))
+        raise GradientError(explain("backward: inputs is empty", where=user_line()))
     return found
 
 
@@ -126,7 +126,7 @@ def _found(
             raise GradientError(
                 explain(
                     "one of the inputs does not require grad",
-                    where=place(),
+                    where=user_line(),
                     got=f"{x.dtype.name}{list(x.shape)}, made at {describe(x._held.origin)}",
                     try_="x.requires_grad_() before it is used",
                 )
@@ -176,7 +176,7 @@ def _branch(tensor: TensorBase) -> Node:
     before and after that counts.
     """
     node = current(tensor)
-    while node.op is graft_p:
+    while node.op is with_gradient_of_p:
         stem = node.inputs[1]
         if stem.owner is None or stem.owner() is not tensor:
             break
@@ -253,7 +253,7 @@ def _weight(node: Node, gradient: TensorBase | None) -> Node:
             raise ShapeError(
                 explain(
                     "backward: the gradient has another shape than the tensor",
-                    where=place(),
+                    where=user_line(),
                     expected=str(node.shape),
                     got=str(gradient.shape),
                 )
@@ -263,7 +263,7 @@ def _weight(node: Node, gradient: TensorBase | None) -> Node:
         raise GradientError(
             explain(
                 "grad can be implicitly created only for scalar outputs",
-                where=place(),
+                where=user_line(),
                 expected="a tensor with one element",
                 got=f"{node.shape}, made at {describe(node.origin)}",
                 try_="y.sum().backward(), or y.backward(gradient=...)",
@@ -284,7 +284,7 @@ def _refuse_no_gradient(node: Node) -> None:
     raise GradientError(
         explain(
             "element 0 of tensors does not require grad and does not have a grad_fn",
-            where=place(),
+            where=user_line(),
             got=f"{node!r}, made at {describe(node.origin)}: {why}",
             try_="requires_grad=True on the parameters, before the forward pass",
         )
@@ -300,7 +300,7 @@ def check_grad(tensor: TensorBase, grad: TensorBase) -> None:
         raise ShapeError(
             explain(
                 "assigned grad has data of a different size",
-                where=place(),
+                where=user_line(),
                 expected=str(tensor.shape),
                 got=str(grad.shape),
             )
@@ -309,7 +309,7 @@ def check_grad(tensor: TensorBase, grad: TensorBase) -> None:
         raise DTypeError(
             explain(
                 "assigned grad has data of a different type",
-                where=place(),
+                where=user_line(),
                 expected=tensor.dtype.name,
                 got=grad.dtype.name,
             )
@@ -322,7 +322,7 @@ def check_flag(tensor: TensorBase, requires_grad: bool) -> None:
         raise DTypeError(
             explain(
                 "only Tensors of floating point dtype can require gradients",
-                where=place(),
+                where=user_line(),
                 got=tensor.dtype.name,
                 try_="x.float().requires_grad_()",
             )
@@ -331,7 +331,7 @@ def check_flag(tensor: TensorBase, requires_grad: bool) -> None:
         raise GradientError(
             explain(
                 "you can only change requires_grad flags of leaf variables",
-                where=place(),
+                where=user_line(),
                 got=repr(current(tensor)),
                 try_="x.detach()",
             )
@@ -343,7 +343,7 @@ def _needs(tensor: TensorBase, what: str) -> None:
         raise GradientError(
             explain(
                 f"cannot {what} on a tensor that doesn't require gradient",
-                where=place(),
+                where=user_line(),
                 got=repr(current(tensor)),
                 try_="x.requires_grad_()",
             )
@@ -395,7 +395,8 @@ def register_after(tensor: TensorBase, hook: Callable[[Any], None]) -> Removable
     if not tensor.requires_grad or not is_leaf(tensor):
         raise GradientError(
             explain(
-                "post accumulate grad hooks cannot be registered on non-leaf tensors", where=place()
+                "post accumulate grad hooks cannot be registered on non-leaf tensors",
+                where=user_line(),
             )
         )
     if tensor._after is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 from zincir.types import DType, bool_, float32, float64, from_numpy_dtype, int32, int64, uint8
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def as_dtype(kind: Any) -> DType:
         raise DTypeError(
             explain(
                 f"there are no {name} tensors",
-                where=place(),
+                where=user_line(),
                 expected="bool, uint8, int32, int64, float32 or float64",
                 try_=f"zincir.{_REFUSED[name]}",
             )
@@ -40,7 +40,7 @@ def as_dtype(kind: Any) -> DType:
     except DTypeError:
         raise
     except TypeError:
-        raise DTypeError(explain(f"{kind!r} is not a data type", where=place())) from None
+        raise DTypeError(explain(f"{kind!r} is not a data type", where=user_line())) from None
 
 
 def check_device(device: Any) -> None:
@@ -54,7 +54,7 @@ def check_device(device: Any) -> None:
     raise ArgumentError(
         explain(
             f"no device {device!r}: tensors live in the CPU's memory",
-            where=place(),
+            where=user_line(),
             expected="'cpu'",
             got=repr(device),
             try_="leave the device out",
@@ -79,7 +79,7 @@ def check_storage(
             raise ArgumentError(
                 explain(
                     f"{name}={value!r} is not supported",
-                    where=place(),
+                    where=user_line(),
                     expected="elements that lie row by row",
                     try_=f"leave {name} out",
                 )
@@ -88,7 +88,7 @@ def check_storage(
         raise ArgumentError(
             explain(
                 "pin_memory: there is no device to pin memory for",
-                where=place(),
+                where=user_line(),
                 try_="leave pin_memory out",
             )
         )
@@ -120,7 +120,7 @@ def conversion(args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[DType
         raise TypeError(
             explain(
                 "to() received an invalid combination of arguments",
-                where=place(),
+                where=user_line(),
                 expected="to(dtype), to(device, dtype) or to(other), non_blocking, copy",
                 got=got,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TypeAlias, cast
@@ -159,6 +159,11 @@ def size(shape: Shape) -> int:
     for n in shape:
         total *= n
     return total
+
+
+def inverse_permutation(axes: Sequence[int]) -> tuple[int, ...]:
+    """Where each axis went: of (2, 0, 1), (1, 2, 0)."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
 def contiguous_strides(shape: Shape) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
 from zincir.ops import arithmetic, layout, movement, source
-from zincir.types import Shape, int64
+from zincir.types import Shape, int64, inverse_permutation
 
 Strides = tuple[int, ...]
 
@@ -74,8 +74,7 @@ class Permute:
         return movement.permute(parent, self.axes)
 
     def write(self, parent: Node, value: Node) -> Node:
-        inverse = sorted(range(len(self.axes)), key=self.axes.__getitem__)
-        return movement.permute(value, tuple(inverse))
+        return movement.permute(value, inverse_permutation(self.axes))
 
     def size(self, shape: Shape) -> Shape:
         return tuple(shape[a] for a in self.axes)

@@ -30,7 +30,7 @@ ELSEWHERE = {
     "call": "tests/autograd/test_function.py and scatter_reduce against PyTorch",
     "given_up": "only raises: tests/test_step.py",
     "detach": "no gradient by design: tests/autograd/test_backward.py",
-    "graft": "its gradient is not that of its value: tests/test_tensor_inplace.py",
+    "with_gradient_of": "its gradient is not that of its value: tests/test_tensor_inplace.py",
     "unconnected": "nobody collects its gradient: tests/test_storage.py",
     "attached": "its gradient is not that of its value: tests/test_storage.py",
     "cast": "rounds: its differences are checked below",

@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast as cast_type
 
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import MODE, Node, changed_at, describe, grad_mode
+from zincir.graph.node import MODE, Node, changed_at, describe, grad_mode, user_line
 from zincir.inplace import is_leaf
 from zincir.ops.arithmetic import cast
-from zincir.ops.dims import place
 from zincir.ops.movement import expand, sum_to
 from zincir.ops.source import const, custom, detach
 from zincir.tensor import Tensor, wrap
@@ -46,7 +45,7 @@ class FunctionCtx:
                 raise DTypeError(
                     explain(
                         "save_for_backward: not a tensor",
-                        where=place(),
+                        where=user_line(),
                         expected="tensors, or None",
                         got=f"argument {k}, {type(x).__name__}",
                         try_="ctx.name = value, for what is no tensor",
@@ -342,7 +341,7 @@ def _check_dirty(function: type[Function], ctx: FunctionCtx, outputs: list[Any])
             raise GradientError(
                 explain(
                     f"{function.__name__}: an input marked as dirty was not returned",
-                    where=place(),
+                    where=user_line(),
                     expected="forward returns each input that it changes in place",
                     got=f"mark_dirty of {x.dtype.name}{list(x.shape)}",
                 )
@@ -363,7 +362,7 @@ def _bind(
                 explain(
                     f"{function.__name__}: a leaf Variable that requires grad has been used in an "
                     "in-place operation",
-                    where=place(),
+                    where=user_line(),
                     try_="apply it to x * 1, or to x.clone()",
                 )
             )

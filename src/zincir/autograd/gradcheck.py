@@ -10,8 +10,7 @@ import numpy as np
 
 from zincir.autograd.gradients import grad
 from zincir.errors import GradientError, explain
-from zincir.graph.node import grad_mode
-from zincir.ops.dims import place
+from zincir.graph.node import grad_mode, user_line
 from zincir.tensor import Tensor, from_array
 
 Array = np.ndarray[Any, Any]
@@ -109,7 +108,7 @@ class _Check:
             raise GradientError(
                 explain(
                     "gradcheck: no input requires grad",
-                    where=place(),
+                    where=user_line(),
                     try_="requires_grad=True on what is to be checked",
                 )
             )
@@ -210,7 +209,7 @@ class _Check:
         raise GradientError(
             explain(
                 f"gradcheck: the gradient of {what} is wrong",
-                where=place(),
+                where=user_line(),
                 expected=f"{numeric:.8g} by finite differences, for {output}",
                 got=f"{analytic:.8g} from backward",
             )

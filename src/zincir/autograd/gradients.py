@@ -7,8 +7,7 @@ from typing import Any
 
 from zincir import anomaly, tensor_backward
 from zincir.errors import GradientError, explain
-from zincir.graph.node import describe
-from zincir.ops.dims import place
+from zincir.graph.node import describe, user_line
 from zincir.pending import settle
 from zincir.tensor import Tensor, wrap
 
@@ -27,7 +26,7 @@ def _weights(outputs: list[Tensor], weights: Any) -> list[Any]:
         raise GradientError(
             explain(
                 "one gradient is needed for each output",
-                where=place(),
+                where=user_line(),
                 expected=str(len(outputs)),
                 got=str(len(found)),
             )
@@ -81,7 +80,7 @@ def grad(
             raise GradientError(
                 explain(
                     "one of the differentiated Tensors appears to not have been used in the graph",
-                    where=place(),
+                    where=user_line(),
                     got=f"input {k}, {x.dtype.name}{list(x.shape)}, made at "
                     f"{describe(x._node.origin)}",
                     try_="allow_unused=True, if that is as it should be",

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zincir.errors import ArgumentError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 
 FASHION_MNIST_CLASSES = (
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
@@ -118,7 +118,7 @@ def _folder(given: str | os.PathLike[str] | None) -> Path:
     raise ArgumentError(
         explain(
             "load_fashion_mnist: the files are not there",
-            where=place(),
+            where=user_line(),
             expected="\n".join(file.name for file in FILES),
             got="\n".join(_report(folder, names) for folder, names in missing.items()),
             try_=f"{INSTALL}    (on Debian and Ubuntu)\n"
@@ -172,7 +172,7 @@ def _wrong(path: Path, what: str, got: str) -> ArgumentError:
     return ArgumentError(
         explain(
             f"load_fashion_mnist: {path.name} {what}",
-            where=place(),
+            where=user_line(),
             got=f"{path}, {path.stat().st_size:,} bytes\n{got}",
             try_=f"delete the file and get it again: {INSTALL}, or {SOURCE}\n"
             "(MNIST and others have files of the same names)",

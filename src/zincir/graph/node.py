@@ -162,9 +162,7 @@ def _infer(op: Primitive, inputs: tuple[Node, ...], attrs: tuple[Attr, ...]) -> 
     except ZincirError as error:
         got = ", ".join(f"{n.shape} {n.dtype.name}" for n in inputs)
         what = str(error) if isinstance(error, ShapeError) else f"{error}"
-        raise type(error)(
-            explain(f"{op.name}: {what}", where=describe(MODE.origin or here()), got=got)
-        ) from None
+        raise type(error)(explain(f"{op.name}: {what}", where=user_line(), got=got)) from None
 
 
 def here() -> Origin:
@@ -175,6 +173,11 @@ def here() -> Origin:
             break
         frame = frame.f_back
     return (frame.f_code.co_filename, frame.f_lineno, MODE.layer)
+
+
+def user_line() -> str:
+    """The layer and the user's line that are running, for messages."""
+    return describe(MODE.origin or here())
 
 
 def describe(origin: Origin) -> str:

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import Node, apply
+from zincir.graph.node import Node, apply, user_line
 from zincir.indexing.rows import check_now, elements
 from zincir.ops import indexing as rows
 from zincir.ops.arithmetic import cast, compare, floor_div_p, maximum, where
-from zincir.ops.dims import one_axis, place
+from zincir.ops.dims import one_axis
 from zincir.ops.host import call
 from zincir.ops.movement import expand, permute, reshape, slice_
 from zincir.ops.numbers import to
-from zincir.ops.source import const, detach, graft
-from zincir.types import Scalar, broadcast, int64, size
+from zincir.ops.source import const, detach, with_gradient_of
+from zincir.types import Scalar, broadcast, int64, inverse_permutation, size
 
 
 def _integers(index: Node, what: str) -> Node:
@@ -24,7 +24,7 @@ def _integers(index: Node, what: str) -> Node:
         raise DTypeError(
             explain(
                 f"{what}: the index must be int64",
-                where=place(),
+                where=user_line(),
                 got=f"{index.dtype.name} {index.shape}",
                 try_="index.long()",
             )
@@ -39,7 +39,7 @@ def _check(x: Node, axis: int, index: Node, what: str) -> None:
         raise ShapeError(
             explain(
                 f"{what}: the index does not fit the tensor",
-                where=place(),
+                where=user_line(),
                 expected=f"{x.ndim} dimensions, none larger than {x.shape} except dim={axis}",
                 got=str(index.shape),
             )
@@ -85,7 +85,7 @@ def _source(x: Node, index: Node, src: Node | Scalar, what: str) -> Node:
         raise DTypeError(
             explain(
                 f"{what}: source and tensor have different types",
-                where=place(),
+                where=user_line(),
                 expected=x.dtype.name,
                 got=src.dtype.name,
             )
@@ -94,7 +94,7 @@ def _source(x: Node, index: Node, src: Node | Scalar, what: str) -> Node:
         raise ShapeError(
             explain(
                 f"{what}: the source is smaller than the index",
-                where=place(),
+                where=user_line(),
                 expected=f"at least {index.shape}",
                 got=str(src.shape),
             )
@@ -139,7 +139,7 @@ def scatter_reduce(
         raise ArgumentError(
             explain(
                 f"scatter_reduce: unknown reduce {reduce!r}",
-                where=place(),
+                where=user_line(),
                 expected="sum, prod, mean, amax or amin",
             )
         )
@@ -165,7 +165,7 @@ def _folded(
         raise GradientError(
             explain(
                 "scatter_reduce: no gradient for reduce='prod'",
-                where=place(),
+                where=user_line(),
                 try_="a sum of logarithms",
             )
         )
@@ -183,7 +183,7 @@ def _folded(
     its = cast(compare("eq", detach(src), gather(y, dim, index)), x.dtype)
     count = maximum(scatter(mine, dim, index, its, "add"), 1)
     stem = scatter(x * (mine / count), dim, index, src * (its / gather(count, dim, index)), "add")
-    return graft(y, stem)
+    return with_gradient_of(y, stem)
 
 
 def _neutral(x: Node, reduce: str) -> tuple[Scalar, Any]:
@@ -198,14 +198,14 @@ def _neutral(x: Node, reduce: str) -> tuple[Scalar, Any]:
 
 def _in_front(x: Node, axis: int) -> tuple[Node, tuple[int, ...]]:
     order = (axis, *(i for i in range(x.ndim) if i != axis))
-    return permute(x, order), tuple(sorted(range(x.ndim), key=order.__getitem__))
+    return permute(x, order), inverse_permutation(order)
 
 
 def _vector(index: Node, what: str) -> Node:
     index = _integers(index, what)
     if index.ndim > 1:
         raise ShapeError(
-            explain(f"{what}: the index must be a vector", where=place(), got=str(index.shape))
+            explain(f"{what}: the index must be a vector", where=user_line(), got=str(index.shape))
         )
     return reshape(index, (size(index.shape),))
 
@@ -232,7 +232,7 @@ def _index_write(x: Node, dim: int, index: Node, source: Node, mode: str, what: 
         raise ShapeError(
             explain(
                 f"{what}: the source does not fit",
-                where=place(),
+                where=user_line(),
                 expected=str(expected),
                 got=str(source.shape),
             )

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops.arithmetic import cast
-from zincir.ops.dims import place
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import Shape, bool_, int64, uint8
@@ -129,7 +128,7 @@ def _bad_type(got: str) -> DTypeError:
     return DTypeError(
         explain(
             "tensors used as indices must be integers or booleans",
-            where=place(),
+            where=user_line(),
             expected="int64, int32, uint8 or bool",
             got=got,
             try_="index.long(), or a comparison for a mask",
@@ -141,7 +140,7 @@ def _out_of_range(i: int, axis: int, n: int) -> IndexOutOfRange:
     return IndexOutOfRange(
         explain(
             f"index {i} is out of bounds for dimension {axis} with size {n}",
-            where=place(),
+            where=user_line(),
             expected=f"{-n} <= index < {n}",
             got=str(i),
         )
@@ -191,7 +190,10 @@ class Plan:
         if step <= 0:
             raise ArgumentError(
                 explain(
-                    "slice step must be positive", where=place(), got=str(step), try_="x.flip(dim)"
+                    "slice step must be positive",
+                    where=user_line(),
+                    got=str(step),
+                    try_="x.flip(dim)",
                 )
             )
         length = max(0, -(-(stop - start) // step))
@@ -210,7 +212,7 @@ class Plan:
             raise IndexOutOfRange(
                 explain(
                     "the shape of the mask does not match the indexed tensor",
-                    where=place(),
+                    where=user_line(),
                     expected=str(self.shape[axis : axis + len(shape)]),
                     got=f"{shape} at dimension {axis}",
                 )
@@ -245,7 +247,7 @@ def _filled(shape: Shape, items: Sequence[Any]) -> Sequence[Any]:
         raise IndexOutOfRange(
             explain(
                 f"too many indices for tensor of dimension {len(shape)}",
-                where=place(),
+                where=user_line(),
                 expected=f"at most {len(shape)}",
                 got=str(taken),
             )
@@ -253,7 +255,7 @@ def _filled(shape: Shape, items: Sequence[Any]) -> Sequence[Any]:
     rest = (slice(None),) * (len(shape) - taken)
     at = [k for k, item in enumerate(items) if item is Ellipsis]
     if len(at) > 1:
-        raise IndexOutOfRange(explain("an index can have one ellipsis ('...')", where=place()))
+        raise IndexOutOfRange(explain("an index can have one ellipsis ('...')", where=user_line()))
     if at:
         return (*items[: at[0]], *rest, *items[at[0] + 1 :])
     return (*items, *rest)

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import IndexOutOfRange, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops.arithmetic import bitwise, cast, compare, where
-from zincir.ops.dims import place
 from zincir.ops.indexing import out_of_range, scatter, take
 from zincir.ops.movement import expand, permute, reshape
 from zincir.ops.source import iota
-from zincir.types import Shape, broadcast, contiguous_strides, int64, size
+from zincir.types import Shape, broadcast, contiguous_strides, int64, inverse_permutation, size
 
 CHECKED_AT_ONCE = 100_000
 """Index tensors of at most this many known elements are checked when the graph is made."""
@@ -48,11 +47,11 @@ class Rows:
 
     def write(self, x: Node, value: Node, mode: str) -> Node:
         """`x` with those elements set, or added to."""
-        inverse = tuple(sorted(range(len(self._back)), key=self._back.__getitem__))
+        inverse = inverse_permutation(self._back)
         source = permute(expand(value, self.result), inverse)
         new = scatter(self._matrix(x), self.index, source, mode)
         shape = tuple(self._shape[a] for a in self._axes)
-        inverse = tuple(sorted(range(len(self._axes)), key=self._axes.__getitem__))
+        inverse = inverse_permutation(self._axes)
         return permute(reshape(new, shape), inverse)
 
     def _matrix(self, x: Node) -> Node:
@@ -70,7 +69,7 @@ def joined(indices: Sequence[Node], sizes: Shape) -> Node:
         raise IndexOutOfRange(
             explain(
                 "shape mismatch: indexing tensors could not be broadcast together",
-                where=place(),
+                where=user_line(),
                 got=" and ".join(str(i.shape) for i in indices),
             )
         ) from None
@@ -101,7 +100,7 @@ def check_now(index: Node, n: int, *, negative: bool = True) -> None:
         wrong = np.flatnonzero((array >= n) | (array < (-n if negative else 0)))
         position = int(wrong[0])
         value = int(array.reshape(-1)[position])
-        raise IndexOutOfRange(out_of_range("index", n, position, value, place()))
+        raise IndexOutOfRange(out_of_range("index", n, position, value, user_line()))
 
 
 def elements(shape: Shape, index: Node, axis: int) -> Node:

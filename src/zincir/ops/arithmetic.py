@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import DivisionByZero, DTypeError, ShapeError, explain
-from zincir.graph.node import Node, apply
+from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
-from zincir.ops.dims import place
 from zincir.ops.indexing import DIVISOR, take
 from zincir.ops.live_number import LiveNumber
 from zincir.ops.movement import expand
 from zincir.ops.numbers import to as _to
-from zincir.ops.source import const, const_p, detach, graft
+from zincir.ops.source import const, const_p, detach, with_gradient_of
 from zincir.types import (
     DType,
     Scalar,
@@ -434,7 +433,7 @@ def refuse_bool(what: str, *xs: Number, try_: str = "x.int()") -> None:
     """
     for x in xs:
         if _is_bool(x):
-            raise DTypeError(explain(f"{what}: not for bool tensors", where=place(), try_=try_))
+            raise DTypeError(explain(f"{what}: not for bool tensors", where=user_line(), try_=try_))
 
 
 def sub(x: Number, y: Number) -> Node:
@@ -463,7 +462,7 @@ def div(x: Number, y: Number) -> Node:
     if x == 1:
         return inverse
     # Its gradient looks at what PyTorch keeps, the reciprocal, and neither at x nor at the result.
-    return graft(apply(div_p, both[0], detach(both[1])), inverse * x)
+    return with_gradient_of(apply(div_p, both[0], detach(both[1])), inverse * x)
 
 
 def reciprocal(x: Node) -> Node:
@@ -496,7 +495,7 @@ def divisor(what: str, x: Number, y: Number) -> list[Node]:
         raise DivisionByZero(
             explain(
                 f"{what}: ZeroDivisionError: integers cannot be divided by 0",
-                where=place(),
+                where=user_line(),
                 try_="x.float(), for inf and nan",
             )
         )
@@ -509,7 +508,7 @@ def _whole_division(primitive: Primitive, what: str, x: Number, y: Number) -> No
         return apply(primitive, first, second)
     # What is left changes as x does: nothing has to be kept for its gradient.
     left = apply(primitive, detach(first), second)
-    return graft(left, expand(first, left.shape))
+    return with_gradient_of(left, expand(first, left.shape))
 
 
 def remainder(x: Number, y: Number) -> Node:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops import (
     arithmetic as ar,
     elementwise as el,
@@ -18,8 +18,8 @@ from zincir.ops import (
     reduction,
 )
 from zincir.ops.arithmetic import Number, cast, compare, copy as copy, where
-from zincir.ops.dims import Dims, dropped, fold, many_axes, one_axis, place as place
-from zincir.ops.source import bent, const, const_p, detach, graft, iota
+from zincir.ops.dims import Dims, dropped, fold, many_axes, one_axis
+from zincir.ops.source import bent, const, const_p, detach, iota, with_gradient_of
 from zincir.types import DType, bool_, int64, of_scalar, size, uint8
 
 
@@ -51,7 +51,7 @@ def mean(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None =
         raise DTypeError(
             explain(
                 f"mean: needs a floating tensor, got {x.dtype.name}",
-                where=place(),
+                where=user_line(),
                 try_="x.float().mean()",
             )
         )
@@ -74,7 +74,7 @@ def var(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False)
     """The variance along `dim`: squares of distances from the mean, divided by n - correction."""
     if x.dtype.category != 2:
         raise DTypeError(
-            explain(f"var: needs a floating tensor, got {x.dtype.name}", where=place())
+            explain(f"var: needs a floating tensor, got {x.dtype.name}", where=user_line())
         )
     axes = many_axes(dim, x.ndim)
     n = _counted(x, axes)
@@ -163,7 +163,7 @@ def _refuse_whole(what: str, x: Node) -> None:
         raise DTypeError(
             explain(
                 f"{what}: needs a floating tensor, got {x.dtype.name}",
-                where=place(),
+                where=user_line(),
                 try_="x.float()",
             )
         )
@@ -226,7 +226,7 @@ def extreme_of_all(x: Node, smallest: bool) -> Node:
     if x.needs_grad:
         hit = ar.bitwise("or", compare("eq", detach(x), y), isnan(detach(x)))
         share = cast(hit, x.dtype)
-        y = graft(y, mv.sum_(x * (share / mv.sum_(share, axes)), axes))
+        y = with_gradient_of(y, mv.sum_(x * (share / mv.sum_(share, axes)), axes))
     return dropped(y, axes)
 
 
@@ -268,7 +268,7 @@ def relu(x: Node) -> Node:
 def clamp(x: Node, low: Node | float | None, high: Node | float | None) -> Node:
     """x, but at least `low` and at most `high`."""
     if low is None and high is None:
-        raise ArgumentError(explain("clamp: give at least one of min and max", where=place()))
+        raise ArgumentError(explain("clamp: give at least one of min and max", where=user_line()))
     y = x
     if low is not None:
         y = _bounded(y, low, "ge")
@@ -349,7 +349,7 @@ def bitwise_not(x: Node) -> Node:
     if x.dtype is bool_:
         return logical_not(x)
     if x.dtype.category == 2:
-        raise DTypeError(explain(f"bitwise_not: not for {x.dtype.name}", where=place()))
+        raise DTypeError(explain(f"bitwise_not: not for {x.dtype.name}", where=user_line()))
     return ar.bitwise("xor", x, 255 if x.dtype is uint8 else -1)
 
 
@@ -360,12 +360,14 @@ def lerp(x: Node, end: Node, weight: Node | float) -> Node:
             raise DTypeError(
                 explain(
                     f"lerp: expected dtype {x.dtype.name} for `{what}`",
-                    where=place(),
+                    where=user_line(),
                     got=other.dtype.name,
                 )
             )
     if x.dtype.category != 2:
-        raise DTypeError(explain(f"lerp: not for {x.dtype.name}", where=place(), try_="x.float()"))
+        raise DTypeError(
+            explain(f"lerp: not for {x.dtype.name}", where=user_line(), try_="x.float()")
+        )
     near = x + (end - x) * weight
     far = end - (end - x) * (1.0 - weight)
     if isinstance(weight, Node):
@@ -381,13 +383,13 @@ def scaled_add(x: Node, y: Number, alpha: float, *, minus: bool = False) -> Node
     kind = first.dtype
     if isinstance(alpha, bool) and kind is not bool_:
         raise DTypeError(
-            explain("add: Boolean alpha only supported for Boolean results.", where=place())
+            explain("add: Boolean alpha only supported for Boolean results.", where=user_line())
         )
     if kind.category < 2 and isinstance(alpha, float):
         raise DTypeError(
             explain(
                 "add: alpha must not be a floating point number for integers",
-                where=place(),
+                where=user_line(),
                 got=f"alpha={alpha} for {kind.name}",
             )
         )
@@ -417,7 +419,7 @@ def divide(x: Number, y: Number, rounding_mode: str | None) -> Node:
         raise ArgumentError(
             explain(
                 f"div: unknown rounding_mode {rounding_mode!r}",
-                where=place(),
+                where=user_line(),
                 expected="None, 'trunc' or 'floor'",
             )
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, explain
-from zincir.graph.node import MODE, Node, describe, here
+from zincir.graph.node import Node, user_line
 from zincir.ops import movement as mv
 
 Dims = int | Sequence[int] | None
@@ -16,11 +16,6 @@ Dims = int | Sequence[int] | None
 def is_several(values: Any) -> bool:
     """Whether an argument is a list or a tuple, and not one value."""
     return isinstance(values, tuple | list)
-
-
-def place() -> str:
-    """The user's line, for messages."""
-    return describe(MODE.origin or here())
 
 
 def whole_number(n: Any, what: str) -> int:
@@ -35,7 +30,7 @@ def whole_number(n: Any, what: str) -> int:
         raise DTypeError(
             explain(
                 f"{what} must be a whole number",
-                where=place(),
+                where=user_line(),
                 expected="an int",
                 got=f"{type(n).__name__} {n!r}",
             )
@@ -58,7 +53,7 @@ def one_axis(dim: int, ndim: int, what: str = "dim") -> int:
     raise IndexOutOfRange(
         explain(
             f"Dimension out of range: {what}={dim} of a tensor with {ndim} dimensions",
-            where=place(),
+            where=user_line(),
             expected=f"{-max(ndim, 1)} <= {what} <= {max(ndim, 1) - 1}",
             got=str(dim),
         )
@@ -76,7 +71,7 @@ def many_axes(dim: Dims, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     axes = sorted(one_axis(d, ndim) for d in dim) if ndim else []
     if len(set(axes)) != len(axes):
-        raise ArgumentError(explain(f"dim {tuple(dim)} names a dimension twice", where=place()))
+        raise ArgumentError(explain(f"dim {tuple(dim)} names a dimension twice", where=user_line()))
     return tuple(axes)
 
 

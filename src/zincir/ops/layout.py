@@ -6,10 +6,10 @@ import builtins
 from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import Node, apply
+from zincir.graph.node import Node, apply, user_line
 from zincir.ops import movement as mv
 from zincir.ops.arithmetic import cast, compare, keep_p
-from zincir.ops.dims import one_axis, place
+from zincir.ops.dims import one_axis
 from zincir.ops.source import const, iota
 from zincir.types import int64, result_type
 
@@ -17,7 +17,7 @@ from zincir.types import int64, result_type
 def triangle(x: Node, diagonal: int, upper: bool) -> Node:
     """triu, or tril."""
     if x.ndim < 2:
-        raise ShapeError(explain("tril/triu: needs a matrix", where=place(), got=str(x.shape)))
+        raise ShapeError(explain("tril/triu: needs a matrix", where=user_line(), got=str(x.shape)))
     shape = x.shape[-2:]
     distance = iota(shape, 1, int64) - iota(shape, 0, int64)
     return apply(keep_p, compare("ge" if upper else "le", distance, diagonal), x)
@@ -43,7 +43,7 @@ def diag(x: Node, offset: int = 0) -> Node:
         return diagonal(x, offset)
     if x.ndim != 1:
         raise ShapeError(
-            explain("diag: needs a vector or a matrix", where=place(), got=str(x.shape))
+            explain("diag: needs a vector or a matrix", where=user_line(), got=str(x.shape))
         )
     n = x.shape[0] + abs(offset)
     row, column = max(0, -offset), max(0, offset)
@@ -74,7 +74,7 @@ def repeat(x: Node, repeats: tuple[int, ...]) -> Node:
         raise ShapeError(
             explain(
                 "repeat: fewer repeats than dimensions",
-                where=place(),
+                where=user_line(),
                 got=f"{repeats} for {x.shape}",
             )
         )
@@ -96,7 +96,7 @@ def repeat_interleave(x: Node, repeats: int, axis: int) -> Node:
 def cat(xs: Sequence[Node], dim: int) -> Node:
     """Tensors one after the other along `dim`, in their common type."""
     if not xs:
-        raise ArgumentError(explain("cat: expected a non-empty list of tensors", where=place()))
+        raise ArgumentError(explain("cat: expected a non-empty list of tensors", where=user_line()))
     kind = result_type(*[(x.dtype, 2 if x.shape else 1) for x in xs])
     xs = [cast(x, kind) for x in xs if x.shape != (0,)] or [cast(xs[0], kind)]
     ndim = xs[0].ndim
@@ -104,7 +104,7 @@ def cat(xs: Sequence[Node], dim: int) -> Node:
         raise ShapeError(
             explain(
                 "cat: tensors must have the same number of dimensions, at least one",
-                where=place(),
+                where=user_line(),
                 got=" ".join(str(x.shape) for x in xs),
                 try_="stack, or unsqueeze",
             )
@@ -117,13 +117,15 @@ def cat(xs: Sequence[Node], dim: int) -> Node:
 def stack(xs: Sequence[Node], dim: int) -> Node:
     """Tensors of one shape along a new axis."""
     if not xs:
-        raise ArgumentError(explain("stack: expected a non-empty list of tensors", where=place()))
+        raise ArgumentError(
+            explain("stack: expected a non-empty list of tensors", where=user_line())
+        )
     first = xs[0].shape
     if builtins.any(x.shape != first for x in xs):
         raise ShapeError(
             explain(
                 "stack: tensors must have one shape",
-                where=place(),
+                where=user_line(),
                 got=" ".join(str(x.shape) for x in xs),
             )
         )

@@ -11,7 +11,7 @@ from zincir.errors import ShapeError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.ops.source import const
-from zincir.types import Shape, broadcast, size
+from zincir.types import Shape, broadcast, inverse_permutation, size
 
 
 def _reshape_spec(x: Spec, shape: Shape) -> Spec:
@@ -40,10 +40,6 @@ def _permute_spec(x: Spec, axes: tuple[int, ...]) -> Spec:
     return tuple(x[0][a] for a in axes), x[1]
 
 
-def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
-
-
 permute_p = register(
     Primitive(
         "permute",
@@ -51,7 +47,7 @@ permute_p = register(
         doc="Axes in another order.",
         infer=_permute_spec,
         numpy=lambda x, axes: x.transpose(axes),
-        vjp=lambda g, y, x, axes: permute(g, _inverse(axes)),
+        vjp=lambda g, y, x, axes: permute(g, inverse_permutation(axes)),
         attrs=("axes",),
         saves=False,
     )

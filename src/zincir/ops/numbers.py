@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from zincir.errors import ArgumentError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 from zincir.types import DType, Scalar, bool_, float32, int32, int64, uint8
 
 _FLOAT32_MOST = float(np.finfo(np.float32).max)
@@ -49,7 +49,7 @@ def fit(dtype: DType, value: Scalar, what: str) -> Scalar:
             raise ArgumentError(
                 explain(
                     f"{what}: value cannot be converted to type {dtype.name} without overflow",
-                    where=place(),
+                    where=user_line(),
                     expected=f"a number from {least} to {most}",
                     got=str(value),
                 )

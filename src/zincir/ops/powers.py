@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import DTypeError, explain
-from zincir.graph.node import Node, apply
+from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import OPERATORS
 from zincir.ops.arithmetic import (
     Number,
@@ -23,9 +23,8 @@ from zincir.ops.arithmetic import (
     where,
     zero_of,
 )
-from zincir.ops.dims import place
 from zincir.ops.numbers import fit
-from zincir.ops.source import const, const_p, detach, graft
+from zincir.ops.source import const, const_p, detach, with_gradient_of
 from zincir.types import Scalar, bool_
 
 
@@ -102,7 +101,7 @@ def _constant_power(x: Node, y: Scalar, *, plain: bool = True) -> Node:
         -2: lambda v: reciprocal(v * v),
     }
     value = values.get(y)
-    return stem if value is None else graft(value(detach(x)), stem)
+    return stem if value is None else with_gradient_of(value(detach(x)), stem)
 
 
 def _whole_power(x: Node, y: Scalar) -> Node:
@@ -111,7 +110,7 @@ def _whole_power(x: Node, y: Scalar) -> Node:
         raise DTypeError(
             explain(
                 "pow: Integers to negative integer powers are not allowed.",
-                where=place(),
+                where=user_line(),
                 got=f"{x.dtype.name} ** {y}",
                 try_="x.float() ** n",
             )

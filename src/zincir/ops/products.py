@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from zincir.errors import DTypeError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.ops import contraction, movement as mv
 from zincir.ops.composed import norm
-from zincir.ops.dims import place
 from zincir.types import broadcast, size
 
 
@@ -16,7 +15,7 @@ def matmul(a: Node, b: Node) -> Node:
         raise DTypeError(
             explain(
                 f"matmul: operands have types {a.dtype.name} and {b.dtype.name}",
-                where=place(),
+                where=user_line(),
                 expected="the same type",
                 try_=f"b.to({a.dtype!r})",
             )
@@ -25,7 +24,7 @@ def matmul(a: Node, b: Node) -> Node:
         raise ShapeError(
             explain(
                 "matmul: both operands need at least one dimension",
-                where=place(),
+                where=user_line(),
                 got=f"{a.shape} @ {b.shape}",
             )
         )
@@ -52,7 +51,7 @@ def matmul(a: Node, b: Node) -> Node:
         raise ShapeError(
             explain(
                 "matmul: batch dimensions do not broadcast",
-                where=place(),
+                where=user_line(),
                 got=f"{a.shape} @ {b.shape}",
             )
         ) from None
@@ -65,7 +64,7 @@ def _inner_differs(a: Node, b: Node) -> None:
     raise ShapeError(
         explain(
             "matmul: inner dimensions differ",
-            where=place(),
+            where=user_line(),
             expected=f"a.shape[-1] == b.shape[{inner}]",
             got=f"{a.shape} {a.dtype.name} @ {b.shape} {b.dtype.name}",
             try_="transpose one of the two (b.T), or check the size of the layer before",
@@ -79,14 +78,16 @@ def exactly(a: Node, b: Node, what: str, ndim: int) -> Node:
         raise ShapeError(
             explain(
                 f"{what}: both operands need {ndim} dimensions",
-                where=place(),
+                where=user_line(),
                 got=f"{a.shape} and {b.shape}",
                 try_="matmul",
             )
         )
     if a.shape[: ndim - 2] != b.shape[: ndim - 2]:
         raise ShapeError(
-            explain(f"{what}: batch sizes differ", where=place(), got=f"{a.shape} and {b.shape}")
+            explain(
+                f"{what}: batch sizes differ", where=user_line(), got=f"{a.shape} and {b.shape}"
+            )
         )
     return matmul(a, b)
 
@@ -95,7 +96,7 @@ def dot(a: Node, b: Node) -> Node:
     """The inner product of two vectors."""
     if a.ndim != 1 or b.ndim != 1:
         raise ShapeError(
-            explain("dot: needs two vectors", where=place(), got=f"{a.shape} and {b.shape}")
+            explain("dot: needs two vectors", where=user_line(), got=f"{a.shape} and {b.shape}")
         )
     return matmul(a, b)
 
@@ -114,7 +115,7 @@ def outer(a: Node, b: Node) -> Node:
     """All products of an element of `a` and one of `b`."""
     if a.ndim != 1 or b.ndim != 1:
         raise ShapeError(
-            explain("outer: needs two vectors", where=place(), got=f"{a.shape} and {b.shape}")
+            explain("outer: needs two vectors", where=user_line(), got=f"{a.shape} and {b.shape}")
         )
     return mv.reshape(a, (a.shape[0], 1)) * b
 

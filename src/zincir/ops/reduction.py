@@ -11,7 +11,7 @@ from zincir.ops.arithmetic import bitwise, cast, compare, where
 from zincir.ops.host import product_of_others
 from zincir.ops.movement import permute, reduce_spec, reshape, sum_
 from zincir.ops.source import iota
-from zincir.types import int64, size
+from zincir.types import int64, inverse_permutation, size
 
 _NUMBERS = ("float32", "float64", "int64", "int32")
 
@@ -64,7 +64,7 @@ def _prod_vjp(g: Node, y: Node, x: Node, axes: tuple[int, ...]) -> Node:
     kept = tuple(x.shape[a] for a in order[: -len(axes)])
     moved = permute(x, order)
     others = product_of_others(reshape(moved, (*kept, size(moved.shape[len(kept) :]))), len(kept))
-    back = tuple(sorted(range(x.ndim), key=order.__getitem__))
+    back = inverse_permutation(order)
     return g * permute(reshape(others, moved.shape), back)
 
 

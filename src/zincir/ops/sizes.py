@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import DTypeError, ShapeError, explain
-from zincir.ops.dims import is_several, one_axis, place, whole_number
+from zincir.graph.node import user_line
+from zincir.ops.dims import is_several, one_axis, whole_number
 from zincir.types import Shape, size
 
 
@@ -37,7 +38,7 @@ def _filled(shape: tuple[Any, ...], count: int, got: str) -> Shape:
         raise ShapeError(
             explain(
                 f"shape '{list(new)}' is invalid for input of size {count}",
-                where=place(),
+                where=user_line(),
                 expected=f"sizes with the product {count}",
                 got=got,
             )
@@ -69,7 +70,7 @@ def narrowed(shape: Shape, axis: int, start: int, length: int) -> tuple[int, int
         raise IndexError(
             explain(
                 f"narrow: start {start} and length {length} exceed dimension size ({n})",
-                where=place(),
+                where=user_line(),
                 got=str(shape),
             )
         )
@@ -84,13 +85,15 @@ def part_lengths(n: int, parts: int | Sequence[int]) -> list[int]:
     """
     if isinstance(parts, int):
         if parts < 0 or (parts == 0 and n):
-            raise ShapeError(explain("split: size must be positive", where=place(), got=str(parts)))
+            raise ShapeError(
+                explain("split: size must be positive", where=user_line(), got=str(parts))
+            )
         return [min(parts, n - at) for at in range(0, n, parts)] if n else [0]
     if sum(parts) != n:
         raise ShapeError(
             explain(
                 f"split: sizes must add up to {n}",
-                where=place(),
+                where=user_line(),
                 got=f"{list(parts)}, together {sum(parts)}",
             )
         )
@@ -106,6 +109,6 @@ def given_sizes(data: tuple[Any, ...]) -> Shape:
     """The arguments of Tensor(2, 3): a shape."""
     if not all(map(is_whole, data)) or any(n < 0 for n in data):
         raise DTypeError(
-            explain("Tensor(...): a size is no whole number >= 0", where=place(), got=str(data))
+            explain("Tensor(...): a size is no whole number >= 0", where=user_line(), got=str(data))
         )
     return tuple(map(int, data)) or (0,)

@@ -93,14 +93,14 @@ detach_p = register(
     )
 )
 
-graft_p = register(
+with_gradient_of_p = register(
     Primitive(
-        "graft",
+        "with_gradient_of",
         Kind.ALIAS,
         doc="The value of the first input; gradients flow to the second, as if it were that.",
-        infer=lambda value, stem: value,
-        numpy=lambda value, stem: value,
-        vjp=lambda g, y, value, stem: (None, g),
+        infer=lambda value, other: value,
+        numpy=lambda value, other: value,
+        vjp=lambda g, y, value, other: (None, g),
         saves=False,
     )
 )
@@ -170,17 +170,18 @@ def detach(x: Node) -> Node:
     return apply(detach_p, x) if x.needs_grad else x
 
 
-def graft(value: Node, stem: Node) -> Node:
-    """The value of one node with the gradients of another of the same shape and type."""
-    return apply(graft_p, value, stem) if stem.needs_grad and MODE.grad else value
+def with_gradient_of(value: Node, other: Node, *, always: bool = False) -> Node:
+    """The value of one node with the gradients of another of the same shape and type.
 
-
-def regraft(value: Node, stem: Node) -> Node:
-    """The same for a tensor that is changed: it has gradients also while none are recorded."""
+    Args:
+        always: also while no gradients are recorded, as for a tensor that is changed then.
+    """
+    if not other.needs_grad or not (always or MODE.grad):
+        return value
     before = MODE.grad
     MODE.grad = True
     try:
-        return graft(value, stem)
+        return apply(with_gradient_of_p, value, other)
     finally:
         MODE.grad = before
 
@@ -196,12 +197,11 @@ def bent(y: Node, x: Node) -> Node:
 
 
 def alias(x: Node) -> Node:
-    """The same value and gradient under another name, for a tensor of its own."""
+    """The same value and gradient under another name.
+
+    For a tensor of its own, or in a rule: no tensor holds it, so no change in place supersedes it.
+    """
     return apply(alias_p, x)
-
-
-stand_in = alias
-"""The name of a value within a rule: no tensor holds it, so no change in place supersedes it."""
 
 
 def given_up(shape: Shape, dtype: DType, *, origin: Origin) -> Node:

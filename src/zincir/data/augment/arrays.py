@@ -13,7 +13,7 @@ import numpy as np
 from zincir import functional as F
 from zincir.creation import from_numpy
 from zincir.errors import TraceError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 from zincir.recording import CURRENT
 from zincir.tensor import Tensor
 from zincir.types import float32, uint8
@@ -94,12 +94,12 @@ def absolute(x: Array) -> Array:
 
 def smaller(x: Array, y: Array) -> Array:
     """The smaller of each two."""
-    return F.minimum(x, y) if isinstance(x, Tensor) else np.minimum(x, y)
+    return x.minimum(y) if isinstance(x, Tensor) else np.minimum(x, y)
 
 
 def larger(x: Array, y: Array) -> Array:
     """The larger of each two."""
-    return F.maximum(x, y) if isinstance(x, Tensor) else np.maximum(x, y)
+    return x.maximum(y) if isinstance(x, Tensor) else np.maximum(x, y)
 
 
 def total(x: Array, axis: int) -> Array:
@@ -139,7 +139,7 @@ def through_numpy(what: str, change: Callable[..., Array], x: Array, numbers: Ar
         raise TraceError(
             explain(
                 f"{what}: cannot be part of a compiled step",
-                where=place(),
+                where=user_line(),
                 expected="NumPy arrays, or tensors outside zincir.compile",
                 try_="transform the batch before the call",
             )

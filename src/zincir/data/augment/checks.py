@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from zincir.errors import ArgumentError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 
 
 def bad(what: str, expected: str, got: Any, try_: str = "") -> ArgumentError:
     """The error for an argument; `what` names the transform and says what is wrong."""
-    return ArgumentError(explain(what, where=place(), expected=expected, got=repr(got), try_=try_))
+    return ArgumentError(
+        explain(what, where=user_line(), expected=expected, got=repr(got), try_=try_)
+    )
 
 
 def whole_number(what: str, value: Any, least: int = 0) -> int:

@@ -14,7 +14,7 @@ from zincir.data.augment.checks import around, bad, probability
 from zincir.data.augment.draws import Draws
 from zincir.data.augment.transform import Numbers, Size, Transform
 from zincir.errors import ShapeError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 
 LUMA = (0.2989, 0.587, 0.114)
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
@@ -158,7 +158,7 @@ class Normalize(Transform):
             raise ShapeError(
                 explain(
                     "Normalize: mean and std do not fit the channels",
-                    where=place(),
+                    where=user_line(),
                     expected=f"1 or {size[0]} numbers each",
                     got=f"mean={self.mean}, std={self.std}",
                 )
@@ -234,7 +234,7 @@ def coloured(size: Size, what: str) -> Size:
     raise ShapeError(
         explain(
             f"{what}: neither grey nor coloured images",
-            where=place(),
+            where=user_line(),
             expected="1 or 3 channels",
             got=f"{size[0]} channels",
         )

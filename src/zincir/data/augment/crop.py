@@ -13,7 +13,7 @@ from zincir.data.augment.draws import Draws
 from zincir.data.augment.regions import MODES, window
 from zincir.data.augment.transform import Numbers, Size, Transform
 from zincir.errors import ShapeError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 
 
 class RandomCrop(Transform):
@@ -60,7 +60,7 @@ class RandomCrop(Transform):
             raise ShapeError(
                 explain(
                     "RandomCrop: the image is smaller than the box",
-                    where=place(),
+                    where=user_line(),
                     expected=f"at least {height} x {width}, padding included",
                     got=f"{size[1]} x {size[2]}, padding={self.padding}",
                     try_="pad_if_needed=True, or more padding",

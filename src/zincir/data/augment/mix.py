@@ -11,7 +11,7 @@ from zincir.data.augment.draws import Draws, beta
 from zincir.data.augment.regions import paste
 from zincir.data.augment.transform import Mixing, Numbers, Size
 from zincir.errors import ShapeError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 
 
 class MixUp(Mixing):
@@ -120,7 +120,7 @@ def _soft(labels: Array, what: str, classes: int | None) -> Array:
         raise ShapeError(
             explain(
                 f"{what}: labels cannot be mixed",
-                where=place(),
+                where=user_line(),
                 expected="(N,) classes and num_classes, or (N, classes) shares",
                 got=f"{tuple(labels.shape)}, num_classes={classes}",
                 try_=f"{what}(num_classes=10)",

@@ -14,7 +14,7 @@ from zincir.data.augment.arrays import Array
 from zincir.data.augment.checks import bad, whole_number
 from zincir.data.augment.draws import Draws
 from zincir.errors import DTypeError, ShapeError, TraceError, explain
-from zincir.ops.dims import place
+from zincir.graph.node import user_line
 from zincir.recording import CURRENT
 from zincir.tensor import Tensor
 from zincir.types import float32, uint8
@@ -171,7 +171,7 @@ class Compose:
             raise ShapeError(
                 explain(
                     "Compose: the numbers are not those of this chain and batch",
-                    where=place(),
+                    where=user_line(),
                     expected=f"{len(self.transforms)} arrays for {images.shape[0]} samples",
                     got=f"{len(counts)} arrays for {sorted(set(counts))}",
                     try_="numbers = augment.draw(images.shape, epoch=e, index=i)",
@@ -204,7 +204,7 @@ def _drawn_for_ever() -> TraceError:
     return TraceError(
         explain(
             "Compose: inside zincir.compile, the numbers would be drawn once and for ever",
-            where=place(),
+            where=user_line(),
             expected="images and numbers that come in as arguments",
             try_="numbers = augment.draw(x.shape, epoch=e, index=i) before the call, "
             "and augment.apply(x, numbers) inside",
@@ -217,7 +217,7 @@ def _check_batch(shape: tuple[int, ...]) -> None:
         raise ShapeError(
             explain(
                 "augment: images are not a batch",
-                where=place(),
+                where=user_line(),
                 expected="(N, C, H, W), with at least one channel and pixel",
                 got=str(shape),
                 try_="images[:, None] adds the one channel of grey images, images[None] a batch",
@@ -233,7 +233,7 @@ def _check_images(images: Any) -> None:
         raise DTypeError(
             explain(
                 "augment: not images",
-                where=place(),
+                where=user_line(),
                 expected="a NumPy array or a tensor of uint8, or of float32 from 0 to 1",
                 got=f"{type(images).__name__} {getattr(images, 'dtype', '')}".strip(),
                 try_="images.astype(numpy.float32)" if known else "",
@@ -247,7 +247,7 @@ def _checked_index(index: Any, samples: int) -> npt.NDArray[np.int64]:
         raise ShapeError(
             explain(
                 "augment: index does not say which samples these are",
-                where=place(),
+                where=user_line(),
                 expected=f"({samples},): for each image, its number in the data set",
                 got=str(numbers.shape),
             )

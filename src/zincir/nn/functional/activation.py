@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import Node
-from zincir.nn.module.user_line import at_user_line, floats, node_of, where_am_i
+from zincir.graph.node import Node, user_line
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops import composed
 from zincir.ops.arithmetic import abs, bitwise, compare, refuse_bool, where
 from zincir.ops.composed import logical_not
 from zincir.ops.elementwise import erf, exp, expm1, log1p, sigmoid as _sigmoid, tanh as _tanh
 from zincir.ops.movement import reshape, slice_
-from zincir.ops.source import bent, detach, stand_in
+from zincir.ops.source import alias, bent, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import DType, uint8
 
@@ -64,7 +64,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         raise ShapeError(
             explain(
                 "prelu: weight does not fit the channels",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"(1,) or ({channels},), one for each channel of input {x.shape}",
                 got=str(w.shape),
                 try_=f"PReLU(num_parameters={channels})",
@@ -249,7 +249,7 @@ def hardtanh(
         raise ArgumentError(
             explain(
                 "hardtanh: min_val is above max_val",
-                where=where_am_i(),
+                where=user_line(),
                 got=f"min_val={min_val}, max_val={max_val}",
             )
         )
@@ -276,7 +276,7 @@ def _bounds(x: Node, low: float, high: float) -> tuple[float, float]:
         raise ArgumentError(
             explain(
                 "hardtanh: cannot do hardtanh on an unsigned type with a negative limit",
-                where=where_am_i(),
+                where=user_line(),
                 got=f"min_val={low}",
             )
         )
@@ -316,7 +316,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise ShapeError(
             explain(
                 "glu: the halved dimension must have an even size",
-                where=where_am_i(),
+                where=user_line(),
                 got=f"{x.shape}, dim={dim}",
             )
         )
@@ -354,7 +354,7 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: DType | None = Non
 def _given(input: Tensor, what: str, inplace: bool) -> Node:
     """The node of a floating tensor; if that is to be changed, of what it was before."""
     x = floats(input, f"{what}: input")
-    return stand_in(x) if inplace else x
+    return alias(x) if inplace else x
 
 
 def _chosen(dim: int | None, what: str) -> int:
@@ -362,7 +362,7 @@ def _chosen(dim: int | None, what: str) -> int:
         raise ArgumentError(
             explain(
                 f"{what}: the dimension to normalise is not given",
-                where=where_am_i(),
+                where=user_line(),
                 expected="dim, an integer",
                 try_=f"{what}(x, dim=1) for (batch, classes), or dim=-1",
             )

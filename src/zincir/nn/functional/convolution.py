@@ -19,7 +19,7 @@ from zincir.nn.functional.windows import Sizes, sizes
 from zincir.nn.module.user_line import at_user_line
 from zincir.ops.convolution import convolution, gradient_of_input
 from zincir.ops.movement import expand, permute, reshape, sum_
-from zincir.ops.source import graft
+from zincir.ops.source import with_gradient_of
 from zincir.tensor import Tensor, wrap
 
 
@@ -236,7 +236,7 @@ def _untouched(y: Node, *xs: Node) -> Node:
         return y
     nothing = [sum_(x * 0.0, tuple(range(x.ndim))) for x in xs]
     stem = reshape(nothing[0], ()) + reshape(nothing[1], ())
-    return graft(y, expand(stem, y.shape))
+    return with_gradient_of(y, expand(stem, y.shape))
 
 
 def _channels_last(x: Node, rank: int, groups: int) -> Node:

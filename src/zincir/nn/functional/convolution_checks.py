@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.nn.functional.windows import Sizes, sizes
-from zincir.nn.module.user_line import node_of, where_am_i
+from zincir.nn.module.user_line import node_of
 from zincir.types import Shape
 
 _AXES = ("depth", "height", "width")
@@ -31,7 +31,7 @@ def padding_of(
         raise ArgumentError(
             explain(
                 f"{what}: unknown padding",
-                where=where_am_i(),
+                where=user_line(),
                 expected="'same', 'valid', or how many",
                 got=f"padding={padding!r}",
             )
@@ -40,7 +40,7 @@ def padding_of(
         raise ArgumentError(
             explain(
                 f"{what}: with a stride, padding 'same' has no meaning",
-                where=where_am_i(),
+                where=user_line(),
                 expected="stride=1",
                 got=f"stride={stride}, padding='same'",
                 try_="padding=kernel_size // 2",
@@ -68,7 +68,7 @@ def operands(
         raise ShapeError(
             explain(
                 f"{what}: the weight has a wrong shape",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"{ends}, {_places(rank)}), none of them 0",
                 got=_both(x, w),
             )
@@ -79,7 +79,7 @@ def operands(
         raise ShapeError(
             explain(
                 f"{what}: the input is empty",
-                where=where_am_i(),
+                where=user_line(),
                 expected="no axis of size 0 but the batch",
                 got=_both(x, w),
             )
@@ -99,7 +99,7 @@ def _types(what: str, x: Node, w: Node, b: Node | None) -> DTypeError:
         explain(
             f"{what}: input is {x.dtype.name}, weight is {w.dtype.name}"
             + (f", bias is {b.dtype.name}" if b else ""),
-            where=where_am_i(),
+            where=user_line(),
             expected="one floating type",
             got=_both(x, w),
             try_=remedy,
@@ -116,7 +116,7 @@ def _dimensions(what: str, rank: int, x: Node, w: Node) -> ShapeError:
     return ShapeError(
         explain(
             f"{what}: the input has {x.ndim} dimensions",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"(batch, channels, {_places(rank)}) or (channels, {_places(rank)})",
             got=_both(x, w),
             try_=remedy,
@@ -150,7 +150,7 @@ def check_channels(what: str, x: Node, w: Node, takes: int, groups: int) -> None
     raise ShapeError(
         explain(
             f"{what}: {message}",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"input (batch, {takes}, {_places(rank)})",
             got=_both(x, w) + (f", groups={groups}" if groups > 1 else ""),
             try_=remedy,
@@ -168,7 +168,7 @@ def check_bias(what: str, w: Node, b: Node | None, channels: int) -> None:
         raise ShapeError(
             explain(
                 f"{what}: the bias does not fit the output's {_count(channels)}",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"bias ({channels},)",
                 got=f"bias {b.shape}, weight {w.shape}",
             )
@@ -190,7 +190,7 @@ def check_fits(what: str, x: Node, w: Node, before: Shape, after: Shape, dilatio
         raise ShapeError(
             explain(
                 f"{what}: the kernel is larger than the input with its padding",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"{_places(rank)} of at least {extent}, over which the kernel{wide} goes",
                 got=f"{room}: {_both(x, w)}, padding {before}",
                 try_="a smaller kernel_size, more padding, or fewer layers that shrink before this",
@@ -218,7 +218,7 @@ def transposed_size(
         raise ArgumentError(
             explain(
                 f"{what}: output_padding is too large",
-                where=where_am_i(),
+                where=user_line(),
                 expected="less than stride or dilation",
                 got=f"output_padding={output_padding}, stride={stride}, dilation={dilation}",
             )
@@ -231,7 +231,7 @@ def transposed_size(
         raise ShapeError(
             explain(
                 f"{what}: padding cuts everything off",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"2 * padding below {whole}, the size of the output without padding",
                 got=f"padding={padding}, {_both(x, w)}",
                 try_="a smaller padding",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from zincir.errors import ShapeError, explain
+from zincir.graph.node import user_line
 from zincir.nn.functional.normalization import euclidean_norm
-from zincir.nn.module.user_line import at_user_line, floats, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops.arithmetic import maximum
 from zincir.ops.composed import one_axis
 from zincir.ops.movement import reshape, sum_
@@ -24,7 +25,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise ShapeError(
             explain(
                 "cosine_similarity: the tensors have different numbers of axes",
-                where=where_am_i(),
+                where=user_line(),
                 got=f"{a.shape} and {b.shape}",
             )
         )

@@ -7,9 +7,9 @@ import warnings
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.generator import default_generator
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.nn.functional.activation import SELU_ALPHA, SELU_SCALE
-from zincir.nn.module.user_line import at_user_line, floats, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops.arithmetic import compare, where
 from zincir.ops.random import uniform
 from zincir.tensor import Tensor, wrap
@@ -185,7 +185,7 @@ def check_mode(what: str, mode: str) -> None:
         raise ArgumentError(
             explain(
                 f"{what}: unknown mode",
-                where=where_am_i(),
+                where=user_line(),
                 expected="'row' (each example) or 'batch' (all of them at once)",
                 got=repr(mode),
             )
@@ -241,7 +241,7 @@ def _axes(what: str, x: Node, expected: str) -> ShapeError:
     return ShapeError(
         explain(
             f"{what}: input has {x.ndim} axes",
-            where=where_am_i(),
+            where=user_line(),
             expected=expected,
             got=str(x.shape),
             try_="dropout(x) for single elements" if "dropout" in what else "",
@@ -259,7 +259,7 @@ def check_probability(what: str, p: float) -> None:
         raise ArgumentError(
             explain(
                 f"{what}: p is not a probability",
-                where=where_am_i(),
+                where=user_line(),
                 expected="0.0 <= p <= 1.0",
                 got=str(p),
             )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
-from zincir.graph.node import Node, grad_mode
+from zincir.graph.node import Node, grad_mode, user_line
 from zincir.nn.functional.labels import checked_labels
-from zincir.nn.module.user_line import at_user_line, floats, node_of, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.indexing import take
 from zincir.ops.movement import reshape
-from zincir.ops.source import detach, graft, iota
+from zincir.ops.source import detach, iota, with_gradient_of
 from zincir.tensor import Tensor, wrap
 from zincir.types import int32, int64
 
@@ -45,7 +45,7 @@ def embedding(
     if not rows.needs_grad:
         return wrap(y)
     if scale_grad_by_freq:
-        y = graft(detach(y), y * _share(input, weight))
+        y = with_gradient_of(detach(y), y * _share(input, weight))
     padding = row_number(padding_idx, rows.shape[0])
     if padding is not None:
         frozen = reshape(compare("eq", index, padding), (*index.shape, 1))
@@ -75,7 +75,7 @@ def _check(index: Node, rows: Node, sparse: bool) -> None:
         raise DTypeError(
             explain(
                 "embedding: the input is not made of row numbers",
-                where=where_am_i(),
+                where=user_line(),
                 expected="an integer tensor",
                 got=f"{index.dtype.name} {index.shape}",
                 try_="x.long()",
@@ -85,7 +85,7 @@ def _check(index: Node, rows: Node, sparse: bool) -> None:
         raise ShapeError(
             explain(
                 "embedding: weight is not a table",
-                where=where_am_i(),
+                where=user_line(),
                 expected="(rows, width)",
                 got=str(rows.shape),
             )
@@ -94,7 +94,7 @@ def _check(index: Node, rows: Node, sparse: bool) -> None:
         raise ArgumentError(
             explain(
                 "embedding: gradients are never sparse",
-                where=where_am_i(),
+                where=user_line(),
                 expected="sparse=False",
                 got=f"sparse={sparse!r}",
                 try_="sparse=False: the same numbers, zeros among them",
@@ -117,7 +117,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise DTypeError(
             explain(
                 "one_hot: labels are not integers",
-                where=where_am_i(),
+                where=user_line(),
                 got=f"{labels.dtype.name} {labels.shape}",
                 try_="labels.long()",
             )
@@ -140,7 +140,7 @@ def row_number(index: int | None, rows: int) -> int | None:
     raise ArgumentError(
         explain(
             "padding_idx: there is no such row",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"{-rows} <= padding_idx < {rows}",
             got=str(index),
         )

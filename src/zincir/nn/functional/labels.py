@@ -10,8 +10,7 @@ import numpy as np
 
 from zincir import recording
 from zincir.errors import IndexOutOfRange
-from zincir.graph.node import Node
-from zincir.nn.module.user_line import where_am_i
+from zincir.graph.node import Node, user_line
 from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.indexing import out_of_range, take
 from zincir.ops.source import iota
@@ -67,5 +66,5 @@ def _check(values: Array, classes: int, ignore: int | None) -> None:
         wrong &= values != ignore
     if wrong.any():
         place = int(np.flatnonzero(wrong)[0])
-        message = out_of_range("label", classes, place, int(values.flat[place]), where_am_i())
+        message = out_of_range("label", classes, place, int(values.flat[place]), user_line())
         raise IndexOutOfRange(message)

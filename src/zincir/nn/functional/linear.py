@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zincir.errors import DTypeError, ShapeError, explain
-from zincir.graph.node import Node
-from zincir.nn.module.user_line import at_user_line, node_of, where_am_i
+from zincir.graph.node import Node, user_line
+from zincir.nn.module.user_line import at_user_line, node_of
 from zincir.ops.contraction import matmul
 from zincir.ops.movement import reshape, swap_last
 from zincir.tensor import Tensor, wrap
@@ -51,7 +51,7 @@ def _linear_shapes(x: Node, w: Node, b: Node | None) -> ShapeError:
             f"linear: input has {features} features, weight takes {known}"
             if features != known
             else "linear: weight or bias has a wrong shape",
-            where=where_am_i(),
+            where=user_line(),
             expected="input (..., in), weight (out, in), bias (out,)",
             got=f"input {x.shape} {x.dtype.name}, weight {w.shape} {w.dtype.name}"
             + (f", bias {b.shape}" if b else ""),
@@ -64,7 +64,7 @@ def _linear_types(x: Node, w: Node) -> DTypeError:
     return DTypeError(
         explain(
             f"linear: input is {x.dtype.name}, weight is {w.dtype.name}",
-            where=where_am_i(),
+            where=user_line(),
             expected="the same type",
             got=f"input {x.shape} {x.dtype.name}, weight {w.shape} {w.dtype.name}",
             try_="x.double()" if w.dtype.name == "float64" else "x.float(), or model.double()",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import MODE, Node, grad_mode
+from zincir.graph.node import MODE, Node, grad_mode, user_line
 from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value, over_last
-from zincir.nn.module.user_line import at_user_line, floats, where_am_i
-from zincir.ops.arithmetic import compare, maximum, where
-from zincir.ops.composed import one_axis
+from zincir.nn.module.user_line import at_user_line, floats
+from zincir.ops.arithmetic import maximum
+from zincir.ops.composed import one_axis, root
 from zincir.ops.elementwise import sqrt
 from zincir.ops.movement import pad, reshape, sum_, windows
 from zincir.ops.powers import power
@@ -46,7 +46,7 @@ def group_norm(
         raise ShapeError(
             explain(
                 f"group_norm: {channels} channels cannot be cut into {num_groups} groups",
-                where=where_am_i(),
+                where=user_line(),
                 expected="num_groups, 1 or more, that divides the number of channels",
                 got=f"input {x.shape}, num_groups={num_groups}",
             )
@@ -134,7 +134,7 @@ def local_response_norm(
         raise ArgumentError(
             explain(
                 "local_response_norm: size is not a number of channels",
-                where=where_am_i(),
+                where=user_line(),
                 expected="1 or more",
                 got=str(size),
             )
@@ -219,6 +219,4 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 
 def euclidean_norm(x: Node, axes: tuple[int, ...]) -> Node:
     """The Euclidean norm; its gradient at 0 is 0."""
-    square = sum_(x * x, axes)
-    zero = compare("eq", square, 0.0)
-    return where(zero, 0.0, sqrt(where(zero, 1.0, square)))
+    return root(sum_(x * x, axes))

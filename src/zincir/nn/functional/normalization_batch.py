@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from zincir.errors import ArgumentError, explain
-from zincir.graph.node import Node, grad_mode
+from zincir.graph.node import Node, grad_mode, user_line
 from zincir.nn.functional.normalization import channelwise, scaled, standardised
 from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value
-from zincir.nn.module.user_line import at_user_line, floats, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.elementwise import sqrt
 from zincir.ops.movement import expand, reshape, slice_, sum_
-from zincir.ops.source import const, detach, graft
+from zincir.ops.source import const, detach, with_gradient_of
 from zincir.tensor import Tensor, wrap
 from zincir.types import float64, size
 
@@ -65,8 +65,8 @@ def batch_norm(
     # Only gradients go through these sums. The mean's distance from the mean is 0; with it, the
     # gradients of both statistics are sums over one pass.
     centred, share = x - mean, 1.0 / count
-    moved = graft(expand(const(0, x.dtype), mean.shape), sum_(centred, axes) * share)
-    var = graft(var, sum_(centred * centred, axes) * share - moved * moved)
+    moved = with_gradient_of(expand(const(0, x.dtype), mean.shape), sum_(centred, axes) * share)
+    var = with_gradient_of(var, sum_(centred * centred, axes) * share - moved * moved)
     with grad_mode(False):
         _follow(running_mean, mean, momentum)
         _follow(running_var, var * (count / (count - 1)), momentum)
@@ -171,7 +171,7 @@ def _no_statistics(what: str, switch: str) -> ArgumentError:
     return ArgumentError(
         explain(
             f"{what}: no running statistics to normalise with",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"running_mean and running_var, or {answer}",
             try_=f"{answer} to use those of the input",
         )

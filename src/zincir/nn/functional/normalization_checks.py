@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zincir.errors import DTypeError, ShapeError, explain
-from zincir.graph.node import Node
-from zincir.nn.module.user_line import floats, where_am_i
+from zincir.graph.node import Node, user_line
+from zincir.nn.module.user_line import floats
 from zincir.tensor import Tensor
 from zincir.types import size
 
@@ -19,7 +19,7 @@ def nodes_of_type(what: str, x: Node, **tensors: Tensor | None) -> dict[str, Nod
             raise DTypeError(
                 explain(
                     f"{what}: input is {x.dtype.name}, {name} is {node.dtype.name}",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected="the same type",
                     got=f"input {x.shape} {x.dtype.name}, {name} {node.shape} {node.dtype.name}",
                     try_="x.double()"
@@ -41,7 +41,7 @@ def need_axes(what: str, x: Node, least: int) -> None:
         raise ShapeError(
             explain(
                 f"{what}: input has too few axes",
-                where=where_am_i(),
+                where=user_line(),
                 expected=expected,
                 got=str(x.shape),
                 try_="x.unsqueeze(0) if the batch is missing",
@@ -67,7 +67,7 @@ def of_channels(
             raise ShapeError(
                 explain(
                     f"{what}: input has {channels} channels, {name} is for {size(node.shape)}",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected=f"input (batch, channels, ...), {name} (channels,)",
                     got=f"input {x.shape}, {name} {node.shape}",
                     try_=f"a layer made for {channels} channels, "
@@ -94,7 +94,7 @@ def over_last(
         raise ShapeError(
             explain(
                 f"{what}: the last axes are not those to normalise",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"input (..., {', '.join(map(str, shape))}), weight and bias {shape}",
                 got=f"input {x.shape}{got}",
                 try_=f"{layer}({x.shape[-1] if x.ndim else 1}) for this input",
@@ -108,7 +108,7 @@ def one_value(what: str, of: str, x: Node) -> ShapeError:
     return ShapeError(
         explain(
             f"{what}: expected more than 1 {of} when training",
-            where=where_am_i(),
+            where=user_line(),
             expected="at least two numbers to take a mean and a variance of",
             got=f"input {x.shape}",
             try_="a larger batch (drop_last=True leaves a last batch of one out), or model.eval()",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import Node
-from zincir.nn.module.user_line import at_user_line, node_of, where_am_i
+from zincir.graph.node import Node, user_line
+from zincir.nn.module.user_line import at_user_line, node_of
 from zincir.ops.movement import cat, expand, pad as surround, slice_
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape
@@ -45,7 +45,7 @@ def pad(
         raise ArgumentError(
             explain(
                 "pad: unknown mode",
-                where=where_am_i(),
+                where=user_line(),
                 expected=", ".join(map(repr, MODES)),
                 got=repr(mode),
             )
@@ -56,7 +56,7 @@ def pad(
         raise ArgumentError(
             explain(
                 f"pad: mode {mode!r} takes no value",
-                where=where_am_i(),
+                where=user_line(),
                 got=f"value={value}",
                 try_="mode='constant'",
             )
@@ -82,7 +82,7 @@ def _numbers(pad: Sequence[int], x: Node) -> Shape:
     raise ArgumentError(
         explain(
             f"pad: {what}",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"up to {x.ndim} pairs of int, the last dimension first",
             got=f"pad={pad!r} for input {x.shape}",
             try_="(left, right), or (left, right, top, bottom)",
@@ -115,7 +115,7 @@ def _too_much_cropped(x: Node, axis: int, before: int, after: int) -> ShapeError
     return ShapeError(
         explain(
             f"pad: dimension {axis} has only {x.shape[axis]} elements, and more are cropped",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"less than {x.shape[axis]} cropped from dimension {axis}",
             got=f"input {x.shape}, ({before}, {after}) for dimension {axis}",
         )
@@ -131,7 +131,7 @@ def _check_dimensions(numbers: Shape, x: Node, mode: str) -> None:
     raise ShapeError(
         explain(
             f"pad: mode {mode!r} does not pad {pairs} of {x.ndim} dimensions",
-            where=where_am_i(),
+            where=user_line(),
             expected=expected if 0 < pairs < 4 else "1, 2 or 3 pairs of numbers",
             got=f"input {x.shape}, {2 * pairs} numbers",
             try_="x.unsqueeze(0) for a missing batch or channel; (0, 0) for a dimension to leave",
@@ -169,7 +169,7 @@ def _check_not_empty(x: Node, axis: int, before: int, after: int, mode: str) -> 
         raise ShapeError(
             explain(
                 f"pad: nothing is left of dimension {axis} in mode {mode!r}",
-                where=where_am_i(),
+                where=user_line(),
                 expected="at least one element in what comes out",
                 got=f"input {x.shape}, ({before}, {after}) for dimension {axis}",
             )
@@ -186,7 +186,7 @@ def _check_enough(x: Node, axis: int, before: int, after: int, mode: str, size: 
             explain(
                 f"pad: mode {mode!r} cannot pad dimension {axis} of size {size} by "
                 f"{max(before, after)}",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"at most {max(most, 0)}, as the border is made of the input",
                 got=f"input {x.shape}, ({before}, {after}) for dimension {axis}",
                 try_="mode='constant', or a smaller border" if most <= 0 else "a smaller border",

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from zincir.errors import ArgumentError, explain
-from zincir.graph.node import Node, apply
+from zincir.graph.node import Node, apply, user_line
 from zincir.nn.functional.pooling_max import _flat
 from zincir.nn.functional.windows import (
     Sizes,
@@ -22,7 +22,7 @@ from zincir.nn.functional.windows import (
     windows,
     with_gradient,
 )
-from zincir.nn.module.user_line import at_user_line, floats, node_of, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops import movement as mv
 from zincir.ops.arithmetic import cast, compare, div_p, maximum, minimum, where
 from zincir.ops.powers import power
@@ -117,7 +117,7 @@ def _avg_pool(
         raise ArgumentError(
             explain(
                 f"{what}: divisor_override is 0",
-                where=where_am_i(),
+                where=user_line(),
                 expected="None, or a number other than 0",
             )
         )
@@ -224,7 +224,7 @@ def _lp_pool(
         raise ArgumentError(
             explain(
                 f"{what}: there is no norm of type 0",
-                where=where_am_i(),
+                where=user_line(),
                 expected="norm_type, a number other than 0",
             )
         )

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from zincir.errors import DTypeError, explain
-from zincir.graph.node import MODE, Node, apply
+from zincir.graph.node import MODE, Node, apply, user_line
 from zincir.nn.functional.windows import (
     Sizes,
     Window,
@@ -25,7 +25,7 @@ from zincir.nn.functional.windows import (
     windows,
     with_gradient,
 )
-from zincir.nn.module.user_line import at_user_line, node_of, where_am_i
+from zincir.nn.module.user_line import at_user_line, node_of
 from zincir.ops import movement as mv, reduction
 from zincir.ops.arithmetic import cast, compare, div_p, maximum, where
 from zincir.ops.indexing import scatter, take
@@ -129,7 +129,7 @@ def numbers(input: Tensor, what: str) -> Node:
         raise DTypeError(
             explain(
                 f"{what}: the input has no numbers",
-                where=where_am_i(),
+                where=user_line(),
                 expected="a floating or an integer tensor",
                 got=f"{x.dtype.name} {x.shape}",
                 try_="x.float()",

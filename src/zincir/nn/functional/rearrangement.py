@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.nn.functional.windows import (
     Sizes,
     Window,
@@ -16,7 +16,7 @@ from zincir.nn.functional.windows import (
     windows,
     with_gradient,
 )
-from zincir.nn.module.user_line import at_user_line, floats, node_of, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops import movement as mv
 from zincir.ops.movement import permute, reshape
 from zincir.ops.source import detach
@@ -39,7 +39,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
         raise ShapeError(
             explain(
                 f"pixel_shuffle: the channels do not divide by {r} * {r}",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"(..., C * {r * r}, H, W)",
                 got=str(x.shape),
                 try_=f"a layer with C * {r * r} channels before this one",
@@ -68,7 +68,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
         raise ShapeError(
             explain(
                 f"pixel_unshuffle: height and width do not divide by {r}",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"(..., C, H * {r}, W * {r})",
                 got=str(x.shape),
                 try_="nn.functional.pad, to the next multiple",
@@ -97,7 +97,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         raise ShapeError(
             explain(
                 f"channel_shuffle: the channels do not divide into {groups} groups",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"(N, C, ...) with at least three dimensions, C a multiple of {groups}",
                 got=str(x.shape),
             )
@@ -117,7 +117,7 @@ def check_factor(what: str, name: str, value: int) -> None:
         raise ArgumentError(
             explain(
                 f"{what}: {name} is not a positive int",
-                where=where_am_i(),
+                where=user_line(),
                 expected="1, 2, 3, ...",
                 got=f"{value!r} ({type(value).__name__})",
             )
@@ -175,7 +175,7 @@ def fold(
         raise ShapeError(
             explain(
                 "fold: the columns do not fit the output",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"(batch, channels * {rows}, {columns}): {rows} elements in a window of "
                 f"{s.kernel}, {s.out_size[0]} x {s.out_size[1]} windows in {shape}",
                 got=f"{x.shape}",

@@ -10,9 +10,9 @@ from typing import Any, cast
 import numpy as np
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.nn.functional import interpolation_weights as resampling
-from zincir.nn.module.user_line import at_user_line, floats, node_of, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops.contraction import matmul
 from zincir.ops.indexing import take
 from zincir.ops.movement import expand, permute, reshape, slice_, swap_last
@@ -113,7 +113,7 @@ def _check_mode(x: Node, mode: str, align_corners: bool | None, antialias: bool)
         return
     kind, what, expected, got, remedy = wrong
     raise kind(
-        explain(f"interpolate: {what}", where=where_am_i(), expected=expected, got=got, try_=remedy)
+        explain(f"interpolate: {what}", where=user_line(), expected=expected, got=got, try_=remedy)
     )
 
 
@@ -147,7 +147,7 @@ def _sizes(
         raise ShapeError(
             explain(
                 "interpolate: sizes must be 1 or more, before and after",
-                where=where_am_i(),
+                where=user_line(),
                 got=f"input {x.shape}, output {(*x.shape[:2], *output)}",
                 try_="a larger size or scale_factor",
             )
@@ -171,7 +171,7 @@ def _each(name: str, given: Any, places: Shape) -> tuple[Any, ...]:
 
 def _argument(what: str, expected: str, got: str) -> ArgumentError:
     return ArgumentError(
-        explain(f"interpolate: {what}", where=where_am_i(), expected=expected, got=got)
+        explain(f"interpolate: {what}", where=user_line(), expected=expected, got=got)
     )
 
 

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.nn.functional.interpolation_weights import KEYS_A, keys_far, keys_near
-from zincir.nn.module.user_line import at_user_line, floats, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops.arithmetic import abs, bitwise, cast, compare, floor, remainder, round, where
 from zincir.ops.contraction import matmul
 from zincir.ops.indexing import take
@@ -88,7 +88,7 @@ def _check_sampling(x: Node, grid: Node, mode: str, padding_mode: str) -> None:
             raise ArgumentError(
                 explain(
                     f"grid_sample: unknown {name}",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected=", ".join(map(repr, known)),
                     got=repr(value),
                 )
@@ -97,7 +97,7 @@ def _check_sampling(x: Node, grid: Node, mode: str, padding_mode: str) -> None:
         raise DTypeError(
             explain(
                 "grid_sample: input and grid are of different types",
-                where=where_am_i(),
+                where=user_line(),
                 got=f"input {x.dtype.name}, grid {grid.dtype.name}",
                 try_="grid.to(input.dtype)",
             )
@@ -107,7 +107,7 @@ def _check_sampling(x: Node, grid: Node, mode: str, padding_mode: str) -> None:
         raise ShapeError(
             explain(
                 "grid_sample: input and grid do not fit together",
-                where=where_am_i(),
+                where=user_line(),
                 expected="(N, C, H, W) and (N, h, w, 2), or (N, C, D, H, W) and (N, d, h, w, 3)",
                 got=f"input {x.shape}, grid {grid.shape}",
                 try_="grid.permute(0, 2, 3, 1) if its numbers stand second",
@@ -213,7 +213,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         raise ShapeError(
             explain(
                 "affine_grid: theta and size do not fit together",
-                where=where_am_i(),
+                where=user_line(),
                 expected="(N, 2, 3) and (N, C, H, W), or (N, 3, 4) and (N, C, D, H, W)",
                 got=f"theta {t.shape}, size {tuple(size)}",
             )

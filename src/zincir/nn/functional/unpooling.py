@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.nn.functional.pooling_max import to_places
 from zincir.nn.functional.windows import Sizes, planes, sizes
-from zincir.nn.module.user_line import at_user_line, floats, node_of, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops.arithmetic import bitwise, cast, compare, where
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, int64, size
@@ -100,7 +100,7 @@ def _max_unpool(
         raise DTypeError(
             explain(
                 f"{what}: indices are not integers",
-                where=where_am_i(),
+                where=user_line(),
                 expected="what max pooling returns with return_indices=True",
                 got=f"{number.dtype.name} {number.shape}",
             )
@@ -109,7 +109,7 @@ def _max_unpool(
         raise ShapeError(
             explain(
                 f"{what}: input and indices have different shapes",
-                where=where_am_i(),
+                where=user_line(),
                 expected="one index for each element",
                 got=f"input {x.shape}, indices {number.shape}",
             )
@@ -141,7 +141,7 @@ def _output(what: str, usual: Shape, stride: Shape, output_size: Any) -> Shape:
     raise ArgumentError(
         explain(
             f"{what}: output_size is not one that is pooled to this input",
-            where=where_am_i(),
+            where=user_line(),
             expected=ranges,
             got=f"{tuple(output_size)}",
         )

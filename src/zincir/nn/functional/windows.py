@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zincir.errors import ArgumentError, ShapeError, explain
-from zincir.graph.node import MODE, Node
-from zincir.nn.module.user_line import where_am_i
+from zincir.graph.node import MODE, Node, user_line
 from zincir.ops import movement as mv
 from zincir.ops.arithmetic import compare, where
 from zincir.ops.source import const, custom, iota
@@ -107,7 +106,7 @@ def sizes(what: str, name: str, value: Any, rank: int, least: int = 1) -> Shape:
     raise ArgumentError(
         explain(
             f"{what}: {name} does not fit",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"an int, {least} or more{several}",
             got=f"{name}={value!r}",
         )
@@ -131,7 +130,7 @@ def planes(what: str, x: Node, rank: int) -> Shape:
     raise ShapeError(
         explain(
             f"{what}: the input has a wrong shape",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"(batch, channels, {axes}) or (channels, {axes}); only the batch may be 0",
             got=f"{x.shape} {x.dtype.name}",
             try_=remedy,
@@ -170,7 +169,7 @@ def window_of(
         raise ArgumentError(
             explain(
                 f"{what}: padding is more than half of the window",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"padding up to {tuple(r // 2 for r in extent)}, half of what a window "
                 "reaches over",
                 got=f"padding={padding}, kernel_size={kernel_size}, dilation={dilation}",
@@ -185,7 +184,7 @@ def window_of(
         raise ShapeError(
             explain(
                 f"{what}: the window is larger than the input with its padding",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"windows that reach over no more than {around}",
                 got=f"windows that reach over {extent}",
                 try_="a smaller kernel_size or dilation, or fewer layers that shrink before this",

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 from zincir.compiler.rewrite.convolution import order_of_weight
 from zincir.creation import empty
 from zincir.errors import ArgumentError, ShapeError, explain
+from zincir.graph.node import user_line
 from zincir.nn import functional as F, init
 from zincir.nn.functional.convolution_checks import padding_of
 from zincir.nn.functional.windows import Sizes, sizes
 from zincir.nn.module.checks import check_device
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
-from zincir.nn.module.user_line import at_user_line, where_am_i
+from zincir.nn.module.user_line import at_user_line
 from zincir.tensor import Tensor
 from zincir.types import DType, Shape
 
@@ -72,7 +73,7 @@ class _Window(Module):
             raise ArgumentError(
                 explain(
                     f"{type(self).__name__}: {what}",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected=f"groups that divides {name}_channels",
                     got=f"{name}_channels={channels}, groups={self.groups}",
                 )
@@ -127,7 +128,7 @@ class _Convolution(_Window):
             raise ArgumentError(
                 explain(
                     f"{what}: unknown padding_mode",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected=", ".join(map(repr, _MODES)),
                     got=repr(padding_mode),
                 )
@@ -233,7 +234,7 @@ class _Transposed(_Window):
             raise ArgumentError(
                 explain(
                     f"{what}: unknown padding_mode",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected="'zeros': padding of a transposed convolution cuts off",
                     got=repr(padding_mode),
                 )
@@ -270,7 +271,7 @@ class _Transposed(_Window):
             raise ShapeError(
                 explain(
                     f"{type(self).__name__}: output_size cannot be reached",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected=f"from {least} to {most}",
                     got=f"output_size={tuple(output_size)} for input {shape}",
                 )

@@ -7,13 +7,13 @@ from typing import Any
 from zincir.autograd import no_grad
 from zincir.creation import empty
 from zincir.errors import ShapeError, explain
+from zincir.graph.node import user_line
 from zincir.nn import functional as F, init
 from zincir.nn.functional.embedding import row_number
 from zincir.nn.module.checks import check_device, check_size
 from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
-from zincir.nn.module.user_line import where_am_i
 from zincir.tensor import Tensor
 from zincir.types import DType
 
@@ -74,7 +74,7 @@ class Embedding(Module):
             raise ShapeError(
                 explain(
                     "Embedding: _weight has another shape",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected=str(size),
                     got=str(_weight.shape),
                 )
@@ -103,7 +103,7 @@ class Embedding(Module):
             raise ShapeError(
                 explain(
                     "Embedding.from_pretrained: embeddings are not a table",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected="(rows, width)",
                     got=str(embeddings.shape),
                 )

@@ -7,12 +7,12 @@ from typing import Any
 
 from zincir.creation import empty
 from zincir.errors import ArgumentError, explain
+from zincir.graph.node import user_line
 from zincir.nn import functional as F, init
 from zincir.nn.module.checks import check_device, check_size
 from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
-from zincir.nn.module.user_line import where_am_i
 from zincir.tensor import Tensor
 from zincir.types import DType, Shape
 
@@ -149,7 +149,7 @@ class GroupNorm(Affine):
             raise ArgumentError(
                 explain(
                     f"GroupNorm: {num_channels} channels cannot be cut into {num_groups} groups",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected="num_groups, 1 or more, that divides num_channels",
                     got=f"num_groups={num_groups}, num_channels={num_channels}",
                 )

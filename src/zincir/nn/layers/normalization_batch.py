@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from zincir.autograd import no_grad
 from zincir.creation import ones, tensor, zeros
 from zincir.errors import ShapeError, explain
+from zincir.graph.node import user_line
 from zincir.nn import functional as F
 from zincir.nn.layers.normalization import Affine
 from zincir.nn.module.checks import check_device, check_size
-from zincir.nn.module.user_line import where_am_i
 from zincir.recording import note_condition
 from zincir.tensor import Tensor
 from zincir.types import DType, int64
@@ -104,7 +104,7 @@ class _ChannelNorm(Affine):
         raise ShapeError(
             explain(
                 f"{name}: {problem}",
-                where=where_am_i(),
+                where=user_line(),
                 expected=" or ".join(self._axes.values()) + f" with {self.num_features} channels",
                 got=str(x.shape),
                 try_=remedy,

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from zincir.errors import ArgumentError, explain
+from zincir.graph.node import user_line
 from zincir.nn import functional as F
 from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
-from zincir.nn.module.user_line import where_am_i
 from zincir.tensor import Tensor
 
 
@@ -27,7 +27,7 @@ class _Border(Module):
             raise ArgumentError(
                 explain(
                     f"{type(self).__name__}: wrong number of sides",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected=f"an int, or ({', '.join(sides)})",
                     got=f"padding={padding!r}",
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, explain
-from zincir.nn.module.user_line import where_am_i
+from zincir.graph.node import user_line
 from zincir.tensor import Tensor
 from zincir.types import DType
 
@@ -21,7 +21,7 @@ def check_size(layer: str, **sizes: int) -> None:
             raise ArgumentError(
                 explain(
                     f"{layer}: {name} is not a size",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected="an int, 0 or more",
                     got=f"{value!r} ({type(value).__name__})",
                 )
@@ -38,7 +38,7 @@ def check_device(what: str, device: Any) -> None:
         raise ArgumentError(
             explain(
                 f"{what}: there is no such device",
-                where=where_am_i(),
+                where=user_line(),
                 expected="'cpu' or None",
                 got=repr(device),
                 try_="leave device out; a type is given by name, dtype=...",
@@ -66,7 +66,7 @@ def type_to_convert_to(what: str, args: tuple[Any, ...], device: Any, dtype: Any
     raise DTypeError(
         explain(
             f"{what}: not a type for parameters",
-            where=where_am_i(),
+            where=user_line(),
             expected="zincir.float32 or zincir.float64",
             got=repr(dtype),
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from zincir.errors import GradientError, explain
-from zincir.graph.node import MODE, describe, here
+from zincir.graph.node import MODE, user_line
 from zincir.ops.arithmetic import copy
 from zincir.recording import changed_setting, note_done, note_module, refill, refuse_replay
 from zincir.tensor import Tensor, wrap
@@ -186,7 +186,7 @@ class _Crossing:
         raise GradientError(
             explain(
                 f"{type(self.module).__name__}: a backward hook returned a gradient",
-                where=describe(MODE.origin or here()),
+                where=user_line(),
                 expected="None, from modules without exactly one differentiable input",
                 got=f"{len(self.inputs)} differentiable inputs",
                 try_="register_hook on the input tensors themselves",

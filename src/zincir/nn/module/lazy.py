@@ -6,9 +6,10 @@ from typing import Any, ClassVar, NoReturn
 
 from zincir.errors import ShapeError, explain
 from zincir.evaluate import evaluate
+from zincir.graph.node import user_line
 from zincir.nn.module.module import Module
 from zincir.nn.module.uninitialized import UninitializedBuffer, UninitializedParameter, is_lazy
-from zincir.nn.module.user_line import node_of, where_am_i
+from zincir.nn.module.user_line import node_of
 from zincir.recording import paused
 from zincir.tensor import Tensor
 from zincir.types import DType, Shape
@@ -77,7 +78,7 @@ class Lazy(Module):
         raise ShapeError(
             explain(
                 f"{type(self).__name__}: input has {len(x)} axes",
-                where=where_am_i(),
+                where=user_line(),
                 expected=expected,
                 got=str(x),
                 try_="the layer for so many axes, or x.unsqueeze(0) if the batch is missing",

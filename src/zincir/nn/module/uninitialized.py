@@ -8,10 +8,9 @@ from typing import Any, ClassVar, NoReturn, Self, TypeGuard
 from zincir.autograd import no_grad
 from zincir.creation import empty
 from zincir.errors import ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.nn.module.checks import check_device
 from zincir.nn.module.parameter import Parameter
-from zincir.nn.module.user_line import where_am_i
 from zincir.ops.source import variable_like
 from zincir.tensor import Tensor
 from zincir.types import DType, Shape, float32
@@ -63,7 +62,7 @@ class _Uninitialized(Tensor):
         raise ShapeError(
             explain(
                 f"{type(self).__name__}: it has no shape and no values yet",
-                where=where_am_i(),
+                where=user_line(),
                 expected="a parameter or buffer of a net that has been called",
                 got="one of a lazy layer, such as nn.LazyLinear, before its first call",
                 try_="call the net once on a batch, net(x), before this line",

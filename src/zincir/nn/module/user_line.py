@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from zincir.errors import DTypeError, explain
-from zincir.graph.node import MODE, Node, describe, here
+from zincir.graph.node import MODE, Node, here, user_line
 from zincir.tensor import Tensor
 
 P = ParamSpec("P")
@@ -30,11 +30,6 @@ def at_user_line(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def where_am_i() -> str:
-    """The running layer and the user's line, for messages."""
-    return describe(MODE.origin or here())
-
-
 def node_of(x: Any, what: str) -> Node:
     """The node of a tensor.
 
@@ -46,7 +41,7 @@ def node_of(x: Any, what: str) -> Node:
     raise DTypeError(
         explain(
             f"{what}: not a tensor",
-            where=where_am_i(),
+            where=user_line(),
             expected="a zincir.Tensor",
             got=type(x).__name__,
             try_="zincir.tensor(data), or zincir.from_numpy(array)",
@@ -65,7 +60,7 @@ def floats(x: Any, what: str) -> Node:
         raise DTypeError(
             explain(
                 f"{what}: needs a floating tensor",
-                where=where_am_i(),
+                where=user_line(),
                 expected="float32 or float64",
                 got=f"{node.dtype.name} {node.shape}",
                 try_="x.float()",

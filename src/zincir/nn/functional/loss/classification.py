@@ -7,10 +7,10 @@ one pass over a row in cache computes the loss, and one pass its gradient, softm
 from __future__ import annotations
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
-from zincir.graph.node import Node
+from zincir.graph.node import Node, user_line
 from zincir.nn.functional.labels import Labels, checked_labels
 from zincir.nn.functional.loss.reduction import reduction_of
-from zincir.nn.module.user_line import at_user_line, floats, node_of, where_am_i
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.elementwise import exp, log
 from zincir.ops.movement import permute, reshape, sum_
@@ -111,7 +111,7 @@ def _classes_last(x: Node) -> Node:
         raise ShapeError(
             explain(
                 "cross_entropy: the input has no classes",
-                where=where_am_i(),
+                where=user_line(),
                 expected="(N, C), (C,) or (N, C, d1, ...)",
                 got=str(x.shape),
             )
@@ -127,7 +127,7 @@ def _class_weights(weight: Tensor | None, x: Node, what: str) -> Node | None:
         raise ShapeError(
             explain(
                 f"{what}: weight does not fit the classes",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"({x.shape[-1]},), one for each class",
                 got=str(factors.shape),
             )
@@ -141,7 +141,7 @@ def _labels(y: Node, x: Node, ignore: int, what: str) -> Labels:
         raise DTypeError(
             explain(
                 f"{what}: labels are not integers",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"int64 labels {rows}",
                 got=f"{y.dtype.name} {y.shape}",
                 try_="target.long()",
@@ -161,7 +161,7 @@ def _wrong_target(y: Node, x: Node, what: str) -> str:
         remedy = "target.argmax(-1) for one-hot labels, target.float() for probabilities"
     return explain(
         f"{what}: target does not fit the input",
-        where=where_am_i(),
+        where=user_line(),
         expected=f"labels {rows}, for {classes} classes",
         got=f"target {y.shape} {y.dtype.name}",
         try_=remedy,
@@ -180,7 +180,7 @@ def _probabilities(y: Node, x: Node, shape: Shape, smoothing: float) -> Node:
             raise DTypeError(
                 explain(
                     "cross_entropy: labels are not integers",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected=f"int64 labels {x.shape[:-1]}, or probabilities {shape}",
                     got=f"{y.dtype.name} {y.shape}",
                     try_="target.long()",
@@ -189,7 +189,7 @@ def _probabilities(y: Node, x: Node, shape: Shape, smoothing: float) -> Node:
         raise ShapeError(
             explain(
                 "cross_entropy: target does not fit the input",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"probabilities {shape}, or int64 labels {x.shape[:-1]}",
                 got=f"{y.dtype.name} {y.shape}",
             )
@@ -219,7 +219,7 @@ def _reduced(loss: Node, used: Node | None, own: Node | None, reduction: str) ->
         raise ArgumentError(
             explain(
                 "reduction is not known",
-                where=where_am_i(),
+                where=user_line(),
                 expected="'mean', 'sum' or 'none'",
                 got=repr(reduction),
             )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zincir.errors import DTypeError, ShapeError, explain
-from zincir.graph.node import Node
-from zincir.nn.module.user_line import floats, node_of, where_am_i
+from zincir.graph.node import Node, user_line
+from zincir.nn.module.user_line import floats, node_of
 from zincir.ops.arithmetic import common
 from zincir.tensor import Tensor
 from zincir.types import broadcast, size
@@ -20,7 +20,7 @@ def probabilities(input: Tensor, target: Tensor, what: str) -> tuple[Node, Node]
         raise DTypeError(
             explain(
                 f"{what}: target is not floating",
-                where=where_am_i(),
+                where=user_line(),
                 expected=f"{input.dtype.name} {input.shape}",
                 got=f"{target.dtype.name} {target.shape}",
                 try_="target.float()",
@@ -54,7 +54,7 @@ def _apart(x: Node, y: Node, what: str) -> str:
         silent = ""
     return explain(
         f"{what}: input and target have different shapes",
-        where=where_am_i(),
+        where=user_line(),
         expected=f"target {x.shape}",
         got=f"target {y.shape}{silent}",
         try_=remedy,
@@ -77,7 +77,7 @@ def factor(weight: Tensor, x: Node, what: str) -> Node:
     raise ShapeError(
         explain(
             f"{what} does not fit the input",
-            where=where_am_i(),
+            where=user_line(),
             expected=f"a shape that broadcasts to {x.shape}",
             got=str(w.shape),
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import warnings
 
 from zincir.errors import ArgumentError, explain
-from zincir.graph.node import Node
-from zincir.nn.module.user_line import where_am_i
+from zincir.graph.node import Node, user_line
 from zincir.ops.movement import reshape, sum_
 from zincir.tensor import Tensor, wrap
 from zincir.types import size
@@ -24,7 +23,7 @@ def reduced(loss: Node, reduction: str) -> Tensor:
         raise ArgumentError(
             explain(
                 "reduction is not known",
-                where=where_am_i(),
+                where=user_line(),
                 expected="'mean', 'sum' or 'none'",
                 got=repr(reduction),
             )
@@ -46,7 +45,7 @@ def reduction_of(what: str, size_average: bool | None, reduce: bool | None, redu
             raise ArgumentError(
                 explain(
                     f"{what}: {name} is no bool",
-                    where=where_am_i(),
+                    where=user_line(),
                     expected="True, False or None",
                     got=repr(value),
                     try_=f"reduction={value!r}, by its name",
