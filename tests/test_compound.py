@@ -14,7 +14,7 @@ from zincir.autograd import gradcheck, gradgradcheck
 from zincir.compiler import stages
 from zincir.compiler.snapshot import snapshot
 from zincir.errors import CompileError
-from zincir.graph.node import Node, apply
+from zincir.graph.node import Node, apply, grad_mode
 from zincir.graph.primitive import Kind, Primitive, Spec
 from zincir.graph.show import show
 from zincir.graph.subgraph import Subgraph
@@ -24,7 +24,7 @@ from zincir.ops import arithmetic as ar, elementwise as el, layout, movement as 
 from zincir.ops.compound import outputs
 from zincir.ops.source import const, leaf
 from zincir.tensor import Tensor, wrap
-from zincir.types import Shape, float32
+from zincir.types import DType, Shape, float32, float64
 
 
 def scan_spec(state: Spec, xs: Spec, body: Subgraph) -> tuple[Spec, Spec]:
@@ -55,7 +55,8 @@ def row(x: Node, i: int) -> Node:
 
 
 def scan_vjp(g: Any, y: Node, state: Node, xs: Node, body: Subgraph) -> tuple[Any, Any]:
-    made = scan_expand(state, xs, body)
+    with grad_mode(True):
+        made = scan_expand(state, xs, body)
     seeds = {out: gx for out, gx in zip(made, g, strict=True) if gx is not None}
     found = autodiff.grad(seeds, [state, xs], retain=True)
     return found.get(state), found.get(xs)
@@ -72,10 +73,10 @@ scan_p = Primitive(
 )
 
 
-def body(shape: Shape, factor: float = 0.5) -> Subgraph:
+def body(shape: Shape, factor: float = 0.5, dtype: DType = float32) -> Subgraph:
     """state, x -> tanh(state * factor + x), the square of that."""
-    state, x = leaf(shape, float32), leaf(shape, float32)
-    new = el.tanh(ar.add(ar.mul(state, const(factor, float32)), x))
+    state, x = leaf(shape, dtype), leaf(shape, dtype)
+    new = el.tanh(ar.add(ar.mul(state, const(factor, dtype)), x))
     return Subgraph([state, x], [new, ar.mul(new, new)])
 
 
@@ -108,7 +109,7 @@ def test_gradients(of: int) -> None:
     """Of either output alone, and of both."""
 
     def loss(state: Tensor, xs: Tensor) -> Tensor:
-        last, ys = scan(state, xs, body((2,)))
+        last, ys = scan(state, xs, body((2,), dtype=float64))
         return (last.sum(), ys.sum(), last.sum() * ys.sum())[of]
 
     rng = np.random.default_rng(1)

@@ -22,7 +22,7 @@ class Subgraph:
         CompileError: a result depends on another value.
     """
 
-    __slots__ = ("_key", "_order", "parameters", "results")
+    __slots__ = ("_order", "key", "parameters", "results")
 
     def __init__(self, parameters: Sequence[Node], results: Sequence[Node]) -> None:
         self.parameters = tuple(parameters)
@@ -42,7 +42,8 @@ class Subgraph:
                 )
         number = {node: i for i, node in enumerate(self._order)}
         entries = [(n.op, n.attrs, *[number[x] for x in n.inputs]) for n in self._order]
-        self._key: Any = (tuple(entries), tuple([number[n] for n in self.results]))
+        self.key: Any = (tuple(entries), tuple([number[n] for n in self.results]))
+        """All that makes it what it is."""
 
     def __call__(self, *values: Node) -> tuple[Node, ...]:
         """The results for these values: nodes of the graph that they belong to."""
@@ -54,10 +55,10 @@ class Subgraph:
         return tuple([new[node] for node in self.results])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Subgraph) and self._key == other._key
+        return isinstance(other, Subgraph) and self.key == other.key
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return hash(self.key)
 
     def __str__(self) -> str:
         return show(self.results, self.parameters)
