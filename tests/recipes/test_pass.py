@@ -1,76 +1,61 @@
-"""The recipe of `docs/adding_a_pass.md`, applied to a copy of the sources as it is written."""
+"""The recipe of `docs/adding_a_pass.md`."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "adding_a_pass.md").read_text("utf-8")
-FILE = "compiler/rewrite/negations.py"
+from recipes.carried_out import Copy, Recipe
+from zincir.compiler import PIPELINE
+
+RECIPE = Recipe("adding_a_pass.md")
+BROKEN = """
+import sys, zincir.compiler
+module = sys.modules["zincir.compiler.rewrite.negations"]
+module._neg = lambda build, node, xs, single: {}
+"""
 
 
-def block(number: int, language: str = "python") -> str:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)[number]
+def shown() -> tuple[str, str]:
+    """The last example of the page, and what it prints."""
+    pattern = r"^```python\n([^`]*?)^```\n\n```text\n(.*?)^```"
+    return re.findall(pattern, RECIPE.page, re.M | re.S)[-1]
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of `src` with the new pass."""
-    source = tmp_path_factory.mktemp("recipe") / "src"
-    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
-    new, imported, row, _ = (block(i) for i in range(4))
-    (source / "zincir" / FILE).write_text(new, "utf-8")
-    init = source / "zincir" / "compiler" / "__init__.py"
-    text = init.read_text("utf-8")
-    text = text.replace(
-        "from zincir.compiler.rewrite.", imported + "from zincir.compiler.rewrite.", 1
-    )
-    text, found = re.subn(r"^    Pass\(\"simplify\".*\n", r"\g<0>" + row, text, flags=re.M)
-    assert found == 1
-    init.write_text(text, "utf-8")
-    return source
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    return RECIPE.carry_out(tmp_path_factory.mktemp("recipe"))
 
 
-def run(sources: Path, script: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(sources),
-        "ZINCIR_CACHE_DIR": str(sources.parent / "cache"),
-        "ZINCIR_VERIFY": "1",
-    }
-    command = [sys.executable, "-c", script]
-    return subprocess.run(command, env=environment, text=True, capture_output=True, timeout=120)
+def test_it_has_three_places() -> None:
+    assert RECIPE.files() == [
+        "src/zincir/compiler/rewrite/negations.py",
+        "src/zincir/compiler/__init__.py",
+        "src/zincir/compiler/__init__.py",
+        "docs/layout.md",
+        "docs/how_it_works.md",
+    ]
+    assert "negations" not in [row.name for row in PIPELINE], "take another example"
 
 
-def test_it_runs_and_is_printed_by_name(sources: Path) -> None:
-    done = run(sources, block(3) + "print(y.numpy().tolist())\n")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == block(1, "text") + "[[3.0, 3.0, 3.0], [3.0, 3.0, 3.0]]\n"
+def test_it_runs_and_is_printed_by_name(copy: Copy) -> None:
+    script, text = shown()
+    values = "[[3.0, 3.0, 3.0], [3.0, 3.0, 3.0]]\n"
+    assert copy.python("-c", script + "print(y.numpy().tolist())\n") == text + values
 
 
 @pytest.mark.parametrize(
-    ("broken", "message"),
+    ("rule", "message"),
     [
         ("None", r"negations: <neg float32\[2, 3\]> is negated twice"),
         ("xs[1]", r"negations \(pass \d+ of \d+\) failed: IndexError: tuple index out of range"),
     ],
 )
-def test_it_is_verified_by_name(sources: Path, broken: str, message: str) -> None:
-    script = (
-        "import sys, zincir.compiler\n"
-        "module = sys.modules['zincir.compiler.rewrite.negations']\n"
-        f"module._neg = lambda build, node, xs, single: {broken}\n"
-    )
-    done = run(sources, script + block(3))
-    assert re.search(rf"CompileError: {message}\n  where +.*<string>:\d+", done.stderr), done.stderr
+def test_it_is_verified_by_name(copy: Copy, rule: str, message: str) -> None:
+    """A rule that does nothing is found out; one that fails is named, with the user's line."""
+    said = copy.python("-c", BROKEN.format(rule) + shown()[0], fails=True)
+    assert re.search(rf"CompileError: {message}\n  where +.*<string>:\d+", said), said
 
 
-def test_its_lines_in_the_documents() -> None:
-    assert re.match(r"^- `([\w/.]+\.py)`: ", block(0, "text")).group(1) == FILE  # type: ignore[union-attr]
-    assert "(layout.md)" in PAGE
-    assert "(how_it_works.md)" in PAGE
+def test_the_other_tests_of_passes_know_it(copy: Copy) -> None:
+    tests = "tests/compiler/test_stages.py", "tests/architecture/test_layout.py"
+    assert copy.passed(*tests, "tests/test_docs.py", "-k", "stages or every or book_runs") > 10
