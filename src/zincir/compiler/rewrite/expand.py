@@ -34,7 +34,8 @@ class _Expansion:
             assert whole.op.expand is not None
             made = whole.op.expand(*whole.inputs, *whole.attrs)
             self._outputs[whole] = _built(build, whole, made)
-        return self._outputs[whole][node.attrs[0]]
+        index: int = node.attrs[0]
+        return self._outputs[whole][index]
 
 
 def _built(build: Rewriter, whole: Node, made: Sequence[Node]) -> list[Node]:
