@@ -18,14 +18,14 @@ import numpy as np
 import torch
 
 from benchmarks.peak import build
-from zincir.compiler.kernels import (
+from zincir.compiler.kernels.matmul import (
     Gemm,
-    GemmPlan,
     Packer,
+    TiledGemm,
     Variant,
     gemm_module,
-    plan,
-    plan_variant,
+    tiled,
+    tiled_with,
 )
 from zincir.runtime import native, team
 
@@ -64,7 +64,7 @@ def address(form: Packer) -> int:
 
 
 def runner(
-    p: GemmPlan, a: np.ndarray, b: np.ndarray, c: np.ndarray, threads: int
+    p: TiledGemm, a: np.ndarray, b: np.ndarray, c: np.ndarray, threads: int
 ) -> Callable[[], None]:
     """A function that computes the product; it also checks it once."""
     room = np.zeros(p.scratch_bytes_per_thread * threads + 64, np.uint8)
@@ -98,9 +98,9 @@ def make(text: str, threads: int, tile: Variant | None = None, **packing: bool) 
     a, b, c = operand(m, k, orders[0]), operand(k, n, orders[1]), np.zeros((m, n), np.float32)
     shape = problem(a, b, c)
     if tile:
-        p = plan_variant(shape, threads, tile, **packing)
+        p = tiled_with(shape, threads, tile, **packing)
     else:
-        p = plan(shape, threads, native.target())
+        p = tiled(shape, threads, native.target())
     ta, tb, tc = (torch.from_numpy(x) for x in (a, b, c.copy()))
     name = f"{p.variant.rows}x{p.variant.vectors}{'u' if p.variant.unit_rows else 's'}"
     name += ("A" if p.pack_a else "") + ("B" if p.pack_b else "") + ("~" if p.call.swapped else "")

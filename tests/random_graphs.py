@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from zincir.compiler import compile_graph
-from zincir.compiler.prepare import ready
-from zincir.compiler.snapshot import snapshot
+from zincir.compiler import compile_graph, run_passes
+from zincir.compiler.options import Options
+from zincir.compiler.program_cache import runnable
+from zincir.compiler.snapshot import Graph, snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
 from zincir.ops import arithmetic as ar, elementwise as el, movement as mv, reduction as rd
@@ -314,6 +316,14 @@ def graphs(draw: st.DrawFn, dtype: DType = float32, most: int = 10) -> list[Node
     return [*wanted, pool[-1]]
 
 
+def made_by(name: str, graph: Graph, options: Options | None = None) -> Any:
+    """What a pass makes of a graph, behind all passes before it."""
+    for row, value in run_passes(graph, options or Options()):
+        if row.name == name:
+            return value
+    raise KeyError(name)
+
+
 def compiled(outputs: list[Node], threads: int, seed: int | None = None) -> list[np.ndarray]:
     """Values by the compiler, on so many threads however small the work.
 
@@ -322,15 +332,14 @@ def compiled(outputs: list[Node], threads: int, seed: int | None = None) -> list
     """
     taken = snapshot(outputs)
     donations = _donations(outputs, taken.leaves, seed)
-    compilation = compile_graph(taken.graph(), threads, donations, spread=True)
-    assert compilation.plan is not None
-    donated = compilation.plan.donated
+    made = compile_graph(taken.graph(), Options(threads, donations, force_all_threads=True))
+    donated = made.plan.donated
     buffers = [allocate(node.shape, node.dtype) for node in outputs]
     kept = {i: taken.leaves[i].value for i in donated.values()}
     for i, value in kept.items():
         taken.leaves[i].value = Buffer(np.array(value.array))
     try:
-        run(ready(compilation), taken.leaves, numbers(taken.numbers), buffers)
+        run(runnable(made), taken.leaves, numbers(taken.numbers), buffers)
         for o, i in donated.items():
             buffers[o] = taken.leaves[i].value
     finally:

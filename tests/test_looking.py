@@ -26,7 +26,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     counted = Work()
-    find, prepare = evaluate._find, evaluate.prepare
+    find, prepare = evaluate._find, evaluate.find_program
 
     def finding(*args):
         counted.found += 1
@@ -37,7 +37,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         return prepare(*args, **kwargs)
 
     monkeypatch.setattr(evaluate, "_find", finding)
-    monkeypatch.setattr(evaluate, "prepare", preparing)
+    monkeypatch.setattr(evaluate, "find_program", preparing)
     return counted
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from zincir import settings
-from zincir.compiler.prepare import Ready, prepare
+from zincir.compiler.options import Options
+from zincir.compiler.program_cache import CachedProgram, find_program
 from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.graph.node import Node, describe
 from zincir.graph.primitive import Kind
@@ -26,7 +27,7 @@ from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, looking
 from zincir.types import DType, Scalar, Shape
 
-_programs: OrderedDict[tuple[Any, ...], Ready] = OrderedDict()
+_programs: OrderedDict[tuple[Any, ...], CachedProgram] = OrderedDict()
 _MOST_PROGRAMS = 512
 
 ENGINE = threading.RLock()
@@ -90,11 +91,11 @@ def _order(node: Node) -> Shape | None:
     return None if tensor is None else tensor._order_for(node.ndim)
 
 
-def _find(taken: Snapshot) -> Ready:
+def _find(taken: Snapshot) -> CachedProgram:
     key = (taken.key, team.get_num_threads(), settings.current().code)
     found = _programs.get(key)
     if found is None:
-        found = _programs[key] = prepare(taken, key[1])
+        found = _programs[key] = find_program(taken, Options(key[1]))
         if len(_programs) > _MOST_PROGRAMS:
             _programs.popitem(last=False)
     else:
@@ -111,7 +112,7 @@ def numbers(values: Sequence[tuple[Scalar, DType]]) -> np.ndarray[Any, Any]:
 
 
 def run(
-    ready: Ready,
+    ready: CachedProgram,
     leaves: Sequence[Node],
     cells: np.ndarray[Any, Any],
     outputs: Sequence[Buffer],
@@ -127,7 +128,7 @@ def run(
         raise_out_of_range(ready, *problem)
 
 
-def raise_out_of_range(ready: Ready, number: int, value: int, position: int) -> None:
+def raise_out_of_range(ready: CachedProgram, number: int, value: int, position: int) -> None:
     """Raise for an index that a kernel found out of range."""
     rows, what, origin = ready.checks[number]
     raise problem(what, rows, position, value, describe(origin))

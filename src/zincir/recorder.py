@@ -11,8 +11,8 @@ import numpy as np
 
 from zincir.arguments import compared
 from zincir.bindings import Captured, Changed, Gradient, GradientRead, Left, Result
-from zincir.compiler.precision import Terms
-from zincir.compiler.prepare import prepare
+from zincir.compiler.options import Options, Terms
+from zincir.compiler.program_cache import find_program
 from zincir.compiler.snapshot import above, snapshot, structure
 from zincir.evaluate import ENGINE, evaluate, numbers
 from zincir.graph.node import Node, changed_at
@@ -125,7 +125,7 @@ class Recorder:
             first.left = made.left
             return first
         with ENGINE:
-            made.ready = prepare(taken, made.threads, donations, self.terms)
+            made.ready = find_program(taken, Options(made.threads, donations, self.terms))
         made.cells = numbers(taken.numbers)
         for c, at in changed:
             self._add_changed(c, at, place_of)

@@ -23,7 +23,7 @@ from zincir.bindings import (
     renewed,
     wrote,
 )
-from zincir.compiler.prepare import Ready
+from zincir.compiler.program_cache import CachedProgram
 from zincir.creation import from_numpy
 from zincir.evaluate import ENGINE, raise_out_of_range
 from zincir.graph.node import Node, grad_mode
@@ -42,7 +42,7 @@ class Replay:
     """A program with everything needed to run it in place of the function."""
 
     def __init__(self) -> None:
-        self.ready: Ready
+        self.ready: CachedProgram
         self.threads = team.get_num_threads()
         self.form: Any
         self.checked = False

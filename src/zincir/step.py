@@ -18,13 +18,14 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from zincir import anomaly
 from zincir.arguments import Arguments, Numbers, with_arrays
 from zincir.array_argument import ArrayArgument
-from zincir.compiler.precision import checked, terms_of, warn_lacking
+from zincir.compiler.rewrite.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, explain
 from zincir.graph.node import MODE, Origin, describe, here
 from zincir.pending import settle
 from zincir.recorder import take_back
 from zincir.recording import CURRENT, resumed
 from zincir.replay import Replay
+from zincir.runtime import native
 from zincir.stand_in import give_back
 from zincir.take import (
     ALIASED,
@@ -323,10 +324,10 @@ class Compiled(Generic[P, R]):
                 known.replays = [r for r in known.replays if not r.left]
 
     def _terms(self) -> Any:
-        terms = terms_of(self._precision)
+        terms = terms_of(self._precision, native.target())
         if terms is None and self._precision is not None and "terms" not in self._told:
             self._told.add("terms")
-            warn_lacking()
+            warn_lacking(native.target())
         return terms
 
     def _tell(self, why: str, where: Origin) -> None:

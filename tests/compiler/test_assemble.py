@@ -8,12 +8,13 @@ import pytest
 
 from random_graphs import data
 from zincir.compiler import compile_graph
+from zincir.compiler.options import Options
 from zincir.compiler.snapshot import snapshot
 from zincir.errors import CompileError
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import REGISTRY
 
-STEPS = sys.modules["zincir.compiler.steps"]
+LAUNCHES = sys.modules["zincir.compiler.schedule.launches"]
 
 
 def tiles() -> Node:
@@ -31,17 +32,17 @@ def tiles() -> Node:
 def test_a_misspelt_argument_is_an_error(
     monkeypatch: pytest.MonkeyPatch, rename: dict[str, str | None], match: str
 ):
-    sound = STEPS.product_call
+    sound = LAUNCHES.product_call
 
     def misspelt(*args: Any) -> Any:
-        numbers, problem = sound(*args)
+        scalars, problem = sound(*args)
         for old, new in rename.items():
-            value = numbers.pop(old)
+            value = scalars.pop(old)
             if new is not None:
-                numbers[new] = value
-        return numbers, problem
+                scalars[new] = value
+        return scalars, problem
 
-    compile_graph(snapshot([tiles()]).graph(), 1)
-    monkeypatch.setattr(STEPS, "product_call", misspelt)
+    compile_graph(snapshot([tiles()]).graph(), Options())
+    monkeypatch.setattr(LAUNCHES, "product_call", misspelt)
     with pytest.raises(CompileError, match=match):
-        compile_graph(snapshot([tiles()]).graph(), 1)
+        compile_graph(snapshot([tiles()]).graph(), Options())

@@ -194,7 +194,7 @@ def run(z: SimpleNamespace, fence: Fence, case: Case) -> None:
     outputs = make(*leaves)
     taken = z.snapshot(outputs)
     threads = 1 + len(arrays) % 2
-    ready = z.ready(z.compile_graph(taken.graph(), threads, spread=True))
+    ready = z.runnable(z.compile_graph(taken.graph(), z.Options(threads, force_all_threads=True)))
     for at_end in (True, False):
         say(name, [(x.shape, x.dtype.str, x.strides) for x in arrays], at_end)
         for leaf, x in zip(leaves, arrays, strict=True):
@@ -213,7 +213,8 @@ def child() -> None:
     import test_ops
 
     from zincir.compiler import compile_graph
-    from zincir.compiler.prepare import ready
+    from zincir.compiler.options import Options
+    from zincir.compiler.program_cache import runnable
     from zincir.compiler.snapshot import snapshot
     from zincir.evaluate import numbers, run as run_program
     from zincir.graph.node import apply
@@ -226,7 +227,13 @@ def child() -> None:
     from zincir.runtime.buffer import Buffer
 
     z = SimpleNamespace(
-        **dict(ops=test_ops, compile_graph=compile_graph, ready=ready, snapshot=snapshot),
+        **dict(
+            ops=test_ops,
+            compile_graph=compile_graph,
+            runnable=runnable,
+            Options=Options,
+            snapshot=snapshot,
+        ),
         **dict(numbers=numbers, run=run_program, apply=apply, REGISTRY=REGISTRY, Kind=Kind),
         **dict(ar=arithmetic, el=elementwise, sum_=movement.sum_, cat=movement.cat),
         **dict(amax=reduction.amax, amin=reduction.amin, matmul=matmul, Buffer=Buffer),

@@ -1,16 +1,25 @@
 """The same generator serves processors with narrower vectors."""
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings
 
 from random_graphs import compiled, data, graphs
 from zincir import evaluate, settings
+from zincir.compiler import compile_graph, stages
+from zincir.compiler.options import Options
+from zincir.compiler.program_cache import runnable
+from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
 from zincir.ops import elementwise as el
 from zincir.ops.contraction import matmul
 from zincir.runtime import native
+from zincir.runtime.buffer import allocate
 from zincir.types import float32
 
 RELAXED = hypothesis_settings(
@@ -68,3 +77,37 @@ def test_one_process_keeps_programs_of_several_targets_apart():
             evaluate.evaluate([y])
             np.testing.assert_allclose(y.value.array, arrays[0] @ arrays[1] * 3, 1e-5)
     assert len(set(evaluate._programs) - before) == 2
+
+
+def narrower(bytes: int) -> native.Target:
+    """This machine, as if its vectors were shorter and fewer."""
+    return replace(native.target(), vector_bytes=bytes, vector_registers=16)
+
+
+@pytest.mark.parametrize("bytes", [16, 32])
+def test_the_target_is_an_argument(bytes: int):
+    rng = np.random.default_rng(2)
+    x, y = (data(rng.normal(size=s).astype(np.float32)) for s in ((37, 65), (65, 43)))
+    taken = snapshot([el.tanh(matmul(x, y)) * 2.0])
+    results: list[np.ndarray] = []
+    for target in (native.target(), narrower(bytes)):
+        options = Options(2, target=target)
+        assert f"lanes={target.vector_bytes // 4} " in stages(taken.graph(), options)["lower"]
+        made = compile_graph(taken.graph(), options)
+        assert made.assembly.code.target is target
+        out = allocate((37, 43), float32)
+        evaluate.run(runnable(made), taken.leaves, evaluate.numbers(taken.numbers), [out])
+        results.append(np.array(out.array))
+    assert results[0].tobytes() == results[1].tobytes()
+
+
+def test_programs_of_two_targets_have_two_names():
+    one, other = Options(), Options(target=narrower(16))
+    assert one.key != other.key
+
+
+def test_passes_do_not_ask_which_machine_this_is():
+    """But for the default of `Options`."""
+    compiler = Path(sys.modules["zincir.compiler"].__file__ or "").parent
+    asking = [p.name for p in compiler.rglob("*.py") if "native.target()" in p.read_text("utf-8")]
+    assert asking == []

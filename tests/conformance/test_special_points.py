@@ -20,8 +20,8 @@ from zincir.types import ALL_DTYPES
 DTYPES = {d.name: d for d in ALL_DTYPES}
 SKIPPED = {
     "cast": "out of range, NumPy and C leave open what becomes of a number",
-    "bfloat16": "tests/compiler/test_precision.py",
-    "pair": "tests/compiler/test_precision.py",
+    "bfloat16": "tests/compiler/rewrite/test_precision.py",
+    "pair": "tests/compiler/rewrite/test_precision.py",
 }
 NAMES = [n for n, op in REGISTRY.items() if op.kind is Kind.POINTWISE and n not in SKIPPED]
 WHOLE_DIVISIONS = ("div", "remainder", "fmod", "floor_div", "trunc_div")

@@ -197,7 +197,8 @@ def test_a_binding_that_was_interrupted_is_done_anew(monkeypatch: pytest.MonkeyP
 PRELUDE = """
 import atexit, gc, os, signal, sys, threading, time
 import numpy as np, zincir
-from zincir.compiler.prepare import prepare
+from zincir.compiler.options import Options
+from zincir.compiler.program_cache import find_program
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
@@ -222,7 +223,7 @@ class Net:
         h = matmul(el.tanh(matmul(x, w)), w)
         self.outputs = [h, el.tanh(h * 0.1)]
         self.taken = snapshot(self.outputs)
-        self.ready = prepare(self.taken, THREADS)
+        self.ready = find_program(self.taken, Options(THREADS))
         self.cells = numbers(self.taken.numbers)
         self.expected = self()
         h = np.tanh(arrays[0] @ arrays[1]) @ arrays[1]

@@ -1,184 +1,137 @@
-"""How a graph becomes native code: a list of passes, each of which can be printed.
+"""How a graph becomes native code: a list of passes, each of which can be printed and verified.
 
-graph -> simplify -> legalise -> fuse -> lower -> plan -> assemble -> program
+A pass is a function from what the one before it made to what the next one takes, and changes
+nothing that it is given. Its second argument says what is compiled for: see `options`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from zincir import settings
-from zincir.compiler.assemble import Assembler, Checked
-from zincir.compiler.chain import chain
-from zincir.compiler.fuse import Group, fuse
-from zincir.compiler.legalise import Legal, legalise
-from zincir.compiler.lower import NestCall
-from zincir.compiler.plan import Plan, plan
-from zincir.compiler.plan_verify import verify_plan
-from zincir.compiler.simplify import simplify
+from zincir.compiler.assemble import assemble
+from zincir.compiler.blame import blamed
+from zincir.compiler.executable import Executable, link
+from zincir.compiler.fuse.copy_elision import copy_elision
+from zincir.compiler.fuse.groups import fuse
+from zincir.compiler.options import Options
+from zincir.compiler.rewrite.depthwise import depthwise
+from zincir.compiler.rewrite.expand import expand
+from zincir.compiler.rewrite.legalise import legalise
+from zincir.compiler.rewrite.long_reductions import long_reductions
+from zincir.compiler.rewrite.memory_order import memory_order
+from zincir.compiler.rewrite.precision import precision
+from zincir.compiler.rewrite.simplify import simplify
+from zincir.compiler.schedule.batch_tiling import batch_tiling
+from zincir.compiler.schedule.launches import lower
+from zincir.compiler.schedule.plan import plan
+from zincir.compiler.schedule.plan_verify import verify_plan
+from zincir.compiler.schedule.streaming_stores import streaming_stores
 from zincir.compiler.snapshot import Graph
-from zincir.compiler.steps import Chain, Nests, Product, Step, Tiles, lower
-from zincir.compiler.stream import stream
-from zincir.errors import CompileError, ZincirError, explain
-from zincir.graph.show import show
+from zincir.errors import ZincirError
 from zincir.graph.verify import verify
-from zincir.runtime import native
-from zincir.runtime.program import Code, Program
 
 
-@dataclass(slots=True)
-class Compilation:
-    """What the passes hand on to one another."""
+class Stage(Protocol):
+    """What a pass takes or makes."""
 
-    graph: Graph
-    donations: dict[int, int]
-    threads: int
-    lanes: int
-    spread: bool = False
-    legal: Legal | None = None
-    groups: list[Group] = field(default_factory=list[Group])
-    steps: list[Step] = field(default_factory=list[Step])
-    plan: Plan | None = None
-    code: Code | None = None
-    checks: list[Checked] = field(default_factory=list[Checked])
-    program: Program | None = None
+    @property
+    def graph(self) -> Graph:
+        """What is computed."""
+        ...
+
+    def show(self) -> str:
+        """All of it as stable text."""
+        ...
 
 
-def _simplify(c: Compilation) -> None:
-    c.graph = simplify(c.graph)
+In = TypeVar("In", bound=Stage)
+Out = TypeVar("Out", bound=Stage)
 
 
-def _legalise(c: Compilation) -> None:
-    c.legal = legalise(c.graph)
-    c.graph = c.legal.graph
+@dataclass(frozen=True, slots=True)
+class Pass(Generic[In, Out]):
+    """A row of the list."""
+
+    name: str
+    run: Callable[[In, Options], Out]
+    why: str
+    verify: Callable[[Out], None] | None = None
+    """What is checked of the result besides its graph."""
 
 
-def _fuse(c: Compilation) -> None:
-    assert c.legal is not None
-    c.groups = fuse(c.legal)
-
-
-def _lower(c: Compilation) -> None:
-    assert c.legal is not None
-    c.steps = chain(lower(c.legal, c.groups, c.lanes), c.threads)
-
-
-def _plan(c: Compilation) -> None:
-    assert c.legal is not None
-    steps = list(c.steps)
-    c.plan = plan(c.legal, c.steps, c.donations)
-    stream(c.plan)
-    if settings.current().verify:
-        verify_plan(c.legal, steps, c.plan)
-
-
-def _assemble(c: Compilation) -> None:
-    assert c.legal is not None
-    assert c.plan is not None
-    assembler = Assembler(c.legal, c.plan, c.threads, spread=c.spread)
-    c.code, c.checks = assembler.assemble(), assembler.checks
-    c.program = Program(c.code)
-
-
-Pass = Callable[[Compilation], None]
-
-PIPELINE: tuple[tuple[str, Pass, str], ...] = (
-    ("simplify", _simplify, "algebra on views and constants; long reductions in fixed pieces"),
-    ("legalise", _legalise, "copies where a view cannot be had for free"),
-    ("fuse", _fuse, "values over the same loops share a nest, or follow a product"),
-    (
-        "lower",
-        _lower,
-        "loop nests and strides; steps that go over the batch by pieces are chained",
+PIPELINE: tuple[Pass[Any, Any], ...] = (
+    Pass("expand", expand, "operations with several outputs become the graphs they stand for"),
+    Pass("precision", precision, "where asked for, products read numbers rounded to bfloat16"),
+    Pass("depthwise", depthwise, "padding is a value; single channels are sums of shifted ones"),
+    Pass(
+        "memory order",
+        memory_order,
+        "permutations move down until they meet and are gone",
     ),
-    ("plan", _plan, "order, barriers, updates in place, one arena"),
-    ("assemble", _assemble, "native code from the cache or LLVM, and its arguments"),
+    Pass("simplify", simplify, "algebra on constants, types and axes of size 1"),
+    Pass("long reductions", long_reductions, "fixed pieces that threads can share"),
+    Pass("legalise", legalise, "products for convolutions; copies where no view is to be had"),
+    Pass("fuse", fuse, "values over the same loops share a nest, or follow a product"),
+    Pass("copy elision", copy_elision, "what is wanted inside a larger value is computed there"),
+    Pass("lower", lower, "loop nests and strides: kernels with their arguments"),
+    Pass("batch tiling", batch_tiling, "kernels run on a part of the batch while it is near"),
+    Pass("plan", plan, "order, barriers, updates in place, one arena", verify_plan),
+    Pass("streaming stores", streaming_stores, "results that nobody reads go past the caches"),
+    Pass("assemble", assemble, "the table of kernels, and the block of their arguments"),
+    Pass("link", link, "machine code, from the cache or by LLVM"),
 )
-"""Name, pass, and why: in the order in which they run."""
+"""In the order in which they run. What one makes is what the next one takes."""
 
 
-def compile_graph(
-    graph: Graph,
-    threads: int,
-    donations: dict[int, int] | None = None,
-    *,
-    spread: bool = False,
-) -> Compilation:
-    """Run all passes.
-
-    Args:
-        donations: for outputs (by number) the inputs (by number) whose memory they may take.
-        spread: use all threads even where fewer would be faster; for tests.
+def run_passes(graph: Graph, options: Options) -> Iterator[tuple[Pass[Any, Any], Any]]:
+    """Run the passes one by one: each, and what it made.
 
     Raises:
-        CompileError: names the pass that failed.
+        CompileError: names the pass that failed, the node it was at, and the user's line.
     """
-    lanes = native.target().vector_bytes // 4
-    c = Compilation(graph, donations or {}, threads, lanes, spread)
+    value: Any = graph
     checking = settings.current().verify
-    for number, (name, run, _) in enumerate(PIPELINE, 1):
+    for number, row in enumerate(PIPELINE, 1):
+        before = value
         try:
-            run(c)
-            if checking:
-                verify(c.graph.outputs, name)
+            value = row.run(value, options)
         except ZincirError:
             raise
         except Exception as error:
-            raise CompileError(
-                explain(
-                    f"{name} (pass {number} of {len(PIPELINE)}) failed: "
-                    f"{type(error).__name__}: {error}",
-                    try_="please report it together with the function that was compiled",
-                )
-            ) from error
-    return c
+            title = f"{row.name} (pass {number} of {len(PIPELINE)})"
+            raise blamed(title, error) from error
+        if checking and value is not before:
+            verify(value.graph.outputs, row.name)
+            if row.verify is not None:
+                row.verify(value)
+        yield row, value
 
 
-def stages(graph: Graph, threads: int = 1) -> dict[str, str]:
-    """The text of every stage of a compilation, by the name of the pass that made it."""
-    c = Compilation(graph, {}, threads, native.target().vector_bytes // 4)
-    texts = {"graph": show(graph.outputs)}
-    for name, run, _ in PIPELINE[:-1]:
-        run(c)
-        texts[name] = _show_stage(name, c)
+def compile_graph(graph: Graph, options: Options) -> Executable:
+    """Run all passes.
+
+    Raises:
+        CompileError: names the pass that failed, the node it was at, and the user's line.
+    """
+    *_, (_, made) = run_passes(graph, options)
+    return made
+
+
+def stages(
+    graph: Graph, options: Options | None = None, *, until: str = "assemble"
+) -> dict[str, str]:
+    """The text of every stage of a compilation, by the name of the pass that made it.
+
+    Args:
+        options: what is compiled for; by default, one thread of this machine.
+        until: the last pass to run. By default all do that need no LLVM.
+    """
+    texts = {"graph": graph.show()}
+    for row, value in run_passes(graph, options or Options()):
+        texts[row.name] = value.show()
+        if row.name == until:
+            break
     return texts
-
-
-def _show_stage(name: str, c: Compilation) -> str:
-    if name == "fuse":
-        return "\n".join(map(str, c.groups))
-    if name == "lower":
-        return "\n".join(_show_step(step) for step in c.steps)
-    if name == "plan":
-        assert c.plan is not None
-        lines = [f"arena {c.plan.arena_bytes} bytes"]
-        for i, phase in enumerate(c.plan.phases):
-            lines.append(f"phase {i}")
-            lines += [f"  {_head(step)}" for step in phase]
-        return "\n".join(lines)
-    return show(c.graph.outputs)
-
-
-def _calls(step: Step) -> list[NestCall]:
-    if isinstance(step.work, Nests):
-        return step.work.calls
-    if isinstance(step.work, Product | Tiles) and step.work.epilogue is not None:
-        return [step.work.epilogue]
-    return []
-
-
-def _head(step: Step) -> str:
-    written = sorted(step.writes, key=lambda n: n.serial)
-    names = ", ".join(f"{n.op.name}{list(n.shape)}" for n in written)
-    return f"{type(step.work).__name__.lower()} -> {names}"
-
-
-def _show_step(step: Step) -> str:
-    lines = [_head(step)]
-    if isinstance(step.work, Chain):
-        return "\n".join([*lines, *map(_show_step, step.work.links)])
-    for call in _calls(step):
-        sizes = f"rows {call.row_sizes} inner {call.inner_sizes} vector {call.vector_size}"
-        lines += [f"  {sizes}", *(f"  {line}" for line in str(call.nest).splitlines())]
-    return "\n".join(lines)

@@ -91,10 +91,10 @@ def view_map(view: Node, outer: Map, loops: int) -> Map | None:
             for a, start, step in zip(outer, starts, steps, strict=True)
         )
     if view.op is windows_p:
-        _, steps, spread = view.attrs
+        _, stride, dilation = view.attrs
         rank = len(shape)
         return tuple(
-            outer[i].scaled(steps[i]).plus(outer[rank + i], spread[i]) for i in range(rank)
+            outer[i].scaled(stride[i]).plus(outer[rank + i], dilation[i]) for i in range(rank)
         )
     return _reshape_map(view.shape, shape, outer, loops)
 

@@ -1,52 +1,50 @@
-"""plan -> program: code for every kernel, and the block of their arguments."""
+"""plan -> assembly: code for every kernel, and the block of their arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from zincir.compiler.emit import STATUS, emit, slot_at, take_at
-from zincir.compiler.kernels import (
+from zincir.compiler.codegen.emit import emit
+from zincir.compiler.codegen.slots import STATUS, slot_at, take_at
+from zincir.compiler.executable import Assembly, Checked
+from zincir.compiler.kernels.matmul import (
     fitting_parts as product_parts,
     gemm_module,
-    plan as plan_product,
+    tiled as tiled_product,
 )
+from zincir.compiler.kernels.matmul.tiles import GEMM_ARGUMENTS, TiledGemm
 from zincir.compiler.kernels.parts import DEFAULTS
-from zincir.compiler.kernels.relay import (
-    ARGUMENTS as RELAY_ARGUMENTS,
-    KEY as RELAY_KEY,
-    LINK_ARGUMENTS,
-    relay_module,
-)
 from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
-from zincir.compiler.kernels.tiles import GEMM_ARGUMENTS, GemmPlan
-from zincir.compiler.kernels.winograd_blocks import fitting_parts as tile_parts, product_call
-from zincir.compiler.legalise import Legal
-from zincir.compiler.lower import NestCall
-from zincir.compiler.plan import Plan
-from zincir.compiler.steps import (
-    Chain,
+from zincir.compiler.kernels.sequence import (
+    ARGUMENTS as SEQUENCE_ARGUMENTS,
+    KERNEL_ARGUMENTS,
+    KEY as SEQUENCE_KEY,
+    sequence_module,
+)
+from zincir.compiler.kernels.winograd.blocks import fitting_parts as tile_parts, product_call
+from zincir.compiler.loops.lower import NestCall
+from zincir.compiler.machine import GRAIN_NS, PROGRAM_GRAIN_NS
+from zincir.compiler.options import Options
+from zincir.compiler.schedule.launch import (
+    BatchTiled,
+    Element,
     HostCall,
-    Nests,
-    Operand,
-    Product,
+    Launch,
+    LoopNests,
+    MatMul,
     ScatterRows,
-    Step,
-    Tiles,
+    WinogradTiles,
     Work,
 )
+from zincir.compiler.schedule.plan import Plan
 from zincir.graph.node import Node
 from zincir.graph.primitive import REGISTRY, Attr
 from zincir.runtime import native
 from zincir.runtime.program import Code, Function, HostFunction, Kernel, View
-
-_GRAIN = 3000.0
-"""Nanoseconds of work in a kernel that are worth another thread."""
-_PROGRAM_GRAIN = 25_000.0
-"""The same for a whole program: waking the others has to be worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +58,13 @@ class Twin:
         return REGISTRY[self.op].numpy(*xs, *self.attrs)
 
 
-Checked: TypeAlias = tuple[Node, int, str]
-"""A node whose indices are checked, how many rows there are, and what they point at."""
-
-
 def _checked(node: Node) -> Checked:
     return node, node.inputs[0].shape[0], node.attrs[-1]
+
+
+def assemble(given: Plan, options: Options) -> Assembly:
+    """See the module's description."""
+    return Assembler(given, options).assemble()
 
 
 @dataclass(slots=True)
@@ -88,15 +87,13 @@ def _called(kernel: Kernel) -> _Given:
 class Assembler:
     """Builds the code of one program."""
 
-    def __init__(self, legal: Legal, plan: Plan, threads: int, *, spread: bool = False) -> None:
-        self._legal = legal
+    def __init__(self, plan: Plan, options: Options) -> None:
+        legal = self._legal = plan.legal
         self._plan = plan
-        self._threads = threads
-        self._spread = spread
-        """Give every kernel all threads, however little there is to do."""
+        self._options = options
         self._spaces = {"input": 0, "output": len(legal.graph.inputs)}
         self._spaces["arena"] = len(legal.graph.inputs) + len(legal.graph.outputs)
-        self.code = Code(spaces=self._spaces["arena"] + 1)
+        self.code = Code(spaces=self._spaces["arena"] + 1, target=options.target)
         self.checks: list[Checked] = []
         """By the number that the status reports."""
         self._functions: dict[Function, int] = {}
@@ -106,17 +103,17 @@ class Assembler:
         self._strides: list[tuple[int, int]] = []
         """Words that hold the distance between threads' scratch, in units of so many bytes."""
 
-    def assemble(self) -> Code:
+    def assemble(self) -> Assembly:
         """The program of the plan."""
         code = self.code
-        total = sum(step.cost for phase in self._plan.phases for step in phase)
-        code.threads = self._worth(total / _PROGRAM_GRAIN, self._threads)
+        total = sum(launch.cost for phase in self._plan.phases for launch in phase)
+        code.threads = self._worth(total / PROGRAM_GRAIN_NS, self._options.threads)
         for phase in self._plan.phases:
             work = phase[0].work
             if isinstance(work, HostCall):
                 code.segments.append(self._host(work.node))
                 continue
-            kernels = [k for step in phase for k in self._kernels(step)]
+            kernels = [k for launch in phase for k in self._kernels(launch)]
             if not code.segments or isinstance(code.segments[-1], HostFunction):
                 code.segments.append([])
             else:
@@ -129,13 +126,12 @@ class Assembler:
         stride = -(-self._scratch // 64) * 64
         for word, unit in self._strides:
             code.words[word] = stride // unit
-        native.load_all(self._wanted, effort=1)
         code.functions = list(self._functions)
         code.arena_bytes = self._plan.arena_bytes + stride * code.threads
-        return code
+        return Assembly(self._plan, code, self.checks, self._wanted)
 
     def _worth(self, shares: float, threads: int) -> int:
-        return threads if self._spread else max(1, min(threads, int(shares)))
+        return threads if self._options.force_all_threads else max(1, min(threads, int(shares)))
 
     # -- words ------------------------------------------------------------------------------
 
@@ -171,28 +167,28 @@ class Assembler:
 
     # -- kernels ----------------------------------------------------------------------------
 
-    def _kernels(self, step: Step) -> list[Kernel]:
-        threads = self._worth(step.cost / _GRAIN + 1, self.code.threads)
-        match step.work:
-            case Nests(calls):
+    def _kernels(self, launch: Launch) -> list[Kernel]:
+        threads = self._worth(launch.cost / GRAIN_NS + 1, self.code.threads)
+        match launch.work:
+            case LoopNests(calls):
                 made: list[Kernel] = []
                 for call in calls:
                     task, _ = self._nest_code(call)
                     made.append(Kernel(task, self._nest(call), False, threads))
                 return made
-            case Product() as product:
-                return [self._product(product, threads)]
-            case Tiles() as tiles:
-                return [self._tiles(tiles, threads)]
+            case MatMul() as product:
+                return [self._matmul(product, threads)]
+            case WinogradTiles() as tiles:
+                return [self._winograd(tiles, threads)]
             case ScatterRows() as scatter:
                 return [self._scatter_rows(scatter, threads)]
-            case Chain() as chain:
-                return [self._chain(chain, threads)]
+            case BatchTiled() as tiled:
+                return [self._batch_tiled(tiled, threads)]
             case HostCall():
                 raise AssertionError("host calls have phases of their own")
 
     def _nest(self, call: NestCall) -> int:
-        """Write the arguments of a nest (see `emit`); returns where they begin."""
+        """Write the arguments of a nest (see `codegen.slots`); returns where they begin."""
         nest, scratch = call.nest, 0
         start = self._word(0)
         assert STATUS == 0
@@ -201,20 +197,20 @@ class Assembler:
             self._word(value)
         for n in (*call.row_sizes, *call.inner_sizes):
             self._word(n)
-        for i, place in enumerate(call.places):
+        for i, access in enumerate(call.accesses):
             assert len(self.code.words) - start == slot_at(nest, i)
-            if place.per_thread:
+            if access.per_thread:
                 self._arena_address(self._word(0), self._plan.arena_bytes + scratch)
-                scratch += place.per_thread * place.dtype.itemsize
-            elif place.buffer is None:
-                self._word(place.at.offset)
+                scratch += access.per_thread * access.dtype.itemsize
+            elif access.buffer is None:
+                self._word(access.at.offset)
             else:
-                self._address(place.buffer, place.at.offset)
+                self._address(access.buffer, access.at.offset)
             rows, inner, along = call.strides[i]
             for stride in (*rows, *inner, along):
                 self._word(stride)
-            if place.per_thread:
-                self._strides.append((len(self.code.words) - 1, place.dtype.itemsize))
+            if access.per_thread:
+                self._strides.append((len(self.code.words) - 1, access.dtype.itemsize))
         for number, (_, stride, rows_) in enumerate(call.takes):
             assert len(self.code.words) - start == take_at(nest, number)
             self._word(stride)
@@ -223,9 +219,9 @@ class Assembler:
         self._scratch = max(self._scratch, scratch)
         return start
 
-    def _product(self, product: Product, threads: int, parts: int = 0) -> Kernel:
+    def _matmul(self, product: MatMul, threads: int, parts: int = 0) -> Kernel:
         """The kernel of a product; of one cut into so many parts, what does a part of it."""
-        chosen = plan_product(product.problem, threads, native.target(), parts=parts)
+        chosen = tiled_product(product.problem, threads, self._options.target, parts=parts)
         variant = chosen.variant
         functions = self._load(variant.key, lambda: gemm_module(variant), "gemm", "part")
         operands = product.operands | {"c": (product.node, 0)}
@@ -233,7 +229,7 @@ class Assembler:
         called = functions[1] if parts else functions[0]
         return Kernel(called, start, False, min(threads, max(1, chosen.threads)))
 
-    def _gemm(self, chosen: GemmPlan, operands: dict[str, Operand], given: _Given) -> int:
+    def _gemm(self, chosen: TiledGemm, operands: dict[str, Element], given: _Given) -> int:
         """Write the arguments of a product; returns where they begin."""
         for name, packer in (("pack_a", chosen.pack_a), ("pack_b", chosen.pack_b)):
             if packer:
@@ -252,7 +248,7 @@ class Assembler:
         return start
 
     def _argument(
-        self, name: str, operands: dict[str, Operand], given: _Given, values: dict[str, int]
+        self, name: str, operands: dict[str, Element], given: _Given, values: dict[str, int]
     ) -> None:
         """Write an argument of a kernel that calls others.
 
@@ -272,7 +268,7 @@ class Assembler:
         else:
             self._word(values[name] if name in values else DEFAULTS[name])
 
-    def _behind(self, work: Product | Tiles) -> _Given:
+    def _behind(self, work: MatMul | WinogradTiles) -> _Given:
         """What a kernel calls behind its blocks."""
         given = _Given()
         if work.epilogue is not None:
@@ -280,17 +276,17 @@ class Assembler:
             _, given.called["epilogue"] = self._nest_code(work.epilogue)
         return given
 
-    def _tiles(self, tiles: Tiles, threads: int, parts: int = 0) -> Kernel:
+    def _winograd(self, tiles: WinogradTiles, threads: int, parts: int = 0) -> Kernel:
         """A kernel on tiles; what product it calls, and with which arguments, are among its own."""
         symbols = ("task", "part") if tiles.kernel.has_parts else ("task",)
         functions = self._load(tiles.kernel.key, tiles.kernel.build, *symbols)
         given, problem = self._behind(tiles), tiles.problem
-        operands, values = tiles.operands | {"y": (tiles.node, 0)}, tiles.numbers
+        operands, values = tiles.operands | {"y": (tiles.node, 0)}, tiles.scalars
         if parts:
-            numbers, problem = product_call(*tiles.sizes, parts=parts)
-            values = values | numbers
+            scalars, problem = product_call(*tiles.sizes, parts=parts)
+            values = values | scalars
         if problem is not None:
-            chosen = plan_product(problem, 1, native.target(), may_swap=False)
+            chosen = tiled_product(problem, 1, self._options.target, may_swap=False)
             variant = chosen.variant
             product = self._load(variant.key, lambda: gemm_module(variant), "gemm", "part")
             given.called["call"] = product[0]
@@ -306,32 +302,38 @@ class Assembler:
             self._argument(name, operands, given, values)
         return Kernel(functions[1] if parts else functions[0], start, False, threads)
 
-    def _chain(self, chain: Chain, threads: int) -> Kernel:
-        """A kernel that has each part done by all links, with their own kernels."""
-        parts = min(_fitting_parts(link.work, chain.pieces) for link in chain.links)
+    def _batch_tiled(self, tiled: BatchTiled, threads: int) -> Kernel:
+        """A kernel that runs all kernels on each part of the batch, one behind another."""
+        parts = min(self._fitting_parts(launch.work, tiled.tiles) for launch in tiled.launches)
         wanted: list[_Given] = []
-        for link in chain.links:
-            match link.work:
-                case Nests(calls):
+        for launch in tiled.launches:
+            match launch.work:
+                case LoopNests(calls):
                     for call in calls:
                         _, block = self._nest_code(call)
                         inside = {"call_args": self._nest(call)}
                         wanted.append(_Given({"call": block}, inside, _share(call, parts)))
-                case Product() as work:
-                    wanted.append(_called(self._product(work, threads, parts)))
-                case Tiles() as work:
-                    wanted.append(_called(self._tiles(work, threads, parts)))
+                case MatMul() as work:
+                    wanted.append(_called(self._matmul(work, threads, parts)))
+                case WinogradTiles() as work:
+                    wanted.append(_called(self._winograd(work, threads, parts)))
                 case _:
-                    raise AssertionError(f"{link.work} cannot be in a chain")
-        (task,) = self._load(RELAY_KEY, relay_module, "task")
+                    raise AssertionError(f"{launch.work} cannot be tiled")
+        (task,) = self._load(SEQUENCE_KEY, sequence_module, "task")
         start = len(self.code.words)
-        values = {"parts": parts, "links": len(wanted)}
-        for name in RELAY_ARGUMENTS:
+        values = {"parts": parts, "kernels": len(wanted)}
+        for name in SEQUENCE_ARGUMENTS:
             self._argument(name, {}, _Given(), values)
         for given in wanted:
-            for name in LINK_ARGUMENTS:
+            for name in KERNEL_ARGUMENTS:
                 self._argument(name, {}, given, given.values)
         return Kernel(task, start, False, min(threads, parts))
+
+    def _fitting_parts(self, work: Work, tiles: int) -> int:
+        """Into how many parts of whole tiles of the batch a kernel's work is cut at most."""
+        if isinstance(work, MatMul):
+            return product_parts(work.problem, self._options.target, tiles)
+        return tile_parts(*work.sizes, pieces=tiles) if isinstance(work, WinogradTiles) else tiles
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
         (task,) = self._load(work.kernel.key, work.kernel.build, "task")
@@ -359,15 +361,8 @@ class Assembler:
         return View(space, offset, node.shape, view.strides, np.dtype(node.dtype.numpy))
 
 
-def _fitting_parts(work: Work, pieces: int) -> int:
-    """Into how many parts of whole pieces a link of a chain is cut at most."""
-    if isinstance(work, Product):
-        return product_parts(work.problem, native.target(), pieces)
-    return tile_parts(*work.sizes, pieces=pieces) if isinstance(work, Tiles) else pieces
-
-
 def _share(call: NestCall, parts: int) -> dict[str, int]:
-    """What a nest does for one of so many parts: see `kernels.relay`."""
+    """What a nest does for one of so many parts: see `kernels.sequence`."""
     if call.row_sizes:
         return {"rows": call.row_count // parts, "columns": call.vector_size}
     return {"rows": 0, "columns": call.vector_size // parts}

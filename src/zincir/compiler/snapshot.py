@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
+from zincir.compiler.derived import Derived, derive_as
 from zincir.errors import GradientError, explain
 from zincir.graph.node import Node, Origin, describe
 from zincir.graph.primitive import Kind, Spec
+from zincir.graph.show import show
 from zincir.ops.movement import permute_p
 from zincir.ops.source import const_p, leaf_p
 from zincir.types import DType, Scalar, Shape
@@ -23,7 +25,7 @@ _PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5)
 """Constants that programs may know; any other number is an input, and changes nothing."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Graph:
     """A graph cut loose from live tensors: what passes work on."""
 
@@ -35,6 +37,18 @@ class Graph:
     arranged: frozenset[Node] = frozenset()
     """Inputs that are stored in an order of axes that suits programs."""
 
+    @property
+    def graph(self) -> Graph:
+        """Itself, as every stage has a graph."""
+        return self
+
+    def with_outputs(self, outputs: list[Node]) -> Graph:
+        """Other nodes over the same inputs."""
+        return replace(self, outputs=outputs)
+
+    def show(self) -> str:
+        return show(self.outputs)
+
 
 @dataclass(slots=True)
 class Snapshot:
@@ -44,37 +58,32 @@ class Snapshot:
     leaves: list[Node]
     numbers: list[tuple[Scalar, DType]]
     _sources: list[Node]
-    _origins: list[Origin] = field(default_factory=list[Origin])
 
     def graph(self) -> Graph:
-        """Build the graph that the key describes.
-
-        Each node has an object of its own for its origin, which what passes make of it inherits.
-        """
-        self._origins = [(path, line, layer) for path, line, layer in map(_origin, self._sources)]
+        """Build the graph that the key describes, of nodes that know their entries."""
         entries: tuple[tuple[Any, ...], ...] = self.key[0]
         outputs: tuple[tuple[int, Shape | None], ...] = self.key[1]
         arranged: set[Node] = set()
         inputs: dict[tuple[str, int], Node] = {}
         layouts: dict[Node, tuple[int, ...]] = {}
         built: list[Node] = []
-        for entry, source, origin in zip(entries, self._sources, self._origins, strict=True):
-            spec = (source.shape, source.dtype)
+        for number, (entry, source) in enumerate(zip(entries, self._sources, strict=True)):
+            spec, at = (source.shape, source.dtype), (source.origin, number)
             if entry[0] == "leaf" or entry[0] == "number":
                 order = entry[-1] if entry[0] == "leaf" else None
                 stored = spec if order is None else _in_order(spec, order)
-                node = inputs.setdefault(entry[:2], Node(leaf_p, (), stored, stored, False, origin))
+                node = inputs.setdefault(entry[:2], Derived(leaf_p, (), stored, stored, *at))
                 if entry[0] == "leaf" and entry[-2] is not None:
                     layouts[node] = entry[-2]
                 if order is not None:
                     arranged.add(node)
                     axes = tuple(sorted(range(len(order)), key=order.__getitem__))
-                    node = Node(permute_p, (node,), (axes,), spec, False, origin)
+                    node = Derived(permute_p, (node,), (axes,), spec, *at)
             else:
                 op, attrs = entry[:2]
                 places: tuple[int, ...] = entry[2:]
                 xs = tuple([built[i] for i in places])
-                node = Node(op, xs, attrs, spec, False, origin)
+                node = Derived(op, xs, attrs, spec, *at)
             built.append(node)
         leaves = [inputs["leaf", i] for i in range(len(self.leaves))]
         numbers = [inputs["number", i] for i in range(len(self.numbers))]
@@ -83,16 +92,9 @@ class Snapshot:
             node = built[number]
             if order is not None:
                 spec = _in_order((node.shape, node.dtype), order)
-                node = Node(permute_p, (node,), (order,), spec, False, node.origin)
+                node = derive_as(node, permute_p, (node,), (order,), spec)
             results.append(node)
         return Graph(results, leaves + numbers, layouts, frozenset(arranged))
-
-    def number_of(self, node: Node) -> int | None:
-        """The number of the entry that `node` comes from, which passes made of this graph."""
-        for number, origin in enumerate(self._origins):
-            if origin is node.origin:
-                return number
-        return None
 
     def origin(self, number: int) -> Origin:
         """The user's line of an entry."""
@@ -166,7 +168,6 @@ def _reachable(outputs: Sequence[Node]) -> list[Node]:
 
 
 _serial = attrgetter("serial")
-_origin = attrgetter("origin")
 
 
 class _Taker:

@@ -137,7 +137,7 @@ winograd_taps_p = register(
         doc="""The gradient of `winograd_weight`: w = G^T (sum over p of u[p]) G.
 
         Shape: u[p, 4, 4, c, m] -> w[3, 3, c, m]; or, with `rows` "g" instead of "x",
-        u[p, 4, 4, m, c] -> w[3, m, 3, c]: as weights are stored, see `compiler.convolve`
+        u[p, 4, 4, m, c] -> w[3, m, 3, c]: as weights are stored, see `compiler.rewrite.convolution`
         """,
         infer=_taps_spec,
         numpy=lambda u, rows: np.einsum(

@@ -12,6 +12,7 @@ from __future__ import annotations
 # A core that falls idle is slow to come back, above all in a virtual machine, and a sleeper may be
 # woken on the core of the one that wakes it: waiting 4 ms instead of 0.4 made steps of 0.1 to 3 ms
 # up to 1.5 times as fast, and no slower beside a process that burns a core.
+# Shows in `python -m benchmarks --only mlp,rl`, and in its last table, beside a busy process.
 # It never yields: current Linux takes a whole time slice away from a thread that does.
 _SPINS = 100_000
 _GRACE = 20

@@ -65,7 +65,12 @@ def target() -> Target:
 
 
 def load(
-    key: str, build: Callable[[], str], symbols: Sequence[str], *, effort: int = 2
+    key: str,
+    build: Callable[[], str],
+    symbols: Sequence[str],
+    *,
+    effort: int = 2,
+    machine: Target | None = None,
 ) -> tuple[int, ...]:
     """Addresses of functions of a module of native code; they stay valid for ever.
 
@@ -77,15 +82,18 @@ def load(
         effort: 2: LLVM looks for improvements, then generates good code. 1: no looking first;
             kernels laid out by hand have nothing to gain, and compile in half the time. 0: as
             quickly as possible, for code that takes no time.
+        machine: what to generate code for; by default `target()`.
 
     Raises:
         CompileError: when LLVM refuses the module or a symbol it needs does not exist.
     """
-    found = known(key, symbols)
+    machine = machine or target()
+    found = known(key, symbols, machine)
     if found is None:
         _give_way()
         with _lock:
-            found = known(key, symbols) or _built(key, build, tuple(symbols), effort)
+            found = known(key, symbols, machine)
+            found = found or _built(machine, key, build, tuple(symbols), effort)
     return found
 
 
@@ -98,20 +106,20 @@ class Module:
     symbols: tuple[str, ...]
 
 
-def load_all(modules: Iterable[Module], *, effort: int = 2) -> None:
+def load_all(modules: Iterable[Module], *, effort: int = 2, machine: Target | None = None) -> None:
     """See that `load` finds all of these; what has to be compiled is compiled on several threads.
 
     Raises:
         CompileError: as `load`.
     """
+    machine = machine or target()
     _give_way()
     with _lock:
-        missing = {m.key: m for m in modules if known(m.key, m.symbols) is None}
-        machine = target()
+        missing = {m.key: m for m in modules if known(m.key, m.symbols, machine) is None}
         if len(missing) < 2 or not threading.main_thread().is_alive():
             # While the interpreter ends, no thread can be started.
             for m in missing.values():
-                _built(m.key, m.build, m.symbols, effort)
+                _built(machine, m.key, m.build, m.symbols, effort)
             return
         with ThreadPoolExecutor(default_threads()) as pool:
             # This thread writes and parses the next module while others generate code.
@@ -132,9 +140,11 @@ def _submitted(
         return functools.partial(_generated, machine, key, module, effort)
 
 
-def known(key: str, symbols: Sequence[str]) -> tuple[int, ...] | None:
+def known(
+    key: str, symbols: Sequence[str], machine: Target | None = None
+) -> tuple[int, ...] | None:
     """As `load`, but None where nothing was compiled for `key` yet."""
-    machine = target()
+    machine = machine or target()
     entry = (machine, key, tuple(symbols))
     found = _linked.get(entry)
     if found is None:
@@ -229,9 +239,8 @@ def _from_disk(machine: Target, key: str, symbols: tuple[str, ...]) -> tuple[int
 
 
 def _built(
-    key: str, build: Callable[[], str], symbols: tuple[str, ...], effort: int
+    machine: Target, key: str, build: Callable[[], str], symbols: tuple[str, ...], effort: int
 ) -> tuple[int, ...]:
-    machine = target()
     code = _generated(machine, key, _parsed(machine, key, build()), effort)
     return _keep(machine, key, code, symbols)
 
@@ -336,9 +345,9 @@ def _refused(what: str, key: str, error: Exception) -> CompileError:
 # --- names on disk ---------------------------------------------------------------------------
 
 
-def digest(key: str) -> str:
-    """Names in the cache on disk what these sources make of `key` for this machine."""
-    return _digest(target(), key)
+def digest(key: str, machine: Target | None = None) -> str:
+    """Names in the cache on disk what these sources make of `key` for a machine."""
+    return _digest(machine or target(), key)
 
 
 def _digest(machine: Target, key: str) -> str:

@@ -53,14 +53,13 @@ class Function:
     symbols: tuple[str, ...]
     number: int = 0
 
-    @property
-    def address(self) -> int:
-        """Where it is in this process.
+    def address(self, target: native.Target | None = None) -> int:
+        """Where it is in this process, of code for `target`; by default for this machine.
 
         Raises:
             MissingCode: its machine code is gone.
         """
-        found = native.known(self.key, self.symbols)
+        found = native.known(self.key, self.symbols, target)
         if found is None:
             raise MissingCode(self.key)
         return found[self.number]
@@ -106,6 +105,8 @@ class Code:
     arena_bytes: int = 0
     spaces: int = 0
     threads: int = 1
+    target: native.Target | None = None
+    """The machine that the functions are for; None: this one."""
 
 
 class Program:
@@ -120,7 +121,7 @@ class Program:
         self._block = np.array(code.words or [0], np.int64)
         self._status = np.zeros(8, np.int64)
         self._bound: list[int] = [0] * code.spaces
-        functions = [f.address for f in code.functions]
+        functions = [f.address(code.target) for f in code.functions]
         base = self._block.ctypes.data
         words = self._words = self._block.data
         for position, word in code.inside:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from zincir.compiler.builder import I64, Builder, Value, index
+from zincir.compiler.codegen.builder import I64, Builder, Value, index
 
 DEFAULTS = {"taken": 0, "epilogue": 0, "epilogue_args": 0}
 """Arguments that a kernel need not be given: nothing is taken yet, and nothing comes behind."""

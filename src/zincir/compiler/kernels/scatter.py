@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zincir.compiler.builder import I64, PTR, Builder, Value, index, module, vector
-from zincir.compiler.expression import KINDS
-from zincir.types import DType, bool_
+from zincir.compiler.codegen.builder import I64, PTR, Builder, Value, index, module, vector
+from zincir.compiler.codegen.report import report
+from zincir.compiler.codegen.storage import in_memory, loaded, to_store
+from zincir.types import DType
 
 ARGUMENTS = ("status", "number", "index", "source", "target", "count", "width", "rows")
 """The array of i64 behind `args`; `width` is the number of elements in a row."""
@@ -43,7 +44,7 @@ class Scatter:
         high = b.div(b.mul(rows, b.add(tid, index(1))), threads)
         indices, source, target = (argument(n, "ptr") for n in ("index", "source", "target"))
         with b.loop(index(0), argument("count")) as loop:
-            kind = KINDS[self.index]
+            kind = in_memory(self.index)
             chosen = b.convert(
                 b.load(b.offset(indices, loop.counter, kind), vector(kind, 1)), "i64"
             )
@@ -52,7 +53,7 @@ class Scatter:
                 report(b, argument("status", "ptr"), argument("number"), chosen, loop.counter)
             mine = b.bit_and(b.compare("ge", chosen, low), b.compare("lt", chosen, high))
             with b.when(mine):
-                kind = "i8" if self.dtype is bool_ else KINDS[self.dtype]
+                kind = in_memory(self.dtype)
                 to = b.offset(target, b.mul(chosen, width), kind)
                 origin = b.offset(source, b.mul(loop.counter, width), kind)
                 self._row(b, to, origin, width, kind)
@@ -71,16 +72,7 @@ class Scatter:
             b.store(self._new(b, b.load(place, vector(kind, 1)), new), place)
 
     def _new(self, b: Builder, old: Value, new: Value) -> Value:
-        return b.add(old, new) if self.mode == "add" else new
-
-
-def report(b: Builder, status: Value, number: Value, value: Value, position: Value) -> None:
-    """Note an index that is out of range. Status is (set, number, value, position, ticket); the
-    first to draw the ticket writes.
-    """
-    places = [b.offset(status, index(i), "i64") for i in range(5)]
-    ticket = b.emit(f"atomicrmw xchg {places[4]}, i64 1 acq_rel", I64)
-    with b.when(b.compare("eq", ticket, index(0))):
-        for place, x in zip(places[1:4], (number, value, position), strict=True):
-            b.store(x, place)
-        b.store(index(1), places[0])
+        if self.mode != "add":
+            return new
+        total = b.add(loaded(b, old, self.dtype), loaded(b, new, self.dtype))
+        return to_store(b, total, self.dtype)

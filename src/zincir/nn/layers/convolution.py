@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from zincir.compiler.convolve import order_of_weight
+from zincir.compiler.rewrite.convolution import order_of_weight
 from zincir.creation import empty
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import user_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from zincir.compiler.convolve import order_of_weight
+from zincir.compiler.rewrite.convolution import order_of_weight
 from zincir.nn.functional.windows import Sizes
 from zincir.nn.layers.convolution import (
     Conv1d,

@@ -1,0 +1,1 @@
+"""graph -> groups: which values are computed together, and where they need no copy."""

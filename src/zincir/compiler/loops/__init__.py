@@ -1,0 +1,1 @@
+"""A group as a loop nest: values, loops and strides as data."""

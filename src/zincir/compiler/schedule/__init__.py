@@ -1,0 +1,1 @@
+"""groups -> plan: kernels with their arguments, their order, and where values are in memory."""

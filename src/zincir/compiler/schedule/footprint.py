@@ -1,0 +1,123 @@
+"""Which elements of which buffers a launch reads and writes, for the verifier of plans.
+
+It is said in terms of what the launch means (views of operands, loops of nests), not of what the
+planner concluded from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from zincir.compiler.loops.lower import NestCall
+from zincir.compiler.loops.nest import Load, Take
+from zincir.compiler.rewrite.legalise import Legal
+from zincir.compiler.schedule.launch import (
+    HostCall,
+    LoopNests,
+    MatMul,
+    ScatterRows,
+    WinogradTiles,
+    Work,
+)
+from zincir.graph.node import Node
+from zincir.types import Shape, contiguous_strides, size
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+_MOST = 1 << 19
+"""Elements of an access that are looked at one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Loops over a buffer: elements `offset + sum(stride * loop)`."""
+
+    buffer: Node
+    sizes: Shape
+    strides: Shape
+    offset: int
+    cut: bool = True
+    """Whether the first loop is the one that tiles of the batch are cut from."""
+    slot: int = -1
+    """Of the loop nest."""
+
+    def elements(self) -> Array | None:
+        """A row of elements for each round of the first loop; None if they are too many."""
+        first, *rest = zip(self.sizes, self.strides, strict=True) if self.sizes else [(1, 0)]
+        inner = [(n, s) for n, s in rest if n != 1 and s]
+        if first[0] * size(tuple(n for n, _ in inner)) > _MOST:
+            return None
+        row = np.zeros(1, np.int64)
+        for n, stride in inner:
+            row = (row[:, None] + np.arange(n) * stride).ravel()
+        return self.offset + np.arange(first[0])[:, None] * first[1] + row
+
+
+@dataclass(slots=True)
+class Unit:
+    """Work that one kernel does in one go. What is read belongs to the same element's round."""
+
+    reads: list[Footprint]
+    writes: list[Footprint]
+    call: NestCall | None = None
+
+
+def units(legal: Legal, work: Work) -> Iterator[Unit]:
+    """The parts of a launch, if it is not tiled; they may run at the same time."""
+    match work:
+        case LoopNests(calls):
+            for call in calls:
+                yield _of_nest(call)
+        case MatMul() | WinogradTiles():
+            reads = [_of_view(legal, x, cut=_has_tiles(work, x)) for x in work.node.inputs]
+            yield Unit(reads, [_whole(legal, work.node)])
+            if work.epilogue is not None:
+                yield _of_nest(work.epilogue)
+        case ScatterRows(node, _, index, source):
+            yield Unit([_whole(legal, x) for x in (index, source, node)], [_whole(legal, node)])
+        case HostCall(node):
+            yield Unit([_of_view(legal, x) for x in node.inputs], [_whole(legal, node)])
+        case _:
+            raise AssertionError(f"{work} is made of other launches")
+
+
+def _has_tiles(work: MatMul | WinogradTiles, operand: Node) -> bool:
+    """Whether a tile of the result needs a tile of the operand alone: of a weight, all."""
+    return isinstance(work, MatMul) or "u" not in work.operands or operand is work.node.inputs[0]
+
+
+def _whole(legal: Legal, node: Node) -> Footprint:
+    return Footprint(legal.views[node].base, node.shape, contiguous_strides(node.shape), 0)
+
+
+def _of_view(legal: Legal, node: Node, *, cut: bool = True) -> Footprint:
+    view = legal.views[node]
+    return Footprint(view.base, node.shape, view.strides, view.offset, cut)
+
+
+def _of_nest(call: NestCall) -> Unit:
+    stored = {slot for slot, _ in call.nest.stores}
+    loaded = {x.slot for x in call.nest.body if isinstance(x, Load | Take)}
+    taken = {x.slot: call.takes[x.number] for x in call.nest.body if isinstance(x, Take)}
+    unit = Unit([], [], call)
+    if 0 in (*call.row_sizes, *call.inner_sizes, call.vector_size):
+        return unit
+    pairs = zip(call.accesses, call.strides, strict=True)
+    for i, (access, (rows, inner, along)) in enumerate(pairs):
+        if access.buffer is None:
+            continue
+        sizes = (*call.row_sizes, *call.inner_sizes, call.vector_size)
+        strides = (*rows, *inner, along)
+        if i in taken:
+            _, stride, count = taken[i]
+            sizes, strides = (*sizes, count), (*strides, stride)
+        footprint = Footprint(access.buffer, sizes, strides, access.at.offset, True, i)
+        if i in loaded:
+            unit.reads.append(footprint)
+        if i in stored:
+            unit.writes.append(footprint)
+    return unit
