@@ -6,10 +6,11 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from zincir.errors import DTypeError, ShapeError, explain
+from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.ops import arithmetic as ar, movement as mv, numbers
 from zincir.ops.dims import is_several
+from zincir.ops.layout import fitted
 from zincir.ops.source import const, leaf
 from zincir.runtime.buffer import Buffer
 from zincir.shared_value import current
@@ -129,14 +130,4 @@ def fitting(value: Node, shape: Shape) -> Node:
     extra = value.ndim - len(shape)
     if extra > 0 and all(n == 1 for n in value.shape[:extra]):
         value = mv.reshape(value, value.shape[extra:])
-    try:
-        return mv.expand(value, shape)
-    except ShapeError:
-        raise ShapeError(
-            explain(
-                "x[...] = value: the shapes do not match",
-                where=user_line(),
-                expected=f"a value that broadcasts to {shape}",
-                got=str(value.shape),
-            )
-        ) from None
+    return fitted(value, shape, "x[...] = value: the shapes do not match")

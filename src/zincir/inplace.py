@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from zincir.errors import DTypeError, GradientError, ShapeError, explain
+from zincir.errors import DTypeError, GradientError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, grad_mode, here, user_line
 from zincir.ops.arithmetic import cast
-from zincir.ops.movement import attached, expand, sum_to
+from zincir.ops.layout import fitted
+from zincir.ops.movement import attached, sum_to
 from zincir.ops.numbers import fit
 from zincir.ops.source import (
     alias,
@@ -36,7 +37,7 @@ from zincir.runtime.buffer import Buffer, arranged
 from zincir.shared_value import current, detached, glance
 from zincir.storage import path, plain, replace, seen, storage_of, whole_of
 from zincir.tensor_base import Storage, TensorBase, base_of
-from zincir.views import Step
+from zincir.views import ViewOp
 
 
 def is_leaf(tensor: TensorBase) -> bool:
@@ -75,22 +76,8 @@ def write(tensor: TensorBase, value: Node, what: str, *, convert: bool = False) 
             )
         value = cast(value, old.dtype)
     if value.shape != old.shape:
-        value = _spread(value, old, what)
+        value = fitted(value, old.shape, f"{what}: the result does not fit into the tensor")
     rebind(tensor, value)
-
-
-def _spread(value: Node, old: Node, what: str) -> Node:
-    try:
-        return expand(value, old.shape)
-    except ShapeError:
-        raise ShapeError(
-            explain(
-                f"{what}: the result does not fit into the tensor",
-                where=user_line(),
-                expected=f"a shape that broadcasts to {old.shape}",
-                got=str(value.shape),
-            )
-        ) from None
 
 
 def rebind(tensor: TensorBase, value: Node) -> None:
@@ -345,7 +332,7 @@ def cut(tensor: TensorBase) -> None:
     wait_for(tensor)
 
 
-def write_now(tensor: TensorBase, step: Step, value: Any) -> bool:
+def write_now(tensor: TensorBase, step: ViewOp, value: Any) -> bool:
     """Write a known value into a known part of a tensor at once, if that is what PyTorch does.
 
     Loops that fill a tensor piece by piece would make a graph of as many updates otherwise, and

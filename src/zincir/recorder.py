@@ -24,7 +24,7 @@ from zincir.runtime.buffer import Buffer, again, allocate, arranged
 from zincir.storage import path, strides, whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
-from zincir.views import Step, after
+from zincir.views import ViewOp, after
 from zincir.watched import Watched
 
 
@@ -375,7 +375,7 @@ def _held(node: Node) -> bool:
     return node.owner is not None and node.owner() is not None
 
 
-def _way(t: Tensor) -> Step | None:
+def _way(t: Tensor) -> ViewOp | None:
     """The step from the whole to a view of it."""
     return functools.reduce(after, reversed(path(t)), None)
 

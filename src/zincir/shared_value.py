@@ -35,12 +35,12 @@ from zincir.runtime.buffer import Buffer, arranged, looking
 from zincir.storage import path, plain, seen, storage_of, whole_of
 from zincir.tensor_base import Storage, TensorBase, base_of
 from zincir.types import from_numpy_dtype
-from zincir.views import Step, after
+from zincir.views import ViewOp, after
 
 T = TypeVar("T", bound=TensorBase)
 
 
-def look_at(child: T, parent: TensorBase, step: Step) -> T:
+def look_at(child: T, parent: TensorBase, step: ViewOp) -> T:
     """Make `child` show the memory of `parent` through `step`."""
     storage = storage_of(parent)
     storage.viewed = True

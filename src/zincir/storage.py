@@ -11,7 +11,7 @@ import numpy as np
 from zincir.recording import note_done
 from zincir.tensor_base import Storage, TensorBase, base_of
 from zincir.types import contiguous_strides
-from zincir.views import Step
+from zincir.views import ViewOp
 
 T = TypeVar("T", bound=TensorBase)
 
@@ -33,9 +33,9 @@ def whole_of(tensor: T) -> T:
     return tensor if base is None else whole_of(base)
 
 
-def path(tensor: TensorBase) -> list[Step]:
+def path(tensor: TensorBase) -> list[ViewOp]:
     """The steps from a view to its whole."""
-    found: list[Step] = []
+    found: list[ViewOp] = []
     base = base_of(tensor)
     while base is not None:
         assert tensor._step is not None

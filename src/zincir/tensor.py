@@ -82,7 +82,7 @@ from zincir.types import (
     size,
     uint8,
 )
-from zincir.views import Diagonal, Expand, Permute, Reshape, Step, reshaped_strides
+from zincir.views import Diagonal, Expand, Permute, Reshape, ViewOp, reshaped_strides
 
 Float: TypeAlias = builtins.float
 Int: TypeAlias = builtins.int
@@ -885,7 +885,7 @@ class Tensor(TensorBase):
 
     # Shape --------------------------------------------------------------------------------------
 
-    def _view(self, *steps: Step) -> Tensor:
+    def _view(self, *steps: ViewOp) -> Tensor:
         t = self
         for step in steps or (Reshape(self.shape),):
             t = shared_value.look_at(_new(Tensor), t, step)

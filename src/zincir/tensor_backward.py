@@ -10,6 +10,7 @@ from zincir import anomaly, autodiff
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, describe, grad_mode, user_line
 from zincir.graph.walk import toposort
+from zincir.hook_handle import Hooks, RemovableHandle
 from zincir.inplace import is_leaf, rebind
 from zincir.ops.arithmetic import cast
 from zincir.ops.dims import is_several
@@ -21,37 +22,12 @@ from zincir.recording import (
     note_done,
     note_grad,
     note_passed,
-    refuse_replay,
 )
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 
 T = TypeVar("T", bound=TensorBase)
 Wrap: TypeAlias = Callable[[Node], TensorBase]
-
-
-class Removable:
-    """What registering a hook returns."""
-
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks = hooks
-        self._hook = hook
-
-    def remove(self) -> None:
-        """Take the hook away again."""
-        if self._hook in self._hooks:
-            note_done(
-                functools.partial(self._hooks.insert, self._hooks.index(self._hook), self._hook)
-            )
-            self._hooks.remove(self._hook)
-            changed_setting()
-            refuse_replay("it takes a hook away")
-
-    def __enter__(self) -> Removable:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.remove()
 
 
 def backward(
@@ -202,9 +178,9 @@ def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[TensorBase, No
     return g
 
 
-def _called(functions: Any, node: Node, g: Node, wrap: Wrap) -> Node:
+def _called(functions: Hooks | None, node: Node, g: Node, wrap: Wrap) -> Node:
     """What hooks make of the gradient of a node."""
-    for function in list(functions or ()):
+    for function in list((functions or {}).values()):
         new = function(wrap(g))
         if new is not None:
             if new.shape != node.shape:
@@ -229,7 +205,7 @@ def _accumulate(tensor: TensorBase, g: Node, wrap: Wrap, *, in_place: bool = Tru
         tensor._grad = wrap(current(before) + g)
     else:
         rebind(before, cast(current(before) + g, before.dtype))
-    for hook in list(tensor._after or ()):
+    for hook in list((tensor._after or {}).values()):
         hook(tensor)
 
 
@@ -369,26 +345,24 @@ def _refuse_hook(tensor: TensorBase) -> None:
         recording.refuse("it registers a hook")
 
 
-def register_hook(tensor: TensorBase, hook: Callable[[Any], TensorBase | None]) -> Removable:
+def register_hook(tensor: TensorBase, hook: Callable[[Any], TensorBase | None]) -> RemovableHandle:
     """Call `hook` with the gradient."""
     _needs(tensor, "register a hook")
     _refuse_hook(tensor)
     changed_setting()
     if is_leaf(tensor):
         if tensor._hooks is None:
-            tensor._hooks = []
+            tensor._hooks = {}
         hooks = tensor._hooks
     else:
         node = _branch(tensor)
         if node.hooks is None:
-            node.hooks = []
+            node.hooks = {}
         hooks = node.hooks
-    hooks.append(hook)
-    note_done(functools.partial(hooks.remove, hook))
-    return Removable(hooks, hook)
+    return RemovableHandle(hooks, hook)
 
 
-def register_after(tensor: TensorBase, hook: Callable[[Any], None]) -> Removable:
+def register_after(tensor: TensorBase, hook: Callable[[Any], None]) -> RemovableHandle:
     """Call `hook` once `.grad` has been added to."""
     _refuse_hook(tensor)
     changed_setting()
@@ -400,7 +374,5 @@ def register_after(tensor: TensorBase, hook: Callable[[Any], None]) -> Removable
             )
         )
     if tensor._after is None:
-        tensor._after = []
-    tensor._after.append(hook)
-    note_done(functools.partial(tensor._after.remove, hook))
-    return Removable(tensor._after, hook)
+        tensor._after = {}
+    return RemovableHandle(tensor._after, hook)

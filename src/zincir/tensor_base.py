@@ -9,10 +9,10 @@ a storage:
 
 - whole: the tensor that was there first, and what `detach()` makes of it. Each has gradients of its
   own; the value is that of the last write through any of them.
-- a view: what a `Step` reads of a whole, with its gradients. It is loose while it has none, since
+- a view: what a `ViewOp` reads of a whole, with its gradients. It is loose while it has none, since
   it was made without: then it says that it requires a gradient if its root does, as in PyTorch,
   and nobody collects that. A write connects it.
-- a leaf view: what a `Step` reads of a whole, and a leaf of gradients.
+- a leaf view: what a `ViewOp` reads of a whole, and a leaf of gradients.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 
 from zincir.graph.node import Node, Origin
+from zincir.hook_handle import Hooks
 from zincir.ops.source import leaf, leaf_p, variable_p
 from zincir.recording import CURRENT, note_flag_read
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape, from_numpy_dtype
-from zincir.views import Step
+from zincir.views import ViewOp
 
 
 class TensorBase:
@@ -44,7 +45,7 @@ class TensorBase:
     """The version of the storage that `_held` belongs to."""
     _base: TensorBase | None = None
     """For a view: the tensor that it shows a part of, through"""
-    _step: Step | None = None
+    _step: ViewOp | None = None
     """this step, and"""
     _step_grad: bool = True
     """with gradients or without them."""
@@ -62,8 +63,8 @@ class TensorBase:
     """Whether a view has no part in the gradients of its root,"""
     _since: int = 0
     """and how often that had been changed when it was made."""
-    _hooks: list[Any] | None = None
-    _after: list[Any] | None = None
+    _hooks: Hooks | None = None
+    _after: Hooks | None = None
     _retains: bool = False
     _writes: int = 0
     _shown: bool = False

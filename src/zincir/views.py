@@ -16,7 +16,7 @@ from zincir.types import Shape, int64, inverse_permutation
 Strides = tuple[int, ...]
 
 
-class Step(Protocol):
+class ViewOp(Protocol):
     """One view operation: how to read, how to write back, and what it does to the strides."""
 
     def read(self, parent: Node) -> Node:
@@ -235,10 +235,10 @@ class Diagonal:
 
 
 @dataclass(slots=True)
-class Chain:
-    """Several steps as one."""
+class ViewOps:
+    """Several one after the other."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ViewOp, ...]
 
     def read(self, parent: Node) -> Node:
         for step in self.steps:
@@ -270,12 +270,12 @@ class Chain:
         return array
 
 
-def after(first: Step | None, second: Step) -> Step:
+def after(first: ViewOp | None, second: ViewOp) -> ViewOp:
     """Both steps as one."""
     if first is None:
         return second
-    before = first.steps if isinstance(first, Chain) else (first,)
-    return Chain((*before, *(second.steps if isinstance(second, Chain) else (second,))))
+    before = first.steps if isinstance(first, ViewOps) else (first,)
+    return ViewOps((*before, *(second.steps if isinstance(second, ViewOps) else (second,))))
 
 
 def reshaped_strides(shape: Shape, strides: Strides, new: Shape) -> Strides | None:

@@ -58,7 +58,7 @@ class Watched:
 
 
 def _fact(t: Tensor) -> Fact:
-    return t.requires_grad, tuple(t._hooks or ()), tuple(t._after or ())
+    return t.requires_grad, tuple((t._hooks or {}).values()), tuple((t._after or {}).values())
 
 
 def _attributes(module: Any) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class Node(Operand):
         self.owner: Any = None
         """A weak reference to the tensor that holds this node, or held it before it was changed."""
         self.hooks: Any = None
-        """Functions to call with the gradient that arrives here, in a list; None without any."""
+        """What to call with the gradient that arrives here, by key; None if there is nothing."""
         self.superseded: Origin | None = None
         """Where the tensor that held this node was changed in place, if it was."""
         self.home: Any = None

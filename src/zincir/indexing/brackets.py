@@ -17,7 +17,7 @@ from zincir.ops.arithmetic import cast
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import Shape, bool_, int64, uint8
-from zincir.views import Chain, Index, Reshape, Slice, Step
+from zincir.views import Index, Reshape, Slice, ViewOp, ViewOps
 
 
 class Mask:
@@ -42,7 +42,7 @@ def known(array: np.ndarray[Any, Any]) -> Node:
     return node
 
 
-def basic(shape: Shape, index: Any) -> Step | None:
+def basic(shape: Shape, index: Any) -> ViewOp | None:
     """The view x[index] for whole numbers and slices, the most common of all; None for others."""
     items = index if index.__class__ is tuple else (index,)
     if len(items) > len(shape):
@@ -227,15 +227,15 @@ class Plan:
     def gathers(self) -> bool:
         return any(a is not None for a in self.arrays)
 
-    def views(self) -> list[Step]:
+    def views(self) -> list[ViewOp]:
         """The view as steps, leaving out those that do nothing."""
-        out: list[Step] = []
+        out: list[ViewOp] = []
         sizes = tuple(self.sizes)
         if sizes != self.shape or any(self.starts) or any(s != 1 for s in self.steps):
             out.append(Slice(tuple(self.starts), tuple(self.steps), sizes))
         if tuple(self.view_shape) != sizes:
             out.append(Reshape(tuple(self.view_shape)))
-        return [Chain(tuple(out))] if len(out) > 1 else out
+        return [ViewOps(tuple(out))] if len(out) > 1 else out
 
 
 def _filled(shape: Shape, items: Sequence[Any]) -> Sequence[Any]:

@@ -11,7 +11,7 @@ from zincir.ops import movement as mv
 from zincir.ops.arithmetic import cast, compare, keep_p
 from zincir.ops.dims import one_axis
 from zincir.ops.source import const, iota
-from zincir.types import int64, result_type
+from zincir.types import Shape, int64, result_type
 
 
 def triangle(x: Node, diagonal: int, upper: bool) -> Node:
@@ -131,3 +131,22 @@ def stack(xs: Sequence[Node], dim: int) -> Node:
         )
     at = one_axis(dim, len(first) + 1)
     return cat([mv.reshape(x, (*first[:at], 1, *first[at:])) for x in xs], at)
+
+
+def fitted(value: Node, shape: Shape, problem: str) -> Node:
+    """What is written to a tensor, broadcast to its shape.
+
+    Raises:
+        ShapeError: it has other sizes; `problem` says so.
+    """
+    try:
+        return mv.expand(value, shape)
+    except ShapeError:
+        raise ShapeError(
+            explain(
+                problem,
+                where=user_line(),
+                expected=f"a shape that broadcasts to {shape}",
+                got=str(value.shape),
+            )
+        ) from None

@@ -9,11 +9,11 @@ from typing import Any
 
 from zincir.errors import explain
 from zincir.graph.node import describe, here
+from zincir.hook_handle import Hooks, RemovableHandle
 from zincir.optim.groups import Group, checked_group, groups_of, required as required
 from zincir.optim.state import copied_settings, copied_state
 from zincir.recording import note_condition
 from zincir.tensor import Tensor
-from zincir.tensor_backward import Removable
 
 Hook = Callable[..., Any]
 
@@ -57,8 +57,8 @@ class Optimizer:
         self.param_groups = []
         self.state = defaultdict(dict)
         self._stepping = False
-        self._before: list[Hook] = []
-        self._after: list[Hook] = []
+        self._before: Hooks = {}
+        self._after: Hooks = {}
         for group in groups_of(type(self).__name__, params):
             self.add_param_group(group)
 
@@ -92,15 +92,13 @@ class Optimizer:
             )
         )
 
-    def register_step_pre_hook(self, hook: Hook) -> Removable:
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before every step; it may return both anew."""
-        self._before.append(hook)
-        return Removable(self._before, hook)
+        return RemovableHandle(self._before, hook)
 
-    def register_step_post_hook(self, hook: Hook) -> Removable:
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after every step."""
-        self._after.append(hook)
-        return Removable(self._after, hook)
+        return RemovableHandle(self._after, hook)
 
     def state_dict(self) -> dict[str, Any]:
         """State and settings, with numbers in place of parameters, as PyTorch has it."""
@@ -169,12 +167,12 @@ def _watched(step: Callable[..., Any]) -> Callable[..., Any]:
         note_condition(self.state, self._remembered)
         self._stepping = True
         try:
-            for hook in list(self._before):
+            for hook in list(self._before.values()):
                 changed = hook(self, args, kwargs)
                 if changed is not None:
                     args, kwargs = changed
             result = step(self, *args, **kwargs)
-            for hook in list(self._after):
+            for hook in list(self._after.values()):
                 hook(self, args, kwargs)
         finally:
             self._stepping = False

@@ -8,45 +8,17 @@ from typing import Any, cast
 
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, user_line
+from zincir.hook_handle import Hooks, RemovableHandle
 from zincir.ops.arithmetic import copy
-from zincir.recording import changed_setting, note_done, note_module, refill, refuse_replay
+from zincir.recording import note_module, refuse_replay
 from zincir.tensor import Tensor, wrap
 
 Hook = Callable[..., Any]
 
 
-class Handle:
-    """Takes a hook away again: `handle.remove()`, or as a context manager at the end of `with`."""
-
-    def __init__(self, hooks: dict[object, Any]) -> None:
-        self._hooks = hooks
-        self._key = object()
-
-    def remove(self) -> None:
-        """Take the hook away. Doing it twice is harmless."""
-        note_done(functools.partial(refill, self._hooks, dict(self._hooks)))
-        self._hooks.pop(self._key, None)
-        changed_setting()
-        refuse_replay("it takes a hook away")
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
-
-def _hang(hooks: dict[object, Any], hook: Any, prepend: bool) -> Handle:
-    handle = Handle(hooks)
-    changed_setting()
+def _hang(hooks: Hooks, hook: Any, prepend: bool) -> RemovableHandle:
     refuse_replay("it registers a hook")
-    others = dict(hooks)
-    note_done(functools.partial(refill, hooks, others))
-    if prepend:
-        hooks.clear()
-    hooks[handle._key] = hook
-    hooks.update(others)
-    return handle
+    return RemovableHandle(hooks, hook, prepend=prepend)
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:
@@ -66,7 +38,7 @@ class Hooked:
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> Handle:
+    ) -> RemovableHandle:
         """Call `hook(module, args)` before every forward.
 
         What it returns, unless None, takes the place of the arguments. With `with_kwargs` it is
@@ -76,7 +48,7 @@ class Hooked:
 
     def register_forward_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> Handle:
+    ) -> RemovableHandle:
         """Call `hook(module, args, output)` after every forward.
 
         What it returns, unless None, takes the place of the output. With `with_kwargs` it is
@@ -84,7 +56,7 @@ class Hooked:
         """
         return _hang(self._forward_hooks, (hook, with_kwargs), prepend)
 
-    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> Handle:
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` when a backward pass has crossed the module.
 
         Both are tuples, with None where no gradient flows. What the hook returns, unless None,
