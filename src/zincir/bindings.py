@@ -27,8 +27,8 @@ class Captured:
 
     tensor: Tensor
     node: Node
-    """What it held when its place was last bound."""
-    place: int
+    """What it held when its slot was last bound."""
+    slot: int
     order: Shape | None
     layout: tuple[int, ...] | None
     """How its values lie in memory."""
@@ -55,7 +55,7 @@ class Changed:
     gradient: Tensor | int | None
     """the tensor (or the number of the argument) whose gradient it is."""
     input: int
-    """Its place among the program's inputs, or -1 if its old value is not read."""
+    """Its slot among the program's inputs, or -1 if its old value is not read."""
     output: int
     copied: Buffer | None
     """Where the new value is computed, if that cannot be in place."""
@@ -101,11 +101,11 @@ class Gradient:
     tensor: Tensor | None
     argument: int
     before: int
-    """The place of its gradient among the inputs; -1 if it is not read."""
+    """The slot of its gradient among the inputs; -1 if it is not read."""
     had: bool | None
     """Whether there was one; None if that makes no difference."""
     output: int
-    """The place of the new gradient among the outputs; -1 if there is none or it is the old one."""
+    """The slot of the new gradient among the outputs; -1 if there is none or it is the old one."""
     stays: bool
     """Whether the gradient there was is there afterwards, with other values."""
     orders: tuple[Shape | None, Shape | None]
@@ -126,8 +126,8 @@ class GradientRead:
     """Its shape and type; None if there was no gradient."""
     order: Shape | None
     """The order in which the program reads it from memory."""
-    place: int
-    """Its place among the program's inputs, or -1."""
+    slot: int
+    """Its slot among the program's inputs, or -1."""
     same: Tensor | None = None
     """The gradient that there must be, if it looks at the memory of something else."""
 
@@ -145,8 +145,8 @@ class GradientRead:
 class Result:
     """Where a tensor that the function returns comes from."""
 
-    place: int = -1
-    """Its place among the program's outputs, or -1: then it is, or looks at,"""
+    slot: int = -1
+    """Its slot among the program's outputs, or -1: then it is, or looks at,"""
     argument: int = -1
     """an argument,"""
     tensor: Tensor | None = None
@@ -177,8 +177,8 @@ class Left:
 
     reference: weakref.ref[Tensor]
     form: tuple[Shape, DType]
-    place: int
-    """Its place among the program's outputs."""
+    slot: int
+    """Its slot among the program's outputs."""
     value: Buffer | None = None
     """Where the program writes it."""
 

@@ -112,12 +112,12 @@ class Recorder:
             changed, grads = self._gather(outputs, left)
         self._tell_apart()
         taken = snapshot(self.wanted, self.orders)
-        place_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
+        slot_of = {id(node.value): i for i, node in enumerate(taken.leaves)}
         self._overlapped = self._read_twice(taken.leaves)
         donations = {
-            at: place_of[id(c.node.value)]
+            at: slot_of[id(c.node.value)]
             for c, at in changed
-            if id(c.node.value) in place_of and self._may_be_written(c.node.value)
+            if id(c.node.value) in slot_of and self._may_be_written(c.node.value)
         }
         made.text = self._compared()
         undo(recording)
@@ -128,12 +128,12 @@ class Recorder:
             made.ready = find_program(taken, Options(made.threads, donations, self.terms))
         made.cells = numbers(taken.numbers)
         for c, at in changed:
-            self._add_changed(c, at, place_of)
+            self._add_changed(c, at, slot_of)
         for t, before, now, added, at in grads:
-            self._add_gradient(t, before, now, added, at, place_of)
+            self._add_gradient(t, before, now, added, at, slot_of)
         for t, grad in recording.grads_read.values():
-            self._add_read(t, grad, place_of)
-        self._add_inputs(taken.leaves, place_of)
+            self._add_read(t, grad, slot_of)
+        self._add_inputs(taken.leaves, slot_of)
         cells = made.cells.ctypes.data
         made.pointers = [n.value.pointer for n in taken.leaves]
         made.pointers += range(cells, cells + 8 * len(taken.numbers), 8)
@@ -265,13 +265,13 @@ class Recorder:
                 return None, -1, owner if number < 0 else number
         return t, -1, None
 
-    def _add_changed(self, c: Change, at: int, place_of: dict[int, int]) -> None:
+    def _add_changed(self, c: Change, at: int, slot_of: dict[int, int]) -> None:
         t, before = c.tensor, c.node
         self.known.add(id(before.value))
-        place = place_of.get(id(before.value), -1)
+        slot = slot_of.get(id(before.value), -1)
         donated = self.made.ready.donated
         order = before.value.order
-        in_place = (at in donated or place < 0) and self._may_be_written(before.value)
+        in_place = (at in donated or slot < 0) and self._may_be_written(before.value)
         tensor, argument, gradient = self._whose(t)
         copied = None if in_place else allocate(t.shape, t.dtype, order)
         made = self.made
@@ -280,7 +280,7 @@ class Recorder:
                 tensor,
                 argument,
                 gradient,
-                place,
+                slot,
                 at,
                 copied,
                 order,
@@ -300,15 +300,15 @@ class Recorder:
         after: Tensor | None,
         added: bool,
         at: int,
-        place_of: dict[int, int],
+        slot_of: dict[int, int],
     ) -> None:
-        place, order, same = -1, None, None
+        slot, order, same = -1, None, None
         if before is not None:
             node = before._held
             if _looks(before):
                 same = before
             elif node.value is not None:
-                place = place_of.get(id(node.value), -1)
+                slot = slot_of.get(id(node.value), -1)
                 order = node.value.order
                 self.known.add(id(node.value))
         stays = before is not None and after is before
@@ -316,9 +316,9 @@ class Recorder:
         had = before is not None if added or stays else None
         orders = (order, self.orders[at] if at >= 0 else None)
         tensor = t if argument < 0 else None
-        self.made.gradients.append(Gradient(tensor, argument, place, had, at, stays, orders, same))
+        self.made.gradients.append(Gradient(tensor, argument, slot, had, at, stays, orders, same))
 
-    def _add_read(self, t: Tensor, grad: Tensor | None, place_of: dict[int, int]) -> None:
+    def _add_read(self, t: Tensor, grad: Tensor | None, slot_of: dict[int, int]) -> None:
         if grad is None:
             self.made.read.append(GradientRead(t, None, None, -1))
             return
@@ -330,29 +330,29 @@ class Recorder:
         value, order = id(node.value), node.value.order
         changed = id(grad) in self.recording.changed
         self.known.add(value)
-        place = -1 if changed else place_of.get(value, -1)
-        self.made.read.append(GradientRead(t, form, order, place))
+        slot = -1 if changed else slot_of.get(value, -1)
+        self.made.read.append(GradientRead(t, form, order, slot))
 
-    def _add_inputs(self, leaves: Sequence[Node], place_of: dict[int, int]) -> None:
+    def _add_inputs(self, leaves: Sequence[Node], slot_of: dict[int, int]) -> None:
         """Where the values of all other inputs come from at each call."""
         made = self.made
         for i, t in enumerate(self.stand_ins):
             value = self.recording.given[id(t)].value
-            place = place_of.get(id(value))
-            if place is not None:
-                made.arguments.append((i, place))
+            slot = slot_of.get(id(value))
+            if slot is not None:
+                made.arguments.append((i, slot))
                 self.known.add(id(value))
         for node, getter in self.recording.live:
-            made.live.append((place_of.get(id(node.value), -1), node.value, getter))
+            made.live.append((slot_of.get(id(node.value), -1), node.value, getter))
             self.known.add(id(node.value))
-        for place, node in enumerate(leaves):
+        for slot, node in enumerate(leaves):
             if id(node.value) in self.known:
                 continue
             holder = None if node.owner is None else node.owner()
             if holder is None or self._is_new(holder) or _superseded(node, holder):
                 made.fixed.append(node)
                 continue
-            made.captured.append(Captured(holder, node, place, node.value.order, node.value.layout))
+            made.captured.append(Captured(holder, node, slot, node.value.order, node.value.layout))
 
     def _is_new(self, t: Tensor) -> bool:
         """Whether the function has made `t` and returns it."""
@@ -422,10 +422,10 @@ class _Results:
         if storage is not None and _is_expanded(t):  # several of its elements are one in memory
             t, step = whole_of(t), _way(t)
         node = leaf(t.shape, t.dtype, origin=t._held.origin)
-        place = self._recorder.want(t._node)
+        slot = self._recorder.want(t._node)
         node.needs_grad = t.requires_grad and is_leaf(t)
         differentiated = t.requires_grad and not node.needs_grad
-        return Result(place, node=node, differentiated=differentiated, step=step)
+        return Result(slot, node=node, differentiated=differentiated, step=step)
 
     def _there(self, t: Tensor) -> Result | None:
         """For an argument or a tensor that was there before, or a view of one."""

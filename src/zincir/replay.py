@@ -50,7 +50,7 @@ class Replay:
         self.text: Any
         """What the recording is compared by."""
         self.arguments: list[tuple[int, int]] = []
-        """(number of the argument, its place among the inputs)."""
+        """(number of the argument, its slot among the inputs)."""
         self.live: list[tuple[int, Buffer, Callable[[], Any]]] = []
         self.captured: list[Captured] = []
         self.fixed: list[Node] = []
@@ -140,16 +140,16 @@ class Replay:
                 settle()
             pointers = self.pointers
             keep: list[Any] = []
-            for number, place in self.arguments:
-                pointers[place] = address(inputs[number], keep)
+            for number, slot in self.arguments:
+                pointers[slot] = address(inputs[number], keep)
             self._bind_captured(pointers, keep)
             for r in self.read:
-                if r.place >= 0 and r.tensor._grad is not None:
-                    pointers[r.place] = placed(readable(r.tensor._grad), r.order, keep)
-            for place, buffer, getter in self.live:
+                if r.slot >= 0 and r.tensor._grad is not None:
+                    pointers[r.slot] = placed(readable(r.tensor._grad), r.order, keep)
+            for slot, buffer, getter in self.live:
                 buffer.array[...] = getter()
-                if place >= 0:
-                    pointers[place] = buffer.pointer
+                if slot >= 0:
+                    pointers[slot] = buffer.pointer
             self._point_to_changed(inputs, pointers, keep)
             self._point_to_gradients(inputs, pointers, keep)
             made = self._make_results(pointers)
@@ -177,9 +177,9 @@ class Replay:
                 c.node = t._held
                 keep.append(buffer)
             if c.layout is None:
-                pointers[c.place] = placed(buffer, c.order, keep)
+                pointers[c.slot] = placed(buffer, c.order, keep)
             else:
-                pointers[c.place] = buffer.pointer
+                pointers[c.slot] = buffer.pointer
 
     def _make_results(self, pointers: list[int]) -> list[Buffer | None]:
         made: list[Buffer | None] = []
@@ -188,11 +188,11 @@ class Replay:
                 made.append(None)
                 continue
             buffer = allocate(r.node.shape, r.node.dtype)
-            pointers[self.first_output + r.place] = buffer.pointer
+            pointers[self.first_output + r.slot] = buffer.pointer
             made.append(buffer)
         for left in self.left:
             left.value = buffer = allocate(*left.form)
-            pointers[self.first_output + left.place] = buffer.pointer
+            pointers[self.first_output + left.slot] = buffer.pointer
         return made
 
     def _point_to_changed(
