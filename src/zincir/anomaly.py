@@ -87,6 +87,8 @@ class _Search:
         self._bad: dict[Node, tuple[bool, bool]] = {}
 
     def watch(self, node: Node, value: Any) -> None:
+        if node.op.kind is Kind.COMPOUND:  # all of its outputs
+            value = np.concatenate([np.ravel(x) for x in value])
         self._values[node] = value
         if value.dtype.kind != "f":
             return

@@ -8,15 +8,28 @@ differentiated again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, Node, changed_at, describe
 from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import div_p, mul_p
+from zincir.ops.compound import output_p, specs_of
 from zincir.ops.movement import attached, sum_to
 from zincir.ops.source import const_p, unconnected_p, variable_p
 
 Hook = Callable[[Node, Node], Node]
+
+
+class Several:
+    """The gradients of a node with several outputs; None where none has arrived."""
+
+    def __init__(self, count: int) -> None:
+        self.each: list[Node | None] = [None] * count
+
+
+Arrived: TypeAlias = Any
+"""The gradient of a node, or `Several`."""
 
 
 def grad(
@@ -47,7 +60,7 @@ def grad(
         order = [node for node in order if node in needed]
     ends = {n for n in wanted or () if not _passes(n, needed)}
     _refuse_freed([n for n in order if n not in ends and (not retain or not n.inputs)])
-    pending: dict[Node, Node] = dict(seeds)
+    pending: dict[Node, Arrived] = dict(seeds)
     found: dict[Node, Node] = {}
     before = MODE.origin
     try:
@@ -111,13 +124,20 @@ def saves(node: Node) -> bool:
     return node.op.saves and not (node.op is div_p and node.inputs[1].op is const_p)
 
 
-def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] | None) -> None:
+def _through(
+    node: Node, g: Arrived, pending: dict[Node, Arrived], needed: set[Node] | None
+) -> None:
     if node.freed and saves(node):
         _refuse_freed([node])
+    if node.op is output_p:
+        _to_one_of_several(node, g, pending)
+        return
     rule = node.op.vjp
     assert rule is not None
     gradients: Node | tuple[Node | None, ...] | None
-    gradients = rule(g, node, *node.inputs, *node.attrs)
+    gradients = rule(
+        tuple(g.each) if isinstance(g, Several) else g, node, *node.inputs, *node.attrs
+    )
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
     bent = node.bent if MODE.grad else None
@@ -133,7 +153,13 @@ def _through(node: Node, g: Node, pending: dict[Node, Node], needed: set[Node] |
     _refuse_changed(node, g, gradients)
 
 
-def _refuse_changed(node: Node, g: Node, gradients: Sequence[Node | None]) -> None:
+def _to_one_of_several(output: Node, g: Node, pending: dict[Node, Arrived]) -> None:
+    node, index = output.inputs[0], output.attrs[0]
+    each = pending.setdefault(node, Several(len(specs_of(node)))).each
+    each[index] = g if each[index] is None else each[index] + g
+
+
+def _refuse_changed(node: Node, g: Arrived, gradients: Sequence[Node | None]) -> None:
     if not node.op.saves:
         return
     changed = [
@@ -157,10 +183,10 @@ def _refuse_changed(node: Node, g: Node, gradients: Sequence[Node | None]) -> No
             )
 
 
-def _looked_at(gradients: list[Node], g: Node, saved: set[Node]) -> set[Node]:
+def _looked_at(gradients: list[Node], g: Arrived, saved: set[Node]) -> set[Node]:
     """Which of the `saved` nodes the rule that turned `g` into `gradients` used."""
     used: set[Node] = set()
-    seen = {g}
+    seen: set[Node | None] = set(g.each) if isinstance(g, Several) else {g}
     stack = list(gradients)
     while stack:
         n = stack.pop()

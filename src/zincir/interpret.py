@@ -39,7 +39,8 @@ def interpret(
             value = node.value.array
         else:
             value = _run(node, [known[n] for n in node.inputs], double)
-        known[node] = _widen(value, double)
+        several = node.op.kind is Kind.COMPOUND
+        known[node] = [_widen(x, double) for x in value] if several else _widen(value, double)
         if watch is not None:
             watch(node, known[node])
     return [known[root] for root in roots]
@@ -49,6 +50,8 @@ def _run(node: Node, inputs: list[Any], double: bool) -> Any:
     attrs = node.attrs
     if double and node.op.kind is not Kind.INDEXED:
         attrs = tuple(float64 if attr is float32 else attr for attr in attrs)
+    if node.op.kind is Kind.COMPOUND:
+        return node.op.numpy(*inputs, *attrs)
     value = np.asarray(node.op.numpy(*inputs, *attrs))
     if value.shape != node.shape:
         value = np.broadcast_to(value, node.shape)

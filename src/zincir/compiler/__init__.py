@@ -18,6 +18,7 @@ from zincir.compiler.fuse.copy_elision import copy_elision
 from zincir.compiler.fuse.groups import fuse
 from zincir.compiler.options import Options
 from zincir.compiler.rewrite.depthwise import depthwise
+from zincir.compiler.rewrite.expand import expand
 from zincir.compiler.rewrite.legalise import legalise
 from zincir.compiler.rewrite.long_reductions import long_reductions
 from zincir.compiler.rewrite.memory_order import memory_order
@@ -62,6 +63,7 @@ class Pass(Generic[In, Out]):
 
 
 PIPELINE: tuple[Pass[Any, Any], ...] = (
+    Pass("expand", expand, "operations with several outputs become the graphs they stand for"),
     Pass("precision", precision, "where asked for, products read numbers rounded to bfloat16"),
     Pass("depthwise", depthwise, "padding is a value; single channels are sums of shifted ones"),
     Pass(

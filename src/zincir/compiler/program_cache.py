@@ -21,6 +21,7 @@ from zincir.compiler.options import Options
 from zincir.compiler.snapshot import Snapshot
 from zincir.graph.node import Origin
 from zincir.graph.primitive import Primitive
+from zincir.graph.subgraph import Subgraph
 from zincir.runtime import disk, native
 from zincir.runtime.program import Code, Program
 from zincir.types import DType
@@ -146,8 +147,10 @@ def _plain(x: Any) -> str:
         return repr(x)
     if kind is float and not math.isnan(x):
         return float.hex(x)
-    if kind is DType:
+    if kind is DType or kind is Primitive:
         return x.name
+    if kind is Subgraph:
+        return _plain(x.key)
     raise _NotPlain
 
 

@@ -6,12 +6,12 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from zincir.errors import ShapeError, ZincirError, explain
-from zincir.graph.primitive import Attr, Operand, Primitive, Spec
+from zincir.graph.primitive import Attr, Kind, Operand, Primitive, Spec
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -156,9 +156,21 @@ def apply(op: Primitive, *inputs: Node, attrs: tuple[Attr, ...] = ()) -> Node:
     return Node(op, inputs, attrs, spec, needs_grad, mode.origin or here())
 
 
+def spec_of(op: Primitive, inputs: Sequence[Node], attrs: tuple[Attr, ...]) -> Spec:
+    """The shape and type of a node.
+
+    One with several outputs has no shape of its own. Its type is that of its first floating output:
+    it has a gradient if there is one.
+    """
+    found = op.infer(*[(n.shape, n.dtype) for n in inputs], *attrs)
+    if op.kind is not Kind.COMPOUND:
+        return found
+    return (), next((dtype for _, dtype in found if dtype.category == 2), found[0][1])
+
+
 def _infer(op: Primitive, inputs: tuple[Node, ...], attrs: tuple[Attr, ...]) -> Spec:
     try:
-        return op.infer(*[(n.shape, n.dtype) for n in inputs], *attrs)
+        return spec_of(op, inputs, attrs)
     except ZincirError as error:
         got = ", ".join(f"{n.shape} {n.dtype.name}" for n in inputs)
         what = str(error) if isinstance(error, ShapeError) else f"{error}"

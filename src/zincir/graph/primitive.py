@@ -33,6 +33,8 @@ class Kind(Enum):
     SCATTER = "rows written or added by an integer tensor"
     ASSEMBLY = "an output put together from regions"
     HOST = "the NumPy twin is run as it is"
+    COMPOUND = "several outputs, computed as the graph that `expand` makes of it"
+    OUTPUT = "one output of a compound operation"
 
 
 class Operand:
@@ -86,11 +88,15 @@ class Primitive:
     Rules take the operation's inputs first and its attributes after them:
     `infer(*specs, *attrs) -> (shape, dtype)`, `numpy(*arrays, *attrs) -> array`,
     `vjp(g, y, *inputs, *attrs) -> gradient(s)`, `lower(builder, *values) -> value`.
+
+    An operation with several outputs is of the kind COMPOUND: `infer` gives a tuple of shapes and
+    types, `numpy` a tuple of arrays, and the `g` of `vjp` is a tuple of gradients, None for outputs
+    that nothing depends on. Its outputs are taken by `ops.compound.outputs`.
     """
 
     name: str
     kind: Kind
-    infer: Callable[..., Spec]
+    infer: Callable[..., Any]
     numpy: Callable[..., Any]
     vjp: Callable[..., Any] | None = None
     """None when no gradient flows through. Entries of a returned tuple may be None too."""
@@ -109,6 +115,8 @@ class Primitive:
     """REDUCTION only: what changes nothing; `lower(builder, x, y)` combines two elements."""
     writes: Callable[..., Sequence[Region]] | None = None
     """ASSEMBLY only: the regions, in order of writing."""
+    expand: Callable[..., Sequence[Any]] | None = None
+    """COMPOUND only: `expand(*inputs, *attrs)` gives the outputs, built of other primitives."""
 
     def neutral(self, dtype: DType) -> float:
         """`identity` among the values of a type: integers and bools have no infinities."""

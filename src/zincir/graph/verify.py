@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zincir.errors import CompileError, explain
-from zincir.graph.node import Node, describe
+from zincir.graph.node import Node, describe, spec_of
+from zincir.graph.subgraph import Subgraph
 from zincir.graph.walk import toposort
 
 
@@ -16,7 +17,10 @@ def verify(roots: Iterable[Node], during: str) -> None:
         CompileError: names the node, where it came from and the pass that left it so.
     """
     for node in toposort(roots):
-        expected = node.op.infer(*[(n.shape, n.dtype) for n in node.inputs], *node.attrs)
+        expected = spec_of(node.op, node.inputs, node.attrs)
+        for attr in node.attrs:
+            if isinstance(attr, Subgraph):
+                verify(attr.results, during)
         if expected != (node.shape, node.dtype):
             raise CompileError(
                 explain(
