@@ -66,11 +66,7 @@ PIPELINE: tuple[Pass[Any, Any], ...] = (
     Pass("expand", expand, "operations with several outputs become the graphs they stand for"),
     Pass("precision", precision, "where asked for, products read numbers rounded to bfloat16"),
     Pass("depthwise", depthwise, "padding is a value; single channels are sums of shifted ones"),
-    Pass(
-        "memory order",
-        memory_order,
-        "permutations move down until they meet and are gone",
-    ),
+    Pass("memory order", memory_order, "permutations move down until they meet and are gone"),
     Pass("simplify", simplify, "algebra on constants, types and axes of size 1"),
     Pass("long reductions", long_reductions, "fixed pieces that threads can share"),
     Pass("legalise", legalise, "products for convolutions; copies where no view is to be had"),

@@ -7,6 +7,8 @@ each end. A permute that moves down meets the one of the next convolution and bo
 that lies between is computed in the order in which it lies in memory. Permutes of what comes from
 outside stay where they are, but for parameters that are stored in another order than users see:
 what is computed from these pointwise has their order.
+
+It runs once, and no pass behind it asks its rules: some would move what they have moved already.
 """
 
 from __future__ import annotations
