@@ -588,8 +588,4 @@ def trunc(x: Node) -> Node:
     return apply(trunc_p, x)
 
 
-def log(x: Node) -> Node:
-    return OPERATORS["log"](x)
-
-
 OPERATORS.update(add=add, sub=sub, mul=mul, div=div, neg=neg)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zincir.graph.node import Node, apply
-from zincir.graph.primitive import OPERATORS, Primitive
+from zincir.graph.primitive import Primitive
 from zincir.ops.arithmetic import floating, pointwise
 
 _FLOATS = ("float32", "float64")
@@ -212,5 +212,3 @@ sin, cos, tan, atan = map(_make, (sin_p, cos_p, tan_p, atan_p))
 tanh, sigmoid, erf, sqrt = map(_make, (tanh_p, sigmoid_p, erf_p, sqrt_p))
 rsqrt, exp2, log2, log10 = map(_make, (rsqrt_p, exp2_p, log2_p, log10_p))
 sinh, cosh, asin, acos = map(_make, (sinh_p, cosh_p, asin_p, acos_p))
-
-OPERATORS.update(log=log, sqrt=sqrt, rsqrt=rsqrt)

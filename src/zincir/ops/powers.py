@@ -9,20 +9,19 @@ import numpy as np
 
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node, apply, user_line
-from zincir.graph.primitive import OPERATORS
 from zincir.ops.arithmetic import (
     Number,
     bitwise,
     common,
     compare,
     copy,
-    log,
     pointwise,
     reciprocal,
     refuse_bool,
     where,
     zero_of,
 )
+from zincir.ops.elementwise import log, rsqrt, sqrt
 from zincir.ops.numbers import fit
 from zincir.ops.source import const, const_p, detach, with_gradient_of
 from zincir.types import Scalar, bool_
@@ -90,10 +89,9 @@ def _constant_power(x: Node, y: Scalar, *, plain: bool = True) -> Node:
     if y == 2 and plain:
         return x * x
     stem = apply(pow_p, x, const(float(y), x.dtype))
-    root = OPERATORS["sqrt"]
     values: dict[Scalar, Callable[[Node], Node]] = {
-        0.5: root,
-        -0.5: OPERATORS["rsqrt"],
+        0.5: sqrt,
+        -0.5: rsqrt,
         1: copy,
         2: lambda v: v * v,
         3: lambda v: v * v * v,
