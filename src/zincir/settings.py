@@ -10,6 +10,9 @@
 | winograd     | ZINCIR_WINOGRAD     | 0: convolutions are plain sums, never of transformed tiles |
 | memory_bytes | ZINCIR_MEMORY_BYTES | most memory kept for reuse (default 256 MiB); 0 keeps none |
 | poison       | ZINCIR_POISON       | fill memory with NaN before use: reading too early shows   |
+
+What is no switch is read where it is used: `ZINCIR_DATA`, the folder of data sets
+(`data.load_fashion_mnist`), and `SLURM_CPUS_PER_TASK`, the cores of a job (`runtime.cores`).
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every switch there is; see the table of the module."""
+    """The switches; see the table of the module."""
 
     num_threads: int | None = None
     cache_dir: Path = Path()
