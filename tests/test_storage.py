@@ -2077,6 +2077,60 @@ def gradients_are_converted_where_they_are(T, C):
     return m.weight.grad is g, str(g.dtype)[-7:], str(d.dtype)[-7:], str(v.dtype)[-7:], g.sum()
 
 
+# Graphs that lie outside of a compiled function  --------------------------------------------------
+
+
+@gives(
+    [
+        [[8.0, 8.0], [6.5, 6.5], [5.0, 5.0]],
+        [[-4.0, 14.0], [13.0, -9.75], [2.5, 2.5]],
+        [[8.0, 8.0], [6.5, 6.5], [5.0, 5.0]],
+        [[[1.0, 1.0], [0.5, 0.5], [0.0, 0.0]], [[2.0, 2.0], [1.0, 1.0], [0.0, 0.0]]],
+        [[8.0, 8.0], [8.0, 8.0], [8.0, 8.0]],
+        [[-5.5, 19.25], [22.0, -16.5], [5.5, 5.5]],
+        [[8.0, 8.0], [8.0, 8.0], [8.0, 8.0]],
+        [[[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]], [[2.0, 2.0], [2.0, 2.0], [2.0, 2.0]]],
+        [[9.5, 9.5], [9.5, 6.5], [6.5, 6.5]],
+        [[-9.25, 32.375], [37.0, -9.75], [3.25, 3.25]],
+        [[9.5, 9.5], [9.5, 6.5], [6.5, 6.5]],
+        [[[1.5, 1.5], [1.5, 0.5], [0.5, 0.5]], [[3.0, 3.0], [3.0, 1.0], [1.0, 1.0]]],
+        [[5.0, 5.0], [5.0, 5.0], [5.0, 5.0]],
+        [[-2.5, 8.75], [10.0, -7.5], [2.5, 2.5]],
+        [[5.0, 5.0], [5.0, 5.0], [5.0, 5.0]],
+        [[[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]],
+    ]
+)
+def graphs_outside_that_become_others(T, C):
+    def change(how, t, part):
+        if how == 0:
+            t[1:] = t[:-1] * 1
+        if how == 1:
+            t.mul_(2)
+        if how == 2:
+            part[:3].mul_(3)
+        if how == 3:
+            t.clamp_(-0.1, 0.1)
+
+    def gradient(how, passes):
+        leaf = T.tensor([[-0.5, 1.75], [2.0, -1.5], [0.5, 0.5]], requires_grad=True)
+        t = leaf / 2
+        part = t.view(-1)
+        functions = [
+            lambda x: (t * x).sum().backward(retain_graph=True),
+            lambda x: (t * t * x).sum().backward(retain_graph=True),
+            lambda x: (part * x).sum().backward(retain_graph=True, inputs=[leaf]),
+            lambda x: T.autograd.grad((t * x).sum(), leaf, retain_graph=True)[0],
+        ]
+        f = C(functions[passes])
+        for x in (1.0, 2.0, 3.0, 4.0):
+            f(x)
+        change(how, t, part)
+        last = [f(x) for x in (1.0, 2.0)]
+        return last if leaf.grad is None else leaf.grad
+
+    return [gradient(how, passes) for how in range(4) for passes in range(4)]
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

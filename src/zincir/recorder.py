@@ -121,6 +121,7 @@ class Recorder:
         }
         made.text = self._compared()
         undo(recording)
+        made.graphs = self._outer_graphs()
         if first is not None and first.text == made.text:
             first.left = made.left
             return first
@@ -240,6 +241,15 @@ class Recorder:
         tensors += [t for t in passed if id(t) not in self.argument_of]
         tensors += [r.tensor for r in made.read]
         return list({id(t): t for t in tensors}.values())
+
+    def _outer_graphs(self) -> list[tuple[Tensor, Node]]:
+        """The older tensors that a backward pass met, if there is a graph behind them.
+
+        What was recorded goes through that graph: it is good as long as they have no other one.
+        """
+        passed = self.recording.passed.values()
+        outside = [t for t in passed if id(t) not in self.argument_of]
+        return [(t, t._held) for t in outside if t._held.needs_grad and not t._is_gradient_leaf()]
 
     def _want_gradient(self, t: Tensor, before: Tensor | None) -> int:
         """The same for the gradient of `t`, stored as `t` is; -1 if it has none or it is the old.

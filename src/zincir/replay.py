@@ -53,6 +53,8 @@ class Replay:
         """(number of the argument, its slot among the inputs)."""
         self.live: list[tuple[int, Buffer, Callable[[], Any]]] = []
         self.captured: list[Captured] = []
+        self.graphs: list[tuple[Tensor, Node]] = []
+        """Tensors from outside with the graphs behind them that gradients are passed through."""
         self.fixed: list[Node] = []
         """Leaves that nobody can change: they are kept."""
         self.changed: list[Changed] = []
@@ -114,6 +116,9 @@ class Replay:
         for c in self.changed:
             t = c.tensor
             if t is not None and (c.replaced or t._held is not c.node) and not c.holds():
+                return False
+        for t, node in self.graphs:
+            if t._held is not node or (t._storage is not None and t._seen != t._storage.version):
                 return False
         return all([left.holds() for left in self.left])
 

@@ -56,8 +56,8 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 #   it for a view of its base, and gradients become nonsense. `Apart` refuses it.
 # - Which graph a view belongs to after its memory was changed and its base was detached: in PyTorch
 #   that of the moment at which somebody first asked for its `grad_fn`. `Torch.notice` asks at once.
-# - What requires a gradient and is given another shape: what PyTorch then collects depends on
-#   whether a graph with the old one is alive. `Apart` refuses it.
+# - What requires a gradient and is given another shape or type: what PyTorch then collects depends
+#   on whether a graph with the old one is alive. `Apart` refuses it.
 # - A gradient that Zincir refuses since `x.data = other` made a tensor share the memory of one that
 #   was changed later: PyTorch's version counters do not know that they share it.
 # - What NumPy makes of bools beside a tensor: PyTorch turns them into uint8 (of which `~` is no
@@ -263,8 +263,8 @@ def refuse_data(x: torch.Tensor, value: torch.Tensor) -> None:
         raise RuntimeError("a view is given other memory")
     if any(type(view) is torch.Tensor and view._base is x for view in gc.get_objects()):
         raise RuntimeError("a tensor with views is given other memory")
-    if x.shape != value.shape and x.requires_grad:
-        raise RuntimeError("what requires a gradient is given another shape")
+    if (x.shape, x.dtype) != (value.shape, value.dtype) and x.requires_grad:
+        raise RuntimeError("what requires a gradient is given another shape or type")
 
 
 def lay_out(x: Any, args: tuple[Any, ...]) -> None:
