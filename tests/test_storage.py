@@ -10,6 +10,7 @@ import pytest
 
 import zincir
 from scenes import Scene, Scenes, cases
+from zincir.errors import ArgumentError
 
 SCENES = Scenes()
 gives = SCENES.gives
@@ -2129,6 +2130,19 @@ def graphs_outside_that_become_others(T, C):
         return last if leaf.grad is None else leaf.grad
 
     return [gradient(how, passes) for how in range(4) for passes in range(4)]
+
+
+def test_memory_where_elements_are_one_is_not_written_in_part() -> None:
+    base = zincir.ones(2, 3)
+    t = zincir.from_numpy(base.expand(2, 2, 3).numpy())
+    for write in (lambda: t.diagonal().fill_(0.5), lambda: t[1][1].mul_(2), lambda: t.add_(1)):
+        with pytest.raises(ArgumentError, match="several of its elements are one"):
+            write()
+    assert base.tolist() == [[1.0] * 3] * 2
+    t[0, 1] = 5.0
+    assert base.tolist() == [[1.0] * 3, [5.0] * 3]
+    t.fill_(3.0)
+    assert base.tolist() == [[3.0] * 3] * 2
 
 
 # All scenes of this file ------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from zincir.runtime.buffer import Buffer, arranged
 from zincir.shared_value import current, detached, glance
 from zincir.storage import path, plain, replace, seen, storage_of, whole_of
 from zincir.tensor_base import Storage, TensorBase, base_of
-from zincir.views import ViewOp
+from zincir.views import ViewOp, is_one_number, repeated
 
 
 def is_leaf(tensor: TensorBase) -> bool:
@@ -91,6 +91,9 @@ def rebind(tensor: TensorBase, value: Node) -> None:
         return
     base = base_of(tensor)
     if base is None:
+        array = storage.array
+        if array is not None and _repeats(array) and not is_one_number(value):
+            raise repeated(f"an array of {array.shape} with strides {array.strides}")
         _note_written(tensor, storage)
         _bind(tensor, value, origin)
         _written(tensor, storage, origin)
@@ -99,6 +102,11 @@ def rebind(tensor: TensorBase, value: Node) -> None:
     if tensor._leaf_view:
         value = detach(value)
     rebind(base, tensor._step.write(current(base), value))
+
+
+def _repeats(array: np.ndarray[Any, Any]) -> bool:
+    """Whether several elements of an array are one in memory."""
+    return any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
 
 
 def _note_written(whole: TensorBase, storage: Storage) -> None:
@@ -347,8 +355,8 @@ def write_now(tensor: TensorBase, step: ViewOp, value: Any) -> bool:
     if array is None:
         return False
     target = step.look(array)
-    if any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)):
-        return False  # several of its elements are one
+    if _repeats(target):
+        return False
     target[...] = found
     wrote_memory(whole_of(tensor))
     return True

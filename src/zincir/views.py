@@ -143,6 +143,23 @@ class Index:
         return found if self.kept else np.ndarray.__getitem__(array, (*self.key, ...))
 
 
+def is_one_number(value: Node) -> bool:
+    """Whether all elements of a value are the same one."""
+    return value.op is movement.expand_p and not value.inputs[0].shape
+
+
+def repeated(got: str) -> ArgumentError:
+    """The error for a write to memory where several elements are one."""
+    return ArgumentError(
+        explain(
+            "in-place change of an expanded tensor: several of its elements are one in memory",
+            where=describe(here()),
+            got=got,
+            try_="x.clone() before changing it",
+        )
+    )
+
+
 @dataclass(slots=True)
 class Expand:
     """Axes of size 1 repeated. Cannot be written through: several elements are one."""
@@ -155,16 +172,9 @@ class Expand:
     def write(self, parent: Node, value: Node) -> Node:
         if math.prod(self.shape) == math.prod(parent.shape):  # nothing is repeated
             return movement.reshape(value, parent.shape)
-        if value.op is movement.expand_p and not value.inputs[0].shape:  # one number for all
+        if is_one_number(value):
             return movement.expand(value.inputs[0], parent.shape)
-        raise ArgumentError(
-            explain(
-                "in-place change of an expanded tensor: several of its elements are one in memory",
-                where=describe(here()),
-                got=f"{parent.shape} expanded to {self.shape}",
-                try_="x.clone() before changing it",
-            )
-        )
+        raise repeated(f"{parent.shape} expanded to {self.shape}")
 
     def size(self, shape: Shape) -> Shape:
         return self.shape
