@@ -91,9 +91,7 @@ def rebind(tensor: TensorBase, value: Node) -> None:
         return
     base = base_of(tensor)
     if base is None:
-        array = storage.array
-        if array is not None and _repeats(array) and not is_one_number(value):
-            raise repeated(f"an array of {array.shape} with strides {array.strides}")
+        _refuse_repeated(storage, value)
         _note_written(tensor, storage)
         _bind(tensor, value, origin)
         _written(tensor, storage, origin)
@@ -102,6 +100,18 @@ def rebind(tensor: TensorBase, value: Node) -> None:
     if tensor._leaf_view:
         value = detach(value)
     rebind(base, tensor._step.write(current(base), value))
+
+
+def _refuse_repeated(storage: Storage, value: Node) -> None:
+    """Raise if memory is to be written where several elements are one, unless all get one number.
+
+    Memory that cannot be written is given up instead.
+    """
+    array = storage.array
+    if array is None or not array.flags.writeable or is_one_number(value):
+        return
+    if _repeats(array):
+        raise repeated(f"an array of {array.shape} with strides {array.strides}")
 
 
 def _repeats(array: np.ndarray[Any, Any]) -> bool:
