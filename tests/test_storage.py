@@ -2145,6 +2145,14 @@ def test_memory_where_elements_are_one_is_not_written_in_part() -> None:
     assert base.tolist() == [[3.0] * 3] * 2
 
 
+def test_a_number_that_is_known_is_written_to_memory_that_numpy_sees() -> None:
+    t = zincir.ones(2, 2)
+    seen = t.numpy()
+    t.zero_()
+    t.copy_(t)
+    assert seen.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

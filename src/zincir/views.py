@@ -145,7 +145,8 @@ class Index:
 
 def is_one_number(value: Node) -> bool:
     """Whether all elements of a value are the same one."""
-    return value.op is movement.expand_p and not value.inputs[0].shape
+    inputs = value.inputs  # none if the value is known and what it was made of was given up
+    return value.op is movement.expand_p and bool(inputs) and not inputs[0].shape
 
 
 def repeated(got: str) -> ArgumentError:
