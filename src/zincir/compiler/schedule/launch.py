@@ -125,6 +125,8 @@ class BatchTiled:
     name: ClassVar = "batch tiling"
     launches: list[Launch]
     tiles: int
+    kept: set[Node]
+    """What they write, of which each tile reads and writes its own tile alone."""
 
 
 Work: TypeAlias = LoopNests | MatMul | WinogradTiles | ScatterRows | HostCall | BatchTiled
