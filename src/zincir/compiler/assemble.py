@@ -10,7 +10,6 @@ from zincir.compiler.codegen.slots import STATUS, slot_at, take_at
 from zincir.compiler.executable import Assembly, Checked
 from zincir.compiler.host_call import host_call
 from zincir.compiler.kernels.matmul import (
-    fitting_parts as product_parts,
     gemm_module,
     tiled as tiled_product,
 )
@@ -23,7 +22,7 @@ from zincir.compiler.kernels.sequence import (
     KEY as SEQUENCE_KEY,
     sequence_module,
 )
-from zincir.compiler.kernels.winograd.blocks import fitting_parts as tile_parts, product_call
+from zincir.compiler.kernels.winograd.blocks import product_call
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.machine import GRAIN_NS, PROGRAM_GRAIN_NS
 from zincir.compiler.options import Options
@@ -299,7 +298,7 @@ class Assembler:
 
     def _batch_tiled(self, launch: Launch, tiled: BatchTiled, threads: int) -> Kernel:
         """A kernel that runs all kernels on each part of the batch, one behind another."""
-        parts = min(self._fitting_parts(x.work, tiled.tiles) for x in tiled.launches)
+        parts = tiled.parts
         others, self._scratch = self._scratch, 0
         self._kept, self._shared = [], []
         first, known = len(self.code.words), len(self.code.inside)
@@ -307,10 +306,9 @@ class Assembler:
         words = len(self.code.words) - first
         copy_at = _aligned(self._scratch)
         shared_at = copy_at + _aligned(8 * words)
-        moved = self._moved(shared_at, tiled.tiles, parts)
+        moved = self._moved(shared_at, parts)
         inside = [position for position, _ in self.code.inside[known:]]
-        room = self._plan.scratch_bytes(launch) * (tiled.tiles // parts)
-        self._scratch = max(others, shared_at + room)
+        self._scratch = max(others, shared_at + self._plan.scratch_bytes(launch))
 
         (task,) = self._load(SEQUENCE_KEY, sequence_module, "task")
         start = len(self.code.words)
@@ -329,11 +327,11 @@ class Assembler:
             self._word(position - first)
         return Kernel(task, start, False, min(threads, parts))
 
-    def _moved(self, shared_at: int, tiles: int, parts: int) -> list[tuple[int, int, int]]:
+    def _moved(self, shared_at: int, parts: int) -> list[tuple[int, int, int]]:
         """Words, where in scratch they point to, and how many bytes of a value a part has."""
         moved = [(position, at, 0) for position, at in self._kept]
         for position, x, nbytes in self._shared:
-            at = shared_at + self._plan.home[x][1] * (tiles // parts) + nbytes
+            at = shared_at + self._plan.home[x][1] + nbytes
             moved.append((position, at, size(x.shape) * x.dtype.itemsize // parts))
         return moved
 
@@ -351,12 +349,6 @@ class Assembler:
                 yield _called(self._winograd(work, threads, parts))
             case _:
                 raise AssertionError(f"{work} cannot be tiled")
-
-    def _fitting_parts(self, work: Work, tiles: int) -> int:
-        """Into how many parts of whole tiles of the batch a kernel's work is cut at most."""
-        if isinstance(work, MatMul):
-            return product_parts(work.problem, self._options.target, tiles)
-        return tile_parts(*work.sizes, pieces=tiles) if isinstance(work, WinogradTiles) else tiles
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
         (task,) = self._load(work.kernel.key, work.kernel.build, "task")

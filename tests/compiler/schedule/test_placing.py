@@ -122,7 +122,7 @@ def test_a_plan_shows_what_is_in_scratch() -> None:
 arena 0 bytes
 phase 0
   batch tiling -> matmul[3, 5, 16, 16], mul[3, 5, 16, 16], matmul[3, 5, 16, 8]
-    scratch 2048 bytes a tile: matmul[3, 5, 16, 16], mul[3, 5, 16, 16]"""
+    scratch 2048 bytes a part: matmul[3, 5, 16, 16], mul[3, 5, 16, 16]"""
     )
 
 
@@ -144,6 +144,14 @@ def test_what_is_read_elsewhere_too_is_not_in_scratch() -> None:
     homes = {x.shape: kind for x, (kind, _) in made.home.items()}
     assert homes[16, 8, 6] == "scratch"
     assert homes[16, 8, 10] == "arena"
+
+
+def test_threads_that_outnumber_the_parts_would_need_more_than_there_is() -> None:
+    y = layers(24, 9, 32)
+    few, many = planned(y, 8), planned(y, 12)
+    assert tilings(few)[0].parts == tilings(many)[0].parts == 8
+    assert in_scratch(few)
+    assert not in_scratch(many)
 
 
 def test_what_nobody_wrote_into_scratch_is_nan() -> None:

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import gcd
 
+from zincir.compiler.kernels.matmul import fitting_parts as product_parts
 from zincir.compiler.kernels.matmul.tiles import Gemm
+from zincir.compiler.kernels.winograd.blocks import fitting_parts as tile_parts
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.machine import BATCH_TILE_BYTES, BATCH_TILES
 from zincir.compiler.options import Options
@@ -44,7 +46,7 @@ def batch_tiling(given: Launches, options: Options) -> Launches:
             runs.append(run)
         made_in |= dict.fromkeys(launch.writes, run)
     ordered = in_order(runs, lambda run: sorted(run.after, key=lambda before: before.number))
-    return replace(given, launches=[run.launch() for run in ordered])
+    return replace(given, launches=[run.launch(options) for run in ordered])
 
 
 @dataclass(eq=False, slots=True)
@@ -96,16 +98,17 @@ class _Run:
             seen |= after
         return False
 
-    def launch(self) -> Launch:
+    def launch(self, options: Options) -> Launch:
         """All of them as one."""
         first, *others = self.launches
         if not others:
             return first
+        parts = min(_fitting_parts(s.work, self.tiles, options) for s in self.launches)
         writes = set[Node]().union(*[s.writes for s in self.launches])
         kept = {x for x in writes if all(_keeps_to_tiles(s, x, self.tiles) for s in self.launches)}
         reads = set[Node]().union(*[s.reads for s in self.launches]) - writes
         cost = sum(s.cost for s in self.launches)
-        return Launch(BatchTiled(self.launches, self.tiles, kept), reads, writes, cost)
+        return Launch(BatchTiled(self.launches, self.tiles, parts, kept), reads, writes, cost)
 
 
 def _tiles(work: Work, fewest: int) -> int:
@@ -142,6 +145,13 @@ def _cuts(call: NestCall) -> int:
         return call.row_sizes[0]
     whole_vectors = call.vector_size % call.nest.lanes == 0
     return call.vector_size // call.nest.lanes if whole_vectors and not call.nest.folds else 1
+
+
+def _fitting_parts(work: Work, tiles: int, options: Options) -> int:
+    """Into how many parts of whole tiles a work is cut at most."""
+    if isinstance(work, MatMul):
+        return product_parts(work.problem, options.target, tiles)
+    return tile_parts(*work.sizes, pieces=tiles) if isinstance(work, WinogradTiles) else tiles
 
 
 def _keeps_to_tiles(launch: Launch, x: Node, tiles: int) -> bool:

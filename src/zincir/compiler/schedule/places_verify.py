@@ -54,15 +54,15 @@ def check_scratch(plan: Plan) -> None:
     """What is in scratch is touched by kernels of one batch tiling alone, and lies apart there."""
     owner: dict[Node, Launch] = {}
     for launch in (launch for phase in plan.phases for launch in phase):
-        tiles = launch.work.tiles if isinstance(launch.work, BatchTiled) else 0
+        parts = launch.work.parts if isinstance(launch.work, BatchTiled) else 0
         spans: list[_Span] = []
         for x, (first, last, _) in _lives([kernel] for kernel in kernels_of(launch)).items():
             kind, low = plan.home[x]
             if kind != "scratch":
                 continue
-            if owner.setdefault(x, launch) is not launch or not tiles:
+            if owner.setdefault(x, launch) is not launch or not parts:
                 refuse(launch, f"touches {name_of(x)}, which is in the scratch of other kernels")
-            high = low + size(x.shape) * x.dtype.itemsize // tiles
+            high = low + size(x.shape) * x.dtype.itemsize // parts
             spans.append(_Span(low, high, first, last, x, launch))
         _check_apart(spans)
 

@@ -21,18 +21,17 @@ Home: TypeAlias = tuple[str, int]
 """input i, output i; arena or scratch and an offset in bytes."""
 
 
-def place_in_scratch(launches: Sequence[Launch], home: dict[Node, Home]) -> None:
-    """Places in scratch for what one batch tiling keeps to tiles and nobody else touches.
+def place_in_scratch(launches: Sequence[Launch], home: dict[Node, Home], threads: int) -> None:
+    """Places in scratch, for a part, of what one batch tiling keeps to tiles and alone touches.
 
-    They are those of one tile of the batch: k tiles have places k times as large, k times as far
-    from where scratch begins.
+    Where parts are fewer than threads, their scratch would be more than all of the values.
     """
     users = Counter(x for launch in launches for x in launch.reads | launch.writes)
     for launch in launches:
         work = launch.work
-        if isinstance(work, BatchTiled):
+        if isinstance(work, BatchTiled) and work.parts >= threads:
             own = {x for x in work.kept if x not in home and users[x] == 1}
-            places, _ = _place(_lives([[kernel] for kernel in work.launches], own), work.tiles)
+            places, _ = _place(_lives([[kernel] for kernel in work.launches], own), work.parts)
             home |= {x: ("scratch", at) for x, at in places.items()}
 
 
@@ -44,9 +43,9 @@ def place_in_arena(phases: Sequence[Sequence[Launch]], home: dict[Node, Home]) -
     return top
 
 
-def tile_bytes(x: Node, tiles: int) -> int:
-    """What one of so many tiles of a value takes."""
-    return -(-size(x.shape) * x.dtype.itemsize // tiles // _ALIGN) * _ALIGN
+def part_bytes(x: Node, parts: int) -> int:
+    """What one of so many equal parts of a value takes."""
+    return -(-size(x.shape) * x.dtype.itemsize // parts // _ALIGN) * _ALIGN
 
 
 def _lives(
@@ -62,18 +61,18 @@ def _lives(
     return life
 
 
-def _place(life: dict[Node, tuple[int, int]], tiles: int = 1) -> tuple[dict[Node, int], int]:
+def _place(life: dict[Node, tuple[int, int]], parts: int = 1) -> tuple[dict[Node, int], int]:
     """Offsets at which values that live at the same time lie apart, and how far they reach.
 
     Args:
-        tiles: of a value, one of so many tiles needs a place.
+        parts: of a value, one of so many parts needs a place.
     """
     placed: list[tuple[int, int, int, int]] = []  # sorted
     places: dict[Node, int] = {}
     top = 0
     largest = sorted(life.items(), key=lambda e: (-size(e[0].shape), e[1], e[0].serial))
     for node, (first, last) in largest:
-        nbytes = tile_bytes(node, tiles)
+        nbytes = part_bytes(node, parts)
         at = 0
         for low, high, begin, end in placed:
             if begin <= last and first <= end and low < at + nbytes and at < high:

@@ -26,9 +26,9 @@ from zincir.compiler.schedule.launch import (
 )
 from zincir.compiler.schedule.placing import (
     Home,
+    part_bytes,
     place_in_arena,
     place_in_scratch,
-    tile_bytes,
 )
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
@@ -61,11 +61,11 @@ class Plan:
         return sorted(own, key=lambda x: x.serial)
 
     def scratch_bytes(self, launch: Launch) -> int:
-        """Scratch that the values of a batch tiling need for each tile of a part."""
+        """Scratch that a thread needs for the values of a part of a batch tiling."""
         assert isinstance(launch.work, BatchTiled)
-        tiles = launch.work.tiles
+        parts = launch.work.parts
         own = self.in_scratch(launch)
-        return max((self.home[x][1] + tile_bytes(x, tiles) for x in own), default=0)
+        return max((self.home[x][1] + part_bytes(x, parts) for x in own), default=0)
 
     def show(self) -> str:
         lines = [f"arena {self.arena_bytes} bytes"]
@@ -76,7 +76,7 @@ class Plan:
                 own = self.in_scratch(launch)
                 if own:
                     titles = ", ".join(map(title, own))
-                    lines.append(f"    scratch {self.scratch_bytes(launch)} bytes a tile: {titles}")
+                    lines.append(f"    scratch {self.scratch_bytes(launch)} bytes a part: {titles}")
         return "\n".join(lines)
 
 
@@ -87,7 +87,7 @@ def plan(given: Launches, options: Options) -> Plan:
     memory = _memory_names(legal, donated)
     phases = _phases(launches, memory)
     home = dict(memory)
-    place_in_scratch(launches, home)
+    place_in_scratch(launches, home, options.threads)
     arena = place_in_arena(phases, home)
     return Plan(given, phases, home, donated, arena)
 
