@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings
 from random_graphs import data, graphs
 from zincir import settings
 from zincir.compiler import program_cache
-from zincir.compiler.assemble import Twin
+from zincir.compiler.host_call import Twin
 from zincir.compiler.options import Options
 from zincir.compiler.program_cache import CachedProgram, canonical_text, find_program
 from zincir.compiler.snapshot import Snapshot, snapshot

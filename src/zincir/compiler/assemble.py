@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
 
 from zincir.compiler.codegen.emit import emit
 from zincir.compiler.codegen.slots import STATUS, slot_at, take_at
 from zincir.compiler.executable import Assembly, Checked
+from zincir.compiler.host_call import host_call
 from zincir.compiler.kernels.matmul import (
-    fitting_parts as product_parts,
     gemm_module,
     tiled as tiled_product,
 )
@@ -25,7 +22,7 @@ from zincir.compiler.kernels.sequence import (
     KEY as SEQUENCE_KEY,
     sequence_module,
 )
-from zincir.compiler.kernels.winograd.blocks import fitting_parts as tile_parts, product_call
+from zincir.compiler.kernels.winograd.blocks import product_call
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.machine import GRAIN_NS, PROGRAM_GRAIN_NS
 from zincir.compiler.options import Options
@@ -42,20 +39,9 @@ from zincir.compiler.schedule.launch import (
 )
 from zincir.compiler.schedule.plan import Plan
 from zincir.graph.node import Node
-from zincir.graph.primitive import REGISTRY, Attr
 from zincir.runtime import native
-from zincir.runtime.program import Code, Function, HostFunction, Kernel, View
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """The NumPy twin of an operation, by name: it can be kept on disk."""
-
-    op: str
-    attrs: tuple[Attr, ...]
-
-    def __call__(self, *xs: Any) -> Any:
-        return REGISTRY[self.op].numpy(*xs, *self.attrs)
+from zincir.runtime.program import Code, Function, HostFunction, Kernel
+from zincir.types import size
 
 
 def _checked(node: Node) -> Checked:
@@ -102,6 +88,10 @@ class Assembler:
         """Bytes of scratch that the most demanding kernel needs for each thread."""
         self._strides: list[tuple[int, int]] = []
         """Words that hold the distance between threads' scratch, in units of so many bytes."""
+        self._kept: list[tuple[int, int]] = []
+        """Words that point to what a nest keeps, and where that is in a thread's scratch."""
+        self._shared: list[tuple[int, Node, int]] = []
+        """Words that point to what kernels of a batch tiling share, as arguments of `_address`."""
 
     def assemble(self) -> Assembly:
         """The program of the plan."""
@@ -111,7 +101,7 @@ class Assembler:
         for phase in self._plan.phases:
             work = phase[0].work
             if isinstance(work, HostCall):
-                code.segments.append(self._host(work.node))
+                code.segments.append(host_call(self._plan, self._spaces, work.node))
                 continue
             kernels = [k for launch in phase for k in self._kernels(launch)]
             if not code.segments or isinstance(code.segments[-1], HostFunction):
@@ -123,7 +113,7 @@ class Assembler:
             segment.extend(kernels)
         # Threads are in different kernels of a phase at the same time, so that each needs a
         # place for scratch that is its own in all of them.
-        stride = -(-self._scratch // 64) * 64
+        stride = _aligned(self._scratch)
         for word, unit in self._strides:
             code.words[word] = stride // unit
         code.functions = list(self._functions)
@@ -144,7 +134,9 @@ class Assembler:
         position = self._word(0)
         kind, at = self._plan.home[node]
         nbytes = offset * node.dtype.itemsize
-        if kind == "arena":
+        if kind == "scratch":
+            self._shared.append((position, node, nbytes))
+        elif kind == "arena":
             self.code.addresses.append((position, self._spaces["arena"], at + nbytes))
         else:
             self.code.addresses.append((position, self._spaces[kind] + at, nbytes))
@@ -183,7 +175,7 @@ class Assembler:
             case ScatterRows() as scatter:
                 return [self._scatter_rows(scatter, threads)]
             case BatchTiled() as tiled:
-                return [self._batch_tiled(tiled, threads)]
+                return [self._batch_tiled(launch, tiled, threads)]
             case HostCall():
                 raise AssertionError("host calls have phases of their own")
 
@@ -200,7 +192,9 @@ class Assembler:
         for i, access in enumerate(call.accesses):
             assert len(self.code.words) - start == slot_at(nest, i)
             if access.per_thread:
-                self._arena_address(self._word(0), self._plan.arena_bytes + scratch)
+                position = self._word(0)
+                self._arena_address(position, self._plan.arena_bytes + scratch)
+                self._kept.append((position, scratch))
                 scratch += access.per_thread * access.dtype.itemsize
             elif access.buffer is None:
                 self._word(access.at.offset)
@@ -302,38 +296,59 @@ class Assembler:
             self._argument(name, operands, given, values)
         return Kernel(functions[1] if parts else functions[0], start, False, threads)
 
-    def _batch_tiled(self, tiled: BatchTiled, threads: int) -> Kernel:
+    def _batch_tiled(self, launch: Launch, tiled: BatchTiled, threads: int) -> Kernel:
         """A kernel that runs all kernels on each part of the batch, one behind another."""
-        parts = min(self._fitting_parts(launch.work, tiled.tiles) for launch in tiled.launches)
-        wanted: list[_Given] = []
-        for launch in tiled.launches:
-            match launch.work:
-                case LoopNests(calls):
-                    for call in calls:
-                        _, block = self._nest_code(call)
-                        inside = {"call_args": self._nest(call)}
-                        wanted.append(_Given({"call": block}, inside, _share(call, parts)))
-                case MatMul() as work:
-                    wanted.append(_called(self._matmul(work, threads, parts)))
-                case WinogradTiles() as work:
-                    wanted.append(_called(self._winograd(work, threads, parts)))
-                case _:
-                    raise AssertionError(f"{launch.work} cannot be tiled")
+        parts = tiled.parts
+        others, self._scratch = self._scratch, 0
+        self._kept, self._shared = [], []
+        first, known = len(self.code.words), len(self.code.inside)
+        kernels = [x for y in tiled.launches for x in self._tiled(y.work, threads, parts)]
+        words = len(self.code.words) - first
+        copy_at = _aligned(self._scratch)
+        shared_at = copy_at + _aligned(8 * words)
+        moved = self._moved(shared_at, parts)
+        inside = [position for position, _ in self.code.inside[known:]]
+        self._scratch = max(others, shared_at + self._plan.scratch_bytes(launch))
+
         (task,) = self._load(SEQUENCE_KEY, sequence_module, "task")
         start = len(self.code.words)
-        values = {"parts": parts, "kernels": len(wanted)}
+        values = {"parts": parts, "words": words, "copy_at": copy_at}
+        values |= {"kernels": len(kernels), "moved": len(moved), "inside": len(inside)}
         for name in SEQUENCE_ARGUMENTS:
-            self._argument(name, {}, _Given(), values)
-        for given in wanted:
+            self._argument(name, {}, _Given(inside={"first": first}), values)
+        for given in kernels:
             for name in KERNEL_ARGUMENTS:
                 self._argument(name, {}, given, given.values)
+        for position, at, part_bytes in moved:
+            self._word(position - first)
+            self._arena_address(self._word(0), self._plan.arena_bytes + at)
+            self._word(part_bytes)
+        for position in inside:
+            self._word(position - first)
         return Kernel(task, start, False, min(threads, parts))
 
-    def _fitting_parts(self, work: Work, tiles: int) -> int:
-        """Into how many parts of whole tiles of the batch a kernel's work is cut at most."""
-        if isinstance(work, MatMul):
-            return product_parts(work.problem, self._options.target, tiles)
-        return tile_parts(*work.sizes, pieces=tiles) if isinstance(work, WinogradTiles) else tiles
+    def _moved(self, shared_at: int, parts: int) -> list[tuple[int, int, int]]:
+        """Words, where in scratch they point to, and how many bytes of a value a part has."""
+        moved = [(position, at, 0) for position, at in self._kept]
+        for position, x, nbytes in self._shared:
+            at = shared_at + self._plan.home[x][1] + nbytes
+            moved.append((position, at, size(x.shape) * x.dtype.itemsize // parts))
+        return moved
+
+    def _tiled(self, work: Work, threads: int, parts: int) -> Iterator[_Given]:
+        """How kernels that do one of so many parts of a work are called."""
+        match work:
+            case LoopNests(calls):
+                for call in calls:
+                    _, block = self._nest_code(call)
+                    inside = {"call_args": self._nest(call)}
+                    yield _Given({"call": block}, inside, _share(call, parts))
+            case MatMul():
+                yield _called(self._matmul(work, threads, parts))
+            case WinogradTiles():
+                yield _called(self._winograd(work, threads, parts))
+            case _:
+                raise AssertionError(f"{work} cannot be tiled")
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
         (task,) = self._load(work.kernel.key, work.kernel.build, "task")
@@ -348,17 +363,9 @@ class Assembler:
         assert len(self.code.words) - start == len(SCATTER_ARGUMENTS)
         return Kernel(task, start, False, threads)
 
-    def _host(self, node: Node) -> HostFunction:
-        inputs = [self._view(x) for x in node.inputs]
-        return HostFunction(Twin(node.op.name, node.attrs), inputs, self._view(node))
 
-    def _view(self, node: Node) -> View:
-        view = self._legal.views[node]
-        kind, at = self._plan.home[view.base]
-        size = node.dtype.itemsize
-        space = self._spaces["arena"] if kind == "arena" else self._spaces[kind] + at
-        offset = view.offset * size + (at if kind == "arena" else 0)
-        return View(space, offset, node.shape, view.strides, np.dtype(node.dtype.numpy))
+def _aligned(nbytes: int) -> int:
+    return -(-nbytes // 64) * 64
 
 
 def _share(call: NestCall, parts: int) -> dict[str, int]:

@@ -138,6 +138,41 @@ def test_a_value_without_a_place():
     refused(made, "which has no place in memory")
 
 
+# --- scratch ------------------------------------------------------------------------------------
+
+
+def tiles() -> list[Node]:
+    """A sum and a product for each of a batch, and what a later phase makes of the product."""
+    h = el.tanh(array(16, 8, 6)) * el.exp(array(16, 8, 6))
+    z = el.tanh(matmul(h, array(16, 6, 9)))
+    return [matmul(mv.reshape(matmul(z, array(16, 9, 7)), (128, 7)), array(7, 3))]
+
+
+def by_shape(made: Plan) -> dict[tuple[int, ...], Node]:
+    return {x.shape: x for x in made.home}
+
+
+def test_what_is_in_scratch_and_read_by_others():
+    made = planned(tiles())
+    made.home[by_shape(made)[16, 8, 7]] = ("scratch", 1 << 12)
+    refused(made, r"touches matmul\[16, 8, 7\] float32, which is in the scratch of other kernels")
+
+
+def test_values_in_one_place_of_scratch():
+    made = planned(tiles())
+    first, second = (by_shape(made)[16, 8, n] for n in (6, 9))
+    assert made.home[first][0] == made.home[second][0] == "scratch"
+    made.home[first] = made.home[second] = ("scratch", 0)
+    refused(made, "batch tiling -> .* in the memory of .*, which is in use")
+
+
+def test_a_value_in_scratch_whose_tiles_have_rows_here_and_there(monkeypatch: pytest.MonkeyPatch):
+    framed = mv.pad(el.tanh(array(16, 8, 8)), (16, 0, 0), (0, 0, 0))
+    monkeypatch.setattr(PASS["chain"], "_keeps_to_tiles", lambda *_: True)
+    y = matmul(framed, array(32, 8, 9))
+    broken([y], r"batch tiling -> .* writes update.* beyond the scratch of a tile")
+
+
 # --- kernels whose parts meet ---------------------------------------------------------------------
 
 

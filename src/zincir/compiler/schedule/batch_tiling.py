@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import gcd
 
+from zincir.compiler.kernels.matmul import fitting_parts as product_parts
+from zincir.compiler.kernels.matmul.tiles import Gemm
+from zincir.compiler.kernels.winograd.blocks import fitting_parts as tile_parts
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.machine import BATCH_TILE_BYTES, BATCH_TILES
 from zincir.compiler.options import Options
@@ -39,11 +42,11 @@ def batch_tiling(given: Launches, options: Options) -> Launches:
         latest = sorted(makers, key=lambda run: -run.number)
         run = next((run for run in latest if run.take(launch, makers - {run}, fewest)), None)
         if run is None:
-            run = _Run(len(runs), [launch], _tiles(launch.work), after=makers)
+            run = _Run(len(runs), [launch], _tiles(launch.work, fewest), after=makers)
             runs.append(run)
         made_in |= dict.fromkeys(launch.writes, run)
     ordered = in_order(runs, lambda run: sorted(run.after, key=lambda before: before.number))
-    return replace(given, launches=[run.launch() for run in ordered])
+    return replace(given, launches=[run.launch(options) for run in ordered])
 
 
 @dataclass(eq=False, slots=True)
@@ -65,7 +68,7 @@ class _Run:
             others: what the launch has to wait for besides.
             fewest: tiles that are worth it.
         """
-        tiles = gcd(self.tiles, _tiles(launch.work))
+        tiles = gcd(self.tiles, _tiles(launch.work, fewest))
         if tiles < fewest:
             return False
         touched = launch.reads | launch.writes
@@ -95,33 +98,48 @@ class _Run:
             seen |= after
         return False
 
-    def launch(self) -> Launch:
+    def launch(self, options: Options) -> Launch:
         """All of them as one."""
         first, *others = self.launches
         if not others:
             return first
+        parts = min(_fitting_parts(s.work, self.tiles, options) for s in self.launches)
         writes = set[Node]().union(*[s.writes for s in self.launches])
+        kept = {x for x in writes if all(_keeps_to_tiles(s, x, self.tiles) for s in self.launches)}
         reads = set[Node]().union(*[s.reads for s in self.launches]) - writes
         cost = sum(s.cost for s in self.launches)
-        return Launch(BatchTiled(self.launches, self.tiles), reads, writes, cost)
+        return Launch(BatchTiled(self.launches, self.tiles, parts, kept), reads, writes, cost)
 
 
-def _tiles(work: Work) -> int:
-    """Into how many equal parts a work can be cut by its first loop; 1 if it is not known how."""
+def _tiles(work: Work, fewest: int) -> int:
+    """Into how many equal parts a work can be cut by its first loops; 1 if it is not known how."""
     match work:
         case LoopNests(calls):
             return gcd(*[_cuts(call) for call in calls])
         case MatMul(node, problem) if problem.outer:
-            return problem.outer[0][0] if node.ndim > 2 else 1
+            return _batch_of(problem, fewest) if node.ndim > 2 else 1
         case WinogradTiles(node, kernel) if kernel.has_parts:
             return node.shape[0]
         case _:
             return 1
 
 
+def _batch_of(problem: Gemm, fewest: int) -> int:
+    """How many products lie along the first axis; if too few, along those behind it as well.
+
+    Axes along which B stays the same do not count then: they may become rows of one product.
+    """
+    (count, _, varies), *others = problem.outer
+    for n, _, b in others:
+        if count >= fewest or not (varies and b):
+            break
+        count *= n
+    return count
+
+
 def _cuts(call: NestCall) -> int:
     """Into how many equal parts a nest can be cut."""
-    if call.nest.keeps or call.takes:
+    if call.takes:
         return 1
     if call.row_sizes:
         return call.row_sizes[0]
@@ -129,10 +147,17 @@ def _cuts(call: NestCall) -> int:
     return call.vector_size // call.nest.lanes if whole_vectors and not call.nest.folds else 1
 
 
+def _fitting_parts(work: Work, tiles: int, options: Options) -> int:
+    """Into how many parts of whole tiles a work is cut at most."""
+    if isinstance(work, MatMul):
+        return product_parts(work.problem, options.target, tiles)
+    return tile_parts(*work.sizes, pieces=tiles) if isinstance(work, WinogradTiles) else tiles
+
+
 def _keeps_to_tiles(launch: Launch, x: Node, tiles: int) -> bool:
     """Whether each tile of a launch touches that tile of `x` alone."""
     tile = size(x.shape) // tiles
-    for (n, *sizes), (first, *strides), offset in _walks(launch.work, x):
+    for (n, *sizes), (first, *strides), offset in map(_joined, _walks(launch.work, x)):
         if n % tiles or first * n != size(x.shape) or min(strides, default=0) < 0:
             return False
         reach = sum((k - 1) * s for k, s in zip(sizes, strides, strict=True))
@@ -143,6 +168,14 @@ def _keeps_to_tiles(launch: Launch, x: Node, tiles: int) -> bool:
 
 _Walk = tuple[Shape, Shape, int]
 """Loops, the strides of a buffer along them, and where it begins."""
+
+
+def _joined(walk: _Walk) -> _Walk:
+    """The same with the first loops as one, if the buffer runs on from one to the next."""
+    (n, *sizes), (first, *strides), offset = walk
+    while sizes and first == sizes[0] * strides[0]:
+        n, first = n * sizes.pop(0), strides.pop(0)
+    return (n, *sizes), (first, *strides), offset
 
 
 def _walks(work: Work, x: Node) -> Iterator[_Walk]:

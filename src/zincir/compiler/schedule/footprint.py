@@ -40,21 +40,26 @@ class Footprint:
     sizes: Shape
     strides: Shape
     offset: int
-    cut: bool = True
-    """Whether the first loop is the one that tiles of the batch are cut from."""
+    cut: int = 1
+    """From so many of the first loops, as if they were one, tiles of the batch are cut."""
     slot: int = -1
     """Of the loop nest."""
 
-    def elements(self) -> Array | None:
-        """A row of elements for each round of the first loop; None if they are too many."""
-        first, *rest = zip(self.sizes, self.strides, strict=True) if self.sizes else [(1, 0)]
-        inner = [(n, s) for n, s in rest if n != 1 and s]
-        if first[0] * size(tuple(n for n, _ in inner)) > _MOST:
+    def elements(self, outer: int = 1) -> Array | None:
+        """A row of elements for each round of the first loops; None if they are too many."""
+        loops = list(zip(self.sizes, self.strides, strict=True)) or [(1, 0)]
+        inner = [(n, s) for n, s in loops[outer:] if n != 1 and s]
+        if size(tuple(n for n, _ in (*loops[:outer], *inner))) > _MOST:
             return None
-        row = np.zeros(1, np.int64)
-        for n, stride in inner:
-            row = (row[:, None] + np.arange(n) * stride).ravel()
-        return self.offset + np.arange(first[0])[:, None] * first[1] + row
+        return self.offset + _places(loops[:outer])[:, None] + _places(inner)
+
+
+def _places(loops: list[tuple[int, int]]) -> Array:
+    """Where each round of some loops is."""
+    places = np.zeros(1, np.int64)
+    for n, stride in loops:
+        places = (places[:, None] + np.arange(n) * stride).ravel()
+    return places
 
 
 @dataclass(slots=True)
@@ -73,8 +78,8 @@ def units(legal: Legal, work: Work) -> Iterator[Unit]:
             for call in calls:
                 yield _of_nest(call)
         case MatMul() | WinogradTiles():
-            reads = [_of_view(legal, x, cut=_has_tiles(work, x)) for x in work.node.inputs]
-            yield Unit(reads, [_whole(legal, work.node)])
+            reads = [_of_view(legal, x, _tiled_loops(work, x)) for x in work.node.inputs]
+            yield Unit(reads, [_whole(legal, work.node, _tiled_loops(work, work.node))])
             if work.epilogue is not None:
                 yield _of_nest(work.epilogue)
         case ScatterRows(node, _, index, source):
@@ -85,16 +90,18 @@ def units(legal: Legal, work: Work) -> Iterator[Unit]:
             raise AssertionError(f"{work} is made of other launches")
 
 
-def _has_tiles(work: MatMul | WinogradTiles, operand: Node) -> bool:
-    """Whether a tile of the result needs a tile of the operand alone: of a weight, all."""
-    return isinstance(work, MatMul) or "u" not in work.operands or operand is work.node.inputs[0]
+def _tiled_loops(work: MatMul | WinogradTiles, x: Node) -> int:
+    """How many loops over an operand, or the result, tiles are cut from: of a weight, none."""
+    if isinstance(work, MatMul):
+        return max(1, work.node.ndim - 2)
+    return int("u" not in work.operands or x in (work.node, work.node.inputs[0]))
 
 
-def _whole(legal: Legal, node: Node) -> Footprint:
-    return Footprint(legal.views[node].base, node.shape, contiguous_strides(node.shape), 0)
+def _whole(legal: Legal, node: Node, cut: int = 1) -> Footprint:
+    return Footprint(legal.views[node].base, node.shape, contiguous_strides(node.shape), 0, cut)
 
 
-def _of_view(legal: Legal, node: Node, *, cut: bool = True) -> Footprint:
+def _of_view(legal: Legal, node: Node, cut: int = 1) -> Footprint:
     view = legal.views[node]
     return Footprint(view.base, node.shape, view.strides, view.offset, cut)
 
@@ -115,7 +122,8 @@ def _of_nest(call: NestCall) -> Unit:
         if i in taken:
             _, stride, count = taken[i]
             sizes, strides = (*sizes, count), (*strides, stride)
-        footprint = Footprint(access.buffer, sizes, strides, access.at.offset, True, i)
+        cut = max(1, len(call.row_sizes))
+        footprint = Footprint(access.buffer, sizes, strides, access.at.offset, cut, i)
         if i in loaded:
             unit.reads.append(footprint)
         if i in stored:

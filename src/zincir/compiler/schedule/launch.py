@@ -125,6 +125,10 @@ class BatchTiled:
     name: ClassVar = "batch tiling"
     launches: list[Launch]
     tiles: int
+    parts: int
+    """Of whole tiles, equally many in each, which threads take."""
+    kept: set[Node]
+    """What they write, of which each tile reads and writes its own tile alone."""
 
 
 Work: TypeAlias = LoopNests | MatMul | WinogradTiles | ScatterRows | HostCall | BatchTiled

@@ -6,10 +6,10 @@ writes. Memory is handed on from phase to phase, never inside one.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from zincir.compiler.fuse.group import title
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.loops.nest import Load, Take
 from zincir.compiler.loops.staging import times
@@ -24,12 +24,15 @@ from zincir.compiler.schedule.launch import (
     MatMul,
     WinogradTiles,
 )
+from zincir.compiler.schedule.placing import (
+    Home,
+    part_bytes,
+    place_in_arena,
+    place_in_scratch,
+)
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.walk import in_order
-from zincir.types import size
-
-_ALIGN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,7 @@ class Plan:
     given: Launches
     """What was planned."""
     phases: list[list[Launch]]
-    home: dict[Node, tuple[str, int]]
-    """input i, output i, or arena and an offset in bytes."""
+    home: dict[Node, Home]
     donated: dict[int, int]
     """Outputs (by number) written into the memory of inputs (by number)."""
     arena_bytes: int
@@ -53,11 +55,28 @@ class Plan:
     def graph(self) -> Graph:
         return self.given.graph
 
+    def in_scratch(self, launch: Launch) -> list[Node]:
+        """What lives near the thread that runs a part of a launch, in the order of the graph."""
+        own = (x for x in launch.writes if self.home[x][0] == "scratch")
+        return sorted(own, key=lambda x: x.serial)
+
+    def scratch_bytes(self, launch: Launch) -> int:
+        """Scratch that a thread needs for the values of a part of a batch tiling."""
+        assert isinstance(launch.work, BatchTiled)
+        parts = launch.work.parts
+        own = self.in_scratch(launch)
+        return max((self.home[x][1] + part_bytes(x, parts) for x in own), default=0)
+
     def show(self) -> str:
         lines = [f"arena {self.arena_bytes} bytes"]
         for i, phase in enumerate(self.phases):
             lines.append(f"phase {i}")
-            lines += [f"  {launch.title()}" for launch in phase]
+            for launch in phase:
+                lines.append(f"  {launch.title()}")
+                own = self.in_scratch(launch)
+                if own:
+                    titles = ", ".join(map(title, own))
+                    lines.append(f"    scratch {self.scratch_bytes(launch)} bytes a part: {titles}")
         return "\n".join(lines)
 
 
@@ -68,12 +87,13 @@ def plan(given: Launches, options: Options) -> Plan:
     memory = _memory_names(legal, donated)
     phases = _phases(launches, memory)
     home = dict(memory)
-    arena = _place_temporaries(phases, home)
+    place_in_scratch(launches, home, options.threads)
+    arena = place_in_arena(phases, home)
     return Plan(given, phases, home, donated, arena)
 
 
-def _memory_names(legal: Legal, donated: dict[int, int]) -> dict[Node, tuple[str, int]]:
-    home: dict[Node, tuple[str, int]] = {}
+def _memory_names(legal: Legal, donated: dict[int, int]) -> dict[Node, Home]:
+    home: dict[Node, Home] = {}
     for i, node in enumerate(legal.graph.inputs):
         home[node] = ("input", i)
     for i, root in enumerate(legal.graph.outputs):
@@ -174,7 +194,7 @@ def _same_element(call: NestCall, base: Node, source: Node) -> bool:
     return all(read[i] <= written[out] for i in read if accesses[i].buffer is source)
 
 
-Memory = Node | tuple[str, int]
+Memory = Node | Home
 """A temporary, or the name of an input or output."""
 
 
@@ -186,7 +206,7 @@ class _Touched:
     written: set[Memory] = field(default_factory=set[Memory])
 
 
-def _phases(launches: list[Launch], memory: dict[Node, tuple[str, int]]) -> list[list[Launch]]:
+def _phases(launches: list[Launch], memory: dict[Node, Home]) -> list[list[Launch]]:
     """Each launch in the earliest phase after those it must not overlap with.
 
     Host calls have phases of their own.
@@ -218,26 +238,3 @@ def _phases(launches: list[Launch], memory: dict[Node, tuple[str, int]]) -> list
         touched[at].read |= read
         touched[at].written |= written
     return phases
-
-
-def _place_temporaries(phases: list[list[Launch]], home: dict[Node, tuple[str, int]]) -> int:
-    """Give arena offsets to what is neither input nor output; returns the arena's size."""
-    life: dict[Node, list[int]] = {}
-    for number, phase in enumerate(phases):
-        for launch in phase:
-            for x in (*launch.writes, *launch.reads):
-                if x not in home:
-                    life.setdefault(x, [number, number])[1] = number
-    placed: list[tuple[int, int, int, int]] = []  # sorted
-    top = 0
-    largest = sorted(life.items(), key=lambda e: (-size(e[0].shape), e[1], e[0].serial))
-    for node, (first, last) in largest:
-        nbytes = -(-size(node.shape) * node.dtype.itemsize // _ALIGN) * _ALIGN
-        at = 0
-        for low, high, begin, end in placed:
-            if begin <= last and first <= end and low < at + nbytes and at < high:
-                at = high
-        insort(placed, (at, at + nbytes, first, last))
-        home[node] = ("arena", at)
-        top = max(top, at + nbytes)
-    return top

@@ -2,15 +2,14 @@
 
 Every element of memory holds the name of the value that was written there last, and the phase in
 which that was. A read must find the value it is meant for, written in an earlier phase; nothing may
-be written that another launch of the phase reads or writes; what lies in the arena may only overlap
-in memory if it does not in time. Runs behind planning where verification is on.
+be written that another launch of the phase reads or writes. Where values live is looked at before:
+see `places_verify`. Runs behind planning where verification is on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
@@ -27,6 +26,13 @@ from zincir.compiler.schedule.launch import (
     ScatterRows,
     WinogradTiles,
     kernels_of,
+)
+from zincir.compiler.schedule.places_verify import (
+    check_arena,
+    check_order,
+    check_scratch,
+    name_of,
+    refuse,
 )
 from zincir.compiler.schedule.plan import Plan
 from zincir.errors import CompileError, explain
@@ -52,59 +58,11 @@ def verify_plan(plan: Plan) -> None:
         raise CompileError(explain("plan: some kernels are missing, or there twice"))
     for phase in plan.phases:
         if len(phase) > 1 and any(isinstance(launch.work, HostCall) for launch in phase):
-            _refuse(phase[0], "shares its phase with a function of NumPy")
-    _check_order(legal, order, plan)
-    _check_arena(plan)
+            refuse(phase[0], "shares its phase with a function of NumPy")
+    check_order(legal, order, plan)
+    check_arena(plan)
+    check_scratch(plan)
     _Machine(legal, plan).run()
-
-
-# --- whole buffers ------------------------------------------------------------------------------
-
-
-def _check_order(legal: Legal, order: list[Launch], plan: Plan) -> None:
-    """Launches come behind those that write what they read, or wrote what they write to."""
-    phase = {launch: i for i, launches in enumerate(plan.phases) for launch in launches}
-    inputs = set(legal.graph.inputs)
-    writers: dict[Node, list[Launch]] = {}
-    for launch in order:
-        for x in launch.writes:
-            writers.setdefault(x, []).append(launch)
-    for launch in order:
-        for x in launch.reads - inputs:
-            made = writers.get(x, [])
-            if not made and size(x.shape):
-                _refuse(launch, f"reads {_name(x)}, which nobody writes")
-            if len(made) == 1 and phase[made[0]] >= phase[launch]:
-                _refuse(launch, f"reads {_name(x)} in phase {phase[launch]}, before it is written")
-    for x, made in writers.items():
-        for first, second in pairwise(made):
-            if phase[first] >= phase[second]:
-                _refuse(second, f"writes parts of {_name(x)} in phase {phase[second]}, too early")
-
-
-def _check_arena(plan: Plan) -> None:
-    """What lies in the arena at the same time lies apart."""
-    life: dict[Node, list[int]] = {}
-    user: dict[Node, Launch] = {}
-    for number, phase in enumerate(plan.phases):
-        for launch in phase:
-            for x in (*launch.reads, *launch.writes):
-                if x not in plan.home:
-                    _refuse(launch, f"touches {_name(x)}, which has no place in memory")
-                if plan.home[x][0] == "arena":
-                    life.setdefault(x, [number, number])[1] = number
-                    user.setdefault(x, launch)
-    placed: list[tuple[int, int, Node]] = []
-    for x in sorted(life, key=lambda x: plan.home[x][1]):
-        low = plan.home[x][1]
-        high = low + size(x.shape) * x.dtype.itemsize
-        if low % x.dtype.itemsize or high > plan.arena_bytes:
-            _refuse(user[x], f"has {_name(x)} at byte {low}, partly outside of the arena")
-        placed = [entry for entry in placed if entry[1] > low]
-        for _, _, y in placed:
-            if low < high and life[x][0] <= life[y][1] and life[y][0] <= life[x][1]:
-                _refuse(user[x], f"has {_name(x)} in the memory of {_name(y)}, which is in use")
-        placed.append((low, high, x))
 
 
 # --- element by element -------------------------------------------------------------------------
@@ -153,7 +111,7 @@ class _Machine:
                 self._refuse_output(base)
 
     def _refuse_output(self, base: Node) -> None:
-        what = f"plan: an output, {_name(base)}, is not written wholly, or is written over"
+        what = f"plan: an output, {name_of(base)}, is not written wholly, or is written over"
         raise CompileError(explain(what, where=describe(base.origin)))
 
     def _number(self, x: Node) -> int:
@@ -161,7 +119,7 @@ class _Machine:
 
     def _key(self, x: Node) -> Hashable:
         home = self.plan.home[x]
-        return x if home[0] == "arena" else home
+        return x if home[0] in ("arena", "scratch") else home
 
     def _cells(self, x: Node) -> _Cells | None:
         """The memory of a value; None if it is not followed."""
@@ -193,7 +151,7 @@ class _Machine:
         if cells is None or at is None or not at.size:
             return None
         if at.min() < 0 or at.max() >= len(cells.holder):
-            _refuse(launch, f"reaches beyond the ends of {_name(access.buffer)}")
+            refuse(launch, f"reaches beyond the ends of {name_of(access.buffer)}")
         return cells, at.ravel()
 
     def _read(self, launch: Launch, number: int, kernel: Launch, access: Footprint) -> None:
@@ -207,10 +165,10 @@ class _Machine:
             return  # What follows a product reads the block that was just made: `_check_units`.
         if (cells.holder[at] != self._number(x)).any():
             what = "before it is written" if x in self.numbers else "which nobody has written"
-            _refuse(launch, f"reads {_name(x)}, or memory that was its own, {what} or afterwards")
+            refuse(launch, f"reads {name_of(x)}, or memory that was its own, {what} or afterwards")
         now = cells.since[at] == self.phase
         if (now & ((cells.writer[at] != number) | (not _is_tiled(launch)))).any():
-            _refuse(launch, f"reads {_name(x)} in the phase in which it is written")
+            refuse(launch, f"reads {name_of(x)} in the phase in which it is written")
         before = cells.reader[at]
         cells.reader[at] = np.where((before == 0) | (before == number), number, -1)
 
@@ -227,9 +185,11 @@ class _Machine:
         twice = written.setdefault(self._key(x), np.zeros(len(cells.holder), bool))
         others = (cells.writer[at] != 0) & ((cells.writer[at] != number) | (not _is_tiled(launch)))
         if not once or twice[at].any() or others.any():
-            _refuse(launch, f"writes an element of {_name(x)} that is written in the same phase")
+            refuse(launch, f"writes an element of {name_of(x)} that is written in the same phase")
         if ((cells.reader[at] != 0) & (cells.reader[at] != number)).any():
-            _refuse(launch, f"writes over an element for {_name(x)} that another launch reads then")
+            refuse(
+                launch, f"writes over an element for {name_of(x)} that another launch reads then"
+            )
         twice[at] = True
         cells.holder[at] = self._number(x)
         cells.since[at] = self.phase
@@ -247,7 +207,7 @@ class _Machine:
                             continue
                         why = self._hand_in_hand(kernel, unit, other, write, read)
                         if why:
-                            _refuse(launch, f"reads {_name(read.buffer)}, {why}")
+                            refuse(launch, f"reads {name_of(read.buffer)}, {why}")
 
     def _meet(self, write: Footprint, read: Footprint, launch: Launch) -> bool:
         if self._key(write.buffer) != self._key(read.buffer):
@@ -283,14 +243,17 @@ class _Machine:
         for write in (a for unit in parts for a in unit.writes):
             for owner, at, tile in self._tiles(launch, batch, write, owners, make=True):
                 if ((owner[at] >= 0) & (owner[at] != tile)).any():
-                    _refuse(launch, f"writes parts of {_name(write.buffer)} in two tiles")
+                    refuse(launch, f"writes parts of {name_of(write.buffer)} in two tiles")
                 owner[at] = tile
                 if (owner[at] != tile).any():
-                    _refuse(launch, f"writes parts of {_name(write.buffer)} in two tiles")
+                    refuse(launch, f"writes parts of {name_of(write.buffer)} in two tiles")
+                in_its_place = at * batch.tiles // len(owner) == tile
+                if self.plan.home[write.buffer][0] == "scratch" and not in_its_place.all():
+                    refuse(launch, f"writes {name_of(write.buffer)} beyond the scratch of a tile")
         for read in (a for unit in parts for a in unit.reads):
             for owner, at, tile in self._tiles(launch, batch, read, owners, make=False):
                 if ((owner[at] >= 0) & (owner[at] != tile)).any():
-                    _refuse(launch, f"reads of {_name(read.buffer)} what belongs to another tile")
+                    refuse(launch, f"reads of {name_of(read.buffer)} what belongs to another tile")
 
     def _tiles(
         self,
@@ -302,19 +265,29 @@ class _Machine:
         make: bool,
     ) -> Iterator[tuple[Array, Array, Array]]:
         """The owners of memory, elements that are touched, and in which tile they are."""
-        key, cells, at = self._key(access.buffer), self._cells(access.buffer), access.elements()
+        x, outer = access.buffer, _tiled_loops(access, batch.tiles)
+        key, cells, at = self._key(x), self._cells(x), access.elements(outer)
         if cells is None or at is None or not at.size or (key not in owners and not make):
             return
         owner = owners.setdefault(key, np.full(len(cells.holder), -1, np.int32))
-        n = access.sizes[0] if access.sizes else 1
-        if not access.cut or n % batch.tiles:
+        if not outer:
             # All of it belongs to every tile.
             touched = owner[at]
             if make or (touched >= 0).any():
-                _refuse(launch, f"cannot touch {_name(access.buffer)} tile by tile")
+                refuse(launch, f"cannot touch {name_of(x)} tile by tile")
             return
-        tile = np.arange(n)[:, None] * batch.tiles // n
-        yield owner, at, np.broadcast_to(tile, at.shape)
+        tile = np.broadcast_to(np.arange(len(at))[:, None] * batch.tiles // len(at), at.shape)
+        yield owner, at, tile
+
+
+def _tiled_loops(access: Footprint, tiles: int) -> int:
+    """How many of the first loops make so many tiles; 0 if none do."""
+    rounds = 1
+    for outer, n in enumerate(access.sizes[: access.cut], start=1):
+        rounds *= n
+        if rounds % tiles == 0:
+            return outer
+    return 0
 
 
 def _row_by_row(read: Footprint) -> bool:
@@ -343,22 +316,3 @@ def _out_of_place(call: NestCall, write: Footprint, read: Footprint) -> str:
 def _is_tiled(launch: Launch) -> bool:
     """Whether kernels of a launch read what others of it wrote just before."""
     return isinstance(launch.work, BatchTiled)
-
-
-# --- messages -----------------------------------------------------------------------------------
-
-
-def _name(x: Node) -> str:
-    return f"{x.op.name}{list(x.shape)} {x.dtype.name}"
-
-
-def _refuse(launch: Launch, why: str) -> None:
-    written = sorted(launch.writes, key=lambda x: x.serial)
-    kernel = f"{launch.work.name} -> {', '.join(map(_name, written))}"
-    raise CompileError(
-        explain(
-            f"plan: the kernel {kernel} {why}",
-            where=describe(written[-1].origin),
-            try_="please report it together with the function that was compiled",
-        )
-    )

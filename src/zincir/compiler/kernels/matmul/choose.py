@@ -49,11 +49,11 @@ def tiled(
 def fitting_parts(problem: Gemm, target: Registers, pieces: int) -> int:
     """Into how many parts of whole pieces (8 or more) the first outer axis is cut at most.
 
-    They are many, if packing B anew is cheap.
+    They are many, if packing B anew is cheap, or if each product has its own.
     """
     c = _choose(_folded(problem, keep=1), target, may_swap=True)
     p = c.problem
-    again = p.n * p.k * p.blocks * cycles_again(c)
+    again = p.n * p.k * p.blocks * cycles_again(c) if p.shares_b else 0.0
     counts = [count for count in range(1, pieces + 1) if pieces % count == 0]
     cheap = [count for count in counts if count * again < 0.03 * cycles(c)]
     enough = min((count for count in counts if count >= PARTS_PER_THREAD), default=counts[-1])
