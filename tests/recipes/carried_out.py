@@ -58,7 +58,9 @@ def _write(path: Path, block: str, line: str, *, at_end: bool) -> None:
         path.write_text(block, "utf-8")
     else:
         text = path.read_text("utf-8")
-        (indent,) = re.findall(rf"^( *){re.escape(line)}\n", text, re.M)
+        found = re.findall(rf"^( *){re.escape(line)}\n", text, re.M)
+        assert len(found) == 1, f"{path.name} has {line!r} {len(found)} times"
+        (indent,) = found
         above = f"{indent}{line}\n"
         below = "".join(f"{indent}{added}\n" for added in block.splitlines())
         path.write_text(text.replace(above, above + below, 1), "utf-8")
