@@ -126,3 +126,10 @@ def test_masks_must_fit():
     x = zincir.zeros(2, 3)
     with pytest.raises(RuntimeError, match="broadcasts to"):
         x[0] = zincir.ones(2)
+
+
+def test_an_array_that_is_one_number_makes_a_view() -> None:
+    x = zincir.tensor([[0.0, 1.0], [2.0, 3.0]])
+    y = x[..., np.asarray(1)]
+    x.mul_(3)
+    assert y.tolist() == [3.0, 9.0]

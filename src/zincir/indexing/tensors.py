@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from zincir.convert import leaf_over
 from zincir.indexing.brackets import Mask, Plan
 from zincir.recording import CURRENT
@@ -17,6 +19,8 @@ def numbered(index: Any) -> Any:
     """An index with whole numbers in place of tensors that hold one: PyTorch makes views of it."""
     if index.__class__ is tuple:
         return tuple([numbered(item) for item in index])
+    if index.__class__ is np.ndarray and not index.ndim and index.dtype.kind == "i":
+        return int(index)
     if not isinstance(index, TensorBase) or index._held.shape or index._held.dtype.category != 1:
         return index
     recording, node = CURRENT.recording, index._held
