@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pytest
 
 import zincir
@@ -1144,3 +1145,20 @@ def test_a_setting_that_comes_back_finds_its_recording():
         found.append(f(x).item())
     assert found == [-0.25, -0.5] * 12
     assert (len(calls), recordings(f)) == (4, 2)
+
+
+@pytest.mark.parametrize("use", ["index", "one index", "operand"])
+def test_arrays_that_are_closed_over_and_changed(use: str) -> None:
+    x = zincir.tensor([[0.0, 1.0, 5.0], [2.0, 3.0, 7.0]])
+    rows, one, factors = np.array([0, 1]), np.array(0), np.array([1.0, 2.0, 3.0], "f4")
+    uses = {
+        "index": lambda: x[:, rows].sum() * 1,
+        "one index": lambda: x[:, one].sum() * 1,
+        "operand": lambda: (x * factors).sum(),
+    }
+    function = uses[use]
+    compiled = zincir.compile(function)
+    for i in range(6):
+        assert compiled().item() == function().item()
+        if i > 1:
+            rows[0], one[...], factors[0] = i % 3, i % 3, i

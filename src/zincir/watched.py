@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, Protocol
 
+import numpy as np
+
 from zincir.tensor import Tensor
 
 
@@ -128,6 +130,9 @@ def same(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(same, a, b))
     if kind is set:
         return a == b
+    if kind is np.ndarray:
+        alike = (a.shape, a.dtype) == (b.shape, b.dtype)
+        return alike and a.tobytes() == b.tobytes()
     if kind is float and a != a:
         return bool(b != b)
     return kind in _PLAIN and bool(a == b)
@@ -156,7 +161,9 @@ class Names:
     def _note(self, holder: Any, names: Any) -> None:
         for name in names:
             value = holder.get(name, _NOTHING)
-            if _is_setting(value) or isinstance(value, Tensor) or hasattr(value, "param_groups"):
+            if value.__class__ is np.ndarray:
+                self._known.append((holder, name, value, value.copy()))
+            elif _is_setting(value) or isinstance(value, Tensor) or hasattr(value, "param_groups"):
                 copied = _copied(value) if value.__class__ in _CHANGEABLE else None
                 self._known.append((holder, name, value, copied))
 
@@ -167,7 +174,7 @@ class Names:
     def differ_in_settings(self) -> bool:
         """Whether only settings differ, which a recording would show, and no tensors."""
         values = [known[2] for known in self._known if not _is_as_known(*known)]
-        return all(map(_is_setting, values))
+        return all(v.__class__ is np.ndarray or _is_setting(v) for v in values)
 
     def hold(self) -> bool:
         """Whether all of it is as it was."""
