@@ -8,7 +8,7 @@ import pytest
 from zincir import settings
 from zincir.compiler.codegen.emit import emit
 from zincir.compiler.codegen.storage import STORAGE, Storage
-from zincir.compiler.loops.nest import Apply, Load, Nest, Slot
+from zincir.compiler.loops.nest import Apply, Load, Nest, Slot, Step
 from zincir.ops.arithmetic import add_p, mul_p
 from zincir.runtime import native
 from zincir.types import DType, float32
@@ -20,7 +20,7 @@ COUNT = 37
 
 def run(source: np.ndarray, target: np.ndarray, dtypes: tuple[DType, DType], lanes: int) -> None:
     """`target = source * source + source`, on one thread."""
-    slots = tuple(Slot(dtype, "next", in_rows=False, in_inner=False) for dtype in dtypes)
+    slots = tuple(Slot(dtype, Step.NEXT, in_rows=False, in_inner=False) for dtype in dtypes)
     body = (Load(0), Apply(mul_p, (0, 0), ()), Apply(add_p, (1, 0), ()))
     nest = Nest(0, 0, True, lanes, slots, body, ((1, 2),), folds=False)
     (task,) = native.load(f"test storage {nest.key}", lambda: emit(nest), ["task"])

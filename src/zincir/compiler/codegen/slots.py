@@ -8,7 +8,7 @@ from zincir.compiler.codegen.builder import I64, PTR, Value, constant, index, ve
 from zincir.compiler.codegen.expression import ExpressionBuilder
 from zincir.compiler.codegen.report import report
 from zincir.compiler.codegen.storage import in_memory, loaded, to_store
-from zincir.compiler.loops.nest import Nest, Position, Take
+from zincir.compiler.loops.nest import Nest, Position, Step, Take
 
 STATUS, NUMBER, ROWS, COLUMNS, FIRST = range(5)
 """Positions in `args`; row sizes, inner sizes, slots and takes follow, from FIRST on."""
@@ -54,9 +54,9 @@ class Slots:
         b = self.b
         parts = [self.row_base[slot], self.inner_base[slot]]
         s = self.arguments[slot]
-        if s.step == "next":
+        if s.step is Step.NEXT:
             parts.append(self.column)
-        elif s.step == "far":
+        elif s.step is Step.FAR:
             parts.append(b.mul(self.column, s.vector_stride))
         known = [p for p in parts if p is not None]
         total = known[0] if known else index(0)
@@ -68,12 +68,12 @@ class Slots:
         """How far each lane of a slot is from the first."""
         b, lanes = self.b, self.nest.lanes
         numbers = b.lane_numbers(lanes)
-        if self.arguments[slot].step == "next":
+        if self.arguments[slot].step is Step.NEXT:
             return numbers
         return b.mul(numbers, b.splat(self.arguments[slot].vector_stride, lanes))
 
     def _is_wide(self, slot: int) -> bool:
-        return self.nest.lanes > 1 and self.arguments[slot].step != "same"
+        return self.nest.lanes > 1 and self.arguments[slot].step is not Step.SAME
 
     def address(self, slot: int) -> Value:
         total = self.b.add(self.arguments[slot].start, self._base(slot))
@@ -93,7 +93,7 @@ class Slots:
         kind = in_memory(s.dtype)
         if not self._is_wide(slot):
             raw = b.load(pointer, vector(kind, 1))
-        elif s.step == "next":
+        elif s.step is Step.NEXT:
             type = vector(kind, self.nest.lanes)
             raw = (
                 b.load(pointer, type)
@@ -117,7 +117,7 @@ class Slots:
             b.store(value, pointer)
             return
         value = b.splat(value, self.nest.lanes)
-        if s.step == "far":
+        if s.step is Step.FAR:
             kind = in_memory(s.dtype)
             pointers = b.offset(pointer, self._lane_offsets(slot), kind)
             b.scatter(value, pointers, self.mask or constant(1, vector("i1", self.nest.lanes)))
@@ -195,7 +195,7 @@ class SlotArguments:
         self.row_strides = [given.load(at + 1 + i) for i in range(nest.rows)]
         first = at + 1 + nest.rows
         self.inner_strides = [given.load(first + i) for i in range(nest.inner)]
-        if slot.step == "far":
+        if slot.step is Step.FAR:
             self.vector_stride = given.load(first + nest.inner)
 
     def weighted(self, strides: Sequence[Value], indices: Sequence[Value]) -> Value | None:

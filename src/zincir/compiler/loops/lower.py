@@ -17,6 +17,7 @@ from zincir.compiler.loops.nest import (
     Position,
     Reduce,
     Slot,
+    Step,
     Take,
     verify,
 )
@@ -273,7 +274,7 @@ def _call(
     for access in raw.accesses:
         c = access.at.coefficients
         along = c[vector[1]] if vector else 0
-        step = {0: "same", 1: "next"}.get(along, "far")
+        step = {0: Step.SAME, 1: Step.NEXT}.get(along, Step.FAR)
         in_rows, in_inner = (tuple(c[k] for _, k in runs) for runs in (rows, inner))
         slots.append(Slot(access.dtype, step, any(in_rows), any(in_inner), access.per_thread > 0))
         strides.append((in_rows, in_inner, along))
@@ -310,7 +311,7 @@ def _with_kept(nest: Nest, width: int) -> tuple[Nest, list[Access]]:
     for value in worth_keeping(nest):
         dtype = _dtype(nest, value)
         keeps.append((len(slots), value))
-        slots.append(Slot(dtype, "next", False, False, True))
+        slots.append(Slot(dtype, Step.NEXT, False, False, True))
         accesses.append(Access(None, Affine(0, ()), dtype, width))
     return replace(nest, slots=tuple(slots), keeps=tuple(keeps)), accesses
 

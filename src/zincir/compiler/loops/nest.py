@@ -12,10 +12,22 @@ counts) is an argument, so a kernel is compiled once for all batch sizes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 
 from zincir.graph.primitive import Primitive
 from zincir.types import DType
+
+
+class Step(Enum):
+    """Where the next lane of a vector finds its element."""
+
+    SAME = "same"
+    """Where the lane before it does: all share one."""
+    NEXT = "next"
+    """Beside it."""
+    FAR = "far"
+    """A stride further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +35,7 @@ class Slot:
     """A place that is read or written, at `base + sum(stride * loop)`."""
 
     dtype: DType
-    step: str
-    """Along the vector loop: `next` (neighbours), `same` (one element), `far` (a stride)."""
+    step: Step
     in_rows: bool
     in_inner: bool
     per_thread: bool = False
@@ -34,7 +45,7 @@ class Slot:
     def __str__(self) -> str:
         loops = "r" * self.in_rows + "i" * self.in_inner
         more = " per thread" * self.per_thread + " streams" * self.streams
-        return f"{self.dtype.name}[{loops}]{self.step}{more}"
+        return f"{self.dtype.name}[{loops}]{self.step.value}{more}"
 
 
 @dataclass(frozen=True, slots=True)

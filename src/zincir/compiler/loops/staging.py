@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from zincir.compiler.loops.nest import Apply, Load, Nest, Position, Reduce, Slot, Take, operands
+from zincir.compiler.loops.nest import (
+    Apply,
+    Load,
+    Nest,
+    Position,
+    Reduce,
+    Slot,
+    Step,
+    Take,
+    operands,
+)
 
 
 @dataclass(slots=True)
@@ -66,7 +76,7 @@ def levels(nest: Nest) -> list[Level]:
 
 
 def _add_slot(level: Level, slot: Slot, nest: Nest) -> None:
-    wide = slot.step != "same"
+    wide = slot.step is not Step.SAME
     level.wide |= wide
     level.rows |= slot.in_rows
     level.body |= slot.in_inner or (wide and nest.vector_inside)
@@ -76,7 +86,7 @@ def stored_inside(nest: Nest, slot: int) -> bool:
     """Whether a store happens in the innermost loops."""
     s = nest.slots[slot]
     if nest.vector_inside:
-        return s.in_inner or s.step != "same" or not nest.folds
+        return s.in_inner or s.step is not Step.SAME or not nest.folds
     return s.in_inner
 
 
