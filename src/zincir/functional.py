@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.calling import functions_of, takes_out
 from zincir.convert import operand
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
@@ -18,6 +19,9 @@ from zincir.recording import CURRENT
 from zincir.shared_value import glance
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import DType, Shape, broadcast, promote
+
+functions = functions_of(Tensor)
+"""The methods of tensors as functions."""
 
 
 def is_tensor(obj: Any) -> bool:
@@ -30,31 +34,37 @@ def is_floating_point(input: Tensor) -> bool:
     return input.is_floating_point()
 
 
+@takes_out
 def pow(input: Any, exponent: Any) -> Tensor:
     """The first to the power of the second; one of the two may be a number."""
     return wrap(powers.power(operand(input), operand(exponent)))
 
 
+@takes_out
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The product of matrices, vectors, or batches of matrices."""
     return wrap(products.matmul(input._node, other._node))
 
 
+@takes_out
 def bitwise_and(input: Any, other: Any) -> Tensor:
     """Bit by bit, where both are 1."""
     return wrap(ar.bitwise("and", operand(input), operand(other)))
 
 
+@takes_out
 def bitwise_or(input: Any, other: Any) -> Tensor:
     """Bit by bit, where one is 1."""
     return wrap(ar.bitwise("or", operand(input), operand(other)))
 
 
+@takes_out
 def bitwise_xor(input: Any, other: Any) -> Tensor:
     """Bit by bit, where exactly one is 1."""
     return wrap(ar.bitwise("xor", operand(input), operand(other)))
 
 
+@takes_out
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, `other` elsewhere; alone: the places where it holds."""
     if input is None and other is None:
@@ -62,6 +72,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     return wrap(composed.choose(condition._node, operand(input), operand(other)))
 
 
+@takes_out
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """Where a tensor is not 0 (looks at it)."""
     return input.nonzero(as_tuple=as_tuple)
@@ -87,6 +98,7 @@ def all_tensors(values: Sequence[Any]) -> bool:
     return not [x for x in values if not isinstance(x, Tensor)]
 
 
+@takes_out
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors one after the other along `dim`."""
     known = _arrays_of(tensors, dim)
@@ -132,6 +144,7 @@ def _arrays_of(tensors: Sequence[Tensor], axis: int | None) -> list[np.ndarray[A
     return found if same else None
 
 
+@takes_out
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension."""
     known = _arrays_of(tensors, None)
@@ -140,12 +153,14 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return wrap(layout.stack(_nodes(tensors, "stack"), dim))
 
 
+@takes_out
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors side by side."""
     wide = [x.reshape(1) if not x.ndim else x for x in tensors]
     return cat(wide, 0 if wide[0].ndim == 1 else 1)
 
 
+@takes_out
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors below one another; vectors are rows."""
     return cat([x.reshape(1, -1) if x.ndim < 2 else x for x in tensors], 0)
@@ -188,11 +203,13 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     return wrap(_einsum(equation, nodes)) if axes is None else tensors[0].permute(axes)
 
 
+@takes_out
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
     """Distances between all rows of one matrix and all rows of another."""
     return wrap(products.cdist(x1._node, x2._node, p))
 
 
+@takes_out
 def vector_norm(
     x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:

@@ -25,6 +25,7 @@ from zincir import (
     tensor_backward,
     tensor_types,
 )
+from zincir.calling import takes_names
 from zincir.convert import (
     Operand,
     as_node,
@@ -179,6 +180,7 @@ def _in_place(method: Method) -> Method:
         inplace.write(self, method(before, *args, **kwargs)._node, name)
         return self
 
+    changed.__dict__["__wrapped__"] = method  # whose arguments it takes
     return _named(changed, name, f"`{method.__name__}`, in place.")
 
 
@@ -195,6 +197,7 @@ def _augmented(change: Method, operator: Method) -> Method:
     return _named(method, f"__i{operator.__name__[2:]}", change.__doc__ or "")
 
 
+@takes_names
 class Tensor(TensorBase):
     """An array of numbers that remembers how it was computed.
 
@@ -900,9 +903,9 @@ class Tensor(TensorBase):
             return wrap(mv.reshape(self._node, new))
         return self._view(Reshape(new))
 
-    def view(self, *shape: Any) -> Tensor:
+    def view(self, *size: Any) -> Tensor:
         """The same memory under another shape."""
-        new = full_shape(self.shape, shape)
+        new = full_shape(self.shape, size)
         if reshaped_strides(self.shape, self.stride(), new) is None:
             raise ShapeError(
                 explain(
@@ -989,9 +992,9 @@ class Tensor(TensorBase):
     def mT(self) -> Tensor:
         return self.transpose(-2, -1) if self.shape else self
 
-    def expand(self, *sizes: Any) -> Tensor:
+    def expand(self, *size: Any) -> Tensor:
         """Dimensions of size 1 repeated; -1 keeps a size."""
-        sizes = tuple(several(sizes))
+        sizes = tuple(several(size))
         lead = len(sizes) - self.ndim
         shape = tuple(
             self.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes)

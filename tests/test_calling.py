@@ -1,0 +1,138 @@
+"""How operations are called: by name, with NumPy's names, and with a place for the result."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import zincir
+from zincir import Tensor
+from zincir.errors import ArgumentError, DTypeError, GradientError
+
+X = np.array([[3.0, 1.0, 2.0], [6.0, 5.0, 4.0]], np.float32)
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return zincir.tensor(X)
+
+
+def test_functions_take_their_tensor_by_name(x: Tensor) -> None:
+    np.testing.assert_array_equal(zincir.add(input=x, other=x, alpha=2).numpy(), 3 * X)
+    np.testing.assert_array_equal(zincir.sub(other=1, input=x).numpy(), X - 1)
+    np.testing.assert_array_equal(zincir.maximum(x1=x, x2=2 * x).numpy(), 2 * X)
+    np.testing.assert_array_equal(zincir.sum(x=x, axis=0).numpy(), X.sum(0))
+
+
+def test_numbers_may_come_first(x: Tensor) -> None:
+    assert zincir.sub(2.5, zincir.tensor([1])).dtype is zincir.float32
+    assert zincir.add(0.1, zincir.tensor(0.1, dtype=zincir.float64)).item() == 0.2
+    assert zincir.div(1, 2).item() == 0.5
+    with pytest.raises(TypeError, match=r"abs\(\): argument 'input' .* must be Tensor, not int"):
+        zincir.abs(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"exp\(\): argument 'input' .* not ndarray"):
+        zincir.exp(X)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"sum\(\): argument 'input'"):
+        zincir.sum()  # type: ignore[call-arg]
+
+
+def test_names_of_numpy(x: Tensor) -> None:
+    for call in (x.sum, lambda **names: zincir.sum(x, **names)):
+        np.testing.assert_array_equal(call(axis=1, keepdims=True).numpy(), X.sum(1, keepdims=True))
+    assert zincir.argmax(x, axis=1).tolist() == [0, 0]
+    assert zincir.cat([x, x], axis=1).shape == (2, 6)
+    assert x.squeeze(axis=0).shape == (2, 3)
+    with pytest.raises(TypeError, match="axis"):
+        x.sum(dim=0, axis=0)
+    with pytest.raises(TypeError, match="axis"):
+        x.flip(axis=0)  # type: ignore[call-arg]
+
+
+def test_sizes_by_name(x: Tensor) -> None:
+    assert x.reshape(shape=(3, 2)).shape == x.view(size=(3, 2)).shape == (3, 2)
+    assert x.permute(dims=(1, 0)).shape == (3, 2)
+    assert zincir.permute(x, dims=(1, 0)).shape == (3, 2)
+    with pytest.raises(TypeError, match="shape"):
+        x.view(shape=(3, 2))  # type: ignore[call-arg]
+
+
+def test_out_is_written_and_returned(x: Tensor) -> None:
+    out = zincir.zeros(2, 3)
+    view = out[0]
+    assert zincir.mul(x, 2, out=out) is out
+    assert view.tolist() == [6, 2, 4]
+    zincir.add(out, out, out=out)
+    np.testing.assert_array_equal(out.numpy(), 4 * X)
+    assert zincir.exp(x, out=None) is not None
+    assert zincir.matmul(x, x.t(), out=zincir.empty(2, 2)).tolist() == (X @ X.T).tolist()
+
+
+def test_out_has_its_own_type(x: Tensor) -> None:
+    wide = zincir.zeros(2, 3, dtype=zincir.float64)
+    assert zincir.sub(x, 1, out=wide).dtype is zincir.float64
+    whole = zincir.zeros(2, dtype=zincir.int64)
+    assert zincir.sum(x + 0.5, 1, out=whole).tolist() == [6, 15], "converted before it is added up"
+    with pytest.raises(DTypeError, match=r"float32 can't be cast to .* int64"):
+        zincir.add(x, 1, out=zincir.zeros(2, 3, dtype=zincir.int64))
+
+
+def test_out_of_another_shape(x: Tensor) -> None:
+    out = zincir.empty(0)
+    assert zincir.sum(x, 1, out=out) is out
+    assert out.tolist() == [6, 15]
+    with pytest.warns(UserWarning, match=r"resized since it had shape \[2\]"):
+        zincir.sum(x, out=out)
+    assert out.item() == 21
+    seen = x[:1]
+    with (
+        pytest.raises(ArgumentError, match="shares its memory"),
+        pytest.warns(UserWarning, match="resized"),
+    ):
+        zincir.sum(x, 0, out=seen)
+
+
+def test_several_outs(x: Tensor) -> None:
+    values, where = zincir.empty(0), zincir.empty(0, dtype=zincir.int64)
+    found = zincir.max(x, 1, out=(values, where))
+    assert found.values is values
+    assert found.indices is where
+    assert values.tolist() == [3, 6]
+    assert where.tolist() == [0, 0]
+    with pytest.raises(ArgumentError, match=r"max\(\): expected 2 tensors as out"):
+        zincir.max(x, 1, out=values)
+    with pytest.raises(TypeError, match="'out' must be Tensor, not int"):
+        zincir.exp(x, out=3)
+
+
+def test_out_and_gradients_exclude_each_other(x: Tensor) -> None:
+    trained = x.clone().requires_grad_()
+    for call in (
+        lambda: zincir.add(trained, 1, out=zincir.empty(2, 3)),
+        lambda: zincir.add(x, 1, out=trained),
+        lambda: zincir.cat([x, trained], out=zincir.empty(4, 3)),
+    ):
+        with pytest.raises(GradientError, match=r"out=\.\.\. arguments don't support automatic"):
+            call()
+    with zincir.no_grad():
+        zincir.add(trained, 1, out=trained)
+    np.testing.assert_array_equal(trained.detach().numpy(), X + 1)
+    assert trained.is_leaf
+
+
+def test_out_in_a_compiled_function(x: Tensor) -> None:
+    out = zincir.zeros(2, 3)
+
+    @zincir.compile
+    def step(v: Tensor) -> Tensor:
+        return zincir.mul(v, 3, out=out).sum(axis=1)
+
+    for k in range(4):
+        assert step(x + k).tolist() == ((X + k) * 3).sum(1).tolist()
+        np.testing.assert_array_equal(out.numpy(), (X + k) * 3)
+
+
+def test_functions_tell_who_they_are() -> None:
+    assert zincir.add.__name__ == "add"
+    assert zincir.add.__doc__
+    assert "alpha" in inspect.signature(zincir.add).parameters
+    assert "axis" not in inspect.signature(zincir.Tensor.sum).parameters
