@@ -92,6 +92,8 @@ from zincir.types import (
     bool_ as bool_,
     float32 as float32,
     float64 as float64,
+    int8 as int8,
+    int16 as int16,
     int32 as int32,
     int64 as int64,
     uint8 as uint8,
@@ -100,6 +102,7 @@ from zincir.types import (
 Size = tuple
 dtype = DType
 bool = bool_
+short = int16
 int = int32
 long = int64
 float = float32

@@ -338,7 +338,7 @@ def _same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
     return bool(np.array_equal(a.view(bits), b.view(bits)))
 
 
-_BITS = {1: np.uint8, 4: np.uint32, 8: np.uint64}
+_BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
 def glance(tensor: TensorBase) -> np.ndarray[Any, Any] | None:

@@ -78,6 +78,8 @@ from zincir.types import (
     float32,
     float64,
     from_numpy_dtype,
+    int8,
+    int16,
     int32,
     int64,
     size,
@@ -1293,6 +1295,14 @@ class Tensor(TensorBase):
     def byte(self) -> Tensor:
         """As uint8."""
         return self.to(uint8)
+
+    def char(self) -> Tensor:
+        """As int8."""
+        return self.to(int8)
+
+    def short(self) -> Tensor:
+        """As int16."""
+        return self.to(int16)
 
     def new_full(
         self, size: Any, fill_value: Scalar, *, dtype: Any = None, device: Any = None,

@@ -8,12 +8,23 @@ import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import user_line
-from zincir.types import DType, bool_, float32, float64, from_numpy_dtype, int32, int64, uint8
+from zincir.types import (
+    DType,
+    bool_,
+    float32,
+    float64,
+    from_numpy_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_REFUSED = {"float16": "float32", "bfloat16": "float32", "int16": "int32", "int8": "int32"}
+_REFUSED = {"float16": "float32", "bfloat16": "float32"}
 
 
 def as_dtype(kind: Any) -> DType:
@@ -29,7 +40,7 @@ def as_dtype(kind: Any) -> DType:
             explain(
                 f"there are no {name} tensors",
                 where=user_line(),
-                expected="bool, uint8, int32, int64, float32 or float64",
+                expected="bool, uint8, int8, int16, int32, int64, float32 or float64",
                 try_=f"zincir.{_REFUSED[name]}",
             )
         )
@@ -134,6 +145,8 @@ def conversion(args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[DType
 _NAMES = {
     bool_: "BoolTensor",
     uint8: "ByteTensor",
+    int8: "CharTensor",
+    int16: "ShortTensor",
     int32: "IntTensor",
     int64: "LongTensor",
     float32: "FloatTensor",

@@ -33,6 +33,11 @@ class DType:
     def is_floating_point(self) -> bool:
         return self.category == 2
 
+    @property
+    def names_rows(self) -> bool:
+        """Whether a tensor of it can be an index: as in PyTorch, none of int8 and int16 can."""
+        return self.category == 1 and self not in (int8, int16)
+
     def __repr__(self) -> str:
         return f"zincir.{self.name}"
 
@@ -46,6 +51,8 @@ def _named(name: str) -> DType:
 
 bool_ = DType("bool", np.dtype(np.bool_), 0)
 uint8 = DType("uint8", np.dtype(np.uint8), 1)
+int8 = DType("int8", np.dtype(np.int8), 1)
+int16 = DType("int16", np.dtype(np.int16), 1)
 int32 = DType("int32", np.dtype(np.int32), 1)
 int64 = DType("int64", np.dtype(np.int64), 1)
 float32 = DType("float32", np.dtype(np.float32), 2)
@@ -54,7 +61,7 @@ float64 = DType("float64", np.dtype(np.float64), 2)
 pair = DType("pair", np.dtype(np.uint32), 1)
 """Two bfloat16 in four bytes, the first one in the lower half. Only the compiler makes any."""
 
-ALL_DTYPES = (bool_, uint8, int32, int64, float32, float64)
+ALL_DTYPES = (bool_, uint8, int8, int16, int32, int64, float32, float64)
 _RANK = {dtype: rank for rank, dtype in enumerate(ALL_DTYPES)}
 _BY_NUMPY = {dtype.numpy: dtype for dtype in ALL_DTYPES}
 _BY_PYTHON = {bool: bool_, int: int64, float: float32}
@@ -97,8 +104,8 @@ def promote(a: DType, b: DType) -> DType:
         return a
     if a.category != b.category:
         return a if a.category > b.category else b
-    if {a, b} == {uint8, int32}:
-        return int32
+    if {a, b} == {uint8, int8}:
+        return int16  # neither holds the numbers of the other
     return a if _RANK[a] > _RANK[b] else b
 
 

@@ -20,7 +20,7 @@ from zincir.types import Scalar, broadcast, int64, inverse_permutation, size
 
 
 def _integers(index: Node, what: str) -> Node:
-    if index.dtype.category != 1:
+    if not index.dtype.names_rows:
         raise DTypeError(
             explain(
                 f"{what}: the index must be int64",

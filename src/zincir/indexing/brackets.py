@@ -109,7 +109,7 @@ def _node_item(item: Any, node: Node, mask: Any) -> Any:
         return mask(item)
     if node.dtype is uint8:  # bytes are masks, as they were before there were bools
         return mask(item.bool())
-    if node.dtype.category != 1:
+    if not node.dtype.names_rows and (node.shape or node.dtype.category != 1):
         raise _bad_type(f"a {node.dtype.name} tensor")
     return cast(node, int64)
 
@@ -119,7 +119,7 @@ def _array_item(array: np.ndarray[Any, Any], mask: Any) -> Any:
         array = array.astype(np.int64)
     if array.dtype.kind == "b" or array.dtype == np.uint8:
         return mask(array.astype(np.bool_))
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "iu" or (array.ndim and array.itemsize < 4):
         raise _bad_type(str(array.dtype))
     return known(array)
 

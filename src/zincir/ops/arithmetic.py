@@ -26,7 +26,7 @@ from zincir.types import (
     result_type,
 )
 
-NUMBERS = ("float32", "float64", "int64", "int32")
+NUMBERS = ("float32", "float64", "int64", "int32", "int16", "int8")
 
 
 def pointwise(
@@ -161,7 +161,7 @@ def _floor_lower(b: Any, x: Any, y: Any) -> Any:
     if not x.type.is_float:
         cut = b.div_integer(x, y)
         wrong = _differ(b, x, y, b.sub(x, b.mul(cut, y)))
-        return cut if x.type.kind in ("i1", "i8") else b.select(wrong, b.sub(cut, one), cut)
+        return cut if x.type.is_unsigned else b.select(wrong, b.sub(cut, one), cut)
     zero, exact, left = b.number(0, x), b.div(x, y), _fmod_lower(b, x, y)
     whole = b.div(b.sub(x, left), y)
     whole = b.select(_differ(b, x, y, left), b.sub(whole, one), whole)
@@ -286,7 +286,7 @@ def _bits(name: str, numpy: Callable[..., Any]) -> Primitive:
         name,
         numpy=numpy,
         lower=lambda b, x, y: getattr(b, name)(x, y),
-        dtypes=("bool", "int64", "uint8"),
+        dtypes=("bool", "int64", "uint8", "int8", "int16"),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
-from zincir.types import DType, Scalar, bool_, float32, int32, int64, uint8
+from zincir.types import ALL_DTYPES, DType, Scalar, bool_, float32, uint8
 
 _FLOAT32_MOST = float(np.finfo(np.float32).max)
 
@@ -32,7 +32,8 @@ def to(dtype: DType, value: Scalar) -> Scalar:
 
 RANGES = {
     dtype: (int(np.iinfo(dtype.name).min), int(np.iinfo(dtype.name).max))
-    for dtype in (uint8, int32, int64)
+    for dtype in ALL_DTYPES
+    if dtype.category == 1
 }
 
 

@@ -56,7 +56,8 @@ def test_floats_are_stored_as_halves(half: None, target: str | None) -> None:
     assert y[COUNT] == 0
 
 
-def test_a_mask_is_a_byte_in_memory() -> None:
+def test_a_mask_and_an_unsigned_number_are_a_byte_in_memory() -> None:
     assert {(s.memory, s.register) for s in STORAGE.values() if s.memory != s.register} == {
-        ("i8", "i1")
+        ("i8", "i1"),
+        ("i8", "u8"),
     }

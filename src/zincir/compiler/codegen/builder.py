@@ -17,18 +17,28 @@ from functools import cache
 class Type:
     """A scalar (`lanes == 1`) or vector type of LLVM.
 
-    `kind` is half, bfloat, float, double, i1 to i64, or ptr; the first two are only stored.
+    `kind` is half, bfloat, float, double, i1 to i64, u8, or ptr; the first two are only stored.
+    LLVM knows no signs: u8 is its i8, and operations on it are those of unsigned numbers.
     """
 
     kind: str
     lanes: int = 1
 
     def __str__(self) -> str:
-        return self.kind if self.lanes == 1 else f"<{self.lanes} x {self.kind}>"
+        return self.name if self.lanes == 1 else f"<{self.lanes} x {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """What LLVM calls an element."""
+        return "i8" if self.kind == "u8" else self.kind
 
     @property
     def is_float(self) -> bool:
         return self.kind in ("float", "double", "half", "bfloat")
+
+    @property
+    def is_unsigned(self) -> bool:
+        return self.kind in ("i1", "u8")
 
     @property
     def bits(self) -> int:
@@ -42,7 +52,7 @@ class Type:
     @property
     def suffix(self) -> str:
         """How intrinsics name the type, such as v16f32."""
-        name = _SUFFIXES.get(self.kind, self.kind)
+        name = _SUFFIXES.get(self.kind, self.name)
         return name if self.lanes == 1 else f"v{self.lanes}{name}"
 
 
@@ -81,7 +91,7 @@ def constant(value: float, type: Type) -> Value:
     else:
         text = str(int(value))
     if type.lanes > 1:
-        text = f"splat ({type.kind} {text})"
+        text = f"splat ({type.name} {text})"
     return Value(text, type)
 
 
@@ -324,7 +334,7 @@ class Builder:
         return self._binary("and" if x.type.kind == "i1" else "mul", "fmul", x, y)
 
     def div(self, x: Value, y: Value) -> Value:
-        return self._binary("udiv" if x.type.kind == "i8" else "sdiv", "fdiv", x, y)
+        return self._binary("udiv" if x.type.is_unsigned else "sdiv", "fdiv", x, y)
 
     def pow_integer(self, x: Value, y: Value) -> Value:
         """X ** y by squaring, wrapping round; for y < 0 the whole part of 1 / x**-y."""
@@ -335,7 +345,7 @@ class Builder:
             result = self.select(odd, self.mul(result, base), result)
             loop.carry((result, self.mul(base, base), self.shift_right(left, one)))
         result = loop.carried[0]
-        if x.type.kind in ("i1", "i8"):
+        if x.type.is_unsigned:
             return result
         odd = self.compare("ne", self.bit_and(y, one), zero)
         unit = self.select(self.compare("eq", x, constant(-1, x.type)), one, zero)
@@ -372,7 +382,7 @@ class Builder:
         if x.type.is_float:
             op = "fcmp " + ("une" if relation == "ne" else "o" + relation)
         else:
-            sign = "" if relation in ("eq", "ne") else "u" if x.type.kind in ("i1", "i8") else "s"
+            sign = "" if relation in ("eq", "ne") else "u" if x.type.is_unsigned else "s"
             op = f"icmp {sign}{relation}"
         return self.emit(f"{op} {x}, {y.text}", x.type.of("i1"))
 
@@ -427,13 +437,15 @@ class Builder:
         return self.emit(f"bitcast {x} to {type}", type)
 
     def convert(self, x: Value, kind: str) -> Value:
-        """To another element kind, as C does; to i1 means `!= 0`. i8 and i1 are unsigned."""
+        """To another element kind, as C does; to i1 means `!= 0`. u8 and i1 are unsigned."""
         source, target = x.type, x.type.of(kind)
         if source == target:
             return x
+        if source.name == target.name:  # the same bits, read with a sign or without
+            return Value(x.text, target)
         if kind == "i1":
             return self.compare("ne", x, constant(0, source))
-        unsigned = source.kind in ("i1", "i8")
+        unsigned = source.is_unsigned
         if source.is_float and target.is_float:
             op = "fpext" if target.bits > source.bits else "fptrunc"
         elif source.is_float:

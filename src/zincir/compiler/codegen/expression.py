@@ -43,7 +43,7 @@ class ExpressionBuilder(Builder):
         """
         none = self.compare("eq", y, constant(0, y.type))
         bad = none
-        if x.type.kind != "i8":
+        if not x.type.is_unsigned:
             smallest = self.compare("eq", x, constant(-(2 ** (x.type.bits - 1)), x.type))
             bad = self.bit_or(none, self.bit_and(smallest, self._is_minus_one(y)))
         safe = self.select(bad, constant(1, y.type), y)
@@ -59,14 +59,14 @@ class ExpressionBuilder(Builder):
         if x.type.is_float:
             left = self.emit(f"frem {x}, {y.text}", x.type)
         else:
-            signed = x.type.kind != "i8"
+            signed = not x.type.is_unsigned
             bad = self.compare("eq", y, zero)
             if signed:
                 bad = self.bit_or(bad, self._is_minus_one(y))
             # By 1, nothing is left.
             safe = self.select(bad, constant(1, y.type), y)
             left = self.emit(f"{'srem' if signed else 'urem'} {x}, {safe.text}", x.type)
-        if x.type.kind == "i8":
+        if x.type.is_unsigned:
             return left
         differ = self.bit_xor(self.compare("lt", left, zero), self.compare("lt", y, zero))
         wrong = self.bit_and(self.compare("ne", left, zero), differ)

@@ -10,7 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zincir.compiler.codegen.builder import Builder, Type, Value, vector
-from zincir.types import DType, bool_, float32, float64, int32, int64, pair, uint8
+from zincir.types import (
+    DType,
+    bool_,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    pair,
+    uint8,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +34,9 @@ class Storage:
 
 STORAGE: dict[DType, Storage] = {
     bool_: Storage("i8", "i1"),
-    uint8: Storage("i8", "i8"),
+    uint8: Storage("i8", "u8"),
+    int8: Storage("i8", "i8"),
+    int16: Storage("i16", "i16"),
     int32: Storage("i32", "i32"),
     int64: Storage("i64", "i64"),
     float32: Storage("float", "float"),

@@ -71,12 +71,12 @@ def _share(index: Tensor, weight: Tensor) -> Node:
 
 
 def _check(index: Node, rows: Node, sparse: bool) -> None:
-    if index.dtype.category != 1:
+    if not index.dtype.names_rows:
         raise DTypeError(
             explain(
                 "embedding: the input is not made of row numbers",
                 where=user_line(),
-                expected="an integer tensor",
+                expected="an int64 or int32 tensor",
                 got=f"{index.dtype.name} {index.shape}",
                 try_="x.long()",
             )
@@ -113,7 +113,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     [[1, 0, 0], [0, 0, 1]]
     """
     labels = node_of(tensor, "one_hot: labels")
-    if labels.dtype.category != 1:
+    if not labels.dtype.names_rows:
         raise DTypeError(
             explain(
                 "one_hot: labels are not integers",

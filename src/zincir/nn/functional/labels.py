@@ -57,7 +57,7 @@ def _all_below(values: Array, classes: int) -> bool:
     return int(np.maximum.reduce(plain, axis=None)) < classes
 
 
-_UNSIGNED = {1: np.uint8, 4: np.uint32, 8: np.uint64}
+_UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
 def _check(values: Array, classes: int, ignore: int | None) -> None:

@@ -96,7 +96,7 @@ def _max_unpool(
 ) -> Tensor:
     x, number = floats(input, f"{what}: input"), node_of(indices, f"{what}: indices")
     shape = planes(what, x, rank)
-    if number.dtype.category != 1:
+    if not number.dtype.names_rows:
         raise DTypeError(
             explain(
                 f"{what}: indices are not integers",

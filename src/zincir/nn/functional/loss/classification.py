@@ -137,7 +137,7 @@ def _class_weights(weight: Tensor | None, x: Node, what: str) -> Node | None:
 
 def _labels(y: Node, x: Node, ignore: int, what: str) -> Labels:
     rows, classes = x.shape[:-1], x.shape[-1]
-    if y.dtype.category != 1:
+    if not y.dtype.names_rows:
         raise DTypeError(
             explain(
                 f"{what}: labels are not integers",
