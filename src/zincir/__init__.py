@@ -9,6 +9,7 @@ from zincir import (
     models as models,
     nn as nn,
     optim as optim,
+    utils as utils,
 )
 from zincir.autograd import (
     enable_grad as enable_grad,

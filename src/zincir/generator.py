@@ -11,6 +11,7 @@ from zincir.errors import ArgumentError, DTypeError, StateError, explain
 from zincir.graph.node import Node, user_line
 from zincir.ops import random
 from zincir.ops.host import call
+from zincir.random_bits import fold_key, philox2x32
 from zincir.recording import live, note_draw, refuse_replay
 from zincir.tensor_types import check_device
 from zincir.types import DType, Scalar, Shape, float32, int64, size
@@ -75,6 +76,16 @@ class Generator:
 
 
 default_generator = Generator()
+
+
+def fresh_seed(generator: Generator | None = None) -> int:
+    """A number to seed others with, drawn from a generator: never the same twice."""
+    refuse_replay("it draws a seed")
+    state = (generator or default_generator).get_state()
+    key, position = int(state[0]), int(state[1])
+    high, low = philox2x32(np.array([position], np.uint64), fold_key(key))
+    (generator or default_generator).set_state([key, position + 1])
+    return (int(high[0]) << 30) ^ int(low[0])
 
 
 def _floating(dtype: DType, what: str) -> None:

@@ -28,7 +28,11 @@ EXPECTED = {
     " interpolate unfold fold",
     "zincir.optim": "Optimizer SGD Adam AdamW RMSprop Adagrad",
     "zincir.autograd": "grad backward Function gradcheck gradgradcheck detect_anomaly",
-    "zincir.data": "load_digits Digits load_fashion_mnist",
+    "zincir.data": "load_digits Digits load_fashion_mnist Dataset TensorDataset DataLoader",
+    "zincir.utils.data": "Dataset IterableDataset TensorDataset StackDataset ConcatDataset"
+    " ChainDataset Subset random_split DataLoader default_collate default_convert get_worker_info"
+    " Sampler SequentialSampler RandomSampler SubsetRandomSampler WeightedRandomSampler"
+    " BatchSampler DistributedSampler",
     "zincir.data.augment": "Compose RandomCrop RandomHorizontalFlip RandomAffine Normalize"
     " ColorJitter RandomErasing RandAugment TrivialAugmentWide MixUp CutMix",
     "zincir.models": "LeNet5 VGG resnet20 resnet56 resnet18 resnet50 UNet summary",

@@ -1,4 +1,4 @@
-"""Data to train on, as NumPy arrays.
+"""Data to train on, as NumPy arrays; and PyTorch's data sets and loaders (`zincir.utils.data`).
 
 Images are changed at random by `zincir.data.augment`, which is imported by name.
 """
@@ -8,4 +8,26 @@ from zincir.data.fashion_mnist import (
     FASHION_MNIST_CLASSES as FASHION_MNIST_CLASSES,
     FashionMNIST as FashionMNIST,
     load_fashion_mnist as load_fashion_mnist,
+)
+from zincir.utils.data import (
+    BatchSampler as BatchSampler,
+    ChainDataset as ChainDataset,
+    ConcatDataset as ConcatDataset,
+    DataLoader as DataLoader,
+    Dataset as Dataset,
+    DistributedSampler as DistributedSampler,
+    IterableDataset as IterableDataset,
+    RandomSampler as RandomSampler,
+    Sampler as Sampler,
+    SequentialSampler as SequentialSampler,
+    StackDataset as StackDataset,
+    Subset as Subset,
+    SubsetRandomSampler as SubsetRandomSampler,
+    TensorDataset as TensorDataset,
+    WeightedRandomSampler as WeightedRandomSampler,
+    WorkerInfo as WorkerInfo,
+    default_collate as default_collate,
+    default_convert as default_convert,
+    get_worker_info as get_worker_info,
+    random_split as random_split,
 )

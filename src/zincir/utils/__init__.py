@@ -1,0 +1,3 @@
+"""PyTorch's name for what stands beside nets: feeding data."""
+
+from zincir.utils import data as data
