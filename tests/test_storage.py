@@ -2153,6 +2153,44 @@ def test_a_number_that_is_known_is_written_to_memory_that_numpy_sees() -> None:
     assert seen.tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
+# A base that is cut off  --------------------------------------------------------------------------
+
+
+@gives([[3.0, 3.0], False, True, False])
+def a_view_keeps_the_gradients_that_its_base_loses(T, C):
+    w = T.ones(2, requires_grad=True)
+    b = T.zeros(2)
+    v = b[0]
+    v.add_(w.sum())
+    b.detach_()
+    (v * 3).backward()
+    return w.grad, b.requires_grad, v.requires_grad, v.is_leaf
+
+
+@gives([None, 4.0, True, False])
+def a_view_leads_nowhere_if_its_base_is_cut_off_and_written_to(T, C):
+    w = T.ones(2, requires_grad=True)
+    b = T.zeros(2)
+    v = b[0]
+    v.add_(w.sum())
+    b.detach_()
+    with T.no_grad():
+        b.mul_(2)
+    (v * 3).backward()
+    return w.grad, v, v.requires_grad, v.is_leaf
+
+
+@gives([[0.0, 0.0], 0.0, False])
+def an_element_of_a_gradient_that_is_zeroed(T, C):
+    w = T.ones(2, requires_grad=True)
+    w.square().mean().backward()
+    one = w.grad[0]
+    one.sub_(w.sum())
+    T.optim.SGD([w], lr=0.25).zero_grad(set_to_none=False)
+    one.sum().backward()
+    return w.grad, one, one.is_leaf
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

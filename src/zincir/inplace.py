@@ -100,6 +100,8 @@ def rebind(tensor: TensorBase, value: Node) -> None:
     if tensor._leaf_view:
         value = detach(value)
     rebind(base, tensor._step.write(current(base), value))
+    if tensor._loose and value.needs_grad:
+        current(tensor)  # keeps its gradients, should the base lose them
 
 
 def _refuse_repeated(storage: Storage, value: Node) -> None:

@@ -200,10 +200,21 @@ def _taken(tensor: TensorBase, storage: Storage) -> Node:
         return _hold(tensor, node, storage)
     if tensor._read_from is not None and tensor._read_from() is above and tensor._held.needs_grad:
         return _hold(tensor, tensor._held, storage)  # nothing was written, but to the memory
+    if _is_cut_off(tensor, storage):
+        with grad_mode(True):
+            return _hold(tensor, alias(unconnected(step.read(detach(above)))), storage)
     with grad_mode(tensor._step_grad):
         node = _own(step.read(above), above)
     tensor._read_from = weakref.ref(above) if node.needs_grad else None
     return node if _of_earlier(tensor, storage) else _hold(tensor, node, storage)
+
+
+def _is_cut_off(view: TensorBase, storage: Storage) -> bool:
+    """Whether a view has gradients, its root has none any more, and was written to since then."""
+    root, held = view._root, view._held
+    if root is None or root._storage is not storage or root.requires_grad or not held.needs_grad:
+        return False
+    return held.home is not None and held.home[1] != storage.writes
 
 
 def _of_earlier(tensor: TensorBase, storage: Storage) -> bool:
