@@ -34,6 +34,8 @@ ELSEWHERE = {
     "unconnected": "nobody collects its gradient: tests/test_storage.py",
     "attached": "its gradient is not that of its value: tests/test_storage.py",
     "output": "of operations with several: tests/test_compound.py",
+    "ctc_loss": "its gradient is that of logits: tests/nn/functional/loss/test_ctc.py",
+    "ctc_slope": "its gradient is refused: tests/nn/functional/loss/test_ctc.py",
     "cast": "rounds: its differences are checked below",
 }
 
@@ -41,6 +43,7 @@ ELSEWHERE = {
 # an index.
 INDEX = np.array([[2, 0], [1, 2]])
 CASES = {
+    "not_negative": [([(3,)], ("x",)), ([()], ("x",))],
     "const": [([], (3.5, float32))],
     "alias": [([(3,)], ())],
     "variable": [([(3,)], ())],

@@ -53,6 +53,25 @@ from zincir.nn.layers.linear import Identity as Identity, LazyLinear as LazyLine
 from zincir.nn.layers.loss.classification import (
     CrossEntropyLoss as CrossEntropyLoss,
     NLLLoss as NLLLoss,
+    NLLLoss2d as NLLLoss2d,
+)
+from zincir.nn.layers.loss.ctc import (
+    CTCLoss as CTCLoss,
+)
+from zincir.nn.layers.loss.likelihood import (
+    GaussianNLLLoss as GaussianNLLLoss,
+    PoissonNLLLoss as PoissonNLLLoss,
+)
+from zincir.nn.layers.loss.linear_cross_entropy import (
+    LinearCrossEntropyLoss as LinearCrossEntropyLoss,
+)
+from zincir.nn.layers.loss.margin import (
+    HingeEmbeddingLoss as HingeEmbeddingLoss,
+    MarginRankingLoss as MarginRankingLoss,
+    MultiLabelMarginLoss as MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss,
+    MultiMarginLoss as MultiMarginLoss,
+    SoftMarginLoss as SoftMarginLoss,
 )
 from zincir.nn.layers.loss.probability import (
     BCELoss as BCELoss,
@@ -63,7 +82,17 @@ from zincir.nn.layers.loss.regression import (
     HuberLoss as HuberLoss,
     L1Loss as L1Loss,
     MSELoss as MSELoss,
+    QuantileLoss as QuantileLoss,
     SmoothL1Loss as SmoothL1Loss,
+)
+from zincir.nn.layers.loss.segmentation import (
+    DiceLoss as DiceLoss,
+    SigmoidFocalLoss as SigmoidFocalLoss,
+)
+from zincir.nn.layers.loss.similarity import (
+    CosineEmbeddingLoss as CosineEmbeddingLoss,
+    TripletMarginLoss as TripletMarginLoss,
+    TripletMarginWithDistanceLoss as TripletMarginWithDistanceLoss,
 )
 from zincir.nn.layers.normalization import (
     GroupNorm as GroupNorm,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.ops.movement import cat, expand, flip, slice_
@@ -108,6 +109,27 @@ def _argsort(x: Any, axis: int, descending: bool) -> Any:
     return (x.shape[axis] - 1 - np.flip(backwards, axis)).astype(np.int64)
 
 
+def _positive(x: Any, what: str) -> Any:
+    if (x < 0).any():
+        raise ArgumentError(explain(f"{what} is negative", got=str(x.min())))
+    return np.array(x)
+
+
+not_negative_p = register(
+    Primitive(
+        "not_negative",
+        Kind.HOST,
+        doc="The same numbers; an error if one is negative, which `what` begins.",
+        infer=lambda x, what: x,
+        numpy=_positive,
+        vjp=lambda g, y, x, what: g,
+        attrs=("what",),
+        saves=False,
+        domain=((0.0, 2.0),),
+    )
+)
+
+
 def _call_spec(*args: Any) -> Spec:
     return args[-1]
 
@@ -122,6 +144,11 @@ call_p = register(
         attrs=("function", "spec"),
     )
 )
+
+
+def not_negative(x: Node, what: str) -> Node:
+    """`x`; whoever computes it gets an error if a number is negative. For few numbers."""
+    return apply(not_negative_p, x, attrs=(what,))
 
 
 def cumsum(x: Node, axis: int) -> Node:

@@ -30,7 +30,11 @@ from zincir.nn.functional.convolution import (
     conv_transpose2d as conv_transpose2d,
     conv_transpose3d as conv_transpose3d,
 )
-from zincir.nn.functional.distance import cosine_similarity as cosine_similarity
+from zincir.nn.functional.distance import (
+    cosine_similarity as cosine_similarity,
+    pairwise_distance as pairwise_distance,
+    pdist as pdist,
+)
 from zincir.nn.functional.dropout import (
     alpha_dropout as alpha_dropout,
     dropout as dropout,
@@ -46,6 +50,24 @@ from zincir.nn.functional.loss.classification import (
     cross_entropy as cross_entropy,
     nll_loss as nll_loss,
 )
+from zincir.nn.functional.loss.ctc import (
+    ctc_loss as ctc_loss,
+)
+from zincir.nn.functional.loss.likelihood import (
+    gaussian_nll_loss as gaussian_nll_loss,
+    poisson_nll_loss as poisson_nll_loss,
+)
+from zincir.nn.functional.loss.linear_cross_entropy import (
+    linear_cross_entropy as linear_cross_entropy,
+)
+from zincir.nn.functional.loss.margin import (
+    hinge_embedding_loss as hinge_embedding_loss,
+    margin_ranking_loss as margin_ranking_loss,
+    multi_margin_loss as multi_margin_loss,
+    multilabel_margin_loss as multilabel_margin_loss,
+    multilabel_soft_margin_loss as multilabel_soft_margin_loss,
+    soft_margin_loss as soft_margin_loss,
+)
 from zincir.nn.functional.loss.probability import (
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -55,7 +77,17 @@ from zincir.nn.functional.loss.regression import (
     huber_loss as huber_loss,
     l1_loss as l1_loss,
     mse_loss as mse_loss,
+    quantile_loss as quantile_loss,
     smooth_l1_loss as smooth_l1_loss,
+)
+from zincir.nn.functional.loss.segmentation import (
+    dice_loss as dice_loss,
+    sigmoid_focal_loss as sigmoid_focal_loss,
+)
+from zincir.nn.functional.loss.similarity import (
+    cosine_embedding_loss as cosine_embedding_loss,
+    triplet_margin_loss as triplet_margin_loss,
+    triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
 from zincir.nn.functional.normalization import (
     group_norm as group_norm,

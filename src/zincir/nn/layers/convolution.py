@@ -139,12 +139,14 @@ class _Convolution(_Window):
         pairs = zip(reversed(before), reversed(after), strict=True)
         self._sides = [n for pair in pairs for n in pair]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         padding = self.padding
         if self.padding_mode != "zeros" and any(self._sides):
-            x, padding = F.pad(x, self._sides, self.padding_mode), 0
+            input, padding = F.pad(input, self._sides, self.padding_mode), 0
         function = type(self)._function
-        return function(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return function(
+            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
 
     def extra_repr(self) -> str:
         return self._described(self.padding, (0,) * self.axes, self.padding_mode)
@@ -244,17 +246,17 @@ class _Transposed(_Window):
         self.padding_mode = padding_mode
 
     @at_user_line
-    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(batch, in_channels, ...) or (in_channels, ...) -> the same with out_channels, larger.
 
         `output_size` (the last axes, or the whole shape) takes the place of `output_padding`.
         """
         output_padding = self.output_padding
-        if output_size is not None and x.ndim in (self.axes + 1, self.axes + 2):
-            output_padding = self._output_padding_for(x.shape, output_size)
+        if output_size is not None and input.ndim in (self.axes + 1, self.axes + 2):
+            output_padding = self._output_padding_for(input.shape, output_size)
         function = type(self)._function
         numbers = (self.stride, self.padding, output_padding, self.groups, self.dilation)
-        return function(x, self.weight, self.bias, *numbers)
+        return function(input, self.weight, self.bias, *numbers)
 
     def _output_padding_for(self, shape: Shape, output_size: Sequence[int]) -> Shape:
         wanted = tuple(output_size)

@@ -39,9 +39,9 @@ class _Dropping(Module):
         self.p = p
         self.inplace = inplace
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         _watch(self)
-        return type(self)._function(x, self.p, self.training, self.inplace)
+        return type(self)._function(input, self.p, self.training, self.inplace)
 
 
 class Dropout(_Dropping):
@@ -162,9 +162,9 @@ class StochasticDepth(Module):
         self.p = p
         self.mode = mode
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         _watch(self)
-        return F.stochastic_depth(x, self.p, self.mode, self.training)
+        return F.stochastic_depth(input, self.p, self.mode, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, mode={self.mode}"

@@ -116,9 +116,9 @@ class Embedding(Module):
             _freeze=freeze,
         )
 
-    def forward(self, index: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         return F.embedding(
-            index,
+            input,
             self.weight,
             self.padding_idx,
             self.max_norm,

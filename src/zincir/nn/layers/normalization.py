@@ -67,8 +67,8 @@ class LayerNorm(Affine):
         self._hold_affine(shape, affine, affine and bias, dtype)
         self.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 @described(bare=1)
@@ -161,8 +161,8 @@ class GroupNorm(Affine):
         self._hold_affine((num_channels,), affine, affine and bias, dtype)
         self.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
 
 @described(bare=1)
@@ -187,8 +187,8 @@ class LocalResponseNorm(Module):
         self.beta = beta
         self.k = k
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
 
 
 def _last_axes(layer: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -113,8 +113,8 @@ class _ChannelNorm(Affine):
 
 
 class _BatchNorm(_ChannelNorm):
-    def forward(self, x: Tensor) -> Tensor:
-        self._check(x, 1)
+    def forward(self, input: Tensor) -> Tensor:
+        self._check(input, 1)
         self._watch()
         mean, var, seen = self.running_mean, self.running_var, self.num_batches_tracked
         momentum: float | Tensor = self.momentum or 0.0
@@ -122,12 +122,12 @@ class _BatchNorm(_ChannelNorm):
             with no_grad():
                 seen.add_(1)
                 if self.momentum is None:
-                    momentum = 1.0 / seen.to(x.dtype)
+                    momentum = 1.0 / seen.to(input.dtype)
         # As in PyTorch: without statistics of its own the layer uses the batch's in evaluation too
         training = self.training or (mean is None and var is None)
         if self.training and not self.track_running_stats:
             mean = var = None
-        return F.batch_norm(x, mean, var, self.weight, self.bias, training, momentum, self.eps)
+        return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -198,12 +198,12 @@ class _InstanceNorm(_ChannelNorm):
         numbers = (num_features, eps, momentum, affine, track_running_stats)
         super().__init__(*numbers, device, dtype, bias=bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        batched = x.ndim == max(self._axes)
-        self._check(x, 1 if batched else 0)
+    def forward(self, input: Tensor) -> Tensor:
+        batched = input.ndim == max(self._axes)
+        self._check(input, 1 if batched else 0)
         self._watch()
         y = F.instance_norm(
-            x if batched else x.unsqueeze(0),
+            input if batched else input.unsqueeze(0),
             self.running_mean,
             self.running_var,
             self.weight,

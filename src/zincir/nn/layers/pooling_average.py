@@ -41,9 +41,9 @@ class AvgPool1d(Module):
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         window = (self.kernel_size, self.stride, self.padding)
-        return F.avg_pool1d(x, *window, self.ceil_mode, self.count_include_pad)
+        return F.avg_pool1d(input, *window, self.ceil_mode, self.count_include_pad)
 
 
 @described(hidden="ceil_mode count_include_pad divisor_override")
@@ -69,10 +69,10 @@ class _AvgPool(Module):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         window = (self.kernel_size, self.stride, self.padding)
         options = (self.ceil_mode, self.count_include_pad, self.divisor_override)
-        return type(self)._function(x, *window, *options)
+        return type(self)._function(input, *window, *options)
 
 
 class AvgPool2d(_AvgPool):
@@ -133,9 +133,9 @@ class _LPPool(Module):
         self.stride = stride
         self.ceil_mode = ceil_mode
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         window = (self.kernel_size, self.stride, self.ceil_mode)
-        return type(self)._function(x, self.norm_type, *window)
+        return type(self)._function(input, self.norm_type, *window)
 
 
 class LPPool1d(_LPPool):

@@ -35,9 +35,9 @@ class _MaxPool(Module):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Any:
         window = (self.kernel_size, self.stride, self.padding, self.dilation)
-        return type(self)._function(x, *window, self.ceil_mode, self.return_indices)
+        return type(self)._function(input, *window, self.ceil_mode, self.return_indices)
 
 
 class MaxPool1d(_MaxPool):

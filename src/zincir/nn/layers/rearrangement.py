@@ -39,8 +39,8 @@ class Unfold(Module):
         self.padding = padding
         self.stride = stride
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.unfold(x, self.kernel_size, self.dilation, self.padding, self.stride)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
 
 
 @described()
@@ -74,9 +74,9 @@ class Fold(Module):
         self.padding = padding
         self.stride = stride
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         options = (self.kernel_size, self.dilation, self.padding, self.stride)
-        return F.fold(x, self.output_size, *options)
+        return F.fold(input, self.output_size, *options)
 
 
 @described()
@@ -96,8 +96,8 @@ class PixelShuffle(Module):
         check_factor("PixelShuffle", "upscale_factor", upscale_factor)
         self.upscale_factor = upscale_factor
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(x, self.upscale_factor)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pixel_shuffle(input, self.upscale_factor)
 
 
 @described()
@@ -117,8 +117,8 @@ class PixelUnshuffle(Module):
         check_factor("PixelUnshuffle", "downscale_factor", downscale_factor)
         self.downscale_factor = downscale_factor
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_unshuffle(x, self.downscale_factor)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pixel_unshuffle(input, self.downscale_factor)
 
 
 @described()
@@ -138,8 +138,8 @@ class ChannelShuffle(Module):
         check_factor("ChannelShuffle", "groups", groups)
         self.groups = groups
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.channel_shuffle(x, self.groups)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.channel_shuffle(input, self.groups)
 
 
 @described()
@@ -159,5 +159,5 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(self.start_dim, self.end_dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(self.start_dim, self.end_dim)

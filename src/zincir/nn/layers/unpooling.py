@@ -25,10 +25,10 @@ class _MaxUnpool(Module):
         self.padding = padding
 
     def forward(
-        self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
+        self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
     ) -> Tensor:
         window = (self.kernel_size, self.stride, self.padding)
-        return type(self)._function(x, indices, *window, output_size)
+        return type(self)._function(input, indices, *window, output_size)
 
 
 class MaxUnpool1d(_MaxUnpool):

@@ -131,11 +131,11 @@ class Sequential(_Listed):
         else:
             self._fill(list(modules))
 
-    def forward(self, x: Any) -> Any:
-        """Run `x` through all modules in order."""
+    def forward(self, input: Any) -> Any:
+        """Run `input` through all modules in order."""
         for module in self._modules.values():
-            x = module(x)  # pyright: ignore[reportOptionalCall]  # None is never held here
-        return x
+            input = module(input)  # pyright: ignore[reportOptionalCall]  # None is never held here
+        return input
 
 
 class ModuleList(_Listed):

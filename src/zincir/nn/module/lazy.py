@@ -55,9 +55,9 @@ class Lazy(Module):
         """Whether a parameter or a buffer has no shape yet."""
         return bool(self._waiting())
 
-    def initialize_parameters(self, x: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Give shapes and values to the parameters and buffers that have none: those for x."""
-        channels = self._channels_of(node_of(x, f"{type(self).__name__}: input").shape)
+    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Give shapes and values to parameters and buffers that have none: those for the input."""
+        channels = self._channels_of(node_of(input, f"{type(self).__name__}: input").shape)
         waiting = self._waiting()
         if waiting:
             with paused():

@@ -9,6 +9,7 @@ from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line
 from zincir.ops.arithmetic import abs, compare, where
 from zincir.ops.elementwise import exp, log, log1p
+from zincir.ops.source import detach, with_gradient_of
 from zincir.tensor import Tensor
 
 
@@ -101,8 +102,11 @@ def kl_div(
     if log_target:
         loss = exp(t) * (t - x)
     else:
-        there = compare("gt", t, 0.0)
-        loss = where(there, t * log(where(there, t, 1.0)), 0.0) - t * x
+        # As in PyTorch, 0 log 0 is 0, and its slope in the target NaN.
+        fixed = detach(t)
+        zero = compare("eq", fixed, 0.0)
+        plain = where(zero, 0.0, fixed * log(where(zero, 1.0, fixed)))
+        loss = with_gradient_of(plain, t * log(t) if t.needs_grad else t) - t * x
     if reduction != "batchmean":
         return reduced(loss, reduction)
     total = reduced(loss, "sum")

@@ -6,6 +6,7 @@ Shapes that differ are an error: a loss between (N, 1) and (N,) would silently b
 from __future__ import annotations
 
 from zincir.errors import ArgumentError, explain
+from zincir.graph.node import user_line
 from zincir.nn.functional.loss.operands import pair
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line
@@ -100,3 +101,30 @@ def huber_loss(
     far = abs(d)
     near = d * d * 0.5
     return reduced(where(compare("lt", far, delta), near, (far - 0.5 * delta) * delta), reduction)
+
+
+@at_user_line
+def quantile_loss(
+    input: Tensor, target: Tensor, quantile: float = 0.5, reduction: str = "mean"
+) -> Tensor:
+    """max(q d, (q - 1) d) where d = target - input, q the quantile: also called pinball loss.
+
+    It is smallest where a share `quantile` of the targets lies below the input (Koenker and
+    Bassett 1978). Its gradient where d is 0 is 0.
+
+    >>> import zincir
+    >>> quantile_loss(zincir.tensor([1.0, 1.0]), zincir.tensor([2.0, 0.0]), 0.75).item()
+    0.5
+    """
+    if not 0.0 < quantile < 1.0:
+        raise ArgumentError(
+            explain(
+                "quantile_loss: quantile is out of range",
+                where=user_line(),
+                expected="0 < quantile < 1",
+                got=str(quantile),
+            )
+        )
+    x, y = pair(input, target, "quantile_loss")
+    d = y - x
+    return reduced(abs(d) * 0.5 + d * (quantile - 0.5), reduction)

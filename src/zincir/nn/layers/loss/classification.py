@@ -81,3 +81,13 @@ class NLLLoss(Loss):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
         )
+
+
+class NLLLoss2d(NLLLoss):
+    """An older name of `NLLLoss`.
+
+    Example:
+        >>> import zincir
+        >>> NLLLoss2d()(zincir.zeros(1, 2, 1, 1), zincir.tensor([[[1]]])).item()
+        -0.0
+    """

@@ -79,3 +79,22 @@ class HuberLoss(Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.huber_loss(input, target, delta=self.delta, reduction=self.reduction)
+
+
+class QuantileLoss(Loss):
+    """max(q d, (q - 1) d) where d = target - input, q the quantile: also called pinball loss.
+
+    Shape: target has the shape of input, any.
+
+    Example:
+        >>> import zincir
+        >>> QuantileLoss(0.75)(zincir.tensor([1.0, 1.0]), zincir.tensor([2.0, 0.0])).item()
+        0.5
+    """
+
+    def __init__(self, quantile: float = 0.5, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.quantile = quantile
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.quantile_loss(input, target, self.quantile, self.reduction)
