@@ -1,0 +1,40 @@
+"""Methods that sum up, and measure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zincir.methods.results import Range
+from zincir.ops import composed as co, statistics as st
+from zincir.ops.dims import Dims
+from zincir.shared_value import current
+from zincir.tensor_base import TensorBase
+from zincir.types import DType
+
+
+class Statistics(TensorBase):
+    """Methods that sum up, and measure."""
+
+    def nansum(
+        self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
+    ) -> Any:
+        """The sum along `dim` of what is no NaN."""
+        return self._of(st.nansum(current(self), dim, keepdim, dtype))
+
+    def nanmean(
+        self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
+    ) -> Any:
+        """The mean along `dim` of what is no NaN."""
+        return self._of(st.nanmean(current(self), dim, keepdim, dtype))
+
+    def aminmax(self, *, dim: int | None = None, keepdim: bool = False) -> Range:
+        """The smallest and the largest along `dim`."""
+        return Range(*map(self._of, st.extremes(current(self), dim, keepdim)))
+
+    def renorm(self, p: float, dim: int, maxnorm: float) -> Any:
+        """Slices along `dim` scaled down so that their p-norms are at most `maxnorm`."""
+        return self._of(st.renorm(current(self), p, dim, maxnorm))
+
+    def dist(self, other: Any, p: float = 2) -> Any:
+        """The p-norm of the difference."""
+        return self._of(st.distance(current(self), current(other), p))

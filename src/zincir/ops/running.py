@@ -1,0 +1,172 @@
+"""Running extremes and logarithms of sums, and sums of strips: along one axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.graph.node import Node, apply, user_line
+from zincir.graph.primitive import Kind, Primitive, register
+from zincir.ops import arithmetic as ar, composed as co, elementwise as el, movement as mv
+from zincir.ops.along import along
+from zincir.ops.dims import one_axis
+from zincir.ops.layout import cat
+from zincir.ops.source import const, detach
+from zincir.types import bool_, int64
+
+
+def _extreme_numpy(x: Any, axis: int, smallest: bool) -> Any:
+    best = (np.minimum if smallest else np.maximum).accumulate(x, axis)
+    hit = (x == best) | (x != x)
+    place = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    return np.maximum.accumulate(np.where(hit, place, 0), axis)
+
+
+cumulative_extreme_p = register(
+    Primitive(
+        "cumulative_extreme",
+        Kind.HOST,
+        doc="Where the largest (smallest) so far is along `axis`, the last of equals; NaN wins.",
+        infer=lambda x, axis, smallest: (x[0], int64),
+        numpy=_extreme_numpy,
+        attrs=("axis", "smallest"),
+    )
+)
+
+
+def _logcumsumexp_numpy(x: Any, axis: int) -> Any:
+    with np.errstate(all="ignore"):
+        return np.logaddexp.accumulate(x, axis)
+
+
+def _logcumsumexp_vjp(g: Node, y: Node, x: Node, axis: int) -> Node:
+    """exp(x) times the sum of g exp(-y) from here on, positive and negative g apart."""
+
+    def part(g: Node) -> Node:
+        some = ar.compare("gt", g, 0.0)
+        log_g = ar.where(some, el.log(ar.where(some, g, 1.0)), -np.inf)
+        back = flipped(logcumsumexp_node(flipped(log_g - y, axis), axis), axis)
+        return el.exp(back + x)
+
+    return part(g) - part(-g)
+
+
+logcumsumexp_p = register(
+    Primitive(
+        "logcumsumexp",
+        Kind.HOST,
+        doc="Running logarithms of sums of exponentials along `axis`.",
+        infer=lambda x, axis: x,
+        numpy=_logcumsumexp_numpy,
+        vjp=_logcumsumexp_vjp,
+        attrs=("axis",),
+    )
+)
+
+
+def flipped(x: Node, axis: int) -> Node:
+    return mv.flip(x, (axis,))
+
+
+def logcumsumexp_node(x: Node, axis: int) -> Node:
+    return apply(logcumsumexp_p, x, attrs=(axis,))
+
+
+def logcumsumexp(x: Node, dim: int) -> Node:
+    """Running log(sum(exp(x))) along `dim`."""
+    if x.dtype.category != 2:
+        raise DTypeError(
+            explain(f"logcumsumexp: not for {x.dtype.name}", where=user_line(), try_="x.float()")
+        )
+    axis = one_axis(dim, x.ndim)
+    return logcumsumexp_node(x, axis) if x.ndim else ar.copy(x)
+
+
+def cumulative_extreme(x: Node, dim: int, smallest: bool) -> tuple[Node, Node]:
+    """The largest (smallest) so far along `dim`, and where it is: the last of equals."""
+    axis = one_axis(dim, x.ndim)
+    if not x.ndim:
+        return ar.copy(x), const(0, int64)
+    index = apply(cumulative_extreme_p, detach(x), attrs=(axis, smallest))
+    return along(x, axis, index), index
+
+
+def _part(x: Node, axis: int, start: int, length: int) -> Node:
+    starts = tuple(start if i == axis else 0 for i in range(x.ndim))
+    sizes = tuple(length if i == axis else n for i, n in enumerate(x.shape))
+    return mv.slice_(x, starts, (1,) * x.ndim, sizes)
+
+
+def diff(x: Node, n: int, dim: int, prepend: Node | None, append: Node | None) -> Node:
+    """Differences of neighbours along `dim`, taken `n` times; of bools, where they differ."""
+    if not x.ndim:
+        raise ShapeError(
+            explain("diff expects input to be at least one-dimensional", where=user_line())
+        )
+    if n < 0:
+        raise ArgumentError(
+            explain("diff: order must be non-negative", where=user_line(), got=str(n))
+        )
+    axis = one_axis(dim, x.ndim)
+    parts = [part for part in (prepend, x, append) if part is not None]
+    if len(parts) > 1:
+        x = cat(parts, axis)
+    for _ in range(n):
+        length = max(x.shape[axis] - 1, 0)
+        if not length:
+            return _part(x, axis, 0, 0)
+        later, earlier = _part(x, axis, 1, length), _part(x, axis, 0, length)
+        x = ar.bitwise("xor", later, earlier) if x.dtype is bool_ else later - earlier
+    return x if n else ar.copy(x)
+
+
+def _strips(y: Node, x: Node | None, dx: float | Node, dim: int) -> tuple[Node | None, int]:
+    """Twice the area of each strip between neighbours along `dim`; None if there is none."""
+    axis = one_axis(dim, y.ndim)
+    length = y.shape[axis] - 1
+    if x is not None and y.ndim and x.ndim and x.shape[axis if x.ndim == y.ndim else 0] == 0:
+        length = -1
+    if length < 1:
+        return None, axis
+    both = _part(y, axis, 0, length) + _part(y, axis, 1, length)
+    if x is None:
+        return both * dx, axis
+    if x.ndim == 1:
+        if x.shape[0] != length + 1:
+            raise ShapeError(
+                explain(
+                    "trapezoid: There must be one `x` value for each sample point",
+                    where=user_line(),
+                    expected=str(length + 1),
+                    got=str(x.shape[0]),
+                )
+            )
+        x = mv.reshape(x, tuple(length + 1 if i == axis else 1 for i in range(y.ndim)))
+    while x.ndim < y.ndim:
+        x = mv.reshape(x, (1, *x.shape))
+    return both * diff(x, 1, axis, None, None), axis
+
+
+def trapezoid(y: Node, x: Node | None, dx: float | Node, dim: int) -> Node:
+    """The area under a line through points, by the trapezoidal rule."""
+    strips, axis = _strips(y, x, dx, dim)
+    if strips is None:
+        rest = tuple(n for i, n in enumerate(y.shape) if i != axis)
+        kind = y.dtype if y.dtype.category == 2 else ar.floating(y).dtype
+        return mv.expand(const(0.0, kind), rest)
+    return co.sum(strips, axis) / 2.0
+
+
+def cumulative_trapezoid(y: Node, x: Node | None, dx: float | Node, dim: int) -> Node:
+    """The areas of `trapezoid` up to each point but the first."""
+    strips, axis = _strips(y, x, dx, dim)
+    if strips is None:
+        kind = ar.floating(y).dtype
+        return mv.expand(
+            const(0.0, kind), tuple(0 if i == axis else n for i, n in enumerate(y.shape))
+        )
+    return co.cumsum(strips, axis) / 2.0
+
+
