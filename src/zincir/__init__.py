@@ -45,7 +45,6 @@ from zincir.functional import (
     broadcast_shapes as broadcast_shapes,
     broadcast_tensors as broadcast_tensors,
     cat as cat,
-    cdist as cdist,
     concat as concat,
     concatenate as concatenate,
     einsum as einsum,
@@ -55,7 +54,6 @@ from zincir.functional import (
     is_tensor as is_tensor,
     matmul as matmul,
     meshgrid as meshgrid,
-    nonzero as nonzero,
     pow as pow,
     promote_types as promote_types,
     result_type as result_type,
@@ -64,6 +62,18 @@ from zincir.functional import (
     where as where,
 )
 from zincir.generator import Generator as Generator
+from zincir.measuring import (
+    bucketize as bucketize,
+    cdist as cdist,
+    cumulative_trapezoid as cumulative_trapezoid,
+    isin as isin,
+    pdist as pdist,
+    searchsorted as searchsorted,
+    std_mean as std_mean,
+    trapezoid as trapezoid,
+    trapz as trapz,
+    var_mean as var_mean,
+)
 from zincir.random import (
     bernoulli as bernoulli,
     get_rng_state as get_rng_state,
@@ -122,13 +132,16 @@ all = _functions.all
 allclose = _functions.allclose
 amax = _functions.amax
 amin = _functions.amin
+aminmax = _functions.aminmax
 any = _functions.any
 argmax = _functions.argmax
 argmin = _functions.argmin
 argsort = _functions.argsort
+argwhere = _functions.argwhere
 asin = _functions.asin
 atan = _functions.atan
 baddbmm = _functions.baddbmm
+bincount = _functions.bincount
 bitwise_not = _functions.bitwise_not
 bmm = _functions.bmm
 broadcast_to = _functions.broadcast_to
@@ -140,10 +153,14 @@ clone = _functions.clone
 cos = _functions.cos
 cosh = _functions.cosh
 count_nonzero = _functions.count_nonzero
+cummax = _functions.cummax
+cummin = _functions.cummin
 cumprod = _functions.cumprod
 cumsum = _functions.cumsum
 diag = _functions.diag
 diagonal = _functions.diagonal
+diff = _functions.diff
+dist = _functions.dist
 div = _functions.div
 divide = _functions.divide
 dot = _functions.dot
@@ -161,6 +178,8 @@ fmod = _functions.fmod
 gather = _functions.gather
 ge = _functions.ge
 gt = _functions.gt
+histc = _functions.histc
+histogram = _functions.histogram
 index_add = _functions.index_add
 index_copy = _functions.index_copy
 index_fill = _functions.index_fill
@@ -170,6 +189,7 @@ isclose = _functions.isclose
 isfinite = _functions.isfinite
 isinf = _functions.isinf
 isnan = _functions.isnan
+kthvalue = _functions.kthvalue
 le = _functions.le
 lerp = _functions.lerp
 log = _functions.log
@@ -177,6 +197,7 @@ log10 = _functions.log10
 log1p = _functions.log1p
 log2 = _functions.log2
 log_softmax = _functions.log_softmax
+logcumsumexp = _functions.logcumsumexp
 logical_and = _functions.logical_and
 logical_not = _functions.logical_not
 logical_or = _functions.logical_or
@@ -188,27 +209,38 @@ masked_select = _functions.masked_select
 max = _functions.max
 maximum = _functions.maximum
 mean = _functions.mean
+median = _functions.median
 min = _functions.min
 minimum = _functions.minimum
 mm = _functions.mm
+mode = _functions.mode
 moveaxis = _functions.moveaxis
 movedim = _functions.movedim
+msort = _functions.msort
 mul = _functions.mul
 multiply = _functions.multiply
 mv = _functions.mv
+nanmean = _functions.nanmean
+nanmedian = _functions.nanmedian
+nanquantile = _functions.nanquantile
+nansum = _functions.nansum
 narrow = _functions.narrow
 ne = _functions.ne
 neg = _functions.neg
 negative = _functions.negative
+nonzero = _functions.nonzero
+nonzero_static = _functions.nonzero_static
 norm = _functions.norm
 numel = _functions.numel
 outer = _functions.outer
 permute = _functions.permute
 prod = _functions.prod
+quantile = _functions.quantile
 ravel = _functions.ravel
 reciprocal = _functions.reciprocal
 relu = _functions.relu
 remainder = _functions.remainder
+renorm = _functions.renorm
 repeat_interleave = _functions.repeat_interleave
 reshape = _functions.reshape
 roll = _functions.roll
@@ -249,5 +281,6 @@ trunc = _functions.trunc
 unbind = _functions.unbind
 unflatten = _functions.unflatten
 unique = _functions.unique
+unique_consecutive = _functions.unique_consecutive
 unsqueeze = _functions.unsqueeze
 var = _functions.var

@@ -72,12 +72,6 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     return wrap(composed.choose(condition._node, operand(input), operand(other)))
 
 
-@takes_out
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """Where a tensor is not 0 (looks at it)."""
-    return input.nonzero(as_tuple=as_tuple)
-
-
 def _nodes(tensors: Sequence[Any], what: str) -> list[Node]:
     if isinstance(tensors, Tensor) or not all_tensors(tensors):
         got = type(tensors).__name__
@@ -201,12 +195,6 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     nodes = _nodes(tensors, "einsum")
     axes = rearranged(equation, nodes[0]) if len(nodes) == 1 else None
     return wrap(_einsum(equation, nodes)) if axes is None else tensors[0].permute(axes)
-
-
-@takes_out
-def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
-    """Distances between all rows of one matrix and all rows of another."""
-    return wrap(products.cdist(x1._node, x2._node, p))
 
 
 @takes_out

@@ -37,9 +37,7 @@ def searchsorted(
     """
     order = None if sorter is None else sorter._node
     sequence = sorted_sequence._node
-    return wrap(
-        counting.searchsorted(sequence, operand(input), right, side, order, out_int32)
-    )
+    return wrap(counting.searchsorted(sequence, operand(input), right, side, order, out_int32))
 
 
 @takes_out
@@ -77,9 +75,7 @@ def isin(
 
 def _spacing(x: Any, dx: Any, what: str) -> tuple[Node | None, Any]:
     if x is not None and dx is not None:
-        raise ArgumentError(
-            explain(f"{what}() takes x or dx, and not both", where=user_line())
-        )
+        raise ArgumentError(explain(f"{what}() takes x or dx, and not both", where=user_line()))
     return None if x is None else x._node, 1.0 if dx is None else dx
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -43,6 +43,9 @@ from zincir.convert import (
 )
 from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, Origin, apply, user_line
+from zincir.methods.order import Counting, Ordering
+from zincir.methods.results import Extreme
+from zincir.methods.statistics import Statistics
 from zincir.ops import (
     arithmetic as ar,
     composed as co,
@@ -125,13 +128,6 @@ def from_buffer(buffer: Buffer, origin: Origin | None = None) -> Tensor:
     return t
 
 
-class Extreme(NamedTuple):
-    """What `max`, `min`, `sort` and `topk` return."""
-
-    values: Tensor
-    indices: Tensor
-
-
 Method: TypeAlias = Callable[..., "Tensor"]
 
 
@@ -200,7 +196,7 @@ def _augmented(change: Method, operator: Method) -> Method:
 
 
 @takes_names
-class Tensor(TensorBase):
+class Tensor(Ordering, Counting, Statistics):
     """An array of numbers that remembers how it was computed.
 
     Values are computed when somebody looks at them; shapes and types are checked at once.
@@ -235,6 +231,10 @@ class Tensor(TensorBase):
     @staticmethod
     def _of(node: Node) -> Tensor:
         return wrap(node)
+
+    @staticmethod
+    def _from(array: np.ndarray[Any, Any]) -> Tensor:
+        return from_array(array)
 
     # What it is ---------------------------------------------------------------------------------
 
@@ -829,64 +829,6 @@ class Tensor(TensorBase):
     def cumprod(self, dim: Int, *, dtype: DType | None = None) -> Tensor:
         """Running products."""
         return wrap(co.cumprod(self._node, dim, dtype))
-
-    def count_nonzero(self, dim: Dims = None) -> Tensor:
-        """How many are not 0."""
-        return (self != 0).sum(dim)
-
-    # Order --------------------------------------------------------------------------------------
-
-    def argsort(self, dim: Int = -1, descending: Bool = False, stable: Bool = True) -> Tensor:
-        """The indices that sort along `dim`."""
-        return wrap(co.argsort(self._node, dim, descending))
-
-    def sort(self, dim: Int = -1, descending: Bool = False, stable: Bool = True) -> Extreme:
-        """Sorted values, and where they were; equal ones keep their order."""
-        order = self.argsort(dim, descending)
-        return Extreme(self.gather(dim, order) if self.ndim else self.clone(), order)
-
-    def topk(self, k: Int, dim: Int = -1, largest: Bool = True, sorted: Bool = True) -> Extreme:
-        """The `k` largest along `dim`, and where they are."""
-        n = self.shape[one_axis(dim, self.ndim)] if self.ndim else 1
-        if not 0 <= k <= n:
-            raise IndexError(
-                explain(
-                    "topk: selected index k out of range",
-                    where=user_line(),
-                    expected=f"0 <= k <= {n}",
-                    got=str(k),
-                )
-            )
-        if not self.ndim:
-            return self.sort()
-        order = self.argsort(dim, largest).narrow(dim, 0, k)
-        return Extreme(self.gather(dim, order), order)
-
-    def unique(
-        self,
-        sorted: Bool = True,
-        return_inverse: Bool = False,
-        return_counts: Bool = False,
-        dim: Int | None = None,
-    ) -> Any:
-        """The different values, in rising order (looks at them)."""
-        found = np.unique(
-            self._value("unique()"), return_inverse=True, return_counts=True, axis=dim
-        )
-        values, inverse, counts = (from_array(np.ascontiguousarray(a)) for a in found)
-        shape = self.shape if dim is None else (self.shape[dim],)
-        extra = [inverse.reshape(shape)] * return_inverse + [counts] * return_counts
-        return (values, *extra) if extra else values
-
-    def nonzero(self, *, as_tuple: Bool = False) -> Any:
-        """Where it is not 0, one row for each place (looks at them)."""
-        found = [from_array(i) for i in np.nonzero(np.atleast_1d(self._value("nonzero()")))]
-        found = found[: self.ndim] if self.ndim or as_tuple else found
-        if as_tuple:
-            return tuple(found)
-        if not self.ndim:
-            return from_array(np.zeros((int(bool(self)), 0), np.int64))
-        return wrap(layout.stack([i._node for i in found], 1))
 
     # Shape --------------------------------------------------------------------------------------
 

@@ -74,6 +74,16 @@ class TensorBase:
     _is_array: bool = False
     """Whether it stands for an array that was given to a compiled function."""
 
+    @staticmethod
+    def _of(node: Node) -> Any:
+        """A tensor that holds `node`."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _from(array: np.ndarray[Any, Any]) -> Any:
+        """A tensor over the memory of `array`."""
+        raise NotImplementedError
+
     @property
     def shape(self) -> Shape:
         return self._held.shape

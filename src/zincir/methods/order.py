@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.calling import takes_names
 from zincir.convert import as_node, operand
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, user_line
@@ -22,6 +23,7 @@ def _pair(x: TensorBase, nodes: tuple[Node, Node]) -> Extreme:
     return Extreme(*map(x._of, nodes))
 
 
+@takes_names
 class Ordering(TensorBase):
     """Methods that sort, and find by rank."""
 
@@ -29,9 +31,7 @@ class Ordering(TensorBase):
         """The indices that sort along `dim`; equal elements keep their order."""
         return self._of(co.argsort(current(self), dim, descending))
 
-    def sort(
-        self, dim: int = -1, descending: bool = False, stable: bool | None = None
-    ) -> Extreme:
+    def sort(self, dim: int = -1, descending: bool = False, stable: bool | None = None) -> Extreme:
         """Sorted values, and where they were; equal ones keep their order."""
         return _pair(self, sorting.sort(current(self), dim, descending))
 
@@ -39,9 +39,7 @@ class Ordering(TensorBase):
         """Sorted along the first dimension."""
         return self._of(sorting.sort(current(self), 0, False)[0])
 
-    def topk(
-        self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-    ) -> Extreme:
+    def topk(self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Extreme:
         """The `k` largest along `dim`, and where they are."""
         return _pair(self, sorting.topk(current(self), int(k), dim, largest))
 
@@ -112,6 +110,7 @@ class Ordering(TensorBase):
         return self._of(running.diff(current(self), n, dim, *ends))
 
 
+@takes_names
 class Counting(TensorBase):
     """Methods that count, and find by value."""
 
@@ -132,7 +131,7 @@ class Counting(TensorBase):
         find = counting.unique if what == "unique" else counting.unique_consecutive
         axis = None if dim is None else one_axis(dim, len(self.shape))
         found = find(array_of(self, f"{what}()"), axis)
-        values, *extra = [self._from(np.ascontiguousarray(a)) for a in found]
+        values, *extra = [self._from(a.copy()) for a in found]
         extra = [t for t, wanted in zip(extra, (inverse, counts), strict=True) if wanted]
         return (values, *extra) if extra else values
 
@@ -153,8 +152,7 @@ class Counting(TensorBase):
         if isinstance(bins, TensorBase):
             edges = current(bins)
         else:
-            low, high = range or (0.0, 0.0)
-            edges = counting.linear_edges(x, bins, low, high)
+            edges = counting.linear_edges(x, bins, None if range is None else tuple(range))
         weights = None if weight is None else current(weight)
         found = counting.histogram(x, edges, weights, density)
         return Histogram(self._of(found), self._of(edges))
@@ -181,7 +179,7 @@ class Counting(TensorBase):
         return self._of(co.sum(hit, dim))
 
 
-def isin(elements: Any, test_elements: Any, assume_unique: bool, invert: bool) -> Node:
+def isin(elements: Any, test_elements: Any, invert: bool) -> Node:
     """Which elements occur among others; one of the two may be a number."""
     x, among = operand(elements), operand(test_elements)
     if not isinstance(x, Node):

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from zincir.calling import takes_names
 from zincir.methods.results import Range
-from zincir.ops import composed as co, statistics as st
+from zincir.ops import statistics as st
 from zincir.ops.dims import Dims
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 from zincir.types import DType
 
 
+@takes_names
 class Statistics(TensorBase):
     """Methods that sum up, and measure."""
 
-    def nansum(
-        self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
-    ) -> Any:
+    def nansum(self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None) -> Any:
         """The sum along `dim` of what is no NaN."""
         return self._of(st.nansum(current(self), dim, keepdim, dtype))
 

@@ -107,13 +107,11 @@ def isin(x: Node, among: Node, invert: bool) -> Node:
 # --- histograms -------------------------------------------------------------------------------
 
 
-def span_of(x: Any, low: float, high: float, what: str) -> tuple[Any, Any]:
-    """The range of a histogram: that of the data if none was given, and never of no width."""
+def span_of(x: Any, low: float, high: float, spread: float, what: str) -> tuple[Any, Any]:
+    """The range of a histogram, made wider by `spread` at both ends if it has no width."""
     a, b = x.dtype.type(low), x.dtype.type(high)
-    if a == b and x.size:
-        a, b = x.min(), x.max()
     if a == b:
-        a, b = x.dtype.type(a - 1), x.dtype.type(b + 1)
+        a, b = x.dtype.type(a - spread), x.dtype.type(b + spread)
     if not (np.isfinite(a) and np.isfinite(b)):
         raise ArgumentError(explain(f"{what}: range of [{a}, {b}] is not finite"))
     return a, b
@@ -121,7 +119,8 @@ def span_of(x: Any, low: float, high: float, what: str) -> tuple[Any, Any]:
 
 def _histc_numpy(x: Any, bins: int, low: float, high: float) -> Any:
     flat = x.reshape(-1)
-    a, b = span_of(flat, low, high, "torch.histc")
+    ends = (flat.min(), flat.max()) if low == high and flat.size else (low, high)
+    a, b = span_of(flat, *ends, 1.0, "histc")
     flat = flat[(flat >= a) & (flat <= b)]
     place = ((flat - a) * x.dtype.type(bins) / (b - a)).astype(np.int64)
     place = np.minimum(place, bins - 1)
@@ -148,9 +147,7 @@ def check_histogram(x: Node, bins: int, low: float, high: float, what: str) -> N
                     try_="x.float()")
         )  # fmt: skip
     if bins < 1:
-        raise ArgumentError(
-            explain(f"{what}: bins must be > 0", where=user_line(), got=str(bins))
-        )
+        raise ArgumentError(explain(f"{what}: bins must be > 0", where=user_line(), got=str(bins)))
     if low > high:
         raise ArgumentError(
             explain(f"{what}: max must be larger than min", where=user_line(),
@@ -164,8 +161,9 @@ def histc(x: Node, bins: int, low: float, high: float) -> Node:
     return apply(histc_p, detach(x), attrs=(bins, float(low), float(high)))
 
 
-def _linear_edges(x: Any, bins: int, low: float, high: float) -> Any:
-    a, b = span_of(x.reshape(-1), low, high, "torch.histogram")
+def _linear_edges(x: Any, bins: int, low: float | None, high: float | None) -> Any:
+    data = (x.min(), x.max()) if x.size else (0.0, 1.0)
+    a, b = span_of(x, *(data if low is None or high is None else (low, high)), 0.5, "histogram")
     steps = np.arange(bins + 1)
     step = x.dtype.type((b - a) / x.dtype.type(bins))
     up, down = a + step * steps.astype(x.dtype), b - step * (bins - steps).astype(x.dtype)
@@ -176,7 +174,7 @@ edges_p = register(
     Primitive(
         "histogram_edges",
         Kind.HOST,
-        doc="The ends of `bins` equal parts of a range: that of the data, for low = high = 0.",
+        doc="The ends of `bins` equal parts of a range: that of the data, for None.",
         infer=lambda x, bins, low, high: ((bins + 1,), x[1]),
         numpy=_linear_edges,
         attrs=("bins", "low", "high"),
@@ -232,10 +230,11 @@ def histogram(x: Node, edges: Node, weight: Node | None, density: bool) -> Node:
     return apply(histogram_p, *inputs, attrs=(density,))
 
 
-def linear_edges(x: Node, bins: int, low: float, high: float) -> Node:
-    """The ends of `bins` equal parts, from `low` to `high`, or of the data's range."""
-    check_histogram(x, bins, low, high, "histogram")
-    return apply(edges_p, detach(x), attrs=(bins, float(low), float(high)))
+def linear_edges(x: Node, bins: int, span: tuple[float, float] | None) -> Node:
+    """The ends of `bins` equal parts of a range, or of the data's."""
+    low, high = (None, None) if span is None else (float(span[0]), float(span[1]))
+    check_histogram(x, bins, *(span or (0.0, 0.0)), "histogram")
+    return apply(edges_p, detach(x), attrs=(bins, low, high))
 
 
 # --- places of what is not 0 ------------------------------------------------------------------
@@ -251,7 +250,7 @@ nonzero_p = register(
     Primitive(
         "nonzero_static",
         Kind.HOST,
-        doc="The first `count` places where x is not 0, one row for each; `fill` if there are less.",
+        doc="The first `count` places where x is not 0, a row each; then `fill`.",
         infer=lambda x, count, fill: ((count, len(x[0])), int64),
         numpy=_nonzero_numpy,
         attrs=("count", "fill"),
@@ -274,9 +273,7 @@ def nonzero_static(x: Node, count: int, fill: int) -> Node:
 def bincount(x: Any, weights: Any, minlength: int) -> Any:
     """How often each whole number occurs, or what weight it has."""
     problem = ""
-    if x.ndim != 1 or x.dtype.kind not in "iu":
-        problem = "bincount only supports 1-d non-negative integral inputs."
-    elif x.size and x.min() < 0:
+    if x.ndim != 1 or x.dtype.kind not in "iu" or (x.size and x.min() < 0):
         problem = "bincount only supports 1-d non-negative integral inputs."
     elif weights is not None and weights.shape != x.shape:
         problem = "weights should be 1-d and have the same length as input"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.ops import contraction, movement as mv
-from zincir.ops.composed import norm
 from zincir.types import broadcast, size
 
 
@@ -118,10 +117,3 @@ def outer(a: Node, b: Node) -> Node:
             explain("outer: needs two vectors", where=user_line(), got=f"{a.shape} and {b.shape}")
         )
     return mv.reshape(a, (a.shape[0], 1)) * b
-
-
-def cdist(a: Node, b: Node, p: float) -> Node:
-    """Distances between all rows of `a` and all rows of `b`."""
-    rows = mv.reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
-    columns = mv.reshape(b, (*b.shape[:-2], 1, *b.shape[-2:]))
-    return norm(rows - columns, p, -1)

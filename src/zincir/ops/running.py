@@ -43,11 +43,13 @@ def _logcumsumexp_numpy(x: Any, axis: int) -> Any:
 
 def _logcumsumexp_vjp(g: Node, y: Node, x: Node, axis: int) -> Node:
     """exp(x) times the sum of g exp(-y) from here on, positive and negative g apart."""
+    none = ar.compare("eq", detach(y), -np.inf)  # exponentials of which nothing is left
+    level = ar.where(none, 0.0, y)
 
     def part(g: Node) -> Node:
         some = ar.compare("gt", g, 0.0)
         log_g = ar.where(some, el.log(ar.where(some, g, 1.0)), -np.inf)
-        back = flipped(logcumsumexp_node(flipped(log_g - y, axis), axis), axis)
+        back = flipped(logcumsumexp_node(flipped(log_g - level, axis), axis), axis)
         return el.exp(back + x)
 
     return part(g) - part(-g)
@@ -110,6 +112,8 @@ def diff(x: Node, n: int, dim: int, prepend: Node | None, append: Node | None) -
             explain("diff: order must be non-negative", where=user_line(), got=str(n))
         )
     axis = one_axis(dim, x.ndim)
+    if not n:
+        return ar.copy(x)
     parts = [part for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:
         x = cat(parts, axis)
@@ -119,31 +123,27 @@ def diff(x: Node, n: int, dim: int, prepend: Node | None, append: Node | None) -
             return _part(x, axis, 0, 0)
         later, earlier = _part(x, axis, 1, length), _part(x, axis, 0, length)
         x = ar.bitwise("xor", later, earlier) if x.dtype is bool_ else later - earlier
-    return x if n else ar.copy(x)
+    return x
 
 
-def _strips(y: Node, x: Node | None, dx: float | Node, dim: int) -> tuple[Node | None, int]:
-    """Twice the area of each strip between neighbours along `dim`; None if there is none."""
+def _strips(y: Node, x: Node | None, dx: float | Node, dim: int) -> tuple[Node, int]:
+    """Twice the area of each strip between neighbours along `dim`."""
     axis = one_axis(dim, y.ndim)
-    length = y.shape[axis] - 1
-    if x is not None and y.ndim and x.ndim and x.shape[axis if x.ndim == y.ndim else 0] == 0:
-        length = -1
-    if length < 1:
-        return None, axis
-    both = _part(y, axis, 0, length) + _part(y, axis, 1, length)
+    length = max(y.shape[axis] - 1, 0)
+    both = _part(y, axis, 0, length) + _part(y, axis, min(1, y.shape[axis]), length)
     if x is None:
         return both * dx, axis
     if x.ndim == 1:
-        if x.shape[0] != length + 1:
+        if x.shape[0] != y.shape[axis]:
             raise ShapeError(
                 explain(
                     "trapezoid: There must be one `x` value for each sample point",
                     where=user_line(),
-                    expected=str(length + 1),
+                    expected=str(y.shape[axis]),
                     got=str(x.shape[0]),
                 )
             )
-        x = mv.reshape(x, tuple(length + 1 if i == axis else 1 for i in range(y.ndim)))
+        x = mv.reshape(x, tuple(x.shape[0] if i == axis else 1 for i in range(y.ndim)))
     while x.ndim < y.ndim:
         x = mv.reshape(x, (1, *x.shape))
     return both * diff(x, 1, axis, None, None), axis
@@ -151,22 +151,14 @@ def _strips(y: Node, x: Node | None, dx: float | Node, dim: int) -> tuple[Node |
 
 def trapezoid(y: Node, x: Node | None, dx: float | Node, dim: int) -> Node:
     """The area under a line through points, by the trapezoidal rule."""
+    if not y.shape[one_axis(dim, y.ndim)]:
+        axis = one_axis(dim, y.ndim)
+        return mv.expand(const(0, y.dtype), tuple(n for i, n in enumerate(y.shape) if i != axis))
     strips, axis = _strips(y, x, dx, dim)
-    if strips is None:
-        rest = tuple(n for i, n in enumerate(y.shape) if i != axis)
-        kind = y.dtype if y.dtype.category == 2 else ar.floating(y).dtype
-        return mv.expand(const(0.0, kind), rest)
     return co.sum(strips, axis) / 2.0
 
 
 def cumulative_trapezoid(y: Node, x: Node | None, dx: float | Node, dim: int) -> Node:
     """The areas of `trapezoid` up to each point but the first."""
     strips, axis = _strips(y, x, dx, dim)
-    if strips is None:
-        kind = ar.floating(y).dtype
-        return mv.expand(
-            const(0.0, kind), tuple(0 if i == axis else n for i, n in enumerate(y.shape))
-        )
     return co.cumsum(strips, axis) / 2.0
-
-

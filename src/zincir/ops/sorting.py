@@ -51,7 +51,7 @@ median_p = register(
     Primitive(
         "median_index",
         Kind.HOST,
-        doc="Where the median is along `axis`, the lower of two; or the first NaN, if there is one.",
+        doc="Where the median is along `axis`, the lower of two; or the first NaN, if any.",
         infer=_index_spec,
         numpy=_median_numpy,
         attrs=("axis", "ignore_nan"),
@@ -230,7 +230,10 @@ def quantile(
         rows = mv.reshape(x, (size(x.shape), 1))
         kept: tuple[int, ...] = (1,) * x.ndim
     else:
-        x = x if x.ndim else mv.reshape(x, (1,))
+        if not x.ndim:
+            return mv.reshape(
+                quantile(mv.reshape(x, (1,)), q, 0, False, interpolation, ignore_nan), q.shape
+            )
         order = (at_end, *(i for i in range(x.ndim) if i != at_end))
         moved = mv.permute(x, order)
         rows = mv.reshape(moved, (moved.shape[0], size(moved.shape[1:])))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.ops import arithmetic as ar, composed as co, movement as mv, powers
-from zincir.ops.dims import Dims, many_axes, one_axis
+from zincir.ops.dims import Dims, one_axis
 from zincir.ops.indexing import take
 from zincir.ops.source import detach
 from zincir.types import DType, broadcast, int64, size
@@ -105,7 +106,8 @@ def cdist(a: Node, b: Node, p: float, mode: str) -> Node:
         raise ShapeError(explain(f"cdist: {problem}", where=user_line()))
     rows = mv.reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
     columns = mv.reshape(b, (*b.shape[:-2], 1, *b.shape[-2:]))
-    return row_norm(*ar.common(rows, columns), p)
+    first, second = ar.common(rows, columns)
+    return row_norm(first, second, p)
 
 
 def row_norm(a: Node, b: Node, p: float) -> Node:
