@@ -73,6 +73,11 @@ from zincir.measuring import (
     trapezoid as trapezoid,
     trapz as trapz,
     var_mean as var_mean,
+from zincir.nn.functional.recurrent import (
+    gru_cell as gru_cell,
+    lstm_cell as lstm_cell,
+    rnn_relu_cell as rnn_relu_cell,
+    rnn_tanh_cell as rnn_tanh_cell,
 )
 from zincir.random import (
     bernoulli as bernoulli,

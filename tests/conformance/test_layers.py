@@ -76,6 +76,9 @@ LAYER_CASES = (
     Case("LocalResponseNorm", (3,), (2, 4, 3), (2, 4, 3)),
     Case("Embedding", (6, 2), (3, 4), (3, 4, 2), classes=6),
     Case("Embedding", (6, 2, 1), (5,), (5, 2), classes=6),
+    Case("RNNCell", (4, 5), (3, 4), (3, 5)),
+    Case("RNNCell", (4, 5, False, "relu"), (4,), (5,)),
+    Case("GRUCell", (4, 5), (3, 4), (3, 5)),
     Case("Dropout", (0.25,)),
     Case("Dropout1d", (0.25,)),
     Case("Dropout2d", (0.25,), (2, 4, 3, 2), (2, 4, 3, 2)),
@@ -161,6 +164,7 @@ ELSEWHERE = {
     "TripletMarginLoss", "TripletMarginWithDistanceLoss", "SigmoidFocalLoss", "DiceLoss",
     "CTCLoss", "QuantileLoss", "LinearCrossEntropyLoss",
     "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
+    "RNN", "LSTM", "GRU", "LSTMCell", "RNNBase", "RNNCellBase",
 }  # fmt: skip
 
 cases = pytest.mark.parametrize("case", LAYER_CASES, ids=str)

@@ -4,6 +4,7 @@ from zincir.nn import functional as functional, init as init
 from zincir.nn.functional.loss.linear_cross_entropy import (
     LinearCrossEntropyOptions as LinearCrossEntropyOptions,
 )
+from zincir.nn import functional as functional, init as init, utils as utils
 from zincir.nn.layers.activation import (
     ELU as ELU,
     GELU as GELU,
@@ -164,6 +165,18 @@ from zincir.nn.layers.rearrangement import (
     PixelShuffle as PixelShuffle,
     PixelUnshuffle as PixelUnshuffle,
     Unfold as Unfold,
+)
+from zincir.nn.layers.recurrent import (
+    GRU as GRU,
+    LSTM as LSTM,
+    RNN as RNN,
+    RNNBase as RNNBase,
+)
+from zincir.nn.layers.recurrent_cells import (
+    GRUCell as GRUCell,
+    LSTMCell as LSTMCell,
+    RNNCell as RNNCell,
+    RNNCellBase as RNNCellBase,
 )
 from zincir.nn.layers.resampling import (
     Upsample as Upsample,

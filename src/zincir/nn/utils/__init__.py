@@ -1,0 +1,3 @@
+"""What trains or changes nets from outside, and sequences of different lengths."""
+
+from zincir.nn.utils import rnn as rnn
