@@ -97,6 +97,10 @@ def _expand(*args: Any) -> Sequence[Node]:
     return (*carried, *[stack(row, 0) for row in rows])
 
 
+def _vjp(g: Any, y: Node, *args: Any) -> tuple[Node | None, ...]:
+    return scan_vjp(scan, g, y, *args)
+
+
 def row_of(x: Node, t: int) -> Node:
     """Row `t` of a sequence."""
     starts, sizes = (t, *(0,) * (x.ndim - 1)), (1, *x.shape[1:])
@@ -110,7 +114,7 @@ scan_p = register(
         doc="A loop over a graph, which hands values on from round to round.",
         infer=_spec,
         numpy=_numpy,
-        vjp=lambda g, y, *args: scan_vjp(scan, g, y, *args),
+        vjp=_vjp,
         expand=_expand,
         attrs=("body", "constants", "carried", "length", "reverse"),
     )

@@ -51,11 +51,12 @@ class PackedSequence(_Fields):
         sorted_indices: Tensor | None = None,
         unsorted_indices: Tensor | None = None,
     ) -> PackedSequence:
-        if batch_sizes is None:
-            data, batch_sizes = data
+        counts: Any = batch_sizes
+        if counts is None:
+            data, counts = data
         if unsorted_indices is None:
             unsorted_indices = invert_permutation(sorted_indices)
-        return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
+        return super().__new__(cls, data, counts, sorted_indices, unsorted_indices)
 
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """The same with `data.to(...)`."""
@@ -124,7 +125,7 @@ class Ragged:
     @property
     def lengths(self) -> list[int]:
         """Of each sequence, longest first."""
-        return self._there.sum(0).tolist()
+        return np.count_nonzero(self._there, axis=0).tolist()
 
     def spread(self, rows: Node) -> Node:
         """Packed rows as (steps, batch, ...); what no sequence has is some row or other."""
@@ -192,7 +193,8 @@ def pack_padded_sequence(
     """
     what = "pack_padded_sequence"
     x = node_of(input, f"{what}: input")
-    counts = np.array(lengths.tolist() if isinstance(lengths, Tensor) else list(lengths), np.int64)
+    listed = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
+    counts: Any = np.array(listed, np.int64)
     order = None
     if not enforce_sorted:
         order = np.argsort(-counts, kind="stable")
@@ -202,10 +204,10 @@ def pack_padded_sequence(
         x = _axes_swapped(x)
     if order is not None:
         x = _axes_swapped(take(_axes_swapped(x), from_array(order)._node))
-    sizes = (counts[:, None] > np.arange(counts[0])).sum(0)
+    sizes = np.count_nonzero(counts[:, None] > np.arange(counts[0]), axis=0)
     x = mv.slice_(x, (0,) * x.ndim, (1,) * x.ndim, (len(sizes), *x.shape[1:]))
     packed = wrap(Ragged(sizes.tolist()).gathered(x))
-    batch_sizes = from_array(sizes.astype(np.int64))
+    batch_sizes = from_array(np.array(sizes, np.int64))
     if order is None:
         return PackedSequence(packed, batch_sizes)
     back = from_array(np.argsort(order).astype(np.int64))

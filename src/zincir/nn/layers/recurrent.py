@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from zincir.creation import empty, zeros
@@ -212,11 +211,9 @@ class RNNBase(Module):
         wanted = [(count, batch, n) for n in sizes]
         if hx is None:
             return [zeros(*shape, dtype=dtype)._node for shape in wanted]
-        given: Any = hx if self.mode == "LSTM" else (hx,)
         shown = [(s[0], s[2]) if lone else s for s in wanted]
-        fits = isinstance(given, Sequence) and len(given) == len(wanted)
-        fits = fits and all(isinstance(x, Tensor) for x in given)
-        if not fits or [tuple(x.shape) for x in given] != shown:
+        given = _tensors(hx if self.mode == "LSTM" else (hx,))
+        if given is None or [tuple(x.shape) for x in given] != shown:
             raise self._misfit(hx, given, shown)
         if any(x.dtype is not dtype for x in given):
             raise DTypeError(
@@ -230,13 +227,12 @@ class RNNBase(Module):
         picked = [_picked(x, order)._node for x in given]
         return [mv.reshape(x, shape) for x, shape in zip(picked, wanted, strict=True)]
 
-    def _misfit(self, hx: Any, given: Any, shown: list[Shape]) -> Exception:
+    def _misfit(self, hx: Any, given: list[Tensor] | None, shown: list[Shape]) -> Exception:
         expected = " and ".join(map(str, shown))
         if self.mode == "LSTM":
             expected = f"a pair of tensors (h, c), {expected}"
-        tensors = isinstance(given, Sequence) and all(isinstance(x, Tensor) for x in given)
-        got = " and ".join(str(tuple(x.shape)) for x in given) if tensors else type(hx).__name__
-        kind = ShapeError if tensors else DTypeError
+        got = type(hx).__name__ if given is None else " and ".join(str(x.shape) for x in given)
+        kind = DTypeError if given is None else ShapeError
         return kind(
             explain(
                 f"{type(self).__name__}: hx does not fit",
@@ -255,6 +251,14 @@ _USUAL = {
     "dropout": 0,
     "bidirectional": False,
 }
+
+
+def _tensors(values: Any) -> list[Tensor] | None:
+    """The values in a list, if they are all tensors."""
+    if not isinstance(values, list | tuple):
+        return None
+    listed: list[Any] = [*values]  # type: ignore[reportUnknownVariableType]
+    return listed if all(isinstance(x, Tensor) for x in listed) else None
 
 
 def _picked(x: Tensor, order: Tensor | None) -> Tensor:
