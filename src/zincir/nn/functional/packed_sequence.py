@@ -204,7 +204,8 @@ def pack_padded_sequence(
         x = _axes_swapped(x)
     if order is not None:
         x = _axes_swapped(take(_axes_swapped(x), from_array(order)._node))
-    sizes = np.count_nonzero(counts[:, None] > np.arange(counts[0]), axis=0)
+    longer: Any = counts[:, None] > np.arange(counts[0])
+    sizes = np.count_nonzero(longer, axis=0)
     x = mv.slice_(x, (0,) * x.ndim, (1,) * x.ndim, (len(sizes), *x.shape[1:]))
     packed = wrap(Ragged(sizes.tolist()).gathered(x))
     batch_sizes = from_array(np.array(sizes, np.int64))
