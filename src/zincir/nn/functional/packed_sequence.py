@@ -194,7 +194,7 @@ def pack_padded_sequence(
     what = "pack_padded_sequence"
     x = node_of(input, f"{what}: input")
     listed = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
-    counts: Any = np.array(listed, np.int64)
+    counts = np.array(listed, np.int64)
     order = None
     if not enforce_sorted:
         order = np.argsort(-counts, kind="stable")
@@ -204,8 +204,8 @@ def pack_padded_sequence(
         x = _axes_swapped(x)
     if order is not None:
         x = _axes_swapped(take(_axes_swapped(x), from_array(order)._node))
-    longer: Any = counts[:, None] > np.arange(counts[0])
-    sizes = np.count_nonzero(longer, axis=0)
+    steps: Sequence[int] = range(max(counts.tolist()))
+    sizes = len(counts) - np.searchsorted(counts[::-1], steps, "right")
     x = mv.slice_(x, (0,) * x.ndim, (1,) * x.ndim, (len(sizes), *x.shape[1:]))
     packed = wrap(Ragged(sizes.tolist()).gathered(x))
     batch_sizes = from_array(np.array(sizes, np.int64))
