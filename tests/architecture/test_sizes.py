@@ -24,7 +24,7 @@ WIDE_CLASSES = {
 }
 
 # PyTorch's own names, which scripts import.
-NAMED_BY_PYTORCH = ("utils/",)
+NAMED_BY_PYTORCH = ("utils/", "nn/utils/")
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
 
 FILES = sorted(p.relative_to(SRC).as_posix() for p in SRC.rglob("*.py"))
