@@ -73,6 +73,7 @@ from zincir.measuring import (
     trapezoid as trapezoid,
     trapz as trapz,
     var_mean as var_mean,
+)
 from zincir.nn.functional.recurrent import (
     gru_cell as gru_cell,
     lstm_cell as lstm_cell,

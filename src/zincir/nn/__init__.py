@@ -1,10 +1,9 @@
 """Layers, losses, and what nets are built of, under PyTorch's names."""
 
-from zincir.nn import functional as functional, init as init
+from zincir.nn import functional as functional, init as init, utils as utils
 from zincir.nn.functional.loss.linear_cross_entropy import (
     LinearCrossEntropyOptions as LinearCrossEntropyOptions,
 )
-from zincir.nn import functional as functional, init as init, utils as utils
 from zincir.nn.layers.activation import (
     ELU as ELU,
     GELU as GELU,
