@@ -9,6 +9,8 @@ from zincir import (
     models as models,
     nn as nn,
     optim as optim,
+    safetensors as safetensors,
+    serialization as serialization,
     utils as utils,
 )
 from zincir.autograd import (
@@ -102,6 +104,7 @@ from zincir.runtime.team import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,
 )
+from zincir.serialization import load as load, save as save
 from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
 from zincir.types import (

@@ -22,7 +22,7 @@ _OWN = FIELDS - {"_order"}
 def reduced(tensor: TensorBase) -> tuple[Any, ...]:
     """What pickle writes down: values, not the memory that is shared, and no gradients."""
     values = array_of(tensor, "pickle").copy()
-    return rebuilt, (type(tensor), values, tensor.requires_grad, _attributes(tensor))
+    return rebuilt, (type(tensor), values, tensor.requires_grad, attributes_of(tensor))
 
 
 def rebuilt(cls: type[T], array: Any, requires_grad: bool, attributes: dict[str, Any]) -> T:
@@ -53,7 +53,7 @@ def deep(tensor: T, memo: dict[int, Any]) -> T:
     key = id(tensor._storage)
     if tensor._storage is None or (whole is tensor and key not in memo):
         array = array_of(tensor, "deepcopy").copy()
-        new = rebuilt(type(tensor), array, tensor.requires_grad, _attributes(tensor))
+        new = rebuilt(type(tensor), array, tensor.requires_grad, attributes_of(tensor))
         if tensor._storage is not None:
             memo[key] = new
         return new
@@ -69,11 +69,12 @@ def sharing(source: TensorBase, like: T) -> T:
     """A tensor of its own with the memory of `source`, that is what `like` is."""
     t = cast(T, detached(plain(source), source))
     t.__class__ = type(like)
-    t.__dict__.update(_attributes(like))
+    t.__dict__.update(attributes_of(like))
     if like.requires_grad:
         turned(t, True)
     return t
 
 
-def _attributes(tensor: TensorBase) -> dict[str, Any]:
+def attributes_of(tensor: TensorBase) -> dict[str, Any]:
+    """What a user has set of it."""
     return {k: v for k, v in tensor.__dict__.items() if k not in _OWN}

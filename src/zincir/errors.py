@@ -10,6 +10,8 @@ and what to try. Its first line stands alone.
 
 from __future__ import annotations
 
+from pickle import UnpicklingError
+
 
 class ZincirError(Exception):
     """Root of all errors raised by this library."""
@@ -60,6 +62,12 @@ class CompileError(ZincirError, RuntimeError):
 
 class OutOfMemoryError(ZincirError, RuntimeError, MemoryError):
     """More memory than there is. What was computed before is intact, and everything goes on."""
+
+
+class LoadError(ZincirError, RuntimeError, UnpicklingError, EOFError):
+    """A file that cannot be loaded: cut off, corrupted, of another kind, or asking for code to
+    run.
+    """
 
 
 class StateError(ZincirError, RuntimeError, ValueError, KeyError):

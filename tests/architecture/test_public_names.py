@@ -17,7 +17,8 @@ WITH_CODE = {"zincir.compiler": "holds the visible list of passes"}
 
 # What a user coming from PyTorch types first.
 EXPECTED = {
-    "zincir": "Tensor tensor from_numpy zeros ones arange rand randn randint manual_seed cat stack"
+    "zincir": "save load"
+    " Tensor tensor from_numpy zeros ones arange rand randn randint manual_seed cat stack"
     " where matmul einsum no_grad compile set_num_threads get_num_threads float32 float64 int64"
     " int32 uint8 bool",
     "zincir.nn": "Module Parameter Linear ReLU Tanh Sigmoid GELU Softmax Sequential Dropout Flatten"
@@ -29,6 +30,7 @@ EXPECTED = {
     "zincir.optim": "Optimizer SGD Adam AdamW RMSprop Adagrad",
     "zincir.autograd": "grad backward Function gradcheck gradgradcheck detect_anomaly",
     "zincir.data": "load_digits Digits load_fashion_mnist Dataset TensorDataset DataLoader",
+    "zincir.serialization": "save load add_safe_globals safe_globals",
     "zincir.utils.data": "Dataset IterableDataset TensorDataset StackDataset ConcatDataset"
     " ChainDataset Subset random_split DataLoader default_collate default_convert get_worker_info"
     " Sampler SequentialSampler RandomSampler SubsetRandomSampler WeightedRandomSampler"
