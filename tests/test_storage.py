@@ -2191,6 +2191,70 @@ def an_element_of_a_gradient_that_is_zeroed(T, C):
     return w.grad, one, one.is_leaf
 
 
+# Views that a compiled function returns  ----------------------------------------------------------
+
+
+@gives(
+    [
+        [[1, 3], False, 0.0],
+        [[1, 3], False, 6.0],
+        [[1, 3], False, 12.0],
+        [[3, 1], False, 0.0],
+        [[3, 1], False, 4.0],
+        [[3, 1], False, 8.0],
+        [[3], False, 2.0],
+        [[3], False, 4.0],
+        [[3], False, 6.0],
+        [[1], True, 3.0],
+        [[1], True, 6.0],
+        [[1], True, 9.0],
+        [[4], False, 2.0],
+        [[4], False, 4.0],
+        [[4], False, 6.0],
+        [[1, 3], False, 0.0],
+        [[1, 3], False, 6.0],
+        [[1, 3], False, 12.0],
+    ]
+)
+def a_returned_view_of_what_was_made_lies_as_it_did(T, C):
+    views = [
+        lambda a: a.t(),
+        lambda a: a[:, 1:],
+        lambda a: a[:, 0],
+        lambda a: a[1],
+        lambda a: a.diagonal(),
+        lambda a: a.reshape(1, 2, 3).permute(2, 0, 1)[:, 0],
+    ]
+    out = []
+    for view in views:
+        f = C(lambda x, view=view: view(T.ones(2, 3) * x))
+        for i in range(3):
+            y = f(float(i))
+            flat = y.reshape(-1)
+            flat.add_(1)
+            out.append((y.stride(), y.is_contiguous(), y.sum()))
+    return out
+
+
+@gives(
+    [
+        [[1, 3], True, False, [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]],
+        [[1, 3], True, False, [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]],
+        [[1, 3], True, False, [[10.0, 10.0, 10.0], [10.0, 10.0, 10.0]]],
+    ]
+)
+def gradients_of_a_returned_view_of_what_was_made(T, C):
+    w = T.ones(2, 3, requires_grad=True)
+    f = C(lambda x: (w * x).t())
+    out = []
+    for i in range(3):
+        y = f(float(i))
+        flat = y.reshape(-1)
+        (flat * flat).sum().backward()
+        out.append((y.stride(), y.requires_grad, y.is_leaf, w.grad.clone()))
+    return out
+
+
 # All scenes of this file ------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Replay
 from zincir.runtime.buffer import Buffer, again, allocate, arranged
-from zincir.storage import path, strides, whole_of
+from zincir.storage import path, whole_of
 from zincir.tensor import Tensor
 from zincir.types import Shape
 from zincir.views import ViewOp, after
@@ -390,12 +390,6 @@ def _way(t: Tensor) -> ViewOp | None:
     return functools.reduce(after, reversed(path(t)), None)
 
 
-def _is_expanded(t: Tensor) -> bool:
-    """Whether several elements of a view are one in memory."""
-    steps = zip(t.shape, strides(t), strict=True)
-    return any(step == 0 and n > 1 for n, step in steps)
-
-
 class _Results:
     """Where each tensor that a function returns comes from."""
 
@@ -429,7 +423,7 @@ class _Results:
             if whole is not t and 0 <= other < len(self._found):
                 return Result(other=other, step=_way(t))
         step = None
-        if storage is not None and _is_expanded(t):  # several of its elements are one in memory
+        if storage is not None and not t.is_contiguous():  # as it looks, so it lies in memory
             t, step = whole_of(t), _way(t)
         node = leaf(t.shape, t.dtype, origin=t._held.origin)
         slot = self._recorder.want(t._node)
