@@ -43,7 +43,7 @@ ELSEWHERE = {
 # an index.
 INDEX = np.array([[2, 0], [1, 2]])
 CASES = {
-    "not_negative": [([(3,)], ("x",)), ([()], ("x",))],
+    "checked": [([(2, 2), np.array([[True, True]])], ("x",)), ([(), np.array(True)], ("x",))],
     "const": [([], (3.5, float32))],
     "alias": [([(3,)], ())],
     "variable": [([(3,)], ())],

@@ -109,23 +109,22 @@ def _argsort(x: Any, axis: int, descending: bool) -> Any:
     return (x.shape[axis] - 1 - np.flip(backwards, axis)).astype(np.int64)
 
 
-def _positive(x: Any, what: str) -> Any:
-    if (x < 0).any():
-        raise ArgumentError(explain(f"{what} is negative", got=str(x.min())))
+def _checked(x: Any, fine: Any, problem: str) -> Any:
+    if not fine.all():
+        raise ArgumentError(explain(problem, got=str(x.flat[int(np.argmin(fine))])))
     return np.array(x)
 
 
-not_negative_p = register(
+checked_p = register(
     Primitive(
-        "not_negative",
+        "checked",
         Kind.HOST,
-        doc="The same numbers; an error if one is negative, which `what` begins.",
-        infer=lambda x, what: x,
-        numpy=_positive,
-        vjp=lambda g, y, x, what: g,
-        attrs=("what",),
+        doc="The same numbers; an error, of which `problem` is the text, where one is not fine.",
+        infer=lambda x, fine, problem: x,
+        numpy=_checked,
+        vjp=lambda g, y, x, fine, problem: (g, None),
+        attrs=("problem",),
         saves=False,
-        domain=((0.0, 2.0),),
     )
 )
 
@@ -146,9 +145,9 @@ call_p = register(
 )
 
 
-def not_negative(x: Node, what: str) -> Node:
-    """`x`; whoever computes it gets an error if a number is negative. For few numbers."""
-    return apply(not_negative_p, x, attrs=(what,))
+def checked(x: Node, fine: Node, problem: str) -> Node:
+    """`x`; whoever computes it gets an error where it is not `fine`. For few numbers."""
+    return apply(checked_p, x, fine, attrs=(problem,))
 
 
 def cumsum(x: Node, axis: int) -> Node:

@@ -1,3 +1,14 @@
 """What trains or changes nets from outside, and sequences of different lengths."""
 
 from zincir.nn.utils import rnn as rnn
+from zincir.nn.utils.clip_grad import (
+    clip_grad_norm as clip_grad_norm,
+    clip_grad_norm_ as clip_grad_norm_,
+    clip_grad_value_ as clip_grad_value_,
+    clip_grads_with_norm_ as clip_grads_with_norm_,
+    get_total_norm as get_total_norm,
+)
+from zincir.nn.utils.convert_parameters import (
+    parameters_to_vector as parameters_to_vector,
+    vector_to_parameters as vector_to_parameters,
+)

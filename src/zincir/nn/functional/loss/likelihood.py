@@ -11,7 +11,7 @@ from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops.arithmetic import compare, where
 from zincir.ops.composed import clamp
 from zincir.ops.elementwise import exp, log
-from zincir.ops.host import not_negative
+from zincir.ops.host import checked
 from zincir.ops.movement import reshape
 from zincir.ops.reduction import amin
 from zincir.ops.source import const, detach, with_gradient_of
@@ -87,11 +87,11 @@ def gaussian_nll_loss(
 
 def _variance(var: Tensor | float, x: Node) -> Node:
     if not isinstance(var, Tensor):
-        return not_negative(const(float(var), x.dtype), "gaussian_nll_loss: var")
+        return _not_negative(const(float(var), x.dtype))
     v = floats(var, "gaussian_nll_loss: var")
     if size(v.shape):
         least = amin(detach(v), tuple(range(v.ndim)))
-        v = v + 0.0 * not_negative(least, "gaussian_nll_loss: var")
+        v = v + 0.0 * _not_negative(least)
     if v.shape == x.shape:
         return v
     if v.shape == x.shape[:-1]:
@@ -106,3 +106,7 @@ def _variance(var: Tensor | float, x: Node) -> Node:
             got=str(v.shape),
         )
     )
+
+
+def _not_negative(x: Node) -> Node:
+    return checked(x, compare("ge", x, 0.0), "gaussian_nll_loss: var is negative")
