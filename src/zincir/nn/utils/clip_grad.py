@@ -99,14 +99,11 @@ def clip_grad_norm_(
     >>> clip_grad_norm_([w], max_norm=1.0).item(), round(w.grad.norm().item(), 4)
     (10.0, 1.0)
     """
-    if isinstance(parameters, types.GeneratorType):
-        parameters = list(parameters)
-        if not parameters:
-            warnings.warn(
-                "`parameters` is an empty generator, no gradient clipping will occur.",
-                stacklevel=3,
-            )
     each = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if isinstance(parameters, types.GeneratorType) and not each:
+        warnings.warn(
+            "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3
+        )
     total = get_total_norm(_gradients(each), norm_type, error_if_nonfinite, foreach)
     clip_grads_with_norm_(each, max_norm, total, foreach)
     return total
