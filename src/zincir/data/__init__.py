@@ -9,6 +9,10 @@ from zincir.data.fashion_mnist import (
     FashionMNIST as FashionMNIST,
     load_fashion_mnist as load_fashion_mnist,
 )
+from zincir.data.shakespeare import (
+    Shakespeare as Shakespeare,
+    load_shakespeare as load_shakespeare,
+)
 from zincir.utils.data import (
     BatchSampler as BatchSampler,
     ChainDataset as ChainDataset,
