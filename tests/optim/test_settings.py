@@ -46,17 +46,17 @@ def test_settings(name: str, options: dict[str, Any], text: str) -> None:
 
 def test_looks() -> None:
     text = repr(optim.SGD(parameters(), lr=0.5))
-    assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0.0\n    lr: 0.5\n")
+    assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n    differentiable: False\n")
+    assert "\n    lr: 0.5\n" in text
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adagrad"])
 def test_settings_are_declared_by_the_signature(name: str) -> None:
     kind = getattr(optim, name)
     defaults = {k: v.default for k, v in inspect.signature(kind).parameters.items()}
     optimizer = kind(parameters())
-    assert list(optimizer.defaults) == list(kind.settings.by_name)
-    assert all(optimizer.defaults[k] == defaults[k] for k in optimizer.defaults)
-    assert {*defaults} - {*optimizer.defaults} <= {
+    assert {**optimizer.defaults, "params": defaults["params"]} == defaults
+    assert {*defaults} - {*kind.settings.by_name} <= {
         *("params", "foreach", "fused", "capturable", "differentiable")
     }
     assert kind.settings.by_name["lr"].kind is Kind.RATE

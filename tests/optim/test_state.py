@@ -86,10 +86,10 @@ def test_loading_takes_copies_and_shares_counts() -> None:
     move(optimizer, [one, two])
     other = optim.Adam(parameters())
     state = optimizer.state_dict()
-    state["param_groups"][0]["capturable"] = False  # a setting of PyTorch's
+    state["param_groups"][0]["initial_lr"] = 0.4  # a schedule's
     other.load_state_dict(state)
     assert other.param_groups[0]["lr"] == 0.3
-    assert "capturable" not in other.param_groups[0]
+    assert other.param_groups[0]["initial_lr"] == 0.4
     first, second = other.param_groups[0]["params"]
     assert other.state[first]["step"] is other.state[second]["step"]
     assert other.state[first]["step"] is not optimizer.state[one]["step"]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from zincir.graph.node import Node
+from typing import Any
+
+from zincir.errors import ArgumentError, explain
+from zincir.graph.node import Node, describe, here
 from zincir.ops.arithmetic import maximum
 from zincir.ops.elementwise import expm1, sqrt
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Betas, Group, NotNegative, Params, Rate, Switch
 from zincir.optim.state import STEP, StateSpec
+from zincir.tensor import Tensor
 
 
 class Adam(Formula):
     """Adam: steps scaled by running means of the gradient and of its square.
 
     ```
-    g = gradient + weight_decay * p
+    g = gradient + weight_decay * p                 decoupled: p loses lr * weight_decay * p
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2              amsgrad: the largest v so far is used below
     p = p - lr / (1 - beta1**t) * m / (sqrt(v) / sqrt(1 - beta2**t) + eps)
@@ -31,7 +35,8 @@ class Adam(Formula):
         weight_decay: how much of the parameter is added to its gradient; see `AdamW` for the
             decay that is kept apart from it.
         maximize: go up instead of down.
-        foreach: as well as capturable and fused change nothing: a step is one program in any case.
+        foreach: as well as capturable and fused changes nothing: a step is one program in any case.
+        decoupled_weight_decay: as `AdamW` does.
 
     Example:
         >>> import zincir
@@ -49,60 +54,74 @@ class Adam(Formula):
         lr: Rate = 1e-3,
         betas: Betas = (0.9, 0.999),
         eps: NotNegative = 1e-8,
-        weight_decay: NotNegative = 0.0,
+        weight_decay: NotNegative = 0,
         amsgrad: Switch = False,
         *,
-        maximize: Switch = False,
         foreach: bool | None = None,
+        maximize: Switch = False,
         capturable: bool = False,
         differentiable: bool = False,
         fused: bool | None = None,
+        decoupled_weight_decay: Switch = False,
     ) -> None:
         super().__init__(params, locals())
 
+    def check(self, owner: str, group: Group) -> None:
+        """Raise if a setting is out of range, or tensors among them do not go with the others."""
+        super().check(owner, group)
+        kinds = {isinstance(beta, Tensor) for beta in group["betas"]}
+        tensors = True in kinds or isinstance(group["lr"], Tensor)
+        if len(kinds) > 1 or (tensors and group["foreach"] and not group["capturable"]):
+            raise ArgumentError(
+                explain(
+                    f"{owner}: betas are both numbers or both tensors, and foreach=True goes with "
+                    "tensors only if capturable=True",
+                    where=describe(here()),
+                    got=f"betas={group['betas']}, lr={group['lr']}, foreach={group['foreach']}",
+                    try_="numbers: schedules may change them between steps",
+                )
+            )
+
     def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
         """The step count and the two running means."""
-        return adam_state(p, group)
+        like = StateSpec.like(p)
+        state = {"step": STEP, "exp_avg": like, "exp_avg_sq": like}
+        return {**state, "max_exp_avg_sq": like} if group["amsgrad"] else state
 
     def precompute(self, hyper: Hyper, t: Node) -> Nodes:
-        """The corrections of means that began at zero."""
-        return adam_corrections(hyper, t)
+        """The step size and what roots are multiplied by, for means that began at zero.
+
+        1 - beta**t is -expm1(t * log(beta)), which has all its digits for betas near 1 too.
+        """
+        log1, log2 = hyper.log_betas
+        return {
+            "step_size": hyper.lr / -expm1(t * log1),
+            "scale": 1.0 / sqrt(-expm1(t * log2)),
+        }
 
     def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
         """One step of the equation above."""
-        if hyper.weight_decay:
-            g = g + hyper.weight_decay * p
-        return adam_update(p, g, state, hyper)
+        beta1, beta2 = hyper.betas
+        p, g = decayed(p, g, hyper)
+        m = mean_of(state["exp_avg"], g, beta1)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * g * g
+        new = {"exp_avg": m, "exp_avg_sq": v}
+        if "max_exp_avg_sq" in state:
+            v = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
+        # The root times 1 / sqrt(1 - beta2**t): one slow operation fewer for each element.
+        return p - hyper.step_size * m / (sqrt(v) * hyper.scale + hyper.eps), new
 
 
-def adam_state(p: Node, group: Group) -> dict[str, StateSpec]:
-    """The state of Adam and AdamW."""
-    like = StateSpec.like(p)
-    state = {"step": STEP, "exp_avg": like, "exp_avg_sq": like}
-    return {**state, "max_exp_avg_sq": like} if group["amsgrad"] else state
+def decayed(p: Node, g: Node, hyper: Hyper) -> tuple[Node, Node]:
+    """A parameter that has lost lr * weight_decay of itself, or a gradient with weight_decay * p.
 
-
-def adam_corrections(hyper: Hyper, t: Node) -> Nodes:
-    """The step size and what roots are multiplied by, for means that began at zero.
-
-    1 - beta**t is -expm1(t * log(beta)), which has all its digits for betas near 1 too.
+    Which of both is for `decoupled_weight_decay` to say.
     """
-    log1, log2 = hyper.log_betas
-    return {
-        "step_size": hyper.lr / -expm1(t * log1),
-        "scale": 1.0 / sqrt(-expm1(t * log2)),
-    }
+    if hyper.weight_decay and hyper.decoupled_weight_decay:
+        return (1 - hyper.lr * hyper.weight_decay) * p, g
+    return p, g + hyper.weight_decay * p if hyper.weight_decay else g
 
 
-def adam_update(p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
-    """The parameter moved by the new means."""
-    beta1, beta2 = hyper.betas
-    m, v = state["exp_avg"], state["exp_avg_sq"]
-    # beta1 * m + (1 - beta1) * g, rounded as PyTorch does: its "lerp".
-    m = m + (1 - beta1) * (g - m)
-    v = beta2 * v + (1 - beta2) * g * g
-    new = {"exp_avg": m, "exp_avg_sq": v}
-    if "max_exp_avg_sq" in state:
-        v = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
-    # The root times 1 / sqrt(1 - beta2**t): one slow operation fewer for each element.
-    return p - hyper.step_size * m / (sqrt(v) * hyper.scale + hyper.eps), new
+def mean_of(m: Node, g: Node, beta: Any) -> Node:
+    """beta * m + (1 - beta) * g, rounded as PyTorch does: its "lerp"."""
+    return m + (1 - beta) * (g - m)

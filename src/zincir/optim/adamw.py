@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from zincir.graph.node import Node
-from zincir.optim.adam import adam_corrections, adam_state, adam_update
-from zincir.optim.formula import Formula, Nodes
-from zincir.optim.hyper import Hyper
-from zincir.optim.settings import Betas, Group, NotNegative, Params, Rate, Switch
-from zincir.optim.state import StateSpec
+from typing import Any
+
+from zincir.optim.adam import Adam
+from zincir.optim.settings import Betas, NotNegative, Params, Rate, Switch
 
 
-class AdamW(Formula):
+class AdamW(Adam):
     """Adam with weight decay that is kept apart from the gradient.
 
     ```
@@ -28,7 +26,7 @@ class AdamW(Formula):
         betas: how much the two running means keep at each step.
         weight_decay: the share of the parameter, times lr, that is lost at each step.
         maximize: go up instead of down.
-        foreach: as well as capturable and fused change nothing: a step is one program in any case.
+        foreach: as well as capturable and fused changes nothing: a step is one program in any case.
 
     Example:
         >>> import zincir
@@ -55,18 +53,22 @@ class AdamW(Formula):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        super().__init__(params, locals())
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
 
-    def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
-        """The step count and the two running means."""
-        return adam_state(p, group)
-
-    def precompute(self, hyper: Hyper, t: Node) -> Nodes:
-        """The corrections of means that began at zero."""
-        return adam_corrections(hyper, t)
-
-    def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
-        """One step of the equation above."""
-        if hyper.weight_decay:
-            p = (1 - hyper.lr * hyper.weight_decay) * p
-        return adam_update(p, g, state, hyper)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:  # those of an Adam, too
+            group["decoupled_weight_decay"] = True

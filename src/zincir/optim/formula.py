@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any, ClassVar, TypeAlias
 
@@ -15,8 +16,8 @@ from zincir.graph.node import MODE, Node, here
 from zincir.ops.arithmetic import cast
 from zincir.optim.hyper import Hyper, HyperParameter, form, hyper_parameters
 from zincir.optim.optimizer import Optimizer
-from zincir.optim.settings import Group, Params, Settings, declared, refuse_differentiable
-from zincir.optim.state import StateSpec, loaded_groups, loaded_state, stored_like
+from zincir.optim.settings import Group, Params, Settings, declared
+from zincir.optim.state import StateSpec, loaded_groups, loaded_state, number_in, stored_like
 from zincir.step import Compiled, compile
 from zincir.tensor import Tensor, from_array
 from zincir.types import float64
@@ -37,10 +38,10 @@ class Formula(Optimizer):
     """Those of the first constructor below this class that declares any."""
 
     def __init__(self, params: Params, given: Mapping[str, Any]) -> None:
-        """Take `given`, the constructor's arguments by name: settings among them are defaults."""
-        refuse_differentiable(type(self).__name__, given.get("differentiable", False))
+        """Take `given`, the constructor's arguments by name: they are the defaults of groups."""
         self._compiled: Compiled[[], None] = compile(self._step)
-        super().__init__(params, {name: given[name] for name in self.settings.by_name})
+        others = ("self", "params", "__class__")
+        super().__init__(params, {k: v for k, v in given.items() if k not in others})
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -48,11 +49,16 @@ class Formula(Optimizer):
             cls.settings = declared(cls.__init__)
 
     def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
-        """The state of a parameter before its first update, by name; "step" counts updates."""
+        """The state of a parameter before its first update, by name.
+
+        "step" counts updates. What begins with "_" is not saved: it is 0 in what is loaded.
+        """
         return {}
 
     def precompute(self, hyper: Hyper, t: Node) -> Nodes:
         """What the updates of a group have in common, by name, for `hyper` to hold as well.
+
+        Shared states are in `hyper`; what is returned under the name of one is its new value.
 
         Args:
             t: the number of this update, from 1 on, in float64; of optimizers whose state has a
@@ -67,7 +73,7 @@ class Formula(Optimizer):
         Args:
             p: the parameter.
             g: its gradient, in its type, turned round for `maximize`.
-            state: what `init` named, but for changes.
+            state: what `init` named, but for changes and for what is shared.
             hyper: the settings of its group, and what `precompute` added.
         """
 
@@ -122,21 +128,30 @@ class Formula(Optimizer):
         return groups, list(map(id, chain.from_iterable(states)))
 
     def _step_group(self, group: Group) -> None:
-        active = [p for p in group["params"] if p.grad is not None]
-        if not active:
-            return
         hyper = hyper_parameters(group, self.settings)
-        specs = self._begin(active, group)
-        for step, params in self._in_step(active):
-            known = hyper if step is None else self._counted(hyper, step)
-            for p in params:
-                self._update_one(p, known, specs[p], group)
+        for active in _rounds([p for p in group["params"] if p.grad is not None]):
+            specs = self._begin(active, group)
+            for params in self._in_step(active, specs):
+                known = self._counted(hyper, self.state[params[0]], specs[params[0]])
+                for p in params:
+                    self._update_one(p, known, specs[p], group)
 
-    def _counted(self, hyper: Hyper, step: Tensor) -> Hyper:
+    def _counted(
+        self, hyper: Hyper, state: dict[str, Tensor], specs: Mapping[str, StateSpec]
+    ) -> Hyper:
         """Count a step; what `precompute` makes of it, beside what was known."""
+        if "step" not in specs:
+            return hyper
+        shared = {name: state[name] for name, spec in specs.items() if spec.shared}
+        step = shared.pop("step")
         step._rebind(step._node + 1.0)
-        more = self.precompute(hyper, cast(step._node, float64))
-        return Hyper(**{**vars(hyper), **{k: HyperParameter(node) for k, node in more.items()}})
+        before = {name: HyperParameter(cast(t._node, float64)) for name, t in shared.items()}
+        known = Hyper(**{**vars(hyper), **before})
+        more = self.precompute(known, cast(step._node, float64))
+        for name, t in shared.items():
+            if name in more:
+                t._rebind(cast(more[name], t.dtype))
+        return Hyper(**{**vars(known), **{k: HyperParameter(node) for k, node in more.items()}})
 
     def _update_one(
         self, p: Tensor, hyper: Hyper, specs: Mapping[str, StateSpec], group: Group
@@ -150,6 +165,7 @@ class Formula(Optimizer):
         nodes = {
             name: cast(t._node, specs[name].dtype if name in specs else node.dtype)
             for name, t in state.items()
+            if name not in specs or not specs[name].shared
         }
         new, changed = self.update(node, g, nodes, hyper)
         for t, value in ((p, new), *((state[name], value) for name, value in changed.items())):
@@ -158,25 +174,30 @@ class Formula(Optimizer):
     def _begin(self, params: list[Tensor], group: Group) -> dict[Tensor, dict[str, StateSpec]]:
         """What states are made of. What is not yet there is made: leaves, which programs can read.
 
-        What is missing from a state that was loaded begins as zeros. New parameters share a step
-        count.
+        What is missing from a state that was loaded begins as zeros. New parameters have their
+        shared states in common.
         """
         found: dict[Tensor, dict[str, StateSpec]] = {}
-        steps: dict[bool, Tensor] = {}
+        shared: dict[Any, Tensor] = {}
         for p in params:
             new = p not in self.state
             state = self.state.setdefault(p, {})
             specs = found[p] = self.init(p._node, group)
+            together = new or id(state.get("step"))
             for name, spec in specs.items():
-                if state.get(name) is not None:
+                value: Any = state.get(name)
+                if isinstance(value, Tensor):
                     continue
-                value = spec.value if new else 0.0
+                if value is None:  # or a number, which somebody has put there
+                    value = spec.value if new else 0.0
                 start = stored_like(np.full(spec.shape, value, spec.dtype.numpy), p)
-                state[name] = steps.setdefault(new, start) if name == "step" else start
+                state[name] = shared.setdefault((name, together), start) if spec.shared else start
         return found
 
-    def _in_step(self, active: list[Tensor]) -> list[tuple[Tensor | None, list[Tensor]]]:
-        """Step counts, each with the parameters that share it.
+    def _in_step(
+        self, active: list[Tensor], specs: Mapping[Tensor, Mapping[str, StateSpec]]
+    ) -> list[list[Tensor]]:
+        """Parameters that share a step count, and with it all that is shared.
 
         Parameters that were always updated together share one tensor, so that a step counts once;
         those that now go on without the others get a count of their own.
@@ -184,35 +205,40 @@ class Formula(Optimizer):
         sharing: dict[int, list[Tensor]] = {}
         for p in active:
             sharing.setdefault(id(self.state[p].get("step")), []).append(p)
-        found: list[tuple[Tensor | None, list[Tensor]]] = []
         for params in sharing.values():
-            step = self.state[params[0]].get("step")
+            state = self.state[params[0]]
+            step = state.get("step")
             if step is not None and self._holders(step) > len(params):
-                buffer = step._node.value
-                array = step._value("step count") if buffer is None else buffer.array
-                step = from_array(np.array(array))
+                names = [name for name, spec in specs[params[0]].items() if spec.shared]
+                own = {name: from_array(number_in(state[name])) for name in names}
                 for p in params:
-                    self.state[p]["step"] = step
-            found.append((step, params))
-        return found
+                    self.state[p].update(own)
+        return list(sharing.values())
 
     def _holders(self, step: Tensor) -> int:
         return sum(state.get("step") is step for state in self.state.values())
 
-    def _remembered(self) -> list[Any]:
+    def _note_remembered(self) -> None:
         """Nothing: settings are read again at each replay, and `_form` tells the rest."""
-        return []
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state (of tensors or arrays), whole or not at all.
+    def _saved(self, held: Any) -> Any:
+        return {k: v for k, v in held.items() if not k.startswith("_")}
 
-        Raises:
-            StateError: it belongs to other parameters; nothing has been changed.
-        """
+    def _load(self, state_dict: Mapping[str, Any]) -> None:
         name = type(self).__name__
-        groups = loaded_groups(name, self.param_groups, state_dict)
+        groups = loaded_groups(name, self.param_groups, self.defaults, state_dict)
         for group in groups:
-            self.check(f"{name}.load_state_dict", {**self.defaults, **group})
-        state = loaded_state(name, groups, state_dict, self.init)
-        self._take_over(groups, state)
-        self._compiled = compile(self._step)  # the recordings hold on to the state there was
+            self.check(f"{name}.load_state_dict", group)
+        self._take_over(groups, loaded_state(name, groups, state_dict, self.init))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._compiled = compile(self._step)  # recordings hold on to the state there was
+
+
+def _rounds(params: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Parameters, each once; then what a group holds more than once, which is updated again."""
+    while params:
+        once = list(dict.fromkeys(params))
+        yield once
+        params = list((Counter(params) - Counter(once)).elements())

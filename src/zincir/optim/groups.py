@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable
 from typing import Any, cast
 
 from zincir.errors import ArgumentError, DTypeError, explain
@@ -49,27 +50,30 @@ def groups_of(owner: str, params: Any) -> list[Group]:
                 "model.parameters() can be used once",
             )
         )
-    if any(isinstance(entry, Mapping) for entry in entries):
+    if any(isinstance(entry, dict) for entry in entries):
         return entries
     return [{"params": entries}]
 
 
 def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]) -> Group:
-    """A group with a list of its parameters, all settings, and what else it brings.
+    """The dictionary itself, with a list of its parameters and all settings, besides its own keys.
+
+    (name, tensor) pairs leave their names under "param_names".
 
     Raises:
         ArgumentError, DTypeError: says what is wrong with it.
     """
-    if not isinstance(given, Mapping) or "params" not in given:
+    if not isinstance(given, dict) or "params" not in given:
         raise DTypeError(
             explain(
                 f"{owner}: not a parameter group",
                 where=describe(here()),
                 expected="a dictionary with 'params'",
-                got=repr(given) if isinstance(given, Mapping) else type(given).__name__,
+                got=repr(given) if isinstance(given, dict) else type(given).__name__,
             )
         )
-    own = _parameters(owner, given["params"])
+    entries = _entries(owner, given["params"])
+    own = [_parameter(owner, entry) for entry in entries]
     _refuse_twice(owner, own, others)
     for name, value in defaults.items():
         if value is required and name not in given:
@@ -81,10 +85,23 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                     got=", ".join(given),
                 )
             )
-    return {"params": own, **defaults, **{k: v for k, v in given.items() if k != "params"}}
+    named = _names(owner, entries)
+    if any((named or "param_names" in given) != ("param_names" in other) for other in others):
+        raise ArgumentError(
+            explain(
+                f"{owner}: all groups have names of parameters, or none",
+                where=describe(here()),
+                expected="model.named_parameters() for all groups, or for none",
+                got=f"a group {'with' if named else 'without'} names",
+            )
+        )
+    given.update(params=own, **({"param_names": named} if named else {}))
+    for name, value in defaults.items():
+        given.setdefault(name, value)
+    return given
 
 
-def _parameters(owner: str, params: Any) -> list[Tensor]:
+def _entries(owner: str, params: Any) -> list[Any]:
     if isinstance(params, set | frozenset):
         raise DTypeError(
             explain(
@@ -95,22 +112,38 @@ def _parameters(owner: str, params: Any) -> list[Tensor]:
                 try_="list(...)",
             )
         )
-    return [_parameter(owner, p) for p in ([params] if isinstance(params, Tensor) else params)]
+    return [params] if isinstance(params, Tensor) else list(params)
+
+
+def _names(owner: str, entries: list[Any]) -> list[str]:
+    names: list[str] = [entry[0] for entry in entries if isinstance(entry, tuple)]
+    if names and len(names) < len(entries):
+        raise ArgumentError(
+            explain(
+                f"{owner}: some parameters have no names",
+                where=describe(here()),
+                expected="(name, tensor) pairs, or tensors",
+                got=f"{len(names)} pairs among {len(entries)}",
+            )
+        )
+    return names
 
 
 def _refuse_twice(owner: str, own: list[Tensor], others: list[Group]) -> None:
-    seen = {id(p) for group in others for p in group["params"]}
+    taken = {id(p) for group in others for p in group["params"]}
     for p in own:
-        if id(p) in seen:
+        if id(p) in taken:
             raise ArgumentError(
                 explain(
-                    f"{owner}: a parameter was given twice",
+                    f"{owner}: some parameters appear in more than one parameter group",
                     where=describe(here()),
-                    expected="each parameter in one group, once",
+                    expected="each parameter in one group",
                     got=f"{p.dtype.name} {p.shape}",
                 )
             )
-        seen.add(id(p))
+    if len({id(p) for p in own}) < len(own):
+        message = f"{owner}: a parameter group with duplicate parameters: each step updates them twice"
+        warnings.warn(message, UserWarning, stacklevel=2)
 
 
 def _parameter(owner: str, entry: Any) -> Tensor:

@@ -136,7 +136,7 @@ def _numbers(group: Group, settings: Settings) -> list[float]:
 
 
 def _log(x: float) -> float:
-    return math.log(x) if x else -math.inf
+    return math.log(x) if x > 0 else -math.inf
 
 
 def form(group: Group, settings: Settings) -> list[Any]:

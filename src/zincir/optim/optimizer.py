@@ -51,14 +51,12 @@ class Optimizer:
 
     param_groups: list[Group]
     state: defaultdict[Tensor, dict[str, Any]]
+    _stepping = False
 
     def __init__(self, params: Any, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups = []
         self.state = defaultdict(dict)
-        self._stepping = False
-        self._before: Hooks = {}
-        self._after: Hooks = {}
         for group in groups_of(type(self).__name__, params):
             self.add_param_group(group)
 
@@ -92,31 +90,63 @@ class Optimizer:
             )
         )
 
+    def _hooks(self, moment: str) -> Hooks:
+        """Hooks of a moment; there from the first question on, also without `__init__`."""
+        return self.__dict__.setdefault(f"_hooks_{moment}", {})
+
     def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before every step; it may return both anew."""
-        return RemovableHandle(self._before, hook)
+        return RemovableHandle(self._hooks("before_step"), hook)
 
     def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after every step."""
-        return RemovableHandle(self._after, hook)
+        return RemovableHandle(self._hooks("after_step"), hook)
+
+    def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer)` before every `state_dict()`."""
+        return RemovableHandle(self._hooks("before_saving"), hook, prepend=prepend)
+
+    def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` with what was made; it may return another."""
+        return RemovableHandle(self._hooks("after_saving"), hook, prepend=prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before every loading; it may return another."""
+        return RemovableHandle(self._hooks("before_loading"), hook, prepend=prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Hook, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` after every loading."""
+        return RemovableHandle(self._hooks("after_loading"), hook, prepend=prepend)
 
     def state_dict(self) -> dict[str, Any]:
         """State and settings, with numbers in place of parameters, as PyTorch has it."""
-        flat = [p for group in self.param_groups for p in group["params"]]
-        numbers = {id(p): number for number, p in enumerate(flat)}
-        state: dict[Any, Any] = {
-            k: dict(self.state[p]) for k, p in enumerate(flat) if self.state.get(p)
-        }
-        for key, value in self.state.items():
-            if not isinstance(key, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
-                state[key] = value
-        return {
-            "state": state,
+        for hook in list(self._hooks("before_saving").values()):
+            hook(self)
+        numbers: dict[Any, int] = {}
+        for number, p in enumerate(p for group in self.param_groups for p in group["params"]):
+            numbers.setdefault(p, number)
+        state = {numbers.get(k, k): self._saved(held) for k, held in self.state.items()}
+        saved: dict[str, Any] = {
+            "state": {k: held for k, held in state.items() if held != {}},
             "param_groups": [
-                {**group, "params": [numbers[id(p)] for p in group["params"]]}
+                {
+                    **{k: v for k, v in group.items() if k != "params"},
+                    "params": [numbers[p] for p in group["params"]],
+                }
                 for group in self.param_groups
             ],
         }
+        for hook in list(self._hooks("after_saving").values()):
+            saved = hook(self, saved) or saved
+        return saved
+
+    def _saved(self, held: Any) -> Any:
+        """What is saved of what is remembered under one key of the state."""
+        return dict(held) if isinstance(held, dict) else held
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a copy of a state: tensors in the type of their parameter, but for "step".
@@ -124,6 +154,15 @@ class Optimizer:
         Raises:
             StateError: it belongs to other parameters; nothing has been changed.
         """
+        if self._hooks("before_loading"):
+            state_dict = dict(state_dict)
+        for hook in list(self._hooks("before_loading").values()):
+            state_dict = hook(self, state_dict) or state_dict
+        self._load(state_dict)
+        for hook in list(self._hooks("after_loading").values()):
+            hook(self)
+
+    def _load(self, state_dict: Mapping[str, Any]) -> None:
         name = type(self).__name__
         settings = copied_settings(name, self.param_groups, state_dict)
         self._take_over(settings, copied_state(self.param_groups, state_dict))
@@ -138,6 +177,10 @@ class Optimizer:
             group.update(new)
         self.__setstate__({"state": defaultdict(dict, state), "param_groups": self.param_groups})
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: hooks stay behind."""
+        return {k: getattr(self, k) for k in ("defaults", "state", "param_groups")}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Called with what was loaded or unpickled; a subclass may add what is missing."""
         self.__dict__.update(state)
@@ -149,11 +192,20 @@ class Optimizer:
             blocks.append(f"Parameter Group {number}\n" + "".join(settings))
         return f"{type(self).__name__} (\n" + "\n".join(blocks) + ")"
 
+    def _note_remembered(self) -> None:
+        """Note what a recorded step takes for constant."""
+        note_condition(self, self._remembered)
+
     def _remembered(self) -> list[Any]:
-        """What a recorded step took for constant: settings, and what is no tensor of the state."""
-        kept = [group[k] for group in self.param_groups for k in group if k != "params"]
-        kept += [value for state in self.state.values() for value in state.values()]
-        params = [id(p) for group in self.param_groups for p in group["params"]]
+        """Settings, and what is no tensor of the state."""
+        groups: list[Group] = self.__dict__.get("param_groups", [])
+        kept = [group[k] for group in groups for k in group if k != "params"]
+        kept += [
+            value
+            for state in self.__dict__.get("state", {}).values()
+            for value in (state.values() if isinstance(state, dict) else [state])
+        ]
+        params = [id(p) for group in groups for p in group["params"]]
         return params + [id(v) if isinstance(v, Tensor) else repr(v) for v in kept]
 
 
@@ -164,15 +216,17 @@ def _watched(step: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         if self._stepping:  # a step that calls the one it overrides
             return step(self, *args, **kwargs)
-        note_condition(self.state, self._remembered)
+        self._note_remembered()
         self._stepping = True
+        if "_opt_called" in self.__dict__:  # a schedule asks whether there was a step
+            self._opt_called = True
         try:
-            for hook in list(self._before.values()):
+            for hook in list(self._hooks("before_step").values()):
                 changed = hook(self, args, kwargs)
                 if changed is not None:
                     args, kwargs = changed
             result = step(self, *args, **kwargs)
-            for hook in list(self._after.values()):
+            for hook in list(self._hooks("after_step").values()):
                 hook(self, args, kwargs)
         finally:
             self._stepping = False

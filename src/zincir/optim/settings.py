@@ -86,6 +86,7 @@ class Settings:
         Raises:
             ArgumentError: names the setting, its range and its value.
         """
+        _refuse_modes(owner, group)
         for name, setting in self.by_name.items():
             if not _holds(setting.fits, group[name]):
                 raise ArgumentError(
@@ -119,19 +120,23 @@ def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
         return False
 
 
-def refuse_differentiable(owner: str, differentiable: bool) -> None:
-    """Raise if a step is to be differentiated.
-
-    Raises:
-        ArgumentError: it is.
-    """
-    if differentiable:
+def _refuse_modes(owner: str, group: Group) -> None:
+    """Raise if a step is to be differentiated, or to be computed in two ways at once."""
+    if group.get("differentiable"):
         raise ArgumentError(
             explain(
                 f"{owner}: steps cannot be differentiated",
                 where=describe(here()),
                 expected="differentiable=False",
-                got=f"differentiable={differentiable!r}",
+                got=f"differentiable={group['differentiable']!r}",
                 try_="write the update out: new = p - lr * g, and go on with new",
+            )
+        )
+    if group.get("fused") and group.get("foreach"):
+        raise ArgumentError(
+            explain(
+                f"{owner}: fused and foreach cannot both be True",
+                where=describe(here()),
+                expected="at most one of them; they change nothing here",
             )
         )

@@ -46,9 +46,9 @@ class SGD(Formula):
         self,
         params: Params,
         lr: Rate = 1e-3,
-        momentum: NotNegative = 0.0,
-        dampening: Number = 0.0,
-        weight_decay: NotNegative = 0.0,
+        momentum: NotNegative = 0,
+        dampening: Number = 0,
+        weight_decay: NotNegative = 0,
         nesterov: Switch = False,
         *,
         maximize: Switch = False,
@@ -76,7 +76,7 @@ class SGD(Formula):
         if not group["momentum"]:
             return {}
         state = {"momentum_buffer": StateSpec.like(p)}
-        return {**state, "fresh": StateSpec((), float32, 1.0)} if group["dampening"] else state
+        return {**state, "_fresh": StateSpec((), float32, 1.0)} if group["dampening"] else state
 
     def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
         """One step of the equation above."""
@@ -88,8 +88,8 @@ class SGD(Formula):
         added = g
         if hyper.dampening:
             # The whole gradient at the first step: dampening counts only when not fresh.
-            added = g * (1.0 - hyper.dampening * (1.0 - cast(state["fresh"], p.dtype)))
-            new["fresh"] = const(0.0, float32)
+            added = g * (1.0 - hyper.dampening * (1.0 - cast(state["_fresh"], p.dtype)))
+            new["_fresh"] = const(0.0, float32)
         b = new["momentum_buffer"] = hyper.momentum * state["momentum_buffer"] + added
         step = g + hyper.momentum * b if hyper.nesterov else b
         return p - hyper.lr * step, new

@@ -35,23 +35,29 @@ def copied_settings(owner: str, groups: list[Group], saved: Mapping[str, Any]) -
             f"groups of {theirs}",
         )
     return [
-        {k: copy.deepcopy(v) for k, v in group.items() if k != "params"}
-        for group in saved["param_groups"]
+        {**_names(group), **{k: copy.deepcopy(v) for k, v in other.items() if k != "params"}}
+        for group, other in zip(groups, saved["param_groups"], strict=True)
     ]
 
 
-def loaded_groups(owner: str, groups: list[Group], saved: Mapping[str, Any]) -> list[Group]:
-    """The groups with what was saved of their settings; PyTorch's own, unknown here, are left out.
+def _names(group: Group) -> Group:
+    """The names of a group's parameters, if they have any: they stay if none are saved."""
+    return {k: group[k] for k in ("param_names",) if k in group}
+
+
+def loaded_groups(
+    owner: str, groups: list[Group], defaults: Group, saved: Mapping[str, Any]
+) -> list[Group]:
+    """The groups with what was saved of them; settings that were not saved have their defaults.
 
     Raises:
         StateError: the groups differ in number or size.
     """
     found: list[Group] = []
     for group, other in zip(groups, copied_settings(owner, groups, saved), strict=True):
-        known = {k: v for k, v in other.items() if k in group}
-        if _is_array(known.get("lr")):
-            known["lr"] = from_array(np.array(_array_of(known["lr"])))
-        found.append({**group, **known})
+        if _is_array(other.get("lr")):
+            other["lr"] = from_array(np.array(_array_of(other["lr"])))
+        found.append({"params": group["params"], **defaults, **other})
     return found
 
 
@@ -87,11 +93,17 @@ def _copied(name: str, value: Any, p: Tensor) -> Any:
 
 
 class StateSpec(NamedTuple):
-    """What a part of a parameter's state is before the first update: full of one value."""
+    """What a part of a parameter's state is before the first update: full of one value.
+
+    Attributes:
+        shared: one tensor for all parameters of a group that are always updated together, such as
+            a step count. `precompute` gives its new values.
+    """
 
     shape: Shape
     dtype: DType
     value: float = 0.0
+    shared: bool = False
 
     @classmethod
     def like(cls, p: Node, value: float = 0.0) -> StateSpec:
@@ -99,8 +111,8 @@ class StateSpec(NamedTuple):
         return cls(p.shape, p.dtype, value)
 
 
-STEP = StateSpec((), float32)
-"""A count of updates; parameters that are always updated together share one."""
+STEP = StateSpec((), float32, shared=True)
+"""A count of updates."""
 
 Init: TypeAlias = Callable[[Node, Group], Mapping[str, StateSpec]]
 
@@ -110,8 +122,8 @@ def loaded_state(
 ) -> dict[Tensor, dict[str, Tensor]]:
     """Copies of the saved tensors for each parameter: shapes and types are those of `init`.
 
-    What `init` does not name has the shape of the parameter, or none. Parameters of a group whose
-    step counts are equal share one.
+    What `init` does not name has the shape of the parameter, or none. Parameters of a group share
+    what `init` says can be shared, if all of it is equal.
 
     Args:
         groups: as they will be when the state is there.
@@ -122,12 +134,15 @@ def loaded_state(
     found: dict[Tensor, dict[str, Tensor]] = {}
     problems: list[str] = []
     for group, other in zip(groups, saved["param_groups"], strict=True):
+        shared: set[str] = set()
         for p, number in zip(group["params"], other["params"], strict=True):
             values = {k: v for k, v in saved["state"].get(number, {}).items() if v is not None}
             if values:
                 specs = init(p._node, group)
                 found[p] = _fitting(p, values, specs, f"parameter {number}", problems)
-        _share_counts([found[p] for p in group["params"] if p in found])
+                shared |= {name for name, spec in specs.items() if spec.shared}
+        if not problems:
+            _share(sorted(shared), [found[p] for p in group["params"] if p in found])
     if problems:
         what = "the state belongs to other parameters"
         raise _misfit(owner, what, "tensors of the parameters' shapes", "\n".join(problems))
@@ -155,13 +170,19 @@ def _fitting(
     return found
 
 
-def _share_counts(states: list[dict[str, Tensor]]) -> None:
-    """Let states share the tensors of equal step counts."""
-    counts: dict[float, Tensor] = {}
+def _share(names: list[str], states: list[dict[str, Tensor]]) -> None:
+    """Let states have the tensors of these names in common, if all of them are equal."""
+    known: dict[Any, dict[str, Tensor]] = {}
     for state in states:
-        step = state.get("step")
-        if step is not None:
-            state["step"] = counts.setdefault(float(step._node.value.array), step)
+        own = {name: state[name] for name in names if name in state}
+        key = tuple((name, float(number_in(t))) for name, t in own.items())
+        state.update(known.setdefault(key, own))
+
+
+def number_in(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The value of a tensor that is known, also while a function is recorded."""
+    buffer = tensor._node.value
+    return np.array(tensor._value("optimizer") if buffer is None else buffer.array)
 
 
 def stored_like(array: np.ndarray[Any, Any], p: Tensor) -> Tensor:
