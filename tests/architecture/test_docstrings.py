@@ -13,8 +13,8 @@ import zincir
 
 # Packages whose names users see. A row here that does not exist fails.
 PUBLIC = ("zincir", "zincir.nn", "zincir.nn.functional", "zincir.nn.init", "zincir.optim",
-          "zincir.autograd", "zincir.data", "zincir.data.augment", "zincir.utils.data",
-          "zincir.serialization", "zincir.models")  # fmt: skip
+          "zincir.optim.lr_scheduler", "zincir.autograd", "zincir.data", "zincir.data.augment",
+          "zincir.utils.data", "zincir.serialization", "zincir.models")  # fmt: skip
 
 
 def public_objects(module: ModuleType) -> Iterator[tuple[str, object]]:

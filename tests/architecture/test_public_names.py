@@ -27,7 +27,10 @@ EXPECTED = {
     "zincir.nn.functional": "relu softmax log_softmax cross_entropy mse_loss l1_loss linear dropout"
     " binary_cross_entropy_with_logits layer_norm conv2d conv_transpose2d max_pool2d batch_norm pad"
     " interpolate unfold fold",
-    "zincir.optim": "Optimizer SGD Adam AdamW RMSprop Adagrad",
+    "zincir.optim": "Optimizer SGD Adam AdamW RMSprop Adagrad Adadelta Adafactor Adamax ASGD LBFGS"
+    " Muon NAdam RAdam Rprop lr_scheduler",
+    "zincir.optim.lr_scheduler": "LRScheduler LambdaLR StepLR CosineAnnealingLR OneCycleLR"
+    " ReduceLROnPlateau SequentialLR",
     "zincir.autograd": "grad backward Function gradcheck gradgradcheck detect_anomaly",
     "zincir.data": "load_digits Digits load_fashion_mnist Dataset TensorDataset DataLoader",
     "zincir.serialization": "save load add_safe_globals safe_globals",

@@ -12,6 +12,7 @@ import pytest
 import zincir
 from zincir import nn, optim
 from zincir.interpret import interpret
+from zincir.optim.formula import Formula
 
 OPTIMIZER_CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("SGD", {"lr": 0.4}),
@@ -27,16 +28,35 @@ OPTIMIZER_CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("RMSprop", {"lr": 0.005, "alpha": 0.9, "momentum": 0.8, "centered": True, "eps": 1e-3}),
     ("Adagrad", {"lr": 1.0}),
     ("Adagrad", {"lr": 1.0, "lr_decay": 1e-3, "initial_accumulator_value": 0.1}),
+    ("ASGD", {"lr": 0.4, "t0": 3.0}),
+    ("Adadelta", {"lr": 1.0, "eps": 1e-2}),
+    ("Adamax", {"lr": 0.1, "eps": 1e-4}),
+    ("NAdam", {"lr": 0.1}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 1e-4, "decoupled_weight_decay": True}),
+    ("RAdam", {"lr": 0.1, "betas": (0.9, 0.9)}),
+    ("Rprop", {"lr": 0.1, "step_sizes": (0.0, 1.0)}),
+    ("Adafactor", {"lr": 0.02, "eps": (None, 1.0), "weight_decay": 1e-4}),
+    ("Muon", {"lr": 0.3, "momentum": 0.5, "weight_decay": 1e-4}),
+    ("Lion", {"lr": 0.015, "betas": (0.3, 0.4), "weight_decay": 1e-4}),
+    ("LAMB", {"lr": 0.2, "weight_decay": 1e-4}),
 )
+LATER = ("ASGD", "Rprop")
+"""In these a learning rate counts from the next step on, or at the first alone."""
+STEADY = ("Muon", "LAMB")
+"""These make steps of one length until the rate falls."""
+NORMS = ("Adafactor", "LAMB", "Muon")
+"""The last digit of their norms depends on what is computed beside them."""
+
 cases = pytest.mark.parametrize(("name", "options"), OPTIMIZER_CASES)
 
 
 class Bowl:
     """(scale * (p - 3)) ** 2 in two parameters of different shapes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, matrices: bool = False) -> None:
         self.scale = zincir.tensor([1.0, 2.0, 0.5])
-        self.parameters = [nn.Parameter(zincir.zeros(2, 3)), nn.Parameter(zincir.tensor(1.0))]
+        second = zincir.tensor([[1.0]] if matrices else 1.0)
+        self.parameters = [nn.Parameter(zincir.zeros(2, 3)), nn.Parameter(second)]
 
     def loss(self) -> zincir.Tensor:
         return sum((((p - 3.0) * self.scale) ** 2).mean() for p in self.parameters)
@@ -53,7 +73,7 @@ class Bowl:
 
 
 def start(name: str, options: dict[str, Any]) -> tuple[Bowl, optim.Optimizer]:
-    bowl = Bowl()
+    bowl = Bowl(matrices=name == "Muon")
     return bowl, getattr(optim, name)(bowl.parameters, **options)
 
 
@@ -61,9 +81,7 @@ def test_every_optimizer_has_a_case() -> None:
     exported = {
         name
         for name, value in vars(optim).items()
-        if inspect.isclass(value)
-        and issubclass(value, optim.Optimizer)
-        and value is not optim.Optimizer
+        if inspect.isclass(value) and issubclass(value, Formula)
     }
     assert exported == {name for name, _ in OPTIMIZER_CASES}
 
@@ -73,6 +91,7 @@ def test_finds_the_bottom(name: str, options: dict[str, Any]) -> None:
     bowl, optimizer = start(name, options)
     for _ in range(300):
         bowl.step(optimizer)
+        optimizer.param_groups[0]["lr"] *= 0.98 if name in STEADY else 1.0
     for value in bowl.values():
         np.testing.assert_allclose(value, 3.0, atol=0.02)
 
@@ -120,6 +139,8 @@ def test_a_loaded_state_goes_on_to_the_bit(name: str, options: dict[str, Any], s
 
 @cases
 def test_the_rate_is_read_at_every_step(name: str, options: dict[str, Any]) -> None:
+    if name in LATER:
+        pytest.skip("its steps have sizes of their own")
     bowl, optimizer = start(name, options)
     bowl.step(optimizer)
     before = bowl.values()
@@ -146,6 +167,8 @@ def test_the_rate_may_be_a_tensor(name: str, options: dict[str, Any]) -> None:
 
 @cases
 def test_up_is_down_turned_round(name: str, options: dict[str, Any]) -> None:
+    if name == "Muon":
+        pytest.skip("it has no maximize")
     if options.get("weight_decay"):
         options = {**options, "weight_decay": 0.0}
     ends = []
@@ -162,7 +185,7 @@ def test_up_is_down_turned_round(name: str, options: dict[str, Any]) -> None:
 
 @cases
 def test_groups_have_settings_of_their_own(name: str, options: dict[str, Any]) -> None:
-    bowl = Bowl()
+    bowl = Bowl(matrices=name == "Muon")
     one, two = bowl.parameters
     optimizer = getattr(optim, name)([{"params": one, "lr": 0.0}, {"params": [two]}], **options)
     bowl.step(optimizer)
@@ -217,5 +240,6 @@ def test_a_compiled_step_does_the_same_to_the_bit(
             optimizer.param_groups[0]["lr"] = options["lr"] * schedule(k)
             losses.append(step().item())
         ends.append([*bowl.values(), np.array(losses)])
+    rtol = 1e-6 if name in NORMS else 0.0
     for plain, compiled in zip(*ends, strict=True):
-        np.testing.assert_array_equal(plain, compiled)
+        np.testing.assert_allclose(plain, compiled, rtol, 0.0)

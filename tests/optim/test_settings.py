@@ -46,7 +46,9 @@ def test_settings(name: str, options: dict[str, Any], text: str) -> None:
 
 def test_looks() -> None:
     text = repr(optim.SGD(parameters(), lr=0.5))
-    assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n    differentiable: False\n")
+    assert text.startswith(
+        "SGD (\nParameter Group 0\n    dampening: 0\n    differentiable: False\n"
+    )
     assert "\n    lr: 0.5\n" in text
 
 

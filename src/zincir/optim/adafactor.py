@@ -59,9 +59,7 @@ class Adafactor(Formula):
         self,
         params: Params,
         lr: Rate = 1e-2,
-        beta2_decay: Annotated[
-            float, Setting("a number, 0 or less", lambda v: v <= 0)
-        ] = -0.8,
+        beta2_decay: Annotated[float, Setting("a number, 0 or less", lambda v: v <= 0)] = -0.8,
         eps: Annotated[
             tuple[float | None, float],
             Setting(
@@ -101,7 +99,7 @@ class Adafactor(Formula):
         """One step of the equations above."""
         least, smallest = hyper.eps
         if least is None:
-            least = float(np.finfo(p.dtype.numpy).eps)
+            least = float(np.finfo(p.dtype.numpy.name).eps)
         size = float(np.prod(p.shape)) ** 0.5
         alpha = maximum(cast(norm(p, 2.0), float64) / size, smallest) * hyper.rate
         if hyper.weight_decay:

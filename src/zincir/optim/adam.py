@@ -123,5 +123,5 @@ def decayed(p: Node, g: Node, hyper: Hyper) -> tuple[Node, Node]:
 
 
 def mean_of(m: Node, g: Node, beta: Any) -> Node:
-    """beta * m + (1 - beta) * g, rounded as PyTorch does: its "lerp"."""
+    """Beta * m + (1 - beta) * g, rounded as PyTorch does: its "lerp"."""
     return m + (1 - beta) * (g - m)

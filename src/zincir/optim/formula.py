@@ -119,7 +119,8 @@ class Formula(Optimizer):
         recording.note_condition(self, self._form)
 
     def _form(self) -> Any:
-        """What decides which operations a step has, apart from gradients."""
+        """What decides which operations a step has, apart from gradients. A replay asks for it."""
+        self._note_step()
         groups = [
             (form(group, self.settings), list(map(id, group["params"])))
             for group in self.param_groups
@@ -129,9 +130,10 @@ class Formula(Optimizer):
 
     def _step_group(self, group: Group) -> None:
         hyper = hyper_parameters(group, self.settings)
-        for active in _rounds([p for p in group["params"] if p.grad is not None]):
+        times = Counter(p for p in group["params"] if p.grad is not None)
+        for active in _rounds(times):
             specs = self._begin(active, group)
-            for params in self._in_step(active, specs):
+            for params in self._in_step(active, specs, times):
                 known = self._counted(hyper, self.state[params[0]], specs[params[0]])
                 for p in params:
                     self._update_one(p, known, specs[p], group)
@@ -195,16 +197,20 @@ class Formula(Optimizer):
         return found
 
     def _in_step(
-        self, active: list[Tensor], specs: Mapping[Tensor, Mapping[str, StateSpec]]
+        self,
+        active: list[Tensor],
+        specs: Mapping[Tensor, Mapping[str, StateSpec]],
+        times: Mapping[Tensor, int],
     ) -> list[list[Tensor]]:
         """Parameters that share a step count, and with it all that is shared.
 
         Parameters that were always updated together share one tensor, so that a step counts once;
-        those that now go on without the others get a count of their own.
+        those that now go on without the others get a count of their own, and so do those that are
+        updated more `times` in a step.
         """
-        sharing: dict[int, list[Tensor]] = {}
+        sharing: dict[tuple[int, int], list[Tensor]] = {}
         for p in active:
-            sharing.setdefault(id(self.state[p].get("step")), []).append(p)
+            sharing.setdefault((id(self.state[p].get("step")), times[p]), []).append(p)
         for params in sharing.values():
             state = self.state[params[0]]
             step = state.get("step")
@@ -236,9 +242,7 @@ class Formula(Optimizer):
         self._compiled = compile(self._step)  # recordings hold on to the state there was
 
 
-def _rounds(params: list[Tensor]) -> Iterator[list[Tensor]]:
+def _rounds(times: Mapping[Tensor, int]) -> Iterator[list[Tensor]]:
     """Parameters, each once; then what a group holds more than once, which is updated again."""
-    while params:
-        once = list(dict.fromkeys(params))
-        yield once
-        params = list((Counter(params) - Counter(once)).elements())
+    for number in range(max(times.values(), default=0)):
+        yield [p for p, count in times.items() if count > number]

@@ -142,7 +142,9 @@ def _refuse_twice(owner: str, own: list[Tensor], others: list[Group]) -> None:
                 )
             )
     if len({id(p) for p in own}) < len(own):
-        message = f"{owner}: a parameter group with duplicate parameters: each step updates them twice"
+        message = (
+            f"{owner}: a parameter group with duplicate parameters: each step updates them twice"
+        )
         warnings.warn(message, UserWarning, stacklevel=2)
 
 

@@ -11,7 +11,7 @@ from zincir.autograd import enable_grad, no_grad
 from zincir.errors import ArgumentError, TraceError, explain
 from zincir.graph.node import describe, here
 from zincir.optim.optimizer import Optimizer
-from zincir.optim.settings import Group, Params, Rate, Settings, declared
+from zincir.optim.settings import Group, Params, Rate, declared
 from zincir.optim.state import stored_like
 from zincir.optim.strong_wolfe import strong_wolfe
 from zincir.recording import CURRENT
@@ -62,8 +62,6 @@ class LBFGS(Optimizer):
         >>> w.tolist()
         [1.0, 1.0]
     """
-
-    settings: Settings
 
     def __init__(
         self,
@@ -159,7 +157,9 @@ class _Step:
             if self.is_done(iteration, grad, d * t, loss - prev_loss):
                 break
         history.keep(self.params[0])
-        state.update(d=_tensor(d, self.params[0]), t=_plain(t, self.params[0]), prev_loss=prev_loss)
+        state.update(d=_tensor(d, self.params[0]), prev_loss=prev_loss)
+        # A learning rate that is a tensor is itself what is remembered, as in PyTorch.
+        state["t"] = group["lr"] if t is self.lr else _plain(t, self.params[0])
         state["prev_flat_grad"] = _tensor(before, self.params[0])
         return first
 

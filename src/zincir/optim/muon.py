@@ -19,12 +19,12 @@ from zincir.optim.settings import Group, Kind, NotNegative, Params, Rate, Settin
 from zincir.optim.state import StateSpec
 from zincir.types import float32
 
-_ADJUSTMENTS = {
-    None: lambda rows, columns: math.sqrt(max(1.0, rows / columns)),
-    "original": lambda rows, columns: math.sqrt(max(1.0, rows / columns)),
-    "match_rms_adamw": lambda rows, columns: 0.2 * math.sqrt(max(rows, columns)),
-}
-"""By what the learning rate of a matrix is multiplied, of its sizes."""
+
+def _ratio(name: str | None, rows: int, columns: int) -> float:
+    """By what the learning rate of a matrix is multiplied."""
+    if name == "match_rms_adamw":
+        return 0.2 * math.sqrt(max(rows, columns))
+    return math.sqrt(max(1.0, rows / columns))
 
 
 class Muon(Formula):
@@ -85,7 +85,7 @@ class Muon(Formula):
             str | None,
             Setting(
                 "None, 'original' or 'match_rms_adamw'",
-                lambda v: v is None or v in _ADJUSTMENTS,
+                lambda v: v in (None, "original", "match_rms_adamw"),
                 Kind.CHOICE,
             ),
         ] = None,
@@ -119,7 +119,7 @@ class Muon(Formula):
         x = cast(_orthogonal(u, hyper), p.dtype)
         if hyper.weight_decay:
             p = (1 - hyper.lr * hyper.weight_decay) * p
-        ratio = _ADJUSTMENTS[hyper.adjust_lr_fn](*p.shape)
+        ratio = _ratio(hyper.adjust_lr_fn, *p.shape)
         return p - hyper.lr * ratio * x, {"momentum_buffer": b}
 
 

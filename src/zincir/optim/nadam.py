@@ -47,7 +47,7 @@ class NAdam(Formula):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> round(w.item(), 4)
-        3.4697
+        3.4718
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -146,7 +147,7 @@ class Optimizer:
 
     def _saved(self, held: Any) -> Any:
         """What is saved of what is remembered under one key of the state."""
-        return dict(held) if isinstance(held, dict) else held
+        return copy.copy(held)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a copy of a state: tensors in the type of their parameter, but for "step".
@@ -192,19 +193,22 @@ class Optimizer:
             blocks.append(f"Parameter Group {number}\n" + "".join(settings))
         return f"{type(self).__name__} (\n" + "\n".join(blocks) + ")"
 
+    def _note_step(self) -> None:
+        """Note for a schedule, if there is one, that there was a step."""
+        if "_opt_called" in self.__dict__:
+            self.__dict__["_opt_called"] = True
+
     def _note_remembered(self) -> None:
         """Note what a recorded step takes for constant."""
         note_condition(self, self._remembered)
 
     def _remembered(self) -> list[Any]:
-        """Settings, and what is no tensor of the state."""
+        """Settings, and what is no tensor of the state. A replay asks: it is a step, too."""
+        self._note_step()
         groups: list[Group] = self.__dict__.get("param_groups", [])
         kept = [group[k] for group in groups for k in group if k != "params"]
-        kept += [
-            value
-            for state in self.__dict__.get("state", {}).values()
-            for value in (state.values() if isinstance(state, dict) else [state])
-        ]
+        states: dict[Any, dict[str, Any]] = self.__dict__.get("state", {})
+        kept += [value for state in states.values() for value in state.values()]
         params = [id(p) for group in groups for p in group["params"]]
         return params + [id(v) if isinstance(v, Tensor) else repr(v) for v in kept]
 
@@ -217,9 +221,8 @@ def _watched(step: Callable[..., Any]) -> Callable[..., Any]:
         if self._stepping:  # a step that calls the one it overrides
             return step(self, *args, **kwargs)
         self._note_remembered()
+        self._note_step()
         self._stepping = True
-        if "_opt_called" in self.__dict__:  # a schedule asks whether there was a step
-            self._opt_called = True
         try:
             for hook in list(self._hooks("before_step").values()):
                 changed = hook(self, args, kwargs)
