@@ -59,6 +59,7 @@ from zincir.functional import (
     pow as pow,
     promote_types as promote_types,
     result_type as result_type,
+    rsub as rsub,
     stack as stack,
     vstack as vstack,
     where as where,

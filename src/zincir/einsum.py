@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops.arithmetic import common
+from zincir.ops.arithmetic import cast, common
 from zincir.ops.layout import diagonal
 from zincir.ops.movement import expand, permute, reshape, sum_
 from zincir.ops.products import matmul
-from zincir.types import size
+from zincir.types import int64, size
 
 Term = tuple[Node, str]
 """A node, and a letter for each of its axes."""
@@ -124,6 +124,8 @@ def _summed(term: Term, keep: set[str]) -> Term:
     x, letters = term
     axes = tuple(i for i, c in enumerate(letters) if c not in keep)
     left = "".join(c for c in letters if c in keep)
+    if axes and x.dtype.category < 2:
+        x = cast(x, int64)  # as sums are
     shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
     return reshape(sum_(x, axes), shape), left
 
@@ -131,6 +133,7 @@ def _summed(term: Term, keep: set[str]) -> Term:
 def _product(a: Term, b: Term, wanted: set[str]) -> Term:
     """Multiply two terms; sum over the letters that nobody wants any more."""
     (x, p), (y, q) = _summed(a, wanted | set(b[1])), _summed(b, wanted | set(a[1]))
+    x, y = common(x, y) if x.dtype is not y.dtype else (x, y)
     size_of = {c: n for c, n in zip(p, x.shape, strict=True)}
     for c, n in zip(q, y.shape, strict=True):
         size_of[c] = max(size_of.get(c, n), n) if 0 not in (n, size_of.get(c, n)) else 0

@@ -64,6 +64,12 @@ def bitwise_xor(input: Any, other: Any) -> Tensor:
     return wrap(ar.bitwise("xor", operand(input), operand(other)))
 
 
+def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """The other minus `alpha` times the input."""
+    first = ar.common(operand(other), input._node)[0]
+    return wrap(composed.scaled_add(first, input._node, alpha, minus=True))
+
+
 @takes_out
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, `other` elsewhere; alone: the places where it holds."""
@@ -166,9 +172,9 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(x.expand(shape) for x in tensors)
 
 
-def broadcast_shapes(*shapes: Shape) -> Shape:
-    """The common shape."""
-    return broadcast(*[tuple(s) for s in shapes])
+def broadcast_shapes(*shapes: Shape | int) -> Shape:
+    """The common shape; a number is a shape of one dimension."""
+    return broadcast(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes])
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

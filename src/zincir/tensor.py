@@ -520,6 +520,8 @@ class Tensor(Ordering, Counting, Statistics):
     def __rtruediv__(self, other: Operand) -> Tensor:
         return wrap(alias(div(*behind(self, other, quotient=True))))
 
+    __rdiv__ = __rtruediv__
+
     def __pow__(self, other: Operand) -> Tensor:
         return wrap(powers.power(*beside(self, other)))
 
@@ -590,10 +592,6 @@ class Tensor(Ordering, Counting, Statistics):
     def sub(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         """This minus `alpha` times the other."""
         return wrap(co.scaled_add(self._node, operand(other), alpha, minus=True))
-
-    def rsub(self, other: Operand) -> Tensor:
-        """The other minus this."""
-        return other - self
 
     def div(self, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
         """The quotient; `rounding_mode` may be 'trunc' or 'floor'."""
@@ -1022,14 +1020,22 @@ class Tensor(Ordering, Counting, Statistics):
         times = tuple(several(dims))
         return wrap(layout.repeat(self._node, (1,) * (self.ndim - len(times)) + times))
 
-    def repeat_interleave(self, repeats: Any, dim: Int | None = None) -> Tensor:
-        """Every element several times in a row."""
+    def repeat_interleave(
+        self, repeats: Any = None, dim: Int | None = None, *, output_size: Int | None = None
+    ) -> Tensor:
+        """Every element several times in a row; of counts alone, each place as often as it says."""
+        if repeats is None:
+            return from_array(np.repeat(np.arange(self.numel()), self._value("repeat_interleave")))
         x = self.flatten() if dim is None else self
         axis = one_axis(dim or 0, x.ndim)
-        if isinstance(repeats, Tensor):
-            times = repeats._value("repeat_interleave()")
-            return x.index_select(axis, from_array(np.repeat(np.arange(x.shape[axis]), times)))
-        return wrap(layout.repeat_interleave(x._node, repeats, axis))
+        x = x if x.shape else x.reshape(1)
+        if isinstance(repeats, Tensor) and repeats.numel() != 1:
+            rows = layout.repeated_rows(repeats._value("repeat_interleave"), x.shape[axis])
+            y = x.index_select(axis, from_array(rows))
+        else:
+            y = wrap(layout.repeat_interleave(x._node, int(repeats), axis))
+        layout.check_repeated(y.shape[axis], output_size)
+        return y
 
     def diagonal(self, offset: Int = 0, dim1: Int = 0, dim2: Int = 1) -> Tensor:
         """The diagonal of two dimensions, as the last one."""

@@ -1,7 +1,7 @@
 """PyTorch's own samples of its operations, tried with both libraries.
 
-PyTorch tests each of its operations on a list of samples: `op_db`, a list of `OpInfo`, with arguments
-for every type of element, calls that must be refused, and which variants there are. `Walk` takes one
+PyTorch tests each of its operations on samples: `op_db`, a list of `OpInfo`, has arguments for every
+type of element, calls that must be refused, and says which variants there are. `Walk` takes one
 operation, gives both libraries the same arguments, and says what came out differently:
 
 - values, shapes, types, `requires_grad`, and for floating types the gradients of all inputs with a
@@ -9,23 +9,17 @@ operation, gives both libraries the same arguments, and says what came out diffe
 - the same as a method, in place, and with `out=` (`variants`);
 - what PyTorch refuses (`errors`).
 
-    python tests/against_torch/sample_database.py [name ...] [--few] [--dtypes float32,int64]
-
-prints the differences of the operations whose names begin so (of all, without names), and counts.
+`compatibility.py` prints what it finds, and writes the table for users.
 """
 
 from __future__ import annotations
 
-import argparse
-import builtins
 import gc
 import inspect
-import sys
 import traceback
 import types
 import warnings
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,19 +45,33 @@ NOT_COMPARED: dict[str, str] = {
     "jiterator_": "for CUDA",
     "sparse": "sparse tensors",
     "to_sparse": "sparse tensors",
+    "masked.": "masked tensors, a prototype",
+    "native_": "what PyTorch builds others of",
+    "max_pool2d_with_indices_backward": "what PyTorch builds others of",
+    "hash_tensor": "what PyTorch builds others of",
+    "nn.functional.linear_cross_entropy": "a prototype",
 }
 """How names begin that are not compared, and why."""
+COPIES = "copies for PyTorch's functional form"
 COMPLEX_ONLY = ("cfloat", "cdouble", "chalf", "imag", "view_as_complex", "view_as_real")
 
-RANDOM = frozenset(
-    "bernoulli cauchy exponential geometric log_normal normal uniform multinomial randn randn_like"
-    " rand_like randint randint_like nn.functional.dropout nn.functional.dropout2d"
-    " nn.functional.dropout3d nn.functional.alpha_dropout nn.functional.feature_alpha_dropout"
-    " nn.functional.rrelu nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d"
-    " empty empty_like empty_permuted empty_strided new_empty new_empty_strided resize_ resize_as_"
-    " svd_lowrank pca_lowrank".split()
+RANDOM = (
+    *("bernoulli", "cauchy", "exponential", "geometric", "log_normal", "normal", "uniform"),
+    *("multinomial", "randn", "randn_like", "rand_like", "randint", "randint_like"),
+    *("nn.functional.dropout", "nn.functional.dropout2d", "nn.functional.dropout3d"),
+    *("nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout", "nn.functional.rrelu"),
+    *("nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d"),
+    *("empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"),
+    *("resize_", "resize_as_", "svd_lowrank", "pca_lowrank"),
 )
 """Operations whose values differ from call to call: types and shapes are compared."""
+
+
+TIED = (
+    *("sort", "argsort", "topk", "msort", "kthvalue", "median", "nanmedian", "mode"),
+    *("min", "max", "cummax", "cummin"),
+)
+"""Operations whose results are positions: of equal elements, any may be named."""
 
 
 def full_name(op: Any) -> str:
@@ -77,6 +85,8 @@ def left_out(op: Any) -> str | None:
         return None
     if op.name in COMPLEX_ONLY or op.variant_test_name == "complex":
         return "complex numbers"
+    if op.name.endswith("_copy") and op.name != "index_copy":
+        return COPIES
     return next((why for start, why in NOT_COMPARED.items() if op.name.startswith(start)), None)
 
 
@@ -245,10 +255,14 @@ def unlike(ours: Any, theirs: Any, what: str, values: bool = True) -> str | None
     """How a result differs from PyTorch's."""
     if not isinstance(theirs, torch.Tensor):
         if isinstance(theirs, torch.dtype):
-            return None if type_name_of(ours) == type_name_of(theirs) else f"{what}: {ours}, {theirs}"
+            return (
+                None if type_name_of(ours) == type_name_of(theirs) else f"{what}: {ours}, {theirs}"
+            )
         if isinstance(theirs, torch.Size):
             theirs = tuple(theirs)
-        same = type(ours) is type(theirs) and (ours == theirs or (ours != ours and theirs != theirs))
+        same = type(ours) is type(theirs) and (
+            ours == theirs or (ours != ours and theirs != theirs)
+        )
         if isinstance(theirs, float) and isinstance(ours, float):
             same = same or abs(ours - theirs) <= 1e-5 * abs(theirs)
         return None if same or not values else f"{what}: {ours!r}, not {theirs!r}"
@@ -294,6 +308,28 @@ def differentiable(values: Sequence[Any]) -> list[Any]:
     return found
 
 
+def pointed(result: Any, sample: Any, name: str) -> list[Any]:
+    """The results, with positions of elements replaced by what lies there."""
+    x = sample.input
+    values = flat(result)
+    number = int(name in ("topk", "kthvalue"))
+    dim = sample.kwargs.get("dim", sample.args[number] if len(sample.args) > number else None)
+    if not isinstance(x, torch.Tensor) or not x.ndim or sample.kwargs.get("stable"):
+        return values
+    if dim is None or isinstance(dim, bool | torch.Tensor):
+        dim = 0 if name == "msort" else -1
+    found = []
+    for k, y in enumerate(values):
+        if k == len(values) - 1 and (k or name == "argsort"):
+            ours = isinstance(y, zincir.Tensor)
+            index = torch.from_numpy(our_array(y).copy()) if ours else y
+            kept = index.unsqueeze(dim) if index.ndim < x.ndim else index
+            there = x.detach().gather(dim, kept)
+            y = as_zincir(there.clone()) if ours else there
+        found.append(y)
+    return found
+
+
 @dataclass
 class Try:
     """A call of both libraries, whose values may be computed later."""
@@ -317,7 +353,11 @@ class Try:
             found = unlike(a, b, f"result {k}", self.values)
             if found is not None:
                 return found
-            if isinstance(b, torch.Tensor) and self.gradients and a.requires_grad != b.requires_grad:
+            if (
+                isinstance(b, torch.Tensor)
+                and self.gradients
+                and a.requires_grad != b.requires_grad
+            ):
                 return f"result {k}: requires_grad is {a.requires_grad}, not {b.requires_grad}"
         for k, (a, b) in enumerate(zip(self.our_grads, self.their_grads, strict=True)):
             if a is None or b is None:
@@ -384,7 +424,7 @@ class Walk:
         chosen = range(len(samples))
         if number is not None and len(samples) > number:
             steps = np.linspace(0, len(samples) - 1, number)
-            chosen = sorted({int(round(s)) for s in steps})
+            chosen = sorted({round(s) for s in steps})
         for k in chosen:
             yield f"{dtype} {k}", samples[k]
 
@@ -453,6 +493,9 @@ class Walk:
             tried.theirs, tried.ours = flat(theirs), flat(ours)
             tried.gradients = bool(both.leaves)
             self._differentiate(tried, both)
+            if self.op.name in TIED and " " in what and not what.startswith("float"):
+                tried.theirs = pointed(theirs, sample, self.op.name)
+                tried.ours = pointed(ours, sample, self.op.name)
         except Exception as error:
             tried.problem = message(error)
         return tried
@@ -491,7 +534,7 @@ class Walk:
     def _variant(self, kind: Callable[..., Any], sample: Any) -> str | None:
         both = Both(False)
         (theirs, names), (ours, our_names) = both.of(((sample.input, *sample.args), sample.kwargs))
-        if not theirs or not isinstance(theirs[0], torch.Tensor) and kind != self._out:
+        if not theirs or not isinstance(theirs[0], torch.Tensor):
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -530,7 +573,10 @@ class Walk:
             outs = [torch.empty_like(y) for y in flat(like)]
             outs = outs if isinstance(like, tuple | list) else outs[0]
             return self.op.op(*args, **names, out=outs)
-        made = [zincir.zeros(tuple(y.shape), dtype=getattr(zincir, type_name(y))) for y in flat(expected)]
+        made = [
+            zincir.zeros(tuple(y.shape), dtype=getattr(zincir, type_name(y)))
+            for y in flat(expected)
+        ]
         outs = made if isinstance(expected, tuple | list) else made[0]
         assert self.function is not None
         result = self.function(*args, **names, out=outs)
@@ -583,35 +629,3 @@ def differences(name: str, few: int | None, kinds: Iterable[str] = KINDS) -> dic
         return {"absent": ["no such name"]}
     found = {kind: getattr(walk, kind)() for kind in kinds}
     return {kind: problems for kind, problems in found.items() if problems}
-
-
-def main() -> None:
-    """Print what differs, and counts."""
-    parser = argparse.ArgumentParser(description="PyTorch's samples, tried with both libraries")
-    parser.add_argument("names", nargs="*", help="how names begin; all, without any")
-    parser.add_argument("--few", type=int, help="samples of each type; all, if not given")
-    parser.add_argument("--core", action="store_true", help="only those that count first")
-    parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--show", type=int, default=3, help="differences shown of each kind")
-    given = parser.parse_args()
-    names = core_names() if given.core else list(COMPARED)
-    exact = [n for n in names if n in given.names]
-    names = exact or [n for n in names if n.startswith(tuple(given.names) or "")]
-    counts: Counter[str] = Counter()
-    for name in names:
-        found = differences(name, given.few, given.kinds.split(","))
-        counts["all"] += 1
-        counts["samples pass"] += "absent" not in found and "samples" not in found
-        counts["everything passes"] += not found
-        for kind, problems in found.items():
-            counts[f"differ in {kind}"] += 1
-            builtins.print(f"{name}: {kind}: {len(problems)}")
-            for problem in problems[: given.show]:
-                builtins.print(f"    {problem}")
-        sys.stdout.flush()
-        gc.collect()
-    builtins.print(dict(counts))
-
-
-if __name__ == "__main__":
-    main()

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import Node, apply, user_line
+from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.graph.node import MODE, Node, apply, user_line
 from zincir.indexing.rows import check_now, elements
 from zincir.ops import indexing as rows
-from zincir.ops.arithmetic import cast, compare, floor_div_p, maximum, where
+from zincir.ops.arithmetic import (
+    bitwise,
+    cast,
+    compare,
+    floor_div_p,
+    maximum,
+    refuse_bool,
+    where,
+)
 from zincir.ops.dims import one_axis
 from zincir.ops.host import call
 from zincir.ops.movement import expand, permute, reshape, slice_
 from zincir.ops.numbers import to
-from zincir.ops.source import const, detach, with_gradient_of
-from zincir.types import Scalar, broadcast, int64, inverse_permutation, size
+from zincir.ops.source import const, custom, detach, with_gradient_of
+from zincir.types import Scalar, bool_, broadcast, int32, int64, inverse_permutation, size
 
 
 def _integers(index: Node, what: str) -> Node:
-    if not index.dtype.names_rows:
+    if index.dtype not in (int32, int64) and size(index.shape):
         raise DTypeError(
             explain(
-                f"{what}: the index must be int64",
+                f"{what}: the index must be int64 or int32",
                 where=user_line(),
                 got=f"{index.dtype.name} {index.shape}",
                 try_="index.long()",
@@ -67,7 +77,7 @@ def _gather_single(x: Node, index: Node) -> Node:
 def take_along_dim(x: Node, index: Node, dim: int | None) -> Node:
     """`gather` with the other axes broadcast; over the flattened tensor when `dim` is None."""
     if dim is None:
-        return rows.take(_flat(x), _integers(index, "take_along_dim"))
+        return rows.take(_flat(x), _flat(_integers(index, "take_along_dim")))
     axis = one_axis(dim, x.ndim)
     common = broadcast(
         tuple(1 if i == axis else n for i, n in enumerate(x.shape)),
@@ -145,8 +155,12 @@ def scatter_reduce(
         )
     index = _integers(index, "scatter_reduce")
     src = _source(x, index, src, "scatter_reduce")
-    one = expand(const(1, x.dtype), index.shape)
-    hits = scatter(expand(const(0, x.dtype), x.shape), dim, index, one, "add")
+    if x.dtype is bool_:
+        refuse_bool("scatter_reduce: mean", *[x] * (reduce == "mean"))
+        reduce = {"sum": "amax", "prod": "amin"}.get(reduce, reduce)
+    kind = int64 if x.dtype is bool_ else x.dtype
+    one = expand(const(1, kind), index.shape)
+    hits = scatter(expand(const(0, kind), x.shape), dim, index, one, "add")
     hit = compare("gt", hits, 0)
     if reduce in ("sum", "mean"):
         start = x if include_self else where(hit, 0, x)
@@ -155,40 +169,61 @@ def scatter_reduce(
             return total
         count = hits + 1 if include_self else maximum(hits, 1)
         return total / count if x.dtype.category == 2 else apply(floor_div_p, total, count)
-    return _folded(x, dim, index, src, reduce, include_self, hit)
+    start = x if include_self else where(hit, const(*_neutral(x, reduce)), x)
+    if reduce == "prod":
+        return _product(start, dim, index, src)
+    return _extreme(start, dim, index, src, reduce)
 
 
-def _folded(
-    x: Node, dim: int, index: Node, src: Node, reduce: str, include_self: bool, hit: Node
-) -> Node:
-    if reduce == "prod" and (x.needs_grad or src.needs_grad):
-        raise GradientError(
-            explain(
-                "scatter_reduce: no gradient for reduce='prod'",
-                where=user_line(),
-                try_="a sum of logarithms",
-            )
-        )
-    start = detach(x)
-    if not include_self:
-        start = where(hit, const(*_neutral(x, reduce)), start)
-    axis = one_axis(dim, x.ndim)
-    at = _flat(elements(x.shape, index, axis))
+def _folded(x: Node, dim: int, index: Node, src: Node, reduce: str) -> Node:
+    at = _flat(elements(x.shape, index, one_axis(dim, x.ndim)))
+    x, src = _flat(detach(x)), _flat(detach(src))
+    return call(_FOLDS[reduce], (x.shape, x.dtype), x, at, src)
 
-    flat = call(_FOLDS[reduce], ((size(x.shape),), x.dtype), _flat(start), at, _flat(detach(src)))
-    y = reshape(flat, x.shape)
+
+def _extreme(x: Node, dim: int, index: Node, src: Node, reduce: str) -> Node:
+    """The largest or smallest; equal ones share the gradient."""
+    y = reshape(_folded(x, dim, index, src, reduce), x.shape)
     if not (x.needs_grad or src.needs_grad):
         return y
-    mine = cast(compare("eq", start, y), x.dtype)
+    mine = cast(compare("eq", detach(x), y), x.dtype)
     its = cast(compare("eq", detach(src), gather(y, dim, index)), x.dtype)
     count = maximum(scatter(mine, dim, index, its, "add"), 1)
     stem = scatter(x * (mine / count), dim, index, src * (its / gather(count, dim, index)), "add")
     return with_gradient_of(y, stem)
 
 
+def _product(x: Node, dim: int, index: Node, src: Node) -> Node:
+    y = reshape(_folded(x, dim, index, src, "prod"), x.shape)
+    if not (MODE.grad and (x.needs_grad or src.needs_grad)):
+        return y
+    return custom(y, (x, index, src), _OfProduct(dim))
+
+
+@dataclass(frozen=True, eq=False)
+class _OfProduct:
+    """The gradient of a product: for each factor, that of the others; nothing is divided by 0."""
+
+    dim: int
+
+    def backward(self, g: Node, y: Node, inputs: Sequence[Node]) -> tuple[Node, None, Node]:
+        """What is passed to the tensor, and to the source."""
+        x, index, src = inputs
+        ones = expand(const(1, x.dtype), x.shape)
+        others = _product(ones, self.dim, index, src)  # all but that of the tensor
+        none = compare("eq", src, 0)
+        zeros = scatter(
+            expand(const(0, x.dtype), x.shape), self.dim, index, cast(none, x.dtype), "add"
+        )
+        alone = bitwise("and", none, compare("eq", gather(zeros, self.dim, index), 1))
+        rest = _product(x, self.dim, index, where(alone, 1, src))
+        divided = gather(g * y, self.dim, index) / where(none, 1, src)
+        return g * others, None, where(alone, gather(g * rest, self.dim, index), divided)
+
+
 def _neutral(x: Node, reduce: str) -> tuple[Scalar, Any]:
-    if reduce == "prod":
-        return 1, x.dtype
+    if reduce == "prod" or x.dtype is bool_:
+        return reduce != "amax", x.dtype
     info: Any = np.finfo if x.dtype.category == 2 else np.iinfo
     if x.dtype.category == 2:
         return (-np.inf if reduce == "amax" else np.inf), x.dtype
@@ -255,7 +290,12 @@ def index_fill(x: Node, dim: int, index: Node, value: Node | Scalar) -> Node:
     """`x` with the slices that `index` names set to one number."""
     axis = one_axis(dim, x.ndim)
     index = _vector(index, "index_fill")
-    shape = (*x.shape[:axis], index.shape[0], *x.shape[axis + 1 :])
+    n = x.shape[axis] if x.ndim else 1
+    check_now(index, n)
+    row = where(compare("lt", index, 0), index + n, index)
+    true = expand(const(True, bool_), index.shape)
+    named = rows.scatter(expand(const(False, bool_), (n,)), row, true, "set")
+    named = reshape(named, tuple(n if i == axis else 1 for i in range(x.ndim)))
     if not isinstance(value, Node):
         value = const(to(x.dtype, value), x.dtype)
-    return index_copy(x, dim, index, expand(cast(value, x.dtype), shape))
+    return where(named, cast(value, x.dtype), x)

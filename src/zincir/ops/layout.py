@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from typing import Any
 
-from zincir.errors import ArgumentError, ShapeError, explain
+import numpy as np
+
+from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, apply, user_line
 from zincir.ops import movement as mv
 from zincir.ops.arithmetic import cast, compare, keep_p
@@ -87,10 +90,55 @@ def repeat(x: Node, repeats: tuple[int, ...]) -> Node:
 
 def repeat_interleave(x: Node, repeats: int, axis: int) -> Node:
     """Every element `repeats` times in a row."""
+    if repeats < 0:
+        raise ShapeError(
+            explain("repeat_interleave: repeats < 0", where=user_line(), got=str(repeats))
+        )
     shape = x.shape
     wide = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
     spread = mv.expand(mv.reshape(x, (*shape[: axis + 1], 1, *shape[axis + 1 :])), wide)
     return mv.reshape(spread, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+
+
+def repeated_rows(counts: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+    """The rows that are wanted when each of `n` is repeated as often as `counts` says.
+
+    Raises:
+        DTypeError: counts are no int32 or int64.
+        ShapeError: there is not one for each row, or one is negative.
+    """
+    if counts.dtype not in (np.int32, np.int64):
+        got = str(counts.dtype)
+        raise DTypeError(
+            explain("repeat_interleave: repeats must be int32 or int64", where=user_line(), got=got)
+        )
+    if counts.shape != (n,) or (counts < 0).any():
+        raise ShapeError(
+            explain(
+                "repeat_interleave: repeats must be one number >= 0 for each place",
+                where=user_line(),
+                expected=f"{n} numbers",
+                got=str(counts.tolist()),
+            )
+        )
+    return np.repeat(np.arange(n), counts)
+
+
+def check_repeated(n: int, output_size: int | None) -> None:
+    """Raise if what was repeated has another size than was promised.
+
+    Raises:
+        ShapeError: it has.
+    """
+    if output_size not in (None, n):
+        raise ShapeError(
+            explain(
+                "repeat_interleave: output_size is not the sum of the repeats",
+                where=user_line(),
+                expected=str(n),
+                got=str(output_size),
+            )
+        )
 
 
 def cat(xs: Sequence[Node], dim: int) -> Node:

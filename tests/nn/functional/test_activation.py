@@ -15,8 +15,8 @@ def test_activation_arguments() -> None:
         F.gelu(zincir.ones(1), "quick")
     with pytest.raises(ArgumentError, match="min_val is above max_val"):
         F.hardtanh(zincir.ones(1), 1.0, -1.0)
-    with pytest.raises(ArgumentError, match=r"softmax: the dimension[\s\S]*dim=-1"):
-        F.softmax(zincir.ones(2, 2))
+    with pytest.warns(UserWarning, match="Implicit dimension choice for softmax"):
+        assert F.softmax(zincir.ones(2, 4)).tolist() == [[0.25] * 4] * 2
     with pytest.raises(ShapeError, match="even size"):
         F.glu(zincir.ones(3))
     with pytest.raises(ShapeError, match=r"PReLU\(num_parameters=4\)"):

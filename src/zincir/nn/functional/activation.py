@@ -7,6 +7,7 @@ number, so that no gradient of infinity times zero can arise in it.
 from __future__ import annotations
 
 import math
+import warnings
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
@@ -336,7 +337,7 @@ def softmax(input: Tensor, dim: int | None = None, dtype: DType | None = None) -
     [0.5, 0.5]
     """
     x = node_of(input, "softmax: input")
-    return wrap(composed.softmax(x, _chosen(dim, "softmax"), dtype))
+    return wrap(composed.softmax(x, _chosen(dim, x, "softmax"), dtype))
 
 
 @at_user_line
@@ -348,7 +349,7 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: DType | None = Non
     [-100.0, 0.0]
     """
     x = node_of(input, "log_softmax: input")
-    return wrap(composed.log_softmax(x, _chosen(dim, "log_softmax"), dtype))
+    return wrap(composed.log_softmax(x, _chosen(dim, x, "log_softmax"), dtype))
 
 
 def _given(input: Tensor, what: str, inplace: bool) -> Node:
@@ -357,16 +358,16 @@ def _given(input: Tensor, what: str, inplace: bool) -> Node:
     return alias(x) if inplace else x
 
 
-def _chosen(dim: int | None, what: str) -> int:
+def _chosen(dim: int | None, x: Node, what: str) -> int:
+    """`dim`, or the one that PyTorch takes when it is not given, with a warning."""
     if dim is None:
-        raise ArgumentError(
-            explain(
-                f"{what}: the dimension to normalise is not given",
-                where=user_line(),
-                expected="dim, an integer",
-                try_=f"{what}(x, dim=1) for (batch, classes), or dim=-1",
-            )
+        warnings.warn(
+            f"Implicit dimension choice for {what} has been deprecated. Change the call to include"
+            " dim=X as an argument.",
+            UserWarning,
+            stacklevel=4,
         )
+        return 0 if x.ndim in (0, 1, 3) else 1
     return dim
 
 

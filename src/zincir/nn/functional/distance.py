@@ -10,9 +10,10 @@ from zincir.graph.node import user_line
 from zincir.nn.functional.normalization import euclidean_norm
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops import composed
-from zincir.ops.arithmetic import maximum
+from zincir.ops.arithmetic import common, maximum
+from zincir.ops.dims import dropped, one_axis
 from zincir.ops.indexing import take
-from zincir.ops.movement import reshape, sum_
+from zincir.ops.movement import broadcast_to_common, sum_
 from zincir.tensor import Tensor, wrap
 
 
@@ -25,20 +26,11 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     [1.0]
     """
     a, b = floats(x1, "cosine_similarity: x1"), floats(x2, "cosine_similarity: x2")
-    if a.ndim != b.ndim:
-        raise ShapeError(
-            explain(
-                "cosine_similarity: the tensors have different numbers of axes",
-                where=user_line(),
-                got=f"{a.shape} and {b.shape}",
-            )
-        )
-    axis = composed.one_axis(dim, a.ndim)
-    product = sum_(a * b, (axis,))
-    y = product / (
-        maximum(euclidean_norm(a, (axis,)), eps) * maximum(euclidean_norm(b, (axis,)), eps)
-    )
-    return wrap(reshape(y, (*y.shape[:axis], *y.shape[axis + 1 :])))
+    a, b = broadcast_to_common(*common(a, b))
+    axes = (one_axis(dim, a.ndim),) if a.ndim else ()
+    y = sum_(a * b, axes)
+    y = y / (maximum(euclidean_norm(a, axes), eps) * maximum(euclidean_norm(b, axes), eps))
+    return wrap(dropped(y, axes))
 
 
 @at_user_line

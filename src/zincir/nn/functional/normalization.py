@@ -9,7 +9,8 @@ from zincir.graph.node import MODE, Node, grad_mode, user_line
 from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value, over_last
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops.arithmetic import maximum
-from zincir.ops.composed import one_axis, root
+from zincir.ops.composed import norm as vector_norm, root
+from zincir.ops.dims import one_axis
 from zincir.ops.elementwise import sqrt
 from zincir.ops.movement import pad, reshape, sum_, windows
 from zincir.ops.powers import power
@@ -209,11 +210,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     """
     x = floats(input, "normalize: input")
     axes = (one_axis(dim, x.ndim),) if x.ndim else ()
-    if p == 2.0:
-        norm = euclidean_norm(x, axes)
-    else:
-        norm = (wrap(x).abs() ** p).sum(axes, keepdim=True)._node
-        norm = (wrap(norm) ** (1.0 / p))._node
+    norm = euclidean_norm(x, axes) if p == 2.0 else vector_norm(x, p, axes, keepdim=True)
     return wrap(x / maximum(norm, eps))
 
 
