@@ -71,8 +71,8 @@ def operations() -> Section:
     left = ", ".join(f"{reason} ({n})" for reason, n in sorted(why.items()))
     text = (
         f"PyTorch tests {len(OPERATIONS)} operations and variants of them on samples;"
-        f" {len(COMPARED)} are compared, with values, types, gradients, methods, variants in place and with `out=`,"
-        f" and with what must be refused. Of the {len(core)} that count first"
+        f" {len(COMPARED)} are compared, with values, types, gradients, methods, variants"
+        f" in place and with `out=`, and with what must be refused. Of the {len(core)} that count first"
         f" (`tests/against_torch/core_operations.txt`), {core.count(WORKS)} work without any"
         f" difference. Not compared: {left}."
     )
@@ -87,8 +87,8 @@ def written(sections: Iterable[Section]) -> str:
     lines = [
         "# What of PyTorch there is",
         "",
-        "Written by `python tests/against_torch/compatibility.py write`; tests compare every row with",
-        "PyTorch, and this page with the rows.",
+        "Written by `python tests/against_torch/compatibility.py write`; tests compare every row",
+        "with PyTorch, and this page with the rows.",
     ]
     for section in sections:
         counts = Counter(row.status for row in section.rows)

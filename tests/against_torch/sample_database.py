@@ -1,7 +1,7 @@
 """PyTorch's own samples of its operations, tried with both libraries.
 
-PyTorch tests each of its operations on samples: `op_db`, a list of `OpInfo`, has arguments for every
-type of element, calls that must be refused, and says which variants there are. `Walk` takes one
+PyTorch tests each of its operations on samples: `op_db`, a list of `OpInfo`, has arguments for
+every type of element, calls that must be refused, and the names of variants. `Walk` takes one
 operation, gives both libraries the same arguments, and says what came out differently:
 
 - values, shapes, types, `requires_grad`, and for floating types the gradients of all inputs with a
