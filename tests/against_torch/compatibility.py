@@ -72,9 +72,9 @@ def operations() -> Section:
     text = (
         f"PyTorch tests {len(OPERATIONS)} operations and variants of them on samples;"
         f" {len(COMPARED)} are compared, with values, types, gradients, methods, variants"
-        f" in place and with `out=`, and with what must be refused. Of the {len(core)} that count first"
-        f" (`tests/against_torch/core_operations.txt`), {core.count(WORKS)} work without any"
-        f" difference. Not compared: {left}."
+        f" in place and with `out=`, and with what must be refused. Of the {len(core)} that"
+        f" count first (`tests/against_torch/core_operations.txt`), {core.count(WORKS)} work"
+        f" without any difference. Not compared: {left}."
     )
     return Section("Operations", text, rows)
 

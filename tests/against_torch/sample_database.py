@@ -136,10 +136,15 @@ def retargeted(function: Any) -> Any:
         return function
     if function.__module__.startswith("torch.nn"):
         return getattr(zincir.nn.functional, function.__name__)
-    words = {**function.__globals__, "torch": zincir, "F": zincir.nn.functional}
+    words = {
+        **function.__globals__,
+        "torch": zincir,
+        "F": zincir.nn.functional,
+        "wrapper_set_seed": lambda inner, *args, **named: inner(*args, **named),
+    }
     for name in function.__code__.co_names:
         inner = function.__globals__.get(name)
-        if isinstance(inner, types.FunctionType) and inner is not function:
+        if isinstance(inner, types.FunctionType) and words[name] is inner is not function:
             words[name] = retargeted(inner)
     made = types.FunctionType(
         function.__code__, words, function.__name__, function.__defaults__, function.__closure__
