@@ -276,7 +276,7 @@ def test_the_tensor_class():
 )  # fmt: skip
 def test_devices(make):
     for known in ("cpu", "cpu:0"):
-        assert make(known).device == "cpu"
+        assert make(known).device == zincir.device("cpu")
     for unknown in ("cuda", "nonsense", 0):
         with pytest.raises(ArgumentError, match="no device"):
             make(unknown)

@@ -13,6 +13,7 @@ from zincir import (
     serialization as serialization,
     utils as utils,
 )
+from zincir.as_torch import install_as_torch as install_as_torch
 from zincir.autograd import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -39,6 +40,11 @@ from zincir.creation import (
     tensor as tensor,
     zeros as zeros,
     zeros_like as zeros_like,
+)
+from zincir.device import (
+    Device as Device,
+    get_default_device as get_default_device,
+    set_default_device as set_default_device,
 )
 from zincir.functional import (
     bitwise_and as bitwise_and,
@@ -83,6 +89,15 @@ from zincir.nn.functional.recurrent import (
     rnn_relu_cell as rnn_relu_cell,
     rnn_tanh_cell as rnn_tanh_cell,
 )
+from zincir.naming import (
+    channels_last as channels_last,
+    channels_last_3d as channels_last_3d,
+    contiguous_format as contiguous_format,
+    layout as layout,
+    memory_format as memory_format,
+    preserve_format as preserve_format,
+    strided as strided,
+)
 from zincir.random import (
     bernoulli as bernoulli,
     get_rng_state as get_rng_state,
@@ -106,6 +121,7 @@ from zincir.runtime.team import (
     set_num_threads as set_num_threads,
 )
 from zincir.serialization import load as load, save as save
+from zincir.size import Size as Size
 from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
 from zincir.types import (
@@ -120,8 +136,10 @@ from zincir.types import (
     uint8 as uint8,
 )
 
-Size = tuple
+__version__ = "0.1.0"
+
 dtype = DType
+device = Device
 bool = bool_
 short = int16
 int = int32

@@ -35,6 +35,21 @@ def get_default_dtype() -> DType:
     return _FLOAT
 
 
+def set_default_dtype(d: Any) -> None:
+    """Say which type floating numbers have that come without one.
+
+    Raises:
+        DTypeError: it is not a floating type.
+    """
+    kind = as_dtype(d)
+    if kind.category != 2:
+        raise DTypeError(
+            explain("set_default_dtype: not a floating type", where=user_line(), got=repr(kind))
+        )
+    if kind is not _FLOAT:
+        raise DTypeError("not yet")
+
+
 def tensor(
     data: Any,
     *,

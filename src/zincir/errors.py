@@ -29,6 +29,10 @@ class ArgumentError(ZincirError, RuntimeError, ValueError):
     """An argument outside what a function accepts."""
 
 
+class DeviceError(ArgumentError, AssertionError):
+    """A device that there is not."""
+
+
 class DivisionByZero(ZincirError, RuntimeError, ZeroDivisionError):
     """Whole numbers divided by 0."""
 

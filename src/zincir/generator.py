@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from zincir.device import check_device
 from zincir.errors import ArgumentError, DTypeError, StateError, explain
 from zincir.graph.node import Node, user_line
 from zincir.ops import random
 from zincir.ops.host import call
 from zincir.random_bits import fold_key, philox2x32
 from zincir.recording import live, note_draw, refuse_replay
-from zincir.tensor_types import check_device
 from zincir.types import DType, Scalar, Shape, float32, int64, size
 
 

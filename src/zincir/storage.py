@@ -103,3 +103,13 @@ def strides(tensor: TensorBase) -> tuple[int, ...]:
         lies = None if storage is None else storage.lies
         return contiguous_strides(tensor._held.shape) if lies is None else lies
     return tensor._step.strides(base._held.shape, strides(base))
+
+
+def is_channels_last(tensor: TensorBase) -> bool:
+    """Whether the second of four or five axes is the one whose elements lie side by side."""
+    steps, shape = strides(tensor), tensor._held.shape
+    if len(shape) not in (4, 5):
+        return False
+    order = (0, *range(2, len(shape)), 1)
+    wanted = contiguous_strides(tuple(shape[i] for i in order))
+    return all(shape[i] == 1 or steps[i] == s for i, s in zip(order, wanted, strict=True))

@@ -41,11 +41,20 @@ from zincir.convert import (
     numbers_of,
     operand,
 )
-from zincir.errors import ArgumentError, DTypeError, GradientError, ShapeError, explain
+from zincir.device import CPU, Device, no_gpu
+from zincir.errors import (
+    ArgumentError,
+    DeviceError,
+    DTypeError,
+    GradientError,
+    ShapeError,
+    explain,
+)
 from zincir.graph.node import MODE, Node, Origin, apply, user_line
 from zincir.methods.order import Counting, Ordering
 from zincir.methods.results import Extreme
 from zincir.methods.statistics import Statistics
+from zincir.naming import channels_last, channels_last_3d, layout as layout_type, strided
 from zincir.ops import (
     arithmetic as ar,
     composed as co,
@@ -71,6 +80,7 @@ from zincir.ops.source import alias, const, given_up_p, leaf
 from zincir.pending import TOO_MANY, WAITING, crowded, wait_for
 from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer
+from zincir.size import Size, sized
 from zincir.tensor_base import TensorBase
 from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import (
@@ -216,7 +226,7 @@ class Tensor(Ordering, Counting, Statistics):
             self._holds_node()
             wait_for(self)
             return
-        if len(data) == 1 and not is_whole(data[0]):
+        if len(data) == 1 and not is_whole(data[0]) and not isinstance(data[0], Size):
             array = numbers_of(data[0])
         else:
             array = np.zeros(given_sizes(data), np.float32)
@@ -243,8 +253,16 @@ class Tensor(Ordering, Counting, Statistics):
         return len(self._held.shape)
 
     @property
-    def device(self) -> str:
-        return "cpu"
+    def shape(self) -> Size:
+        return sized(self._held.shape)
+
+    @property
+    def device(self) -> Device:
+        return CPU
+
+    @property
+    def layout(self) -> layout_type:
+        return strided
 
     @property
     def itemsize(self) -> Int:
@@ -317,6 +335,20 @@ class Tensor(Ordering, Counting, Statistics):
 
     nelement = numel
 
+    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_quantized = is_mkldnn = False
+
+    def get_device(self) -> Int:
+        """The number of the GPU it lies on: -1, since there is none."""
+        return -1
+
+    def is_pinned(self, device: Any = None) -> Bool:
+        """Never: memory is pinned for devices."""
+        return False
+
+    def is_shared(self) -> Bool:
+        """Never: other processes see copies."""
+        return False
+
     def element_size(self) -> Int:
         """Bytes of one element."""
         return self.itemsize
@@ -341,8 +373,11 @@ class Tensor(Ordering, Counting, Statistics):
         strides = storage.strides(self)
         return strides if dim is None else strides[one_axis(dim, self.ndim)]
 
-    def is_contiguous(self) -> Bool:
-        """Whether the elements lie row by row in memory."""
+    def is_contiguous(self, memory_format: Any = None) -> Bool:
+        """Whether the elements lie row by row in memory, or in the order that is named."""
+        if memory_format in _CHANNELS_LAST:
+            return storage.is_channels_last(self)
+        check_storage(memory_format=memory_format)
         if self._storage is None:
             return True
         mine = zip(self.shape, self.stride(), contiguous_strides(self.shape), strict=True)
@@ -1028,7 +1063,7 @@ class Tensor(Ordering, Counting, Statistics):
             return from_array(np.repeat(np.arange(self.numel()), self._value("repeat_interleave")))
         x = self.flatten() if dim is None else self
         axis = one_axis(dim or 0, x.ndim)
-        x = x if x.shape else x.reshape(1)
+        x = x if x.ndim else x.reshape(1)
         if isinstance(repeats, Tensor) and repeats.numel() != 1:
             rows = layout.repeated_rows(repeats._value("repeat_interleave"), x.shape[axis])
             y = x.index_select(axis, from_array(rows))
@@ -1058,12 +1093,14 @@ class Tensor(Ordering, Counting, Statistics):
         """The matrix without what is below the diagonal."""
         return wrap(layout.triangle(self._node, diagonal, upper=True))
 
-    def clone(self) -> Tensor:
+    def clone(self, *, memory_format: Any = None) -> Tensor:
         """The same values in memory of their own."""
+        check_storage(memory_format=memory_format)
         return wrap(ar.copy(self._node))
 
-    def contiguous(self) -> Tensor:
+    def contiguous(self, memory_format: Any = None) -> Tensor:
         """This tensor, or a copy that lies row by row in memory."""
+        check_storage(memory_format=memory_format)
         return self if self.is_contiguous() else self.clone()
 
     # Picking ------------------------------------------------------------------------------------
@@ -1216,9 +1253,28 @@ class Tensor(Ordering, Counting, Statistics):
         """The same numbers in another tensor's type."""
         return self.to(other.dtype)
 
-    def cpu(self) -> Tensor:
+    def cpu(self, memory_format: Any = None) -> Tensor:
         """This tensor."""
+        check_storage(memory_format=memory_format)
         return self
+
+    def cuda(self, device: Any = None, non_blocking: Bool = False) -> Tensor:
+        """An error: there is no GPU."""
+        raise DeviceError(no_gpu("Tensor.cuda(): there is no GPU"))
+
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """An error: there is no device to pin memory for."""
+        raise DeviceError(no_gpu("Tensor.pin_memory(): there is no device to pin memory for"))
+
+    def share_memory_(self) -> Tensor:
+        """An error: memory that processes share is an array of `multiprocessing.shared_memory`."""
+        raise ArgumentError(
+            explain(
+                "share_memory_(): processes do not share tensors",
+                where=user_line(),
+                try_="zincir.from_numpy of an array over multiprocessing.shared_memory",
+            )
+        )
 
     def float(self) -> Tensor:
         """As float32."""
@@ -1348,6 +1404,7 @@ class Tensor(Ordering, Counting, Statistics):
 
 add, sub, mul, div = ar.add, ar.sub, ar.mul, ar.div
 _new = object.__new__
+_CHANNELS_LAST = (channels_last, channels_last_3d)
 _BESIDE = (Tensor, np.ndarray)
 _ref = weakref.ref
 _COMPARABLE = (Tensor, float, int, np.generic, np.ndarray)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zincir.errors import ArgumentError, DTypeError, explain
+from zincir.device import check_device, no_gpu
+from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import user_line
 from zincir.types import (
     DType,
@@ -54,23 +55,8 @@ def as_dtype(kind: Any) -> DType:
         raise DTypeError(explain(f"{kind!r} is not a data type", where=user_line())) from None
 
 
-def check_device(device: Any) -> None:
-    """Everything lives in the CPU's memory.
-
-    Raises:
-        ArgumentError: the device is another one.
-    """
-    if device is None or device == "cpu" or str(device) in ("cpu", "cpu:0"):
-        return
-    raise ArgumentError(
-        explain(
-            f"no device {device!r}: tensors live in the CPU's memory",
-            where=user_line(),
-            expected="'cpu'",
-            got=repr(device),
-            try_="leave the device out",
-        )
-    )
+_ORDERS = ("preserve_format", "contiguous_format", "channels_last", "channels_last_3d")
+"""The last two say how elements had better lie, which is decided by the compiler here."""
 
 
 def check_storage(
@@ -84,7 +70,7 @@ def check_storage(
     check_device(device)
     for name, value, only in (
         ("layout", layout, ("strided",)),
-        ("memory_format", memory_format, ("preserve_format", "contiguous_format")),
+        ("memory_format", memory_format, _ORDERS),
     ):
         if value is not None and str(value).rsplit(".", 1)[-1] not in only:
             raise ArgumentError(
@@ -161,6 +147,11 @@ def type_name(dtype: DType) -> str:
 
 def named_type(kind: Any) -> DType:
     """The dtype behind a name as `type_name` gives it, or behind any other."""
+    if getattr(kind, "gpu", False) or (isinstance(kind, str) and kind.startswith("torch.cuda.")):
+        raise DeviceError(no_gpu(f"type({getattr(kind, '__name__', kind)}): there is no GPU"))
+    of = getattr(kind, "dtype", None)
+    if isinstance(of, DType):  # of a typed tensor
+        return of
     if isinstance(kind, str):
         for dtype, name in _NAMES.items():
             if kind.rsplit(".", 1)[-1] == name:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zincir.errors import DTypeError, ShapeError, explain
+from zincir.naming import NAMING
 
 Shape: TypeAlias = tuple[int, ...]
 Scalar: TypeAlias = bool | int | float
@@ -39,7 +40,7 @@ class DType:
         return self.category == 1 and self not in (int8, int16)
 
     def __repr__(self) -> str:
-        return f"zincir.{self.name}"
+        return f"{NAMING.library}.{self.name}"
 
     def __reduce__(self) -> tuple[Callable[[str], DType], tuple[str]]:
         return _named, (self.name,)

@@ -10,6 +10,7 @@ import numpy as np
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.ops.dims import is_several, one_axis, whole_number
+from zincir.size import Size
 from zincir.types import Shape, size
 
 
@@ -106,7 +107,9 @@ def is_whole(x: Any) -> bool:
 
 
 def given_sizes(data: tuple[Any, ...]) -> Shape:
-    """The arguments of Tensor(2, 3): a shape."""
+    """The arguments of Tensor(2, 3), which may be one Size: a shape."""
+    if len(data) == 1 and isinstance(data[0], Size):
+        return tuple(data[0])
     if not all(map(is_whole, data)) or any(n < 0 for n in data):
         raise DTypeError(
             explain("Tensor(...): a size is no whole number >= 0", where=user_line(), got=str(data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zincir.device import check_device
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import user_line
 from zincir.tensor import Tensor
@@ -28,24 +29,6 @@ def check_size(layer: str, **sizes: int) -> None:
             )
 
 
-def check_device(what: str, device: Any) -> None:
-    """Raise unless values are to lie in the memory of the processor.
-
-    Raises:
-        ArgumentError: another device is asked for.
-    """
-    if device is not None and str(device) not in ("cpu", "cpu:0"):
-        raise ArgumentError(
-            explain(
-                f"{what}: there is no such device",
-                where=user_line(),
-                expected="'cpu' or None",
-                got=repr(device),
-                try_="leave device out; a type is given by name, dtype=...",
-            )
-        )
-
-
 def type_to_convert_to(what: str, args: tuple[Any, ...], device: Any, dtype: Any) -> DType | None:
     """The type that the arguments of `Module.to` ask for, None where they ask for none.
 
@@ -60,7 +43,7 @@ def type_to_convert_to(what: str, args: tuple[Any, ...], device: Any, dtype: Any
             dtype = value
         elif not isinstance(value, bool):
             device = value
-    check_device(what, device)
+    check_device(device, what)
     if dtype is None or (isinstance(dtype, DType) and dtype.is_floating_point):
         return dtype
     raise DTypeError(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from zincir.autograd import no_grad
-from zincir.errors import ArgumentError, DTypeError, explain
+from zincir.device import no_gpu
+from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import describe, here
 from zincir.nn.module.checks import type_to_convert_to
 from zincir.nn.module.hooks import Hooked
@@ -15,6 +16,7 @@ from zincir.nn.module.state import check_fit
 from zincir.nn.module.tree import found, joined, members, named, named_with_repeats
 from zincir.recording import note_module, note_setting
 from zincir.tensor import Tensor
+from zincir.tensor_types import named_type
 from zincir.types import DType, float32, float64
 
 
@@ -318,6 +320,14 @@ class Module(Hooked):
     def cpu(self) -> Self:
         """Nothing: everything lies there."""
         return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """An error: there is no GPU."""
+        raise DeviceError(no_gpu(f"{type(self).__name__}.cuda(): there is no GPU"))
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert all parameters and buffers to a floating type."""
+        return self.to(named_type(dst_type))
 
     def half(self) -> Self:
         """An error: there are no numbers of 16 bits."""

@@ -1,0 +1,5 @@
+"""`python -m zincir`: the command `zincir`."""
+
+from zincir.cli import main
+
+main()

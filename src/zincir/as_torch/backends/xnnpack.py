@@ -1,0 +1,13 @@
+"""`torch.backends.xnnpack`: a library for phones, which is not used."""
+
+from __future__ import annotations
+
+
+def is_available() -> bool:
+    """False."""
+    return False
+
+
+def is_built() -> bool:
+    """False."""
+    return False

@@ -1,0 +1,31 @@
+"""What `torch.nn.modules` has besides layers: what layers are made of, under PyTorch's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import repeat
+from typing import Any, cast
+
+from zincir.nn.layers import convolution, normalization_batch
+from zincir.nn.layers.loss import reduced
+
+_ConvNd = convolution._Window
+_NormBase = normalization_batch._ChannelNorm
+_BatchNorm, _InstanceNorm = normalization_batch._BatchNorm, normalization_batch._InstanceNorm
+_Loss = _WeightedLoss = reduced.Loss
+
+
+def _ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple[Any, ...]]:
+    """A function that makes `n` of one number, and a tuple of several."""
+
+    def parse(x: Any) -> tuple[Any, ...]:
+        return tuple(cast(Any, x)) if isinstance(x, Iterable) else tuple(repeat(x, n))
+
+    parse.__name__ = name
+    return parse
+
+
+_single = _ntuple(1, "_single")
+_pair = _ntuple(2, "_pair")
+_triple = _ntuple(3, "_triple")
+_quadruple = _ntuple(4, "_quadruple")

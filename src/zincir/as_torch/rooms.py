@@ -1,0 +1,89 @@
+"""Which modules of PyTorch there are, and which of ours each is made of.
+
+A module of PyTorch is a view of one or several of ours; what stands first hides what follows.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+OWN = "zincir.as_torch"
+
+ROOMS: dict[str, tuple[str, ...]] = {
+    "torch": (f"{OWN}.root", "zincir"),
+    "torch.nn": (f"{OWN}.nn", "zincir.nn"),
+    "torch.nn.modules": (f"{OWN}.nn_modules", f"{OWN}.nn", "zincir.nn"),
+    "torch.nn.parallel": (f"{OWN}.parallel",),
+    "torch.nn.parameter": ("zincir.nn",),
+    "torch.autograd": (f"{OWN}.autograd", "zincir.autograd"),
+    "torch.autograd.variable": (f"{OWN}.autograd",),
+    "torch.autograd.profiler": (f"{OWN}.profiler",),
+    "torch.cuda.amp": (f"{OWN}.cuda_amp",),
+    "torch.cuda.random": (f"{OWN}.cuda",),
+    "torch.cuda.memory": (f"{OWN}.cuda",),
+    "torch.cuda.amp.grad_scaler": (f"{OWN}.cuda_amp",),
+    "torch.cuda.amp.autocast_mode": (f"{OWN}.cuda_amp",),
+    "torch.amp.grad_scaler": (f"{OWN}.amp",),
+    "torch.amp.autocast_mode": (f"{OWN}.amp",),
+    "torch.utils": (f"{OWN}.toolbox", "zincir.utils"),
+    "torch.utils.tensorboard": (f"{OWN}.tensorboard",),
+    "torch.utils.tensorboard.writer": (f"{OWN}.tensorboard",),
+    "torch.utils.model_zoo": (f"{OWN}.hub",),
+    "torch.autograd.grad_mode": ("zincir.autograd",),
+    "torch.types": (f"{OWN}.root", "zincir"),
+}
+"""Those that are not simply ours of the same name."""
+
+NAMESAKES = ("nn", "optim", "linalg", "fft", "special", "distributions", "func", "random",
+             "autograd", "utils", "sparse")  # fmt: skip
+"""Packages of ours in which everything has the name it has in PyTorch."""
+
+OF_PYTORCH_ALONE = (
+    "accelerator", "amp", "backends", "cuda", "distributed", "fx", "hub", "jit", "mps",
+    "multiprocessing", "onnx", "profiler", "testing", "version", "xpu",
+)  # fmt: skip
+"""Modules below `torch` that are found here under their own names."""
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The modules of ours that `torch...` is a view of; none if there is no such module.
+
+    >>> parts_of("torch.nn.functional")
+    ('zincir.nn.functional',)
+    >>> parts_of("torch.nn.modules.linear")
+    ('zincir.as_torch.nn_modules', 'zincir.as_torch.nn', 'zincir.nn')
+    >>> parts_of("torch.nothing")
+    ()
+    """
+    known = ROOMS.get(name)
+    if known is not None:
+        return tuple(part for part in known if _exists(part))
+    first, _, rest = name.removeprefix("torch.").partition(".")
+    if first in OF_PYTORCH_ALONE:
+        own = f"{OWN}.{first}.{rest}".rstrip(".")
+        return (own,) if _exists(own) else ()
+    if first == "nn" and rest.startswith("modules."):
+        # PyTorch has a file for each family of layers, and scripts name them: one room for all.
+        return ROOMS["torch.nn.modules"] if rest.removeprefix("modules.") in _FAMILIES else ()
+    if first == "optim" and rest in _FILES_OF_OPTIM:
+        return tuple(p for p in (f"zincir.optim.{rest}", "zincir.optim") if _exists(p))
+    own = f"zincir.{first}.{rest}".rstrip(".")
+    return (own,) if first in NAMESAKES and _exists(own) else ()
+
+
+_FAMILIES = {
+    "activation", "adaptive", "batchnorm", "container", "conv", "distance", "dropout", "flatten",
+    "fold", "instancenorm", "lazy", "linear", "loss", "module", "normalization", "padding",
+    "pixelshuffle", "pooling", "rnn", "sparse", "transformer", "upsampling", "utils",
+}  # fmt: skip
+_FILES_OF_OPTIM = {
+    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "asgd", "lbfgs", "nadam",
+    "optimizer", "radam", "rmsprop", "rprop", "sgd", "sparse_adam",
+}  # fmt: skip
+
+
+def _exists(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # of what it lies in
+        return False

@@ -1,0 +1,47 @@
+"""What stands in `torch` itself, and nowhere in Zincir."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from zincir.as_torch.amp import autocast as autocast
+from zincir.as_torch.typed_tensors import (
+    TYPES,
+    set_default_tensor_type as set_default_tensor_type,
+)
+from zincir.tensor import Tensor as _Tensor
+
+__version__ = "2.13.0+zincir"
+"""The version whose behaviour is followed."""
+
+globals().update(TYPES)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compile(model: Any = None, **options: Any) -> Any:
+    """`model` itself, a function or a module: what is computed is compiled as it stands.
+
+    `zincir.compile`, which records a whole step, asks more of a function than PyTorch does: that it
+    looks at no value, and that effects such as a print need not happen again. So it is never used
+    without being called by its name.
+    """
+
+    def same(given: Any) -> Any:
+        return given
+
+    return same if model is None else model
+
+
+def typename(obj: Any) -> str:
+    """The name of a type, with its module; of a tensor, that of its typed tensor."""
+    if isinstance(obj, _Tensor):
+        return str(obj.type())
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def is_storage(obj: Any) -> bool:
+    """Never: there are no storages that stand for themselves."""
+    return False
