@@ -83,12 +83,6 @@ from zincir.measuring import (
     trapz as trapz,
     var_mean as var_mean,
 )
-from zincir.nn.functional.recurrent import (
-    gru_cell as gru_cell,
-    lstm_cell as lstm_cell,
-    rnn_relu_cell as rnn_relu_cell,
-    rnn_tanh_cell as rnn_tanh_cell,
-)
 from zincir.naming import (
     channels_last as channels_last,
     channels_last_3d as channels_last_3d,
@@ -97,6 +91,12 @@ from zincir.naming import (
     memory_format as memory_format,
     preserve_format as preserve_format,
     strided as strided,
+)
+from zincir.nn.functional.recurrent import (
+    gru_cell as gru_cell,
+    lstm_cell as lstm_cell,
+    rnn_relu_cell as rnn_relu_cell,
+    rnn_tanh_cell as rnn_tanh_cell,
 )
 from zincir.random import (
     bernoulli as bernoulli,
