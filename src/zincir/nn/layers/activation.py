@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from zincir.creation import empty
-from zincir.device import check_device
 from zincir.nn import functional as F, init
-from zincir.nn.module.checks import check_size
+from zincir.nn.module.checks import check_device, check_size
 from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
@@ -385,7 +384,7 @@ class PReLU(Module):
         check_size("PReLU", num_parameters=num_parameters)
         self.num_parameters = num_parameters
         self.init = init
-        check_device(device, "PReLU")
+        check_device("PReLU", device)
         self.weight = Parameter(empty(num_parameters, dtype=dtype))
         self.reset_parameters()
 

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from zincir.compiler.rewrite.convolution import order_of_weight
 from zincir.creation import empty
-from zincir.device import check_device
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.nn import functional as F, init
 from zincir.nn.functional.convolution_checks import padding_of
 from zincir.nn.functional.windows import Sizes, sizes
+from zincir.nn.module.checks import check_device
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
 from zincir.nn.module.user_line import at_user_line
@@ -48,7 +48,7 @@ class _Window(Module):
     ) -> None:
         super().__init__()
         what = type(self).__name__
-        check_device(device, what)
+        check_device(what, device)
         (self.in_channels,) = sizes(what, "in_channels", in_channels, 1, self.fewest_channels)
         (self.out_channels,) = sizes(what, "out_channels", out_channels, 1)
         (self.groups,) = sizes(what, "groups", groups, 1)

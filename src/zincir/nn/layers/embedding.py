@@ -6,12 +6,11 @@ from typing import Any
 
 from zincir.autograd import no_grad
 from zincir.creation import empty
-from zincir.device import check_device
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.nn import functional as F, init
 from zincir.nn.functional.embedding import row_number
-from zincir.nn.module.checks import check_size
+from zincir.nn.module.checks import check_device, check_size
 from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
@@ -56,7 +55,7 @@ class Embedding(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        check_device(device, "Embedding")
+        check_device("Embedding", device)
         check_size("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim

@@ -6,9 +6,8 @@ import math
 from typing import Any
 
 from zincir.creation import empty
-from zincir.device import check_device
 from zincir.nn import functional as F, init
-from zincir.nn.module.checks import check_size
+from zincir.nn.module.checks import check_device, check_size
 from zincir.nn.module.described import described
 from zincir.nn.module.lazy import Lazy
 from zincir.nn.module.module import Module
@@ -60,7 +59,7 @@ class Linear(Module):
     ) -> None:
         super().__init__()
         check_size("Linear", in_features=in_features, out_features=out_features)
-        check_device(device, "Linear")
+        check_device("Linear", device)
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(empty(out_features, in_features, dtype=dtype))

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from zincir.creation import empty
-from zincir.device import check_device
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.nn import functional as F, init
-from zincir.nn.module.checks import check_size
+from zincir.nn.module.checks import check_device, check_size
 from zincir.nn.module.described import described
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
@@ -60,7 +59,7 @@ class LayerNorm(Affine):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        check_device(device, "LayerNorm")
+        check_device("LayerNorm", device)
         self.normalized_shape = _last_axes("LayerNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -99,7 +98,7 @@ class RMSNorm(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        check_device(device, "RMSNorm")
+        check_device("RMSNorm", device)
         self.normalized_shape = _last_axes("RMSNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -144,7 +143,7 @@ class GroupNorm(Affine):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        check_device(device, "GroupNorm")
+        check_device("GroupNorm", device)
         check_size("GroupNorm", num_groups=num_groups, num_channels=num_channels)
         if num_groups == 0 or num_channels % num_groups:
             raise ArgumentError(

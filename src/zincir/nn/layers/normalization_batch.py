@@ -7,12 +7,11 @@ from typing import Any, ClassVar
 
 from zincir.autograd import no_grad
 from zincir.creation import ones, tensor, zeros
-from zincir.device import check_device
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.nn import functional as F
 from zincir.nn.layers.normalization import Affine
-from zincir.nn.module.checks import check_size
+from zincir.nn.module.checks import check_device, check_size
 from zincir.recording import note_condition
 from zincir.tensor import Tensor
 from zincir.types import DType, int64
@@ -41,7 +40,7 @@ class _ChannelNorm(Affine):
     ) -> None:
         super().__init__()
         check_size(type(self).__name__, num_features=num_features)
-        check_device(device, type(self).__name__)
+        check_device(type(self).__name__, device)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zincir.device import check_device
+from zincir.device import check_device as check_place
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import user_line
 from zincir.tensor import Tensor
@@ -29,6 +29,15 @@ def check_size(layer: str, **sizes: int) -> None:
             )
 
 
+def check_device(what: str, device: Any) -> None:
+    """Raise unless values are to lie in the memory of the processor; `what` is being made.
+
+    Raises:
+        DeviceError: another device is asked for.
+    """
+    check_place(device, what)
+
+
 def type_to_convert_to(what: str, args: tuple[Any, ...], device: Any, dtype: Any) -> DType | None:
     """The type that the arguments of `Module.to` ask for, None where they ask for none.
 
@@ -43,7 +52,7 @@ def type_to_convert_to(what: str, args: tuple[Any, ...], device: Any, dtype: Any
             dtype = value
         elif not isinstance(value, bool):
             device = value
-    check_device(device, what)
+    check_device(what, device)
     if dtype is None or (isinstance(dtype, DType) and dtype.is_floating_point):
         return dtype
     raise DTypeError(

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, NoReturn, Self, TypeGuard
 
 from zincir.autograd import no_grad
 from zincir.creation import empty
-from zincir.device import check_device
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.nn.module.checks import check_device
 from zincir.nn.module.parameter import Parameter
 from zincir.ops.source import variable_like
 from zincir.tensor import Tensor
@@ -156,7 +156,7 @@ class UninitializedParameter(  # pyright: ignore[reportIncompatibleVariableOverr
     def __init__(
         self, requires_grad: bool = True, device: Any = None, dtype: DType | None = None
     ) -> None:
-        check_device(device, "UninitializedParameter")
+        check_device("UninitializedParameter", device)
         super().__init__(requires_grad, dtype)
 
 
@@ -180,7 +180,7 @@ class UninitializedBuffer(_Uninitialized):
         device: Any = None,
         dtype: DType | None = None,
     ) -> None:
-        check_device(device, "UninitializedBuffer")
+        check_device("UninitializedBuffer", device)
         super().__init__(requires_grad, dtype)
 
 
