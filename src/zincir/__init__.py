@@ -5,6 +5,7 @@ from math import inf as inf, nan as nan, pi as pi
 from zincir import (
     autograd as autograd,
     data as data,
+    distributions as distributions,
     linalg as linalg,
     models as models,
     nn as nn,

@@ -34,6 +34,8 @@ EXPECTED = {
     "zincir.autograd": "grad backward Function gradcheck gradgradcheck detect_anomaly",
     "zincir.data": "load_digits Digits load_fashion_mnist Dataset TensorDataset DataLoader",
     "zincir.serialization": "save load add_safe_globals safe_globals",
+    "zincir.distributions": "Distribution Normal Categorical Bernoulli Uniform Independent"
+    " TransformedDistribution kl_divergence constraints transforms",
     "zincir.utils.data": "Dataset IterableDataset TensorDataset StackDataset ConcatDataset"
     " ChainDataset Subset random_split DataLoader default_collate default_convert get_worker_info"
     " Sampler SequentialSampler RandomSampler SubsetRandomSampler WeightedRandomSampler"

@@ -1,0 +1,296 @@
+"""Where parameters and samples may lie, as objects that check it.
+
+`check` gives a bool for each event: the last `event_dim` dimensions of a value are one event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zincir.errors import ArgumentError, ShapeError, explain
+from zincir.graph.node import user_line
+from zincir.tensor import Tensor
+
+
+class Constraint:
+    """A region of values. A subclass has `check`.
+
+    Example:
+        >>> positive.check(Tensor([1.0, -1.0])), positive
+        (tensor([ True, False]), GreaterThan(lower_bound=0.0))
+    """
+
+    is_discrete: bool = False
+    """Whether its values can be counted."""
+    event_dim: int = 0
+    """How many of the last dimensions are one event."""
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether each event of `value` lies within."""
+        raise NotImplementedError(f"{type(self).__name__} needs a check")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__.lstrip('_')}()"
+
+
+class Dependent(Constraint):
+    """A region that depends on other parameters: unknown until there is an instance."""
+
+    def __init__(self, *, is_discrete: bool = False, event_dim: int = 0) -> None:
+        self.is_discrete, self.event_dim = is_discrete, event_dim
+
+    def __call__(self, *, is_discrete: bool | None = None, event_dim: int | None = None) -> Any:
+        """The same, with other properties."""
+        return Dependent(
+            is_discrete=self.is_discrete if is_discrete is None else is_discrete,
+            event_dim=self.event_dim if event_dim is None else event_dim,
+        )
+
+    def check(self, value: Tensor) -> Tensor:
+        """Refuse: nobody knows.
+
+        Raises:
+            ArgumentError: always.
+        """
+        raise ArgumentError(
+            explain("Cannot determine validity of dependent constraint", where=user_line())
+        )
+
+
+def is_dependent(constraint: Any) -> bool:
+    """Whether a region depends on other parameters.
+
+    Example:
+        >>> is_dependent(dependent), is_dependent(real)
+        (True, False)
+    """
+    return isinstance(constraint, Dependent)
+
+
+class dependent_property(property, Dependent):
+    """A property of distributions that is a region, and one that depends when asked of the
+    class.
+    """
+
+    def __init__(
+        self,
+        fget: Callable[[Any], Any] | None = None,
+        *,
+        is_discrete: bool = False,
+        event_dim: int = 0,
+    ) -> None:
+        property.__init__(self, fget)
+        self.is_discrete, self.event_dim = is_discrete, event_dim
+
+    def __call__(self, fget: Callable[[Any], Any]) -> dependent_property:  # type: ignore[override]
+        """Decorate a function, after arguments were given."""
+        return dependent_property(fget, is_discrete=self.is_discrete, event_dim=self.event_dim)
+
+
+class independent(Constraint):
+    """A region for events of more dimensions: all of their parts lie in `base_constraint`."""
+
+    def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
+        self.base_constraint = base_constraint
+        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
+        self.is_discrete = base_constraint.is_discrete
+        self.event_dim = base_constraint.event_dim + reinterpreted_batch_ndims
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether all parts of each event lie within."""
+        if value.ndim < self.event_dim:
+            raise ShapeError(
+                explain(
+                    f"Expected value.dim() >= {self.event_dim} but got {value.ndim}",
+                    where=user_line(),
+                )
+            )
+        return all_of_last(self.base_constraint.check(value), self.reinterpreted_batch_ndims)
+
+    def __repr__(self) -> str:
+        return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
+
+
+def all_of_last(valid: Tensor, ndims: int) -> Tensor:
+    """Whether all elements of the last dimensions are true."""
+    return valid.reshape((*valid.shape[: valid.ndim - ndims], -1)).all(-1) if ndims else valid
+
+
+class _Boolean(Constraint):
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value == 0) | (value == 1)
+
+
+class _OneHot(Constraint):
+    is_discrete = True
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        return ((value == 0) | (value == 1)).all(-1) & value.sum(-1).eq(1)
+
+
+class _Real(Constraint):
+    def check(self, value: Tensor) -> Tensor:
+        return value == value  # NaN is not
+
+
+class _Bounded(Constraint):
+    """Between bounds, each of which may be missing."""
+
+    _bounds: tuple[str, ...] = ("lower_bound", "upper_bound")
+
+    def __init__(self, *bounds: Any) -> None:
+        for name, value in zip(self._bounds, bounds, strict=True):
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        bounds = ", ".join(f"{name}={getattr(self, name)}" for name in self._bounds)
+        return f"{type(self).__name__.lstrip('_')}({bounds})"
+
+
+class _GreaterThan(_Bounded):
+    _bounds = ("lower_bound",)
+    lower_bound: Any
+
+    def check(self, value: Tensor) -> Tensor:
+        return value > self.lower_bound
+
+
+class _GreaterThanEq(_GreaterThan):
+    def check(self, value: Tensor) -> Tensor:
+        return value >= self.lower_bound
+
+
+class _LessThan(_Bounded):
+    _bounds = ("upper_bound",)
+    upper_bound: Any
+
+    def check(self, value: Tensor) -> Tensor:
+        return value < self.upper_bound
+
+
+class _Interval(_Bounded):
+    lower_bound: Any
+    upper_bound: Any
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= self.lower_bound) & (value <= self.upper_bound)
+
+
+class _HalfOpenInterval(_Interval):
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= self.lower_bound) & (value < self.upper_bound)
+
+
+class _IntegerInterval(_Interval):
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value % 1 == 0) & super().check(value)
+
+
+class _IntegerGreaterThan(_GreaterThan):
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value % 1 == 0) & (value >= self.lower_bound)
+
+
+class _Multinomial(_Bounded):
+    _bounds = ("upper_bound",)
+    upper_bound: Any
+    is_discrete = True
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0).all(-1) & (value.sum(-1) <= self.upper_bound)
+
+
+class _Simplex(Constraint):
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
+
+
+class _LowerTriangular(Constraint):
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Tensor:
+        return all_of_last(value.tril() == value, 2)
+
+
+class _LowerCholesky(_LowerTriangular):
+    def check(self, value: Tensor) -> Tensor:
+        return super().check(value) & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+
+
+class _Square(Constraint):
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Tensor:
+        fits = value.shape[-2] == value.shape[-1]
+        return all_of_last((value == value) | True, 2) & fits
+
+
+class _Symmetric(_Square):
+    def check(self, value: Tensor) -> Tensor:
+        valid = super().check(value)
+        if value.shape[-2] != value.shape[-1]:
+            return valid
+        return all_of_last(value.isclose(value.transpose(-2, -1), atol=1e-6), 2)
+
+
+def greater_than(lower_bound: Any) -> Constraint:
+    """What is larger than a bound."""
+    return _GreaterThan(lower_bound)
+
+
+def greater_than_eq(lower_bound: Any) -> Constraint:
+    """What is not smaller than a bound."""
+    return _GreaterThanEq(lower_bound)
+
+
+def less_than(upper_bound: Any) -> Constraint:
+    """What is smaller than a bound."""
+    return _LessThan(upper_bound)
+
+
+def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
+    """What lies between bounds, which belong to it."""
+    return _Interval(lower_bound, upper_bound)
+
+
+def half_open_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
+    """What lies between bounds, of which the lower one belongs to it."""
+    return _HalfOpenInterval(lower_bound, upper_bound)
+
+
+def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
+    """Whole numbers between bounds, which belong to it."""
+    return _IntegerInterval(lower_bound, upper_bound)
+
+
+def multinomial(upper_bound: Any) -> Constraint:
+    """Counts that add up to no more than a bound."""
+    return _Multinomial(upper_bound)
+
+
+dependent = Dependent()
+boolean: Constraint = _Boolean()
+one_hot: Constraint = _OneHot()
+real: Constraint = _Real()
+real_vector: Constraint = independent(real, 1)
+positive: Constraint = _GreaterThan(0.0)
+nonnegative: Constraint = _GreaterThanEq(0.0)
+nonnegative_integer: Constraint = _IntegerGreaterThan(0)
+positive_integer: Constraint = _IntegerGreaterThan(1)
+unit_interval: Constraint = _Interval(0.0, 1.0)
+simplex: Constraint = _Simplex()
+lower_triangular: Constraint = _LowerTriangular()
+lower_cholesky: Constraint = _LowerCholesky()
+square: Constraint = _Square()
+symmetric: Constraint = _Symmetric()

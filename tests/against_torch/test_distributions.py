@@ -1,0 +1,294 @@
+"""Distributions beside PyTorch's: densities, moments, divergences, and their gradients."""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zincir
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+Make = Callable[[Any, Any, Callable[[Any], Any]], Any]
+
+# By name: how it is made (of a library, its distributions, a maker of parameters), and values.
+CASES: dict[str, tuple[Make, list[Any]]] = {
+    "Normal": (
+        lambda lib, D, p: D.Normal(p([0.5, -1.0, 2.0]), p([1.0, 0.5, 3.0])), [0.1, -2.0, 5.0]),
+    "Normal of numbers": (lambda lib, D, p: D.Normal(0.5, 2), 0.3),
+    "Normal, broadcast": (lambda lib, D, p: D.Normal(p([[0.0], [1.0]]), p([1.0, 2.0])), [0.5, 0.1]),
+    "LogNormal": (lambda lib, D, p: D.LogNormal(p([0.5, -1.0]), p([1.0, 0.5])), [0.1, 2.0]),
+    "HalfNormal": (lambda lib, D, p: D.HalfNormal(p([0.5, 2.0])), [0.1, 2.0]),
+    "Laplace": (lambda lib, D, p: D.Laplace(p([0.5, -1.0]), p([1.0, 0.5])), [0.1, -2.0]),
+    "Cauchy": (lambda lib, D, p: D.Cauchy(p([0.5, -1.0]), p([1.0, 0.5])), [0.1, -2.0]),
+    "Gumbel": (lambda lib, D, p: D.Gumbel(p([0.5, -1.0]), p([1.0, 0.5])), [0.1, -2.0]),
+    "Exponential": (lambda lib, D, p: D.Exponential(p([0.5, 2.0])), [0.1, 2.0]),
+    "Uniform": (lambda lib, D, p: D.Uniform(p([0.5, -1.0]), p([1.0, 0.5])), [0.6, 0.5]),
+    "Bernoulli": (lambda lib, D, p: D.Bernoulli(p([0.5, 0.1, 0.9])), [0.0, 1.0, 1.0]),
+    "Bernoulli of logits": (lambda lib, D, p: D.Bernoulli(logits=p([0.5, -3.0])), [0.0, 1.0]),
+    "Geometric": (lambda lib, D, p: D.Geometric(p([0.5, 0.1, 1.0])), [0.0, 3.0, 0.0]),
+    "Geometric of logits": (lambda lib, D, p: D.Geometric(logits=p([0.5, -1.0])), [0.0, 3.0]),
+    "Categorical": (lambda lib, D, p: D.Categorical(p([[0.1, 0.2, 0.7], [3.0, 2.0, 1.0]])), [0, 2]),
+    "Categorical of logits": (lambda lib, D, p: D.Categorical(logits=p([0.1, -2.0, 0.7])), 1),
+    "OneHotCategorical": (
+        lambda lib, D, p: D.OneHotCategorical(p([0.1, 0.2, 0.7])), [0.0, 1.0, 0.0]),
+    "Independent": (
+        lambda lib, D, p: D.Independent(D.Normal(p([[0.5, -1.0]]), p([1.0, 0.5])), 1), [0.1, -2.0]),
+    "TransformedDistribution": (
+        lambda lib, D, p: D.TransformedDistribution(
+            D.Normal(p([0.5, -1.0]), p([1.0, 0.5])),
+            [D.AffineTransform(1.0, -2.0), D.SigmoidTransform()]), [0.1, 0.7]),
+    "tanh of a Normal": (
+        lambda lib, D, p: D.TransformedDistribution(
+            D.Independent(D.Normal(p([0.5, -1.0]), p([1.0, 0.5])), 1),
+            [D.TanhTransform()]), [0.1, 0.7]),
+    "stick breaking": (
+        lambda lib, D, p: D.TransformedDistribution(
+            D.Normal(p([0.5, -1.0]), p([1.0, 0.5])), D.StickBreakingTransform()), [0.1, 0.7, 0.2]),
+    "MixtureSameFamily": (
+        lambda lib, D, p: D.MixtureSameFamily(
+            D.Categorical(p([[0.3, 0.7]])), D.Normal(p([[0.5, -1.0]]), p([1.0, 0.5]))), [0.2]),
+    "mixture of vectors": (
+        lambda lib, D, p: D.MixtureSameFamily(
+            D.Categorical(logits=p([0.3, 0.7])),
+            D.Independent(D.Normal(p([[0.5, -1.0], [2.0, 1.0]]), p([1.0, 0.5])), 1)), [0.2, 0.1]),
+    "RelaxedBernoulli": (
+        lambda lib, D, p: D.RelaxedBernoulli(p([0.7]), probs=p([0.5, 0.1])), [0.2, 0.6]),
+}  # fmt: skip
+
+
+def made(lib: Any, make: Make, dtype: str = "float64") -> tuple[Any, list[Any]]:
+    parameters: list[Any] = []
+
+    def p(values: Any) -> Any:
+        parameters.append(lib.tensor(values, dtype=getattr(lib, dtype), requires_grad=True))
+        return parameters[-1]
+
+    return make(lib, lib.distributions, p), parameters
+
+
+def value_of(lib: Any, values: Any, dtype: str) -> Any:
+    whole = np.asarray(values).dtype.kind == "i"
+    return lib.tensor(values, dtype=lib.int64 if whole else getattr(lib, dtype))
+
+
+def agree(ours: Any, theirs: Any, rtol: float = 1e-9) -> None:
+    assert str(theirs.dtype) == f"torch.{ours.dtype.name}"
+    assert tuple(ours.shape) == tuple(theirs.shape)
+    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol, 1e-11)
+
+
+def outcome(run: Callable[[], Any]) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return run()
+    except NotImplementedError:
+        return None
+
+
+NEEDS_ERFINV = [n for n in CASES if "ormal" in n or "Transformed" in n]
+WORDS = ("mean", "mode", "variance", "stddev", "entropy", "log_prob", "cdf", "icdf", "perplexity")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_formulas(name: str) -> None:
+    make, values = CASES[name]
+    (ours, _), (theirs, _) = made(zincir, make), made(torch, make)
+    assert ours.batch_shape == tuple(theirs.batch_shape)
+    assert ours.event_shape == tuple(theirs.event_shape)
+    assert (ours.has_rsample, ours.has_enumerate_support) == (
+        theirs.has_rsample, theirs.has_enumerate_support)  # fmt: skip
+    for word in WORDS:
+        found = []
+        for lib, d in ((zincir, ours), (torch, theirs)):
+            x = value_of(lib, values, "float64")
+            if word == "icdf":
+                x = lib.tensor([0.3, 0.8], dtype=lib.float64)
+                if (d.batch_shape and d.batch_shape[-1] not in (1, 2)) or d.event_shape:
+                    x = lib.tensor(0.3, dtype=lib.float64)
+            attribute = outcome(lambda d=d, word=word: getattr(d, word))
+            if word in ("log_prob", "cdf", "icdf"):
+                attribute = outcome(lambda a=attribute, x=x: a(x))
+            elif callable(attribute):
+                attribute = outcome(attribute)
+            found.append(attribute)
+        if found[1] is None or (found[0] is None and word == "icdf" and name in NEEDS_ERFINV):
+            continue
+        assert found[0] is not None, word
+        agree(*found)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_of_log_prob(name: str) -> None:
+    make, values = CASES[name]
+    gradients = []
+    for lib in (zincir, torch):
+        d, parameters = made(lib, make)
+        x = value_of(lib, values, "float64")
+        floating = x.is_floating_point() and "Bernoulli" not in name and "OneHot" not in name
+        x = x.requires_grad_() if floating and "Geometric" not in name else x
+        if not parameters:
+            return
+        d.log_prob(x).sum().backward()
+        gradients.append([t.grad for t in [*parameters, x]])
+    for ours, theirs in zip(*gradients, strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            agree(ours, theirs, 1e-8)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_shapes_of_samples_and_expand(name: str) -> None:
+    make, values = CASES[name]
+    (ours, _), (theirs, _) = made(zincir, make, "float32"), made(torch, make, "float32")
+    for shape in ((), (3,), (2, 5)):
+        a, b = ours.sample(shape), theirs.sample(shape)
+        assert tuple(a.shape) == tuple(b.shape)
+        assert str(b.dtype) == f"torch.{a.dtype.name}"
+        assert not a.requires_grad
+        assert ours.support.check(a).all().item()
+    if ours.has_rsample:
+        x = ours.rsample((4,))
+        assert x.requires_grad == theirs.rsample((4,)).requires_grad
+    size = (2, *ours.batch_shape)
+    wide, theirs = ours.expand(size), theirs.expand(size)
+    assert wide.batch_shape == tuple(theirs.batch_shape)
+    assert tuple(wide.sample((3,)).shape) == tuple(theirs.sample((3,)).shape)
+    x = value_of(zincir, values, "float32"), value_of(torch, values, "float32")
+    agree(wide.log_prob(x[0]), theirs.log_prob(x[1]), 1e-4)
+    if ours.has_enumerate_support:
+        for expand in (True, False):
+            agree(wide.enumerate_support(expand), theirs.enumerate_support(expand))
+
+
+PAIRS = ["Normal", "HalfNormal", "Laplace", "Exponential", "Uniform", "Bernoulli", "LogNormal",
+         "Bernoulli of logits", "Categorical", "OneHotCategorical", "Independent",
+         "Geometric of logits"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_divergence(name: str) -> None:
+    make, _ = CASES[name]
+    results = []
+    for lib in (zincir, torch):
+        p, parameters = made(lib, make)
+        q, others = made(
+            lib, lambda lib, D, p: make(lib, D, lambda v: p((np.asarray(v) * 0.9 + 0.01).tolist()))
+        )
+        kl = lib.distributions.kl_divergence(p, q)
+        finite = kl[kl.isfinite()].sum()
+        if finite.requires_grad:
+            finite.backward()
+        results.append([kl, *[t.grad for t in (*parameters, *others)]])
+    for ours, theirs in zip(*results, strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            agree(ours, theirs, 1e-8)
+
+
+def test_divergence_that_is_infinite() -> None:
+    results = []
+    for lib in (zincir, torch):
+        D = lib.distributions
+        zero, one, half = (D.Bernoulli(lib.tensor([x])) for x in (0.0, 1.0, 0.5))
+        pairs = [(zero, one), (one, zero), (half, zero), (zero, half), (zero, zero)]
+        rows = [D.Categorical(lib.tensor(x)) for x in ([0.0, 1.0], [1.0, 0.0], [0.5, 0.5])]
+        pairs += [(a, b) for a in rows for b in rows]
+        results.append([float(D.kl_divergence(a, b)) for a, b in pairs])
+    np.testing.assert_allclose(*results, rtol=1e-6)
+
+
+REFUSED: dict[str, Callable[[Any, Any], Any]] = {
+    "scale": lambda lib, D: D.Normal(0.0, -1.0),
+    "scale of 0": lambda lib, D: D.Normal(lib.zeros(2), lib.tensor([1.0, 0.0])),
+    "NaN": lambda lib, D: D.Normal(lib.tensor(math.nan), 1.0),
+    "bounds": lambda lib, D: D.Uniform(1.0, 0.0),
+    "probability": lambda lib, D: D.Bernoulli(1.5),
+    "both": lambda lib, D: D.Bernoulli(0.5, 0.5),
+    "none": lambda lib, D: D.Categorical(),
+    "no dimension": lambda lib, D: D.Categorical(lib.tensor(1.0)),
+    "negative weights": lambda lib, D: D.Categorical(lib.tensor([-1.0, 2.0])),
+    "value outside": lambda lib, D: D.Exponential(1.0).log_prob(lib.tensor(-1.0)),
+    "value of another kind": lambda lib, D: D.Bernoulli(0.5).log_prob(lib.tensor(0.5)),
+    "category": lambda lib, D: D.Categorical(lib.ones(3)).log_prob(lib.tensor(3)),
+    "value without tensor": lambda lib, D: D.Normal(0.0, 1.0).log_prob(1.0),
+    "shape of values": lambda lib, D: D.Normal(lib.zeros(2), 1.0).log_prob(lib.zeros(3)),
+    "dimensions": lambda lib, D: D.Independent(D.Normal(0.0, 1.0), 1),
+    "text": lambda lib, D: D.Normal("a", 1.0),
+    "transforms": lambda lib, D: D.TransformedDistribution(D.Normal(0.0, 1.0), [abs]),
+    "weights": lambda lib, D: D.MixtureSameFamily(
+        D.Categorical(lib.ones(3)), D.Normal(lib.zeros(2), 1.0)),
+    "cache": lambda lib, D: D.ExpTransform(cache_size=2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    for lib in (zincir, torch):
+        with pytest.raises((ValueError, AssertionError)) as caught:
+            REFUSED[name](lib, lib.distributions)
+        assert lib is torch or isinstance(caught.value, zincir.errors.ZincirError)
+
+
+TRANSFORMS: dict[str, tuple[Callable[[Any, Any], Any], list[Any]]] = {
+    "exp": (lambda lib, D: D.ExpTransform(), [0.1, -2.0]),
+    "power": (lambda lib, D: D.PowerTransform(lib.tensor([2.0, -1.0])), [0.1, 2.0]),
+    "sigmoid": (lambda lib, D: D.SigmoidTransform(), [0.1, -2.0]),
+    "softplus": (lambda lib, D: D.SoftplusTransform(), [0.1, -2.0]),
+    "tanh": (lambda lib, D: D.TanhTransform(), [0.1, -2.0]),
+    "affine": (lambda lib, D: D.AffineTransform(lib.tensor([1.0, 2.0]), -3.0), [0.1, -2.0]),
+    "affine event": (
+        lambda lib, D: D.AffineTransform(0.5, lib.tensor([2.0, 3.0]), event_dim=1), [[0.1, -2.0]]),
+    "stick": (lambda lib, D: D.StickBreakingTransform(), [[0.1, -2.0, 3.0]]),
+    "chain": (
+        lambda lib, D: D.ComposeTransform([D.AffineTransform(1.0, 2.0), D.ExpTransform()]),
+        [0.1, -2.0]),
+    "independent": (
+        lambda lib, D: D.IndependentTransform(D.ExpTransform(), 1), [[0.1, -2.0], [1.0, 0.0]]),
+    "reshape": (lambda lib, D: D.ReshapeTransform((2, 2), (4,)), [[[1.0, 2.0], [3.0, 4.0]]]),
+    "nothing": (lambda lib, D: D.ComposeTransform([]), [0.1]),
+    "inverse": (lambda lib, D: D.ExpTransform().inv, [0.1, 2.0]),
+    "mixed": (
+        lambda lib, D: D.ComposeTransform([D.ExpTransform(), D.StickBreakingTransform()]),
+        [[0.1, -2.0, 0.5]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_transforms(name: str) -> None:
+    make, values = TRANSFORMS[name]
+    results = []
+    for lib in (zincir, torch):
+        t = make(lib, lib.distributions)
+        x = lib.tensor(values)
+        y = t(x)
+        results.append(
+            [y, t.inv(y), t.log_abs_det_jacobian(x, y), t.inv.log_abs_det_jacobian(y, x)]
+        )
+        results[-1] += [t.domain.event_dim, t.codomain.event_dim, t.bijective, t.inv.inv is t]
+        results[-1] += [tuple(t.forward_shape(tuple(x.shape))), tuple(t.inverse_shape(y.shape))]
+    for ours, theirs in zip(*results, strict=True):
+        if isinstance(theirs, torch.Tensor):
+            agree(ours, theirs, 2e-5)
+        else:
+            assert ours == theirs
+
+
+def test_constraints() -> None:
+    rows = [[0.5, 0.5], [0.0, 1.0], [1.0, 1.0], [-1.0, 2.0], [math.nan, 0.0], [math.inf, 3.0]]
+    names = ["boolean", "one_hot", "real", "real_vector", "positive", "nonnegative",
+             "nonnegative_integer", "positive_integer", "unit_interval", "simplex"]  # fmt: skip
+    for name in names:
+        a = getattr(zincir.distributions.constraints, name).check(zincir.tensor(rows))
+        b = getattr(torch.distributions.constraints, name).check(torch.tensor(rows))
+        assert a.tolist() == b.tolist(), name
+    squares = np.array([[[1, 0], [2, 3]], [[1, 2], [2, 1]], [[-1, 0], [2, 3]], [[1, 5], [0, 3]]])
+    for name in ("lower_triangular", "lower_cholesky", "square", "symmetric"):
+        a = getattr(zincir.distributions.constraints, name).check(zincir.tensor(squares * 1.0))
+        b = getattr(torch.distributions.constraints, name).check(torch.tensor(squares * 1.0))
+        assert a.tolist() == b.tolist(), name
