@@ -14,9 +14,8 @@ import zincir
 # Packages whose names users see. A row here that does not exist fails.
 PUBLIC = ("zincir", "zincir.nn", "zincir.nn.functional", "zincir.nn.init", "zincir.optim",
           "zincir.optim.lr_scheduler", "zincir.autograd", "zincir.data", "zincir.data.augment",
-          "zincir.utils.data", "zincir.serialization", "zincir.models")  # fmt: skip
-          "zincir.autograd", "zincir.data", "zincir.data.augment", "zincir.utils.data",
-          "zincir.serialization", "zincir.distributions", "zincir.models")  # fmt: skip
+          "zincir.utils.data", "zincir.serialization", "zincir.distributions",
+          "zincir.models")  # fmt: skip
 
 
 def public_objects(module: ModuleType) -> Iterator[tuple[str, object]]:
