@@ -19,6 +19,7 @@ LONG_FILES: dict[str, str] = {"tensor.py": "PyTorch's methods, one line each"}
 LONG_FUNCTIONS: dict[str, str] = {}  # "graph/walk.py:toposort": "why"
 WIDE_CLASSES = {
     "tensor.py:Tensor": "PyTorch's methods, one line each",
+    "distributions/distribution.py:Distribution": "what PyTorch asks of every one, one line each",
     "compiler/codegen/builder.py:Builder": "one method for each instruction, one line each",
     "nn/module/module.py:Module": "PyTorch's methods: what nets are asked for by name",
 }
