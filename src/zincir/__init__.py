@@ -72,6 +72,7 @@ from zincir.functional import (
     where as where,
 )
 from zincir.generator import Generator as Generator
+from zincir.limits import finfo as finfo, iinfo as iinfo
 from zincir.measuring import (
     bucketize as bucketize,
     cdist as cdist,
@@ -127,7 +128,9 @@ from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
 from zincir.types import (
     DType as DType,
+    bfloat16 as bfloat16,
     bool_ as bool_,
+    float16 as float16,
     float32 as float32,
     float64 as float64,
     int8 as int8,
@@ -145,6 +148,7 @@ bool = bool_
 short = int16
 int = int32
 long = int64
+half = float16
 float = float32
 double = float64
 

@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, Node, changed_at, describe
 from zincir.graph.walk import toposort
-from zincir.ops.arithmetic import div_p, mul_p
+from zincir.ops.arithmetic import cast, div_p, mul_p
 from zincir.ops.compound import output_p, specs_of
+from zincir.ops.halves import moves, wide_attrs, widened
 from zincir.ops.movement import attached, sum_to
 from zincir.ops.source import const_p, unconnected_p, variable_p
 
@@ -135,9 +136,14 @@ def _through(
     rule = node.op.vjp
     assert rule is not None
     gradients: Node | tuple[Node | None, ...] | None
-    gradients = rule(
-        tuple(g.each) if isinstance(g, Several) else g, node, *node.inputs, *node.attrs
-    )
+    arrived = tuple(g.each) if isinstance(g, Several) else g
+    half = node.dtype.half or any([x.dtype.half for x in node.inputs])
+    if half and not moves(node.op, node.attrs):
+        # As in PyTorch: the whole rule in float32, and one rounding.
+        arrived = _wide(arrived)
+        gradients = rule(arrived, *map(widened, (node, *node.inputs)), *wide_attrs(node.attrs))
+    else:
+        gradients = rule(arrived, node, *node.inputs, *node.attrs)
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
     bent = node.bent if MODE.grad else None
@@ -148,9 +154,17 @@ def _through(
             gx = attached(gx, bent)
         if gx.shape != x.shape:
             gx = sum_to(gx, x.shape)
+        if gx.dtype is not x.dtype and x.dtype.half:
+            gx = cast(gx, x.dtype)
         already = pending.get(x)
         pending[x] = gx if already is None else already + gx
     _refuse_changed(node, g, gradients)
+
+
+def _wide(g: Any) -> Any:
+    if g.__class__ is tuple:
+        return tuple([_wide(x) for x in g])
+    return None if g is None else widened(g)
 
 
 def _to_one_of_several(output: Node, g: Node, pending: dict[Node, Arrived]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import user_line
+from zincir.half import converted, filled, plain
 from zincir.ops.dims import is_several, whole_number
 from zincir.ops.numbers import fit
 from zincir.recording import CURRENT, note_read
@@ -104,7 +105,7 @@ def asarray(
     if type(obj) is np.ndarray and obj.ndim == 0:
         obj = cast(Any, obj)[()]
     t = as_tensor(obj, dtype, device)
-    shared = t is obj or (type(obj) is np.ndarray and t.dtype.numpy == obj.dtype)
+    shared = t is obj or (type(obj) is np.ndarray and t.dtype.memory == obj.dtype)
     if copy is False and not shared:
         raise ArgumentError(
             explain(
@@ -117,12 +118,12 @@ def asarray(
 
 def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
     """A fresh array of a supported type."""
-    kind = None if dtype is None else as_dtype(dtype)
+    kind, given = None if dtype is None else as_dtype(dtype), data
     if isinstance(data, Tensor):
         data = data._value("tensor(...)")
     typed = isinstance(data, np.ndarray | np.generic)
     array: np.ndarray[Any, Any] = np.array(cast(Any, data)) if typed else _block(data)
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub" and not isinstance(given, Tensor):
         raise DTypeError(
             explain(
                 "tensor: cannot make numbers of this",
@@ -132,12 +133,11 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
             )
         )
     if typed:
-        kind = as_dtype(array.dtype) if kind is None else kind
+        kind = from_numpy_dtype(array.dtype) if kind is None else kind
     else:
         kind = _common_type(data) if kind is None else kind
         _refuse_overflow(array, kind)
-    with np.errstate(over="ignore"):
-        return np.asarray(array.astype(kind.numpy, copy=False))
+    return array if array.dtype == kind.memory else converted(array, kind)
 
 
 def _block(data: Any) -> np.ndarray[Any, Any]:
@@ -215,7 +215,7 @@ def _number_of(x: Tensor) -> Any:
                 try_="zincir.stack(tensors)",
             )
         )
-    return x._value("tensor(...)").reshape(())
+    return plain(x._value("tensor(...)")).reshape(())
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
@@ -281,7 +281,7 @@ def full(
         kind = as_dtype(dtype)
     sizes = size if is_several(size) else (size,)
     value = fit(kind, value, "full")
-    return _made(np.full(_shape(tuple(sizes)), value, kind.numpy), requires_grad)
+    return _made(filled(_shape(tuple(sizes)), value, kind), requires_grad)
 
 
 def _filled(
@@ -297,7 +297,8 @@ def _filled(
     check_storage(device, layout, pin_memory)
     kind = _FLOAT if dtype is None else as_dtype(dtype)
     shape = _shape(sizes if size is None else (size,))
-    return _made((np.ones if value else np.zeros)(shape, kind.numpy), requires_grad)
+    array = filled(shape, value, kind) if value else np.zeros(shape, kind.memory)
+    return _made(array, requires_grad)
 
 
 def zeros(
@@ -397,7 +398,7 @@ def arange(
     kind = as_dtype(dtype) if dtype is not None else _FLOAT if floats else int64
     count = int(np.ceil((last - first) / by))
     series = first + np.arange(count) * by
-    return _made(np.asarray(series).astype(kind.numpy), requires_grad)
+    return _made(converted(series, kind), requires_grad)
 
 
 def linspace(
@@ -415,7 +416,7 @@ def linspace(
     check_storage(device, layout, pin_memory)
     kind = _FLOAT if dtype is None else as_dtype(dtype)
     series = np.linspace(_number(start), _number(end), steps, dtype=float64.numpy)
-    return _made(series.astype(kind.numpy), requires_grad)
+    return _made(converted(series, kind), requires_grad)
 
 
 def logspace(
@@ -445,4 +446,5 @@ def eye(
     """A matrix with ones on its diagonal."""
     check_storage(device, layout, pin_memory)
     kind = _FLOAT if dtype is None else as_dtype(dtype)
-    return _made(np.eye(*_shape((n, n if m is None else m)), dtype=kind.numpy), requires_grad)
+    ones = np.eye(*_shape((n, n if m is None else m)), dtype=bool)
+    return _made(converted(ones, kind), requires_grad)

@@ -21,6 +21,7 @@ from zincir.compiler.program_cache import CachedProgram, find_program
 from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.graph.node import Node, describe
 from zincir.graph.primitive import Kind
+from zincir.half import array_in
 from zincir.ops.indexing import problem
 from zincir.ops.movement import expand_p
 from zincir.runtime import team
@@ -107,7 +108,7 @@ def numbers(values: Sequence[tuple[Scalar, DType]]) -> np.ndarray[Any, Any]:
     """Numbers as memory, eight bytes each."""
     cells = np.zeros(max(1, len(values)), np.int64)
     for i, (value, dtype) in enumerate(values):
-        cells[i : i + 1].view(dtype.numpy)[0] = value
+        cells[i : i + 1].view(dtype.memory)[0] = array_in(value, dtype) if dtype.half else value
     return cells
 
 

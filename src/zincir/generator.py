@@ -10,6 +10,7 @@ import numpy as np
 from zincir.device import check_device
 from zincir.errors import ArgumentError, DTypeError, StateError, explain
 from zincir.graph.node import Node, user_line
+from zincir.limits import finfo
 from zincir.ops import random
 from zincir.ops.host import call
 from zincir.random_bits import fold_key, philox2x32
@@ -124,7 +125,7 @@ def check_deviation(std: float) -> None:
 
 def check_bounds(low: float, high: float, dtype: DType) -> None:
     """Raise if nothing uniform lies in [low, high)."""
-    most = float(np.finfo(dtype.name).max) if dtype.category == 2 else np.inf
+    most = finfo(dtype).max if dtype.category == 2 else np.inf
     if not low <= high or not high - low <= most:
         raise ArgumentError(
             explain(

@@ -15,6 +15,7 @@ import numpy as np
 from zincir.errors import DTypeError, GradientError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, grad_mode, here, user_line
+from zincir.half import array_in
 from zincir.ops.arithmetic import cast
 from zincir.ops.layout import fitted
 from zincir.ops.movement import attached, sum_to
@@ -378,7 +379,8 @@ def _known_value(value: Any, tensor: TensorBase) -> Any:
     """What is assigned, in the type of `tensor`; None if it is not known, or takes a conversion."""
     dtype = tensor._held.dtype
     if type(value) is float or type(value) is int or type(value) is bool:
-        return fit(dtype, value, "x[...] = value")
+        known = fit(dtype, value, "x[...] = value")
+        return array_in(known, dtype) if dtype.half else known
     if not hasattr(value, "_held"):
         return None
     if value._held.dtype is not dtype or (MODE.grad and value.requires_grad):

@@ -10,6 +10,8 @@ import numpy as np
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
+from zincir.half import converted, plain
+from zincir.ops.halves import moves, wide_attrs
 from zincir.types import float32, float64
 
 Watcher = Callable[[Node, Any], None]
@@ -48,6 +50,9 @@ def interpret(
 
 def _run(node: Node, inputs: list[Any], double: bool) -> Any:
     attrs = node.attrs
+    if _computes_halves(node):
+        inputs, attrs = [plain(x) for x in inputs], wide_attrs(attrs)
+        inputs = [x.astype(np.float32) if x.dtype == np.float16 else x for x in inputs]
     if double and node.op.kind is not Kind.INDEXED:
         attrs = tuple(float64 if attr is float32 else attr for attr in attrs)
     if node.op.kind is Kind.COMPOUND:
@@ -55,9 +60,14 @@ def _run(node: Node, inputs: list[Any], double: bool) -> Any:
     value = np.asarray(node.op.numpy(*inputs, *attrs))
     if value.shape != node.shape:
         value = np.broadcast_to(value, node.shape)
-    if not double and value.dtype != node.dtype.numpy:
-        value = value.astype(node.dtype.numpy)
+    if (not double or node.dtype.half) and value.dtype != node.dtype.memory:
+        value = converted(value, node.dtype)
     return value
+
+
+def _computes_halves(node: Node) -> bool:
+    half = node.dtype.half or any(x.dtype.half for x in node.inputs)
+    return half and not moves(node.op, node.attrs)
 
 
 def _widen(value: Any, double: bool) -> Any:

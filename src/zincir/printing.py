@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.half import plain
 from zincir.inplace import grad_fn, is_leaf
 from zincir.recording import CURRENT
 from zincir.shared_value import array_of
@@ -23,7 +24,7 @@ def show(tensor: TensorBase) -> str:
     """`tensor([1., 2.], requires_grad=True)`; only the shape while a function is recorded."""
     if CURRENT.recording is not None:
         return f"tensor(<not computed yet>, shape={tensor.shape}, dtype={tensor.dtype!r})"
-    values = array_of(tensor, "print")
+    values = plain(array_of(tensor, "print"))
     text = _body(values)
     if not values.size and values.ndim > 1:
         text += f", size={tensor.shape}"

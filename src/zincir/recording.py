@@ -23,6 +23,7 @@ import numpy as np
 
 from zincir.errors import TraceError, explain
 from zincir.graph.node import Node, Origin, describe, here, next_serial
+from zincir.half import array_in
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape
@@ -170,7 +171,7 @@ def live(getter: Callable[[], Any], shape: Shape, dtype: DType) -> Node:
     At each replay of a recorded function the getters are called again, in the same order.
     """
     node = leaf(shape, dtype)
-    node.value = Buffer(np.asarray(getter(), dtype.numpy).reshape(shape))
+    node.value = Buffer(array_in(getter(), dtype).reshape(shape))
     if CURRENT.recording is not None:
         CURRENT.recording.live.append((node, getter))
     return node

@@ -27,6 +27,7 @@ from zincir.compiler.program_cache import CachedProgram
 from zincir.creation import from_numpy
 from zincir.evaluate import ENGINE, raise_out_of_range
 from zincir.graph.node import Node, grad_mode
+from zincir.half import put
 from zincir.inplace import rebind
 from zincir.ops.source import leaf
 from zincir.pending import settle, waiting
@@ -152,7 +153,7 @@ class Replay:
                 if r.slot >= 0 and r.tensor._grad is not None:
                     pointers[r.slot] = placed(readable(r.tensor._grad), r.order, keep)
             for slot, buffer, getter in self.live:
-                buffer.array[...] = getter()
+                put(buffer.array, getter())
                 if slot >= 0:
                     pointers[slot] = buffer.pointer
             self._point_to_changed(inputs, pointers, keep)

@@ -8,6 +8,7 @@ from typing import Any
 
 from zincir.errors import AnomalyError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.half import plain
 from zincir.ops.arithmetic import COMPARISONS
 from zincir.pending import evaluate_with
 from zincir.recording import CURRENT
@@ -32,7 +33,7 @@ def number(tensor: TensorBase) -> Any:
                 try_="x.tolist(), or x.mean().item()",
             )
         )
-    return array_of(tensor, "item()").item()
+    return plain(array_of(tensor, "item()")).item()
 
 
 def index(tensor: TensorBase) -> int:
@@ -63,7 +64,7 @@ def truth(tensor: TensorBase) -> bool:
             )
         )
     _refuse_nan_decision(current(tensor))
-    return bool(array_of(tensor, "bool()").item())
+    return bool(plain(array_of(tensor, "bool()")).item())
 
 
 _ORDER = tuple(COMPARISONS[name] for name in ("lt", "le", "gt", "ge"))
@@ -76,7 +77,7 @@ def _refuse_nan_decision(node: Node) -> None:
     inputs = node.inputs
     evaluate_with((node, *inputs))
     for x in inputs:
-        array = x.value.array
+        array = plain(x.value.array)
         if array.dtype.kind == "f" and math.isnan(array.reshape(-1)[0]):
             raise AnomalyError(
                 explain(

@@ -51,6 +51,7 @@ from zincir.errors import (
     explain,
 )
 from zincir.graph.node import MODE, Node, Origin, apply, user_line
+from zincir.half import array_in, filled, plain
 from zincir.methods.order import Counting, Ordering
 from zincir.methods.results import Extreme
 from zincir.methods.statistics import Statistics
@@ -86,8 +87,10 @@ from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import (
     DType,
     Scalar,
+    bfloat16,
     bool_,
     contiguous_strides,
+    float16,
     float32,
     float64,
     from_numpy_dtype,
@@ -401,11 +404,19 @@ class Tensor(Ordering, Counting, Statistics):
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        return self._value("tolist()").tolist()
+        return plain(self._value("tolist()")).tolist()
 
     def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
         """The values as a NumPy array that shares the tensor's memory, both ways."""
         refuse_to_look("numpy()", self._held)
+        if self.dtype is bfloat16:
+            raise DTypeError(
+                explain(
+                    "numpy(): got unsupported ScalarType BFloat16, a type that NumPy has not",
+                    where=user_line(),
+                    try_="x.float().numpy()",
+                )
+            )
         # A result of a compiled function, whose gradients have been taken, hides none.
         if self.requires_grad and self._held.op is not given_up_p:
             if force:
@@ -715,11 +726,11 @@ class Tensor(Ordering, Counting, Statistics):
         """This plus `value` times the product of two others."""
         if self.dtype.category == 1:
             value = int(value)  # as PyTorch does
-        return self.add(tensor1 * tensor2, alpha=value)
+        return wrap(co.scaled_product(self._node, tensor1._node, tensor2._node, value))
 
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Float = 1) -> Tensor:
         """This plus `value` times the quotient of two others."""
-        return self.add(tensor1 / tensor2, alpha=value)
+        return wrap(co.scaled_quotient(self._node, tensor1._node, tensor2._node, value))
 
     def isclose(
         self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False
@@ -1284,6 +1295,14 @@ class Tensor(Ordering, Counting, Statistics):
         """As float64."""
         return self.to(float64)
 
+    def half(self) -> Tensor:
+        """As float16."""
+        return self.to(float16)
+
+    def bfloat16(self) -> Tensor:
+        """As bfloat16."""
+        return self.to(bfloat16)
+
     def long(self) -> Tensor:
         """As int64."""
         return self.to(int64)
@@ -1316,7 +1335,7 @@ class Tensor(Ordering, Counting, Statistics):
         check_storage(device, layout, pin_memory)
         kind = self.dtype if dtype is None else as_dtype(dtype)
         value = numbers.fit(kind, fill_value, "new_full")
-        t = from_array(np.full(tuple(several((size,))), value, kind.numpy))
+        t = from_array(filled(tuple(several((size,))), value, kind))
         return t.requires_grad_() if requires_grad else t
 
     def new_zeros(self, *size: Any, **options: Any) -> Tensor:
@@ -1333,7 +1352,7 @@ class Tensor(Ordering, Counting, Statistics):
         """A new tensor of this type with a copy of `data`."""
         check_storage(device)
         kind = self.dtype if dtype is None else as_dtype(dtype)
-        t = from_array(np.array(data, kind.numpy))
+        t = from_array(np.array(array_in(data, kind)))
         return t.requires_grad_() if requires_grad else t
 
     new_empty = new_zeros

@@ -11,7 +11,9 @@ from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import user_line
 from zincir.types import (
     DType,
+    bfloat16,
     bool_,
+    float16,
     float32,
     float64,
     from_numpy_dtype,
@@ -25,8 +27,6 @@ from zincir.types import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_REFUSED = {"float16": "float32", "bfloat16": "float32"}
-
 
 def as_dtype(kind: Any) -> DType:
     """A dtype of ours from ours, NumPy's or Python's."""
@@ -35,20 +35,13 @@ def as_dtype(kind: Any) -> DType:
     python = {float: float64, int: int64, bool: bool_}.get(kind)
     if python is not None:
         return python
-    name = str(getattr(kind, "name", kind))
-    if name in _REFUSED:
-        raise DTypeError(
-            explain(
-                f"there are no {name} tensors",
-                where=user_line(),
-                expected="bool, uint8, int8, int16, int32, int64, float32 or float64",
-                try_=f"zincir.{_REFUSED[name]}",
-            )
-        )
     try:
         if kind is None:  # NumPy's float64, which nobody meant
             raise TypeError
-        return from_numpy_dtype(kind)
+        found = from_numpy_dtype(kind)
+        if found is bfloat16:  # NumPy's bytes without a meaning, in which they are stored here
+            raise TypeError
+        return found
     except DTypeError:
         raise
     except TypeError:
@@ -129,6 +122,8 @@ def conversion(args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[DType
 
 
 _NAMES = {
+    float16: "HalfTensor",
+    bfloat16: "BFloat16Tensor",
     bool_: "BoolTensor",
     uint8: "ByteTensor",
     int8: "CharTensor",

@@ -22,13 +22,29 @@ class DType:
     """An element type. There is one object per type, so compare with `is` or `==`."""
 
     name: str
-    numpy: np.dtype[np.generic]
+    memory: np.dtype[np.generic]
+    """What arrays of its elements have, to which NumPy's types without a meaning belong."""
     category: int
     """0 boolean, 1 integer, 2 floating: the first thing promotion looks at."""
+    half: bool = False
+    """Whether numbers are only stored in it: they are computed in float32, and rounded."""
+
+    @property
+    def numpy(self) -> np.dtype[np.generic]:
+        """NumPy's type of the same numbers.
+
+        Raises:
+            DTypeError: NumPy has none.
+        """
+        if self.memory.kind == "V":
+            raise DTypeError(
+                explain(f"NumPy has no {self.name}", try_="x.float(), or half.array_in here inside")
+            )
+        return self.memory
 
     @property
     def itemsize(self) -> int:
-        return self.numpy.itemsize
+        return self.memory.itemsize
 
     @property
     def is_floating_point(self) -> bool:
@@ -56,15 +72,17 @@ int8 = DType("int8", np.dtype(np.int8), 1)
 int16 = DType("int16", np.dtype(np.int16), 1)
 int32 = DType("int32", np.dtype(np.int32), 1)
 int64 = DType("int64", np.dtype(np.int64), 1)
+float16 = DType("float16", np.dtype(np.float16), 2, half=True)
+bfloat16 = DType("bfloat16", np.dtype("V2"), 2, half=True)
 float32 = DType("float32", np.dtype(np.float32), 2)
 float64 = DType("float64", np.dtype(np.float64), 2)
 
 pair = DType("pair", np.dtype(np.uint32), 1)
 """Two bfloat16 in four bytes, the first one in the lower half. Only the compiler makes any."""
 
-ALL_DTYPES = (bool_, uint8, int8, int16, int32, int64, float32, float64)
+ALL_DTYPES = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 _RANK = {dtype: rank for rank, dtype in enumerate(ALL_DTYPES)}
-_BY_NUMPY = {dtype.numpy: dtype for dtype in ALL_DTYPES}
+_BY_NUMPY = {dtype.memory: dtype for dtype in ALL_DTYPES}
 _BY_PYTHON = {bool: bool_, int: int64, float: float32}
 
 
@@ -107,6 +125,8 @@ def promote(a: DType, b: DType) -> DType:
         return a if a.category > b.category else b
     if {a, b} == {uint8, int8}:
         return int16  # neither holds the numbers of the other
+    if {a, b} == {float16, bfloat16}:
+        return float32
     return a if _RANK[a] > _RANK[b] else b
 
 

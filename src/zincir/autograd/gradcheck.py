@@ -11,6 +11,7 @@ import numpy as np
 from zincir.autograd.gradients import grad
 from zincir.errors import GradientError, explain
 from zincir.graph.node import grad_mode, user_line
+from zincir.half import converted
 from zincir.tensor import Tensor, from_array
 
 Array = np.ndarray[Any, Any]
@@ -133,7 +134,7 @@ class _Check:
     def _analytic(self, outputs: list[Tensor], weights: list[Array]) -> list[Array]:
         wanted = [self._xs[k] for k in self._wanted]
         pairs = [
-            (y, from_array(w.astype(y.dtype.numpy)))
+            (y, from_array(converted(w, y.dtype)))
             for y, w in zip(outputs, weights, strict=True)
             if y.requires_grad
         ]

@@ -19,6 +19,7 @@ from zincir.compiler.fuse.groups import fuse
 from zincir.compiler.options import Options
 from zincir.compiler.rewrite.depthwise import depthwise
 from zincir.compiler.rewrite.expand import expand
+from zincir.compiler.rewrite.halves import halves
 from zincir.compiler.rewrite.legalise import legalise
 from zincir.compiler.rewrite.long_reductions import long_reductions
 from zincir.compiler.rewrite.memory_order import memory_order
@@ -64,6 +65,7 @@ class Pass(Generic[In, Out]):
 
 PIPELINE: tuple[Pass[Any, Any], ...] = (
     Pass("expand", expand, "operations with several outputs become the graphs they stand for"),
+    Pass("halves", halves, "float16 and bfloat16 are computed in float32 and rounded"),
     Pass("precision", precision, "where asked for, products read numbers rounded to bfloat16"),
     Pass("depthwise", depthwise, "padding is a value; single channels are sums of shifted ones"),
     Pass("memory order", memory_order, "permutations move down until they meet and are gone"),

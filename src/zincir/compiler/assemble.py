@@ -155,7 +155,8 @@ class Assembler:
 
     def _nest_code(self, call: NestCall) -> tuple[int, ...]:
         nest = call.nest
-        return self._load(nest.key, lambda: emit(nest), "task", "block")
+        converts = self._options.target.converts_halves
+        return self._load(nest.key, lambda: emit(nest, converts), "task", "block")
 
     # -- kernels ----------------------------------------------------------------------------
 

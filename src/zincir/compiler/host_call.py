@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from zincir.compiler.schedule.plan import Plan
 from zincir.graph.node import Node
 from zincir.graph.primitive import REGISTRY, Attr
@@ -40,4 +38,4 @@ def _view(plan: Plan, spaces: Mapping[str, int], node: Node) -> View:
     kind, at = plan.home[view.base]
     space, start = (spaces[kind], at) if kind == "arena" else (spaces[kind] + at, 0)
     offset = start + view.offset * node.dtype.itemsize
-    return View(space, offset, node.shape, view.strides, np.dtype(node.dtype.numpy))
+    return View(space, offset, node.shape, view.strides, node.dtype.memory)

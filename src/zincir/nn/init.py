@@ -12,6 +12,7 @@ from zincir.autograd import no_grad
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.generator import Generator, default_generator
 from zincir.graph.node import Node, describe, here
+from zincir.half import converted
 from zincir.ops import random
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import size
@@ -285,7 +286,7 @@ def _filled(tensor: Tensor, value: Node) -> Tensor:
 
 def _copied(tensor: Tensor, array: Array) -> Tensor:
     with no_grad():
-        return tensor.copy_(from_array(np.ascontiguousarray(array, tensor.dtype.numpy)))
+        return tensor.copy_(from_array(np.ascontiguousarray(converted(array, tensor.dtype))))
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:

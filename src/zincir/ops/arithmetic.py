@@ -10,14 +10,20 @@ import numpy as np
 from zincir.errors import DivisionByZero, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
+from zincir.ops.conversion import (
+    Number as Number,
+    by_number,
+    cast as cast,
+    cast_p as cast_p,
+    common as common,
+    standing,
+)
 from zincir.ops.indexing import DIVISOR, take
-from zincir.ops.live_number import LiveNumber
 from zincir.ops.movement import expand
 from zincir.ops.numbers import to as _to
 from zincir.ops.source import const, const_p, detach, with_gradient_of
 from zincir.types import (
     DType,
-    Scalar,
     bool_,
     broadcast,
     float32,
@@ -337,75 +343,10 @@ copy_p = pointwise(
     vjp=lambda g, y, x: g,
     saves=False,
 )
-cast_p = register(
-    Primitive(
-        "cast",
-        Kind.POINTWISE,
-        doc="The same numbers in another type.",
-        infer=lambda x, dtype: (x[0], dtype),
-        numpy=_quiet(lambda x, dtype: np.asarray(x).astype(dtype.numpy)),
-        lower=lambda b, x, dtype: b.convert_to(x, dtype),
-        vjp=lambda g, y, x, dtype: cast(g, x.dtype),
-        attrs=("dtype",),
-        saves=False,
-    )
-)
-
-Number = Node | Scalar
 
 
 def copy(x: Node) -> Node:
     return apply(copy_p, x)
-
-
-def cast(x: Node, dtype: DType) -> Node:
-    """`x` with element type `dtype`."""
-    if x.dtype is dtype:
-        return x
-    if x.op is const_p:
-        return const(_to(dtype, x.attrs[0]), dtype)
-    return apply(cast_p, x, attrs=(dtype,))
-
-
-def common(*xs: Number) -> list[Node]:
-    """Operands as nodes of one type, under PyTorch's promotion rules."""
-    first = xs[0]
-    if (
-        type(xs[-1]) is float
-        and len(xs) == 2
-        and isinstance(first, Node)
-        and first.dtype.category == 2
-    ):
-        return [first, const(xs[-1], first.dtype)]
-    dtype = first.dtype if isinstance(first, Node) else None
-    for x in xs:
-        if isinstance(x, Node):
-            if x.dtype is not dtype:
-                break
-        elif (
-            dtype is None
-            or type(x) is LiveNumber
-            or (type(x) is float and dtype.category < 2)
-            or (type(x) is int and dtype.category < 1)
-        ):
-            break
-    else:
-        assert dtype is not None
-        return [x if isinstance(x, Node) else const(_to(dtype, x), dtype) for x in xs]
-    dtype = result_type(*map(_standing, xs))
-    return [cast(x, dtype) if isinstance(x, Node) else _number(x, dtype) for x in xs]
-
-
-def _number(x: Scalar, dtype: DType) -> Node:
-    if type(x) is LiveNumber:
-        return x.node(dtype)
-    return const(_to(dtype, x), dtype)
-
-
-def _standing(x: Number) -> tuple[DType, int]:
-    if isinstance(x, Node):
-        return x.dtype, 2 if x.shape else 1
-    return of_scalar(x.kind() if type(x) is LiveNumber else x), 0
 
 
 def floating(x: Number) -> Node:
@@ -446,7 +387,10 @@ def sub(x: Number, y: Number) -> Node:
 def mul(x: Number, y: Number) -> Node:
     if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype:
         return apply(mul_p, x, y)
-    return apply(mul_p, *common(x, y))
+    both = common(x, y)
+    if both[0].dtype.half:
+        return by_number(mul_p, both, x, y, either=True)
+    return apply(mul_p, *both)
 
 
 def div(x: Number, y: Number) -> Node:
@@ -456,11 +400,14 @@ def div(x: Number, y: Number) -> Node:
     both = common(x, y)
     if both[0].dtype.category < 2:  # each from its own type: the common one may not hold it
         both = [floating(x), floating(y)]
+    half = both[0].dtype.half
     if isinstance(x, Node):
-        return apply(div_p, *both)
+        return by_number(div_p, both, x, y) if half else apply(div_p, *both)
     inverse = apply(reciprocal_p, both[1])
     if x == 1:
         return inverse
+    if half:
+        return mul(inverse, x)  # as PyTorch computes it
     # Its gradient looks at what PyTorch keeps, the reciprocal, and neither at x nor at the result.
     return with_gradient_of(apply(div_p, both[0], detach(both[1])), inverse * x)
 
@@ -520,12 +467,16 @@ def fmod(x: Number, y: Number) -> Node:
 
 
 def floor_divide(x: Number, y: Number) -> Node:
-    return apply(floor_div_p, *divisor("floor_divide", x, y))
+    both = divisor("floor_divide", x, y)
+    return by_number(floor_div_p, both, x, y) if both[0].dtype.half else apply(floor_div_p, *both)
 
 
 def trunc_divide(x: Number, y: Number) -> Node:
     """The quotient cut towards zero."""
-    return apply(trunc_div_p, *divisor("div", x, y))
+    both = divisor("div", x, y)
+    if both[0].dtype.half:  # which is rounded before it is cut
+        return apply(trunc_p, by_number(div_p, both, x, y))
+    return apply(trunc_div_p, *both)
 
 
 def compare(relation: str, x: Number, y: Number) -> Node:
@@ -539,7 +490,7 @@ def where(condition: Node, x: Number, y: Number, dtype: DType | None = None) -> 
             cast(v, dtype) if isinstance(v, Node) else const(_to(dtype, v), dtype) for v in (x, y)
         ]
     elif not isinstance(x, Node) and not isinstance(y, Node):
-        kind = result_type(_standing(x), _standing(y))
+        kind = result_type(standing(x), standing(y))
         x, y = const(_to(kind, x), kind), const(_to(kind, y), kind)
     return apply(where_p, condition, *common(x, y))
 

@@ -1,7 +1,8 @@
 """bfloat16: float32 with 8 bits of precision instead of 24, and the same range.
 
-There is no tensor of bfloat16. Rounded numbers are held in float32, or two by two in a `pair`, as
-the processor's dot products want them.
+What products of float32 read where `precision="bf16"` asks for it: rounded numbers are held in
+float32, or two by two in a `pair`, as the processor's dot products want them. Tensors of bfloat16
+are another thing: see `half` and `compiler.rewrite.halves`.
 """
 
 from __future__ import annotations
@@ -11,22 +12,14 @@ from typing import Any
 import numpy as np
 
 from zincir.graph.node import Node, apply
+from zincir.half import upper
 from zincir.ops.arithmetic import pointwise
 from zincir.types import DType, float32, pair
-
-
-def _bits(x: Any) -> Any:
-    """The float32 next to `x` whose lower half is 0, as bits; NaN stays NaN."""
-    bits = x.astype(np.float32).view(np.uint32)
-    # Half of the last place that stays, less one if that place is even: halves go to even.
-    up = bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))
-    return np.where(np.isnan(x), bits | np.uint32(1 << 22), up) & np.uint32(0xFFFF0000)
-
 
 bfloat16_p = pointwise(
     "bfloat16",
     doc="The nearest bfloat16, as float32; halves go to the even one, NaN stays.",
-    numpy=lambda x: _bits(x).view(np.float32).astype(x.dtype),
+    numpy=lambda x: upper(x).view(np.float32).astype(x.dtype),
     lower=lambda b, x: b.bfloat16(x),
     dtypes=("float32",),
     # Half a dozen instructions: as many as storing the result is worth.
@@ -36,7 +29,7 @@ bfloat16_p = pointwise(
 pair_p = pointwise(
     "pair",
     doc="Both numbers rounded to bfloat16, side by side in four bytes.",
-    numpy=lambda x, y: _bits(x) >> np.uint32(16) | _bits(y),
+    numpy=lambda x, y: upper(x) >> np.uint32(16) | upper(y),
     lower=lambda b, x, y: b.pair(x, y),
     result=pair,
     dtypes=("float32",),

@@ -19,8 +19,9 @@ from zincir.ops import (
 )
 from zincir.ops.arithmetic import Number, cast, compare, copy as copy, where
 from zincir.ops.dims import Dims, dropped, fold, many_axes, one_axis
+from zincir.ops.halves import once
 from zincir.ops.source import bent, const, const_p, detach, iota, with_gradient_of
-from zincir.types import DType, bool_, int64, of_scalar, size, uint8
+from zincir.types import DType, Scalar, bool_, int64, of_scalar, size, uint8
 
 
 def sum(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Node:
@@ -43,6 +44,7 @@ def _counted(x: Node, axes: tuple[int, ...]) -> int:
     return size(tuple(x.shape[a] for a in axes))
 
 
+@once
 def mean(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Node:
     """The mean along `dim`."""
     if dtype is not None:
@@ -70,6 +72,7 @@ def correction_of(dim: Any, unbiased: bool | None, correction: float | None) -> 
     return dim, correction
 
 
+@once
 def var(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Node:
     """The variance along `dim`: squares of distances from the mean, divided by n - correction."""
     if x.dtype.category != 2:
@@ -85,6 +88,7 @@ def var(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False)
     return y if keepdim else dropped(y, axes)
 
 
+@once
 def std(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Node:
     """The square root of `var`."""
     return root(var(x, dim, correction, keepdim))
@@ -169,6 +173,7 @@ def _refuse_whole(what: str, x: Node) -> None:
         )
 
 
+@once
 def softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
     """exp(x) / sum(exp(x)) along `dim`, without overflow."""
     x, axes = _softened(x, dim, dtype, "softmax")
@@ -178,6 +183,7 @@ def softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
     return e * (1.0 / mv.sum_(e, axes))  # one division for each line, not for each element
 
 
+@once
 def log_softmax(x: Node, dim: int, dtype: DType | None = None) -> Node:
     """The logarithm of softmax along `dim`, without overflow."""
     x, axes = _softened(x, dim, dtype, "log_softmax")
@@ -219,6 +225,7 @@ def extreme(x: Node, dim: int, keepdim: bool, smallest: bool) -> tuple[Node, Nod
     return (values, index) if keepdim else (dropped(values, (axis,)), dropped(index, (axis,)))
 
 
+@once
 def extreme_of_all(x: Node, smallest: bool) -> Node:
     """Largest or smallest of all; equal ones, which NaN are here, share the gradient."""
     axes = tuple(range(x.ndim))
@@ -230,6 +237,7 @@ def extreme_of_all(x: Node, smallest: bool) -> Node:
     return dropped(y, axes)
 
 
+@once
 def norm(x: Node, p: float, dim: Dims = None, keepdim: bool = False) -> Node:
     """The p-norm along `dim`."""
     _refuse_whole("norm", x)
@@ -322,6 +330,7 @@ def isfinite(x: Node) -> Node:
     return compare("lt", ar.abs(x), math.inf)
 
 
+@once
 def isclose(x: Node, y: Node, rtol: float, atol: float, equal_nan: bool) -> Node:
     """Where |x - y| <= atol + rtol * |y|."""
     x, y = detach(x), detach(y)
@@ -353,6 +362,7 @@ def bitwise_not(x: Node) -> Node:
     return ar.bitwise("xor", x, 255 if x.dtype is uint8 else -1)
 
 
+@once
 def lerp(x: Node, end: Node, weight: Node | float) -> Node:
     """The way from x to `end`, `weight` of it; from the nearer of the two, so that both are met."""
     for what, other in (("end", end), ("weight", weight)):
@@ -393,11 +403,30 @@ def scaled_add(x: Node, y: Number, alpha: float, *, minus: bool = False) -> Node
                 got=f"alpha={alpha} for {kind.name}",
             )
         )
-    if alpha != 1:
-        second = ar.mul(second, const(numbers.to(kind, alpha), kind))
-    return ar.sub(first, second) if minus else ar.add(first, second)
+    if alpha == 1:
+        return ar.sub(first, second) if minus else ar.add(first, second)
+    return _scaled_sum(first, second, numbers.to(kind, alpha), minus)
 
 
+@once
+def _scaled_sum(x: Node, y: Node, alpha: Scalar, minus: bool) -> Node:
+    second = ar.mul(y, const(alpha, y.dtype))
+    return ar.sub(x, second) if minus else ar.add(x, second)
+
+
+@once
+def scaled_product(x: Node, a: Node, b: Node, value: float) -> Node:
+    """X + value * a * b."""
+    return scaled_add(x, ar.mul(a, b), value)
+
+
+@once
+def scaled_quotient(x: Node, a: Node, b: Node, value: float) -> Node:
+    """X + value * a / b."""
+    return scaled_add(x, ar.div(a, b), value)
+
+
+@once
 def rounded(x: Node, decimals: int) -> Node:
     """X rounded to so many decimals."""
     if not decimals:

@@ -8,6 +8,7 @@ import numpy as np
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
+from zincir.half import rounded
 from zincir.types import ALL_DTYPES, DType, Scalar, bool_, float32, uint8
 
 _FLOAT32_MOST = float(np.finfo(np.float32).max)
@@ -20,7 +21,7 @@ def to(dtype: DType, value: Scalar) -> Scalar:
         if dtype is float32 and abs(value) > _FLOAT32_MOST:
             with np.errstate(over="ignore"):
                 return float(np.float32(value))
-        return value
+        return rounded(value, dtype) if dtype.half else value
     if dtype is bool_:
         return bool(value)
     if type(value) is float and not math.isfinite(value):

@@ -12,6 +12,7 @@ from zincir.graph.node import Node, apply, user_line
 from zincir.ops.arithmetic import (
     Number,
     bitwise,
+    cast,
     common,
     compare,
     copy,
@@ -24,7 +25,7 @@ from zincir.ops.arithmetic import (
 from zincir.ops.elementwise import log, rsqrt, sqrt
 from zincir.ops.numbers import fit
 from zincir.ops.source import const, const_p, detach, with_gradient_of
-from zincir.types import Scalar, bool_
+from zincir.types import Scalar, bool_, float16, float32
 
 
 def _pow_numpy(x: Any, y: Any) -> Any:
@@ -88,6 +89,8 @@ def _constant_power(x: Node, y: Scalar, *, plain: bool = True) -> Node:
         return where(const(True, bool_), 1.0, x)
     if y == 2 and plain:
         return x * x
+    if y == 3 and x.dtype is float16:  # in bfloat16, PyTorch rounds the square
+        return cast(_constant_power(cast(x, float32), y), x.dtype)
     stem = apply(pow_p, x, const(float(y), x.dtype))
     values: dict[Scalar, Callable[[Node], Node]] = {
         0.5: sqrt,

@@ -9,10 +9,10 @@ import numpy as np
 
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
-from zincir.ops.arithmetic import cast
+from zincir.ops.arithmetic import cast, floor
 from zincir.ops.elementwise import cos, log, sqrt
 from zincir.random_bits import philox_numpy
-from zincir.types import DType, Shape, float32, float64, size
+from zincir.types import DType, Shape, float16, float32, float64, size
 
 
 def _uniform_numpy(state: Any, shape: Shape, dtype: DType) -> Any:
@@ -48,10 +48,15 @@ uniform_p = register(
 def uniform(state: Node, shape: Shape, dtype: DType = float32) -> Node:
     """Uniform numbers in [0, 1). `state` is int64 (key, counter)."""
     kind = dtype if dtype in (float32, float64) else float32
-    return apply(uniform_p, state, attrs=(shape, kind))
+    drawn = apply(uniform_p, state, attrs=(shape, kind))
+    if not dtype.half:
+        return drawn
+    steps = 2.0 ** (11 if dtype is float16 else 8)  # so many bits, as rounding would give 1, too
+    return cast(floor(drawn * steps) / steps, dtype)
 
 
 def normal(first: Node, second: Node, shape: Shape, dtype: DType = float32) -> Node:
     """Standard normal numbers by Box and Muller (1958), from two states."""
-    radius = sqrt(-2.0 * log(1.0 - uniform(first, shape, dtype)))
-    return cast(radius * cos(2.0 * math.pi * uniform(second, shape, dtype)), dtype)
+    kind = float32 if dtype.half else dtype
+    radius = sqrt(-2.0 * log(1.0 - uniform(first, shape, kind)))
+    return cast(radius * cos(2.0 * math.pi * uniform(second, shape, kind)), dtype)

@@ -6,6 +6,7 @@ import numpy as np
 
 from zincir.graph.node import MODE, Node, Origin, apply, here
 from zincir.graph.primitive import Kind, Primitive, Spec, register
+from zincir.half import array_in
 from zincir.types import DType, Scalar, Shape, contiguous_strides
 
 leaf_p = register(
@@ -25,7 +26,7 @@ const_p = register(
         Kind.SOURCE,
         doc="A number known when the graph is made.",
         infer=lambda value, dtype: ((), dtype),
-        numpy=lambda value, dtype: np.asarray(value, dtype.numpy),
+        numpy=array_in,
         attrs=("value", "dtype"),
     )
 )

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any, ClassVar, TypeAlias
 
-import numpy as np
-
 from zincir import recording
 from zincir.autograd import enable_grad
 from zincir.graph.node import MODE, Node, here
+from zincir.half import filled
 from zincir.ops.arithmetic import cast
 from zincir.optim.hyper import Hyper, HyperParameter, form, hyper_parameters
 from zincir.optim.optimizer import Optimizer
@@ -192,7 +191,7 @@ class Formula(Optimizer):
                     continue
                 if value is None:  # or a number, which somebody has put there
                     value = spec.value if new else 0.0
-                start = stored_like(np.full(spec.shape, value, spec.dtype.numpy), p)
+                start = stored_like(filled(spec.shape, value, spec.dtype), p)
                 state[name] = shared.setdefault((name, together), start) if spec.shared else start
         return found
 

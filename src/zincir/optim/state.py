@@ -10,6 +10,7 @@ import numpy as np
 
 from zincir.errors import StateError, TraceError, ZincirError, explain
 from zincir.graph.node import Node
+from zincir.half import converted
 from zincir.optim.settings import Group
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.tensor import Tensor, from_array, from_buffer
@@ -89,7 +90,7 @@ def _copied(name: str, value: Any, p: Tensor) -> Any:
         return copy.deepcopy(value)
     typed = p.dtype.is_floating_point and name != "step"
     array = _array_of(value)
-    return stored_like(np.array(array, p.dtype.numpy if typed else array.dtype), p)
+    return stored_like(converted(array, p.dtype) if typed else np.array(array), p)
 
 
 class StateSpec(NamedTuple):
@@ -163,7 +164,7 @@ def _fitting(
         spec = specs.get(name, StateSpec.like(p._node))
         shapes = [spec.shape] if name in specs else [spec.shape, ()]
         if array is not None and array.shape in shapes:
-            found[name] = stored_like(np.array(array, spec.dtype.numpy), p)
+            found[name] = stored_like(converted(array, spec.dtype), p)
         else:
             got = type(value).__name__ if array is None else str(array.shape)
             problems.append(f"{name} of {whose}: {got}, not {spec.shape}")

@@ -96,10 +96,10 @@ def allocate(shape: Shape, dtype: DType, order: Shape | None = None) -> Buffer:
     if settings.current().poison:
         memory.whole.fill(NAN_BYTE)
     if order is None:
-        array = np.ndarray(shape, dtype.numpy, memory.whole, memory.offset)
+        array = np.ndarray(shape, dtype.memory, memory.whole, memory.offset)
     else:
         inner = tuple([shape[axis] for axis in order])
-        array = np.ndarray(inner, dtype.numpy, memory.whole, memory.offset)
+        array = np.ndarray(inner, dtype.memory, memory.whole, memory.offset)
         array = array.transpose(np.argsort(order))
     return Buffer(array, memory, memory.pointer, order)
 

@@ -48,6 +48,13 @@ class Target:
         return not bfloat16.isdisjoint(self.features.split(","))
 
     @property
+    def converts_halves(self) -> bool:
+        """Whether it has instructions that convert float16 to float32 and back."""
+        return (
+            self.arch == "aarch64" or self.cpu == "haswell" or "+f16c" in self.features.split(",")
+        )
+
+    @property
     def pairs_bfloat16(self) -> bool:
         """Whether its vectors multiply pairs of bfloat16 as often as single numbers of float32.
 

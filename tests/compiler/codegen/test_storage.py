@@ -13,7 +13,7 @@ from zincir.ops.arithmetic import add_p, mul_p
 from zincir.runtime import native
 from zincir.types import DType, float32
 
-HALF = DType("float16", np.dtype(np.float16), 2)
+HALF = DType("stored", np.dtype(np.float16), 2)
 COUNT = 37
 """Whole vectors, and some elements under a mask."""
 

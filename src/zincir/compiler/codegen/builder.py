@@ -12,13 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
+from zincir.half import bits_of
+from zincir.types import bfloat16, float16
+
 
 @dataclass(frozen=True, slots=True)
 class Type:
     """A scalar (`lanes == 1`) or vector type of LLVM.
 
-    `kind` is half, bfloat, float, double, i1 to i64, u8, or ptr; the first two are only stored.
-    LLVM knows no signs: u8 is its i8, and operations on it are those of unsigned numbers.
+    `kind` is half, bfloat, float, double, i1 to i64, u8, or ptr. To LLVM the first two are i16, as
+    they are only stored, moved and converted. It knows no signs: u8 is its i8, and operations on it
+    are those of unsigned numbers.
     """
 
     kind: str
@@ -30,11 +34,11 @@ class Type:
     @property
     def name(self) -> str:
         """What LLVM calls an element."""
-        return "i8" if self.kind == "u8" else self.kind
+        return _NAMES.get(self.kind, self.kind)
 
     @property
     def is_float(self) -> bool:
-        return self.kind in ("float", "double", "half", "bfloat")
+        return self.kind in ("float", "double")
 
     @property
     def is_unsigned(self) -> bool:
@@ -56,7 +60,10 @@ class Type:
         return name if self.lanes == 1 else f"v{self.lanes}{name}"
 
 
-_SUFFIXES = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64", "ptr": "p0"}
+HALVES = {"half": float16, "bfloat": bfloat16}
+"""Kinds that are converted by a rule of their own: see `halves`."""
+_NAMES = {"u8": "i8", **dict.fromkeys(HALVES, "i16")}
+_SUFFIXES = {"float": "f32", "double": "f64", "ptr": "p0"}
 
 
 @cache
@@ -88,6 +95,8 @@ def constant(value: float, type: Type) -> Value:
         text = f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
     elif type.kind == "i1":
         text = "true" if value else "false"
+    elif type.kind in HALVES:
+        text = str(bits_of(value, HALVES[type.kind]))
     else:
         text = str(int(value))
     if type.lanes > 1:
@@ -441,6 +450,10 @@ class Builder:
         source, target = x.type, x.type.of(kind)
         if source == target:
             return x
+        if source.kind in HALVES:
+            return self.convert(self.widened(x), kind)
+        if kind in HALVES:
+            return self.halved(self.convert(x, "float"), kind)
         if source.name == target.name:  # the same bits, read with a sign or without
             return Value(x.text, target)
         if kind == "i1":
@@ -457,6 +470,14 @@ class Builder:
         else:
             op = "zext" if unsigned else "sext"
         return self.emit(f"{op} {x} to {target}", target)
+
+    def widened(self, x: Value) -> Value:
+        """A half as a float: the builder that knows how says so."""
+        raise NotImplementedError
+
+    def halved(self, x: Value, kind: str) -> Value:
+        """A float rounded to a kind of halves."""
+        raise NotImplementedError
 
     def _float_to_integer(self, x: Value, target: Type) -> Value:
         # Through i64 and saturating, so that no input is undefined.

@@ -33,9 +33,14 @@ Body = Callable[[Sequence[Value]], Sequence[Value]]
 """The inside of a loop: from the sums so far to the sums after it."""
 
 
-def emit(nest: Nest) -> str:
-    """The module of a nest."""
+def emit(nest: Nest, converts_halves: bool = False) -> str:
+    """The module of a nest.
+
+    Args:
+        converts_halves: see `Target`.
+    """
     block = ExpressionBuilder("rectangle", [PTR, I64, I64, I64, I64, I64], linkage="internal")
+    block.converts_halves = converts_halves
     Emitter(block, nest).emit()
     text = block.finish("alwaysinline nounwind")
     return module([(block, text), _task(nest), _block()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zincir.compiler.codegen import vecmath
+from zincir.compiler.codegen import halves, vecmath
 from zincir.compiler.codegen.builder import Builder, Value, constant
 from zincir.compiler.codegen.storage import in_register
 from zincir.types import DType, float32
@@ -89,6 +89,22 @@ class ExpressionBuilder(Builder):
         nan = self.bit_or(bits, constant(1 << 22, bits.type))
         kept = self.select(self.compare("ne", x, x), nan, up)
         return self.bit_and(kept, constant(-65536, bits.type))
+
+    converts_halves = False
+    """Whether the processor has instructions for float16."""
+
+    def widened(self, x: Value) -> Value:
+        if x.type.kind == "half":
+            return halves.from_half(self, x, native=self.converts_halves)
+        bits = self.convert(Value(x.text, x.type.of("i16")), "i32")
+        return self.bitcast(self.shift_left(bits, constant(16, bits.type)), "float")
+
+    def halved(self, x: Value, kind: str) -> Value:
+        if kind == "half":
+            return halves.to_half(self, x, native=self.converts_halves)
+        bits = self._upper_half(x)
+        bits = self.convert(self.shift_right(bits, constant(16, bits.type)), "i16")
+        return Value(bits.text, bits.type.of(kind))
 
     def convert_to(self, x: Value, dtype: DType) -> Value:
         return self.convert(x, in_register(dtype).kind)

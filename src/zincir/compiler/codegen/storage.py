@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from zincir.compiler.codegen.builder import Builder, Type, Value, vector
 from zincir.types import (
     DType,
+    bfloat16,
     bool_,
+    float16,
     float32,
     float64,
     int8,
@@ -39,6 +41,8 @@ STORAGE: dict[DType, Storage] = {
     int16: Storage("i16", "i16"),
     int32: Storage("i32", "i32"),
     int64: Storage("i64", "i64"),
+    float16: Storage("half", "half"),
+    bfloat16: Storage("bfloat", "bfloat"),
     float32: Storage("float", "float"),
     float64: Storage("double", "double"),
     pair: Storage("i32", "i32"),

@@ -11,7 +11,7 @@ import warnings
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.nn.module.user_line import at_user_line, floats, node_of
+from zincir.nn.module.user_line import at_user_line, floats, in_steps, node_of
 from zincir.ops import composed
 from zincir.ops.arithmetic import abs, bitwise, compare, refuse_bool, where
 from zincir.ops.composed import logical_not
@@ -290,6 +290,7 @@ def _between(x: Node, low: float, high: float) -> Node:
 
 
 @at_user_line
+@in_steps
 def softsign(input: Tensor) -> Tensor:
     """Computes x / (1 + |x|).
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import MODE, Node, grad_mode, user_line
 from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value, over_last
-from zincir.nn.module.user_line import at_user_line, floats
+from zincir.nn.module.user_line import at_user_line, floats, in_steps
 from zincir.ops.arithmetic import maximum
 from zincir.ops.composed import norm as vector_norm, root
 from zincir.ops.dims import one_axis
 from zincir.ops.elementwise import sqrt
+from zincir.ops.halves import once
 from zincir.ops.movement import pad, reshape, sum_, windows
 from zincir.ops.powers import power
 from zincir.ops.source import custom
@@ -201,6 +202,7 @@ def channelwise(given: dict[str, Node], shape: Shape) -> tuple[Node | None, Node
 
 
 @at_user_line
+@in_steps
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Computes x / max(norm of x along dim, eps), the norm being (sum |x|**p) ** (1 / p).
 
@@ -214,6 +216,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     return wrap(x / maximum(norm, eps))
 
 
+@once
 def euclidean_norm(x: Node, axes: tuple[int, ...]) -> Node:
     """The Euclidean norm; its gradient at 0 is 0."""
     return root(sum_(x * x, axes))

@@ -11,6 +11,7 @@ import numpy as np
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.half import array_in
 from zincir.nn.functional import interpolation_weights as resampling
 from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops.contraction import matmul
@@ -195,7 +196,7 @@ def _mixed(x: Node, axis: int, matrix: resampling.Array) -> Node:
         return x
     shape = (*x.shape[:axis], m, *x.shape[axis + 1 :])
     rows, inner = size_of(x.shape[:axis]), size_of(x.shape[axis + 1 :])
-    by = from_array(np.asarray(matrix, x.dtype.numpy))._node
+    by = from_array(array_in(matrix, x.dtype))._node
     if inner == 1:
         return reshape(matmul(reshape(x, (rows, n)), swap_last(by)), shape)
     by = expand(reshape(by, (1, m, n)), (rows, m, n))

@@ -11,6 +11,7 @@ import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.half import converted
 from zincir.nn.functional.interpolation_weights import KEYS_A, keys_far, keys_near
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops.arithmetic import abs, bitwise, cast, compare, floor, remainder, round, where
@@ -218,7 +219,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
                 got=f"theta {t.shape}, size {tuple(size)}",
             )
         )
-    base = from_array(_base_grid(places, bool(align_corners)).astype(t.dtype.numpy))._node
+    base = from_array(converted(_base_grid(places, bool(align_corners)), t.dtype))._node
     base = expand(reshape(base, (1, *base.shape)), (n, *base.shape))
     return wrap(reshape(matmul(base, swap_last(t)), (n, *places, k)))
 

@@ -17,7 +17,7 @@ from zincir.nn.module.tree import found, joined, members, named, named_with_repe
 from zincir.recording import note_module, note_setting
 from zincir.tensor import Tensor
 from zincir.tensor_types import named_type
-from zincir.types import DType, float32, float64
+from zincir.types import DType, bfloat16, float16, float32, float64
 
 
 class IncompatibleKeys(NamedTuple):
@@ -330,15 +330,12 @@ class Module(Hooked):
         return self.to(named_type(dst_type))
 
     def half(self) -> Self:
-        """An error: there are no numbers of 16 bits."""
-        raise DTypeError(
-            explain(
-                f"{type(self).__name__}.half: there are no float16 tensors",
-                where=describe(here()),
-                expected="float32 or float64",
-                try_="model.float()",
-            )
-        )
+        """Convert floating parameters and buffers to float16."""
+        return self.to(float16)
+
+    def bfloat16(self) -> Self:
+        """Convert floating parameters and buffers to bfloat16."""
+        return self.to(bfloat16)
 
     def float(self) -> Self:
         """Convert floating parameters and buffers to float32."""
