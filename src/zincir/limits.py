@@ -31,7 +31,7 @@ class finfo:
     def __init__(self, type: Any = float32) -> None:
         kind = _checked(type, 2, "finfo", "iinfo")
         self._kind = kind
-        known = np.finfo((float32 if kind is bfloat16 else kind).numpy)
+        known: Any = np.finfo((float32 if kind is bfloat16 else kind).name)
         self.bits = 8 * kind.itemsize
         self.eps = float(known.eps)
         self.max = float(known.max)
@@ -75,7 +75,7 @@ class iinfo:
     def __init__(self, type: Any) -> None:
         kind = _checked(type, 1, "iinfo", "finfo")
         self._kind = kind
-        known: Any = np.iinfo(kind.numpy)  # type: ignore[arg-type]
+        known: Any = np.iinfo(kind.name)
         self.bits = 8 * kind.itemsize
         self.min, self.max = int(known.min), int(known.max)
         self.dtype = kind.name

@@ -28,6 +28,7 @@ from zincir.ops import movement as mv
 from zincir.ops.compound import outputs
 from zincir.ops.layout import stack
 from zincir.ops.source import const
+from zincir.types import float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _numpy(*args: Any) -> tuple[Any, ...]:
     constants, carried, sequences = loop.parts(args[:-5])
     # Asked to compute in float64, the interpreter gives such arrays to a body of float32.
     double = any(
-        x.dtype == np.float64 and p.dtype.numpy == np.float32
+        x.dtype == np.float64 and p.dtype is float32
         for x, p in zip((*constants, *carried), loop.body.parameters, strict=False)
     )
     rows: list[list[Any]] = [[] for _ in loop.body.results[loop.carried :]]
@@ -77,7 +78,7 @@ def _numpy(*args: Any) -> tuple[Any, ...]:
             row.append(x)
     if loop.reverse:
         rows = [row[::-1] for row in rows]
-    empty = [((0, *x.shape), x.dtype.numpy) for x in loop.body.results[loop.carried :]]
+    empty = [((0, *x.shape), x.dtype.memory) for x in loop.body.results[loop.carried :]]
     stacked = [np.stack(row) if row else np.zeros(*e) for row, e in zip(rows, empty, strict=True)]
     return (*carried, *stacked)
 

@@ -17,12 +17,14 @@ from zincir.types import DType, float32
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_MOVES = frozenset({Kind.SOURCE, Kind.ALIAS, Kind.VIEW, Kind.ASSEMBLY, Kind.TAKE, Kind.OUTPUT})
+_MOVES = frozenset(
+    {Kind.SOURCE, Kind.ALIAS, Kind.VIEW, Kind.ASSEMBLY, Kind.TAKE, Kind.OUTPUT, Kind.COMPOUND}
+)
 _ALSO = frozenset({cast_p, copy_p, keep_p, where_p})
 
 
 def moves(op: Primitive, attrs: tuple[Attr, ...]) -> bool:
-    """Whether an operation looks at no number of its operands (or converts it itself)."""
+    """Whether an operation looks at no number of its operands, or leaves that to others."""
     if op.kind is Kind.SCATTER:
         return attrs[0] == "set"
     return op.kind in _MOVES or op in _ALSO

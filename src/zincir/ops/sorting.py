@@ -9,6 +9,7 @@ import numpy as np
 from zincir.errors import ArgumentError, IndexOutOfRange, explain
 from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import Kind, Primitive, Spec, register
+from zincir.half import plain
 from zincir.ops import arithmetic as ar, host, movement as mv
 from zincir.ops.along import along, from_lines, lines
 from zincir.ops.dims import dropped, one_axis
@@ -273,5 +274,5 @@ def _ranked(rows: Node, q: Node, interpolation: str, ignore_nan: bool) -> Node:
 
 
 def _known(q: Node) -> Node:
-    _ranks_numpy(q.value.array)
+    _ranks_numpy(plain(q.value.array))
     return q

@@ -187,4 +187,4 @@ def memory_of(data: Any, dtype: DType, count: int) -> Array:
                 got=f"{len(data)} bytes",
             )
         )
-    return np.frombuffer(bytearray(data), dtype.numpy)
+    return np.frombuffer(bytearray(data), dtype.memory)

@@ -11,6 +11,7 @@ import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.half import array_in, plain
 from zincir.nn.module.user_line import at_user_line, node_of
 from zincir.ops import movement as mv
 from zincir.ops.arithmetic import where
@@ -270,7 +271,7 @@ def pad_packed_sequence(
     x = shape.spread(data)
     rest = (1,) * (x.ndim - 2)
     there = mv.reshape(shape.valid, (shape.steps, shape.batch, *rest))
-    filling = const(data.dtype.numpy.type(padding_value).item(), data.dtype)
+    filling = const(plain(array_in(padding_value, data.dtype)).item(), data.dtype)
     x = where(there, x, filling)
     if steps > shape.steps:
         more = (steps - shape.steps, *x.shape[1:])
@@ -328,7 +329,7 @@ def pad_sequence(
         )
     longest = max(x.shape[0] for x in nodes)
     dtype = nodes[0].dtype
-    filling = const(dtype.numpy.type(padding_value).item(), dtype)
+    filling = const(plain(array_in(padding_value, dtype)).item(), dtype)
     rows: list[Node] = []
     for x in nodes:
         missing = longest - x.shape[0]

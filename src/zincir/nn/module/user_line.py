@@ -14,22 +14,26 @@ from zincir.types import DType, float32
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_IN_STEPS: set[Callable[..., Any]] = set()
+
 
 def at_user_line(function: Callable[P, R]) -> Callable[P, R]:
     """Find the user's line once for all the nodes that `function` makes, not once for each.
 
-    Of halves it computes in float32, and its results are rounded once.
+    Of halves a function computes in float32, and its results are rounded once.
     """
+    whole = function.__code__.co_varnames[:1] == ("self",) or function in _IN_STEPS
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        half = _has_halves(args) or (kwargs and _has_halves(kwargs.values()))
         if MODE.origin is not None:
-            if _has_halves(args) or (kwargs and _has_halves(kwargs.values())):
+            if half and not whole:
                 return _rounded_once(function, args, kwargs)
             return function(*args, **kwargs)
         MODE.origin = here()
         try:
-            if _has_halves(args) or (kwargs and _has_halves(kwargs.values())):
+            if half and not whole:
                 return _rounded_once(function, args, kwargs)
             return function(*args, **kwargs)
         finally:
@@ -86,9 +90,6 @@ def in_steps(function: Callable[P, R]) -> Callable[P, R]:
     return function
 
 
-_IN_STEPS: set[Callable[..., Any]] = set()
-
-
 def _has_halves(given: Iterable[Any]) -> bool:
     return any([isinstance(x, Tensor) and x._held.dtype.half for x in given])
 
@@ -101,7 +102,7 @@ def _rounded_once(function: Callable[..., Any], args: Any, kwargs: dict[str, Any
     given = [*args, *kwargs.values()]
     tensors = [x for x in given if isinstance(x, Tensor) and x.is_floating_point()]
     kinds = {x.dtype for x in tensors}
-    if len(kinds) > 1 or function in _IN_STEPS or any(isinstance(x, DType) for x in given):
+    if len(kinds) > 1 or any(isinstance(x, DType) for x in given):
         return function(*args, **kwargs)
     (kind,) = kinds
     wide = {id(x): x.float() for x in tensors}
