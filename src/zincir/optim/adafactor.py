@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from zincir.graph.node import Node
+from zincir.limits import finfo
 from zincir.ops.arithmetic import cast, maximum, minimum
 from zincir.ops.composed import mean, norm
 from zincir.ops.elementwise import exp, log, sqrt
@@ -99,7 +100,7 @@ class Adafactor(Formula):
         """One step of the equations above."""
         least, smallest = hyper.eps
         if least is None:
-            least = float(np.finfo(p.dtype.numpy.name).eps)
+            least = finfo(p.dtype).eps
         size = float(np.prod(p.shape)) ** 0.5
         alpha = maximum(cast(norm(p, 2.0), float64) / size, smallest) * hyper.rate
         if hyper.weight_decay:
