@@ -241,3 +241,18 @@ def test_printing():
     assert repr(zincir.zeros(0)) == "tensor([])"
     assert "dtype=zincir.float64" in repr(zincir.zeros(1, dtype=zincir.float64))
     assert len(repr(zincir.zeros(100, 100))) < 1000
+
+
+@pytest.mark.parametrize("name", ["detach", "data", "alias", "assigned"])
+def test_another_name_of_memory_that_nobody_else_holds_any_more(name):
+    """The array of `from_numpy` is gone: what is written under one name is seen under the other."""
+    t = zincir.from_numpy(np.array([1.0, 2.0]))
+    if name == "assigned":
+        other = zincir.zeros(2, dtype=zincir.float64)
+        other.data = t
+    else:
+        other = {"detach": t.detach, "data": lambda: t.data, "alias": lambda: t.view(2)}[name]()
+    other.add_(4.0)
+    assert t.tolist() == other.tolist() == [5.0, 6.0]
+    t.copy_(zincir.tensor([7.0, 8.0]))
+    assert other.tolist() == [7.0, 8.0]

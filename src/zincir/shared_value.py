@@ -83,8 +83,8 @@ def detached(child: T, tensor: TensorBase) -> T:
 
 def _another_whole(child: T, tensor: TensorBase) -> T:
     """Make `child` another whole with the memory of `tensor`, which is one, and no gradients."""
+    node = current(tensor)  # first: it may be the moment when the memory becomes private
     storage = storage_of(tensor)
-    node = current(tensor)
     child._storage = storage
     storage.viewed = storage.several = True
     storage.add(child)

@@ -1,6 +1,6 @@
 """Optimizers, under PyTorch's names."""
 
-from zincir.optim import lr_scheduler as lr_scheduler
+from zincir.optim import lr_scheduler as lr_scheduler, swa_utils as swa_utils
 from zincir.optim.adadelta import Adadelta as Adadelta
 from zincir.optim.adafactor import Adafactor as Adafactor
 from zincir.optim.adagrad import Adagrad as Adagrad
