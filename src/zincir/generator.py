@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
+import threading
+from collections.abc import Generator as Steps
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -66,14 +70,55 @@ class Generator:
 
     def draw(self, count: int) -> Node:
         """The state for the next `count` numbers; the stream moves past them."""
-        note_draw(self)
+        known = DRAWS.again[-1] if DRAWS.again and self is default_generator else None
+        if known:
+            node = known.pop(0)
+        else:
+            note_draw(self)
+            node = live(functools.partial(self._next, count), (2,), int64)
+        if self is default_generator:
+            for kept in DRAWS.kept:
+                kept.append(node)
+        return node
 
-        def getter() -> Any:
-            at = self._position
-            self._position += count
-            return np.array([self._key, at], np.int64)
+    def _next(self, count: int) -> np.ndarray[Any, Any]:
+        at = self._position
+        self._position += count
+        return np.array([self._key, at], np.int64)
 
-        return live(getter, (2,), int64)
+
+class _Draws(threading.local):
+    """Draws from the default generator that are to be made again."""
+
+    def __init__(self) -> None:
+        self.kept: list[list[Node]] = []
+        """Where each draw is noted."""
+        self.again: list[list[Node]] = []
+        """What is given in the place of new draws, the last list first."""
+
+
+DRAWS = _Draws()
+
+
+@contextmanager
+def noting_draws() -> Steps[list[Node]]:
+    """A list of what is drawn from the default generator meanwhile."""
+    kept: list[Node] = []
+    DRAWS.kept.append(kept)
+    try:
+        yield kept
+    finally:
+        DRAWS.kept.pop()
+
+
+@contextmanager
+def drawing_again(draws: list[Node]) -> Steps[None]:
+    """What was drawn before is drawn again meanwhile, as long as it lasts; the stream stays."""
+    DRAWS.again.append(list(draws))
+    try:
+        yield
+    finally:
+        DRAWS.again.pop()
 
 
 default_generator = Generator()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,6 +28,14 @@ from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 
 T = TypeVar("T", bound=TensorBase)
+
+
+class _Pass(threading.local):
+    chosen: bool = False
+    """Whether the backward pass that runs finds the gradients of some tensors alone."""
+
+
+PASS = _Pass()
 Wrap: TypeAlias = Callable[[Node], TensorBase]
 
 
@@ -123,7 +132,11 @@ def _found(
         # Leaves are matched by their owners: a tensor changed in place has more than one node.
         wrt = None if asked is None else [*_leaves_of(seeds, asked), *branches]
         freed = None if CURRENT.recording is None else _note_freed
-        found = autodiff.grad(seeds, wrt, retain=retain, hook=hook, freed=freed)
+        before, PASS.chosen = PASS.chosen, asked is not None
+        try:
+            found = autodiff.grad(seeds, wrt, retain=retain, hook=hook, freed=freed)
+        finally:
+            PASS.chosen = before
     totals: dict[int, tuple[TensorBase, Node]] = {}
     with grad_mode(create_graph):
         for node, g in found.items():

@@ -36,6 +36,7 @@ EXPECTED = {
     "zincir.serialization": "save load add_safe_globals safe_globals",
     "zincir.distributions": "Distribution Normal Categorical Bernoulli Uniform Independent"
     " TransformedDistribution kl_divergence constraints transforms",
+    "zincir.utils": "data checkpoint",
     "zincir.utils.data": "Dataset IterableDataset TensorDataset StackDataset ConcatDataset"
     " ChainDataset Subset random_split DataLoader default_collate default_convert get_worker_info"
     " Sampler SequentialSampler RandomSampler SubsetRandomSampler WeightedRandomSampler"

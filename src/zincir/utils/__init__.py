@@ -1,3 +1,3 @@
-"""PyTorch's name for what stands beside nets: feeding data."""
+"""PyTorch's name for what stands beside nets: feeding data, running again."""
 
-from zincir.utils import data as data
+from zincir.utils import checkpoint as checkpoint, data as data
