@@ -136,3 +136,16 @@ def test_functions_tell_who_they_are() -> None:
     assert zincir.add.__doc__
     assert "alpha" in inspect.signature(zincir.add).parameters
     assert "axis" not in inspect.signature(zincir.Tensor.sum).parameters
+
+
+def test_what_is_plain_is_a_tensor() -> None:
+    """Whatever class a tensor is of, and whatever classes `Tensor` is made of."""
+    p = zincir.nn.Parameter(zincir.ones(4))
+    for t in (p[1:].detach(), zincir.nn.Parameter(p[1:]).data, p.data):
+        assert type(t) is Tensor
+    base = zincir.zeros(2, 2)
+    base.data = zincir.ones(3)[1:]
+    view = base[:1]
+    base.requires_grad_()
+    assert type(view) is Tensor
+    assert view.sum().item() == 1

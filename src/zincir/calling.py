@@ -29,7 +29,8 @@ _FIRST = ("input", "x", "a", "x1")
 """Names of the tensor that a function is a method of: PyTorch's, and NumPy's."""
 _NUMBERS_FIRST = (
     *("add", "sub", "subtract", "mul", "multiply"),
-    *("div", "divide", "true_divide", "floor_divide"),
+    *("div", "divide", "true_divide", "floor_divide", "remainder"),
+    *("bitwise_left_shift", "bitwise_right_shift"),
 )
 """Functions that take a number in its place."""
 

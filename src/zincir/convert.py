@@ -66,6 +66,19 @@ def operand(x: Operand) -> Node | Scalar:
     )
 
 
+def tensor_node(x: Any, what: str) -> Node:
+    """The node of an argument that must be a tensor; `what` names the function and the argument.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(x, TensorBase):
+        return current(x)
+    raise TypeError(
+        explain(f"{what} must be Tensor, not {type(x).__name__}", where=user_line(), got=repr(x))
+    )
+
+
 def beside(x: TensorBase, other: Operand, *, quotient: bool = False) -> tuple[Node, Node | Scalar]:
     """Both sides of an arithmetic operator; if one is an array, in NumPy's common type.
 

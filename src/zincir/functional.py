@@ -13,7 +13,7 @@ from zincir.convert import operand
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops import arithmetic as ar, composed, layout, powers, products
+from zincir.ops import arithmetic as ar, composed, layout, numeric, powers, products
 from zincir.ops.dims import Dims, is_several
 from zincir.recording import CURRENT
 from zincir.shared_value import glance
@@ -38,6 +38,12 @@ def is_floating_point(input: Tensor) -> bool:
 def pow(input: Any, exponent: Any) -> Tensor:
     """The first to the power of the second; one of the two may be a number."""
     return wrap(powers.power(operand(input), operand(exponent)))
+
+
+@takes_out
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """The first to the power of the second, in float64; one of the two may be a number."""
+    return wrap(numeric.float_power(operand(input), operand(exponent)))
 
 
 @takes_out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -68,9 +68,9 @@ def as_it_was(tensor: T, fields: dict[str, Any]) -> T:
 
 
 def plain(tensor: T) -> T:
-    """A new `Tensor` without fields; the type of `tensor` may be a subclass of it."""
-    kind: Any = type(tensor).__mro__[-3]
-    return object.__new__(kind)
+    """A new `Tensor` without fields: it says how tensors are made, and `tensor` may be more."""
+    kinds = [k for k in type(tensor).__mro__ if "_of" in vars(k) and k is not TensorBase]
+    return object.__new__(cast(Any, kinds[-1]))
 
 
 def seen(tensor: TensorBase, storage: Storage) -> np.ndarray[Any, Any]:

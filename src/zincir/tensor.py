@@ -40,6 +40,7 @@ from zincir.convert import (
     node_beside,
     numbers_of,
     operand,
+    tensor_node,
 )
 from zincir.device import CPU, Device, no_gpu
 from zincir.errors import (
@@ -52,6 +53,7 @@ from zincir.errors import (
 )
 from zincir.graph.node import MODE, Node, Origin, apply, user_line
 from zincir.half import array_in, filled, plain
+from zincir.methods.numeric import Numeric
 from zincir.methods.order import Counting, Ordering
 from zincir.methods.results import Extreme
 from zincir.methods.statistics import Statistics
@@ -209,7 +211,7 @@ def _augmented(change: Method, operator: Method) -> Method:
 
 
 @takes_names
-class Tensor(Ordering, Counting, Statistics):
+class Tensor(Ordering, Counting, Statistics, Numeric):
     """An array of numbers that remembers how it was computed.
 
     Values are computed when somebody looks at them; shapes and types are checked at once.
@@ -648,8 +650,15 @@ class Tensor(Ordering, Counting, Statistics):
     remainder = _binary(ar.remainder, "remainder", "What is left, with the divisor's sign.")
     fmod = _binary(ar.fmod, "fmod", "What is left, with the dividend's sign.")
     floor_divide = _binary(ar.floor_divide, "floor_divide", "The quotient, rounded down.")
-    maximum = _binary(ar.maximum, "maximum", "The larger of each two; NaN if either is.")
-    minimum = _binary(ar.minimum, "minimum", "The smaller of each two; NaN if either is.")
+
+    def maximum(self, other: Tensor) -> Tensor:
+        """The larger of each two; NaN if either is."""
+        return wrap(ar.maximum(self._node, tensor_node(other, "maximum(): other")))
+
+    def minimum(self, other: Tensor) -> Tensor:
+        """The smaller of each two; NaN if either is."""
+        return wrap(ar.minimum(self._node, tensor_node(other, "minimum(): other")))
+
     subtract, multiply, divide, true_divide = sub, mul, div, div
     neg = negative = _unary(ar.neg, "neg", "The negative.")
     abs = absolute = _unary(ar.abs, "abs", "The absolute value.")
@@ -1398,19 +1407,45 @@ class Tensor(Ordering, Counting, Statistics):
         return self._write(ar.compare("lt", drawn, chance), "bernoulli_", convert=True)
 
     add_, sub_, mul_, div_ = map(_in_place, (add, sub, mul, div))
+    subtract_, multiply_, divide_, true_divide_ = sub_, mul_, div_, div_
     pow_, remainder_, neg_, abs_ = map(_in_place, (pow, remainder, neg, abs))
+    negative_, absolute_ = neg_, abs_
+    fmod_, float_power_ = map(_in_place, (fmod, Numeric.float_power))
     floor_, ceil_, trunc_, round_ = map(_in_place, (floor, ceil, trunc, round))
+    fix_, frac_ = trunc_, _in_place(Numeric.frac)
     exp_, expm1_, log_, log1p_ = map(_in_place, (exp, expm1, log, log1p))
+    exp2_, log2_, log10_, erf_ = map(_in_place, (exp2, log2, log10, erf))
     sqrt_, rsqrt_, square_, reciprocal_ = map(_in_place, (sqrt, rsqrt, square, reciprocal))
     sin_, cos_, tanh_, sigmoid_ = map(_in_place, (sin, cos, tanh, sigmoid))
+    tan_, sinh_, cosh_ = map(_in_place, (tan, sinh, cosh))
+    asin_, acos_, atan_ = map(_in_place, (asin, acos, atan))
+    arcsin_, arccos_, arctan_ = asin_, acos_, atan_
+    asinh_, acosh_, atanh_ = map(_in_place, (Numeric.asinh, Numeric.acosh, Numeric.atanh))
+    arcsinh_, arccosh_, arctanh_ = asinh_, acosh_, atanh_
+    atan2_ = arctan2_ = _in_place(Numeric.atan2)
+    deg2rad_, rad2deg_ = map(_in_place, (Numeric.deg2rad, Numeric.rad2deg))
+    copysign_, heaviside_, sgn_ = map(_in_place, (Numeric.copysign, Numeric.heaviside, Numeric.sgn))
+    hypot_, ldexp_, nextafter_ = map(_in_place, (Numeric.hypot, Numeric.ldexp, Numeric.nextafter))
+    gcd_, lcm_, nan_to_num_ = map(_in_place, (Numeric.gcd, Numeric.lcm, Numeric.nan_to_num))
+    bitwise_left_shift_, bitwise_right_shift_ = map(
+        _in_place, (Numeric.bitwise_left_shift, Numeric.bitwise_right_shift)
+    )
     relu_, clamp_, lerp_, sign_ = map(_in_place, (relu, clamp, lerp, sign))
+    clamp_min_, clamp_max_ = map(_in_place, (clamp_min, clamp_max))
     addcmul_, addcdiv_, addmm_ = map(_in_place, (addcmul, addcdiv, addmm))
+    baddbmm_, cumsum_, cumprod_ = map(_in_place, (baddbmm, cumsum, cumprod))
     masked_fill_, index_add_, index_copy_ = map(_in_place, (masked_fill, index_add, index_copy))
     index_fill_, index_put_, scatter_ = map(_in_place, (index_fill, index_put, scatter))
     scatter_add_, scatter_reduce_ = map(_in_place, (scatter_add, scatter_reduce))
     tril_, triu_, floor_divide_ = map(_in_place, (tril, triu, floor_divide))
     logical_and_, logical_or_ = map(_in_place, (logical_and, logical_or))
+    logical_xor_, logical_not_ = map(_in_place, (logical_xor, logical_not))
     bitwise_and_, bitwise_or_, bitwise_xor_ = map(_in_place, (bitwise_and, bitwise_or, bitwise_xor))
+    bitwise_not_ = _in_place(bitwise_not)
+    eq_, ne_, lt_, le_ = map(_in_place, (eq, ne, lt, le))
+    gt_, ge_ = map(_in_place, (gt, ge))
+    not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
+    renorm_ = _in_place(Statistics.renorm)
     clip_ = clamp_
 
     __iadd__, __isub__ = _augmented(add_, __add__), _augmented(sub_, __sub__)
@@ -1419,6 +1454,7 @@ class Tensor(Ordering, Counting, Statistics):
     __ifloordiv__ = _augmented(floor_divide_, __floordiv__)
     __iand__, __ior__ = _augmented(bitwise_and_, __and__), _augmented(bitwise_or_, __or__)
     __ixor__ = _augmented(bitwise_xor_, __xor__)
+    __ilshift__, __irshift__ = bitwise_left_shift_, bitwise_right_shift_
 
 
 add, sub, mul, div = ar.add, ar.sub, ar.mul, ar.div

@@ -19,19 +19,19 @@ def test_it_has_three_places() -> None:
         "src/zincir/tensor.py",
         "src/zincir/__init__.py",
     ]
-    assert not hasattr(zincir, "copysign"), "take another example"
+    assert not hasattr(zincir, "fdim"), "take another example"
 
 
 def test_conformance(copy: Copy) -> None:
-    assert copy.passed("tests/conformance", "-k", "copysign") > 5, "it was not tried"
+    assert copy.passed("tests/conformance", "-k", "fdim") > 5, "it was not tried"
 
 
 def test_users_can_call_it(copy: Copy) -> None:
     script = (
         "import zincir\n"
         "x = zincir.tensor([3.0], requires_grad=True)\n"
-        "y = zincir.copysign(x, zincir.tensor([-0.0]))\n"
+        "y = zincir.fdim(x, zincir.tensor([1.0]))\n"
         "y.backward()\n"
-        "print(y.item(), x.grad.item(), x.copysign(4.0).item())\n"
+        "print(y.item(), x.grad.item(), x.fdim(4.0).item())\n"
     )
-    assert copy.python("-c", script) == "-3.0 -1.0 3.0\n"
+    assert copy.python("-c", script) == "2.0 1.0 0.0\n"

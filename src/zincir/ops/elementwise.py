@@ -15,7 +15,7 @@ from zincir.ops.arithmetic import floating, pointwise
 _FLOATS = ("float32", "float64")
 
 
-def _function(
+def function(
     name: str,
     numpy: Callable[..., Any],
     vjp: Callable[..., Any],
@@ -41,22 +41,22 @@ def _function(
     )
 
 
-exp_p = _function("exp", np.exp, lambda g, y, x: g * y)
-expm1_p = _function("expm1", np.expm1, lambda g, y, x: g * (y + 1.0), doc="exp(x) - 1, near 0 too.")
-log_p = _function("log", np.log, lambda g, y, x: g / x, domain=(0.5, 3.0))
-log1p_p = _function(
+exp_p = function("exp", np.exp, lambda g, y, x: g * y)
+expm1_p = function("expm1", np.expm1, lambda g, y, x: g * (y + 1.0), doc="exp(x) - 1, near 0 too.")
+log_p = function("log", np.log, lambda g, y, x: g / x, domain=(0.5, 3.0))
+log1p_p = function(
     "log1p",
     np.log1p,
     lambda g, y, x: g / (x + 1.0),
     domain=(-0.5, 2.0),
     doc="log(1 + x), near 0 too.",
 )
-sin_p = _function("sin", np.sin, lambda g, y, x: g * cos(x))
-cos_p = _function("cos", np.cos, lambda g, y, x: -g * sin(x))
-tan_p = _function("tan", np.tan, lambda g, y, x: g * (1.0 + y * y), domain=(-1.0, 1.0))
-atan_p = _function("atan", np.arctan, lambda g, y, x: g / (1.0 + x * x))
-tanh_p = _function("tanh", np.tanh, lambda g, y, x: g * (1.0 - y * y))
-sigmoid_p = _function(
+sin_p = function("sin", np.sin, lambda g, y, x: g * cos(x))
+cos_p = function("cos", np.cos, lambda g, y, x: -g * sin(x))
+tan_p = function("tan", np.tan, lambda g, y, x: g * (1.0 + y * y), domain=(-1.0, 1.0))
+atan_p = function("atan", np.arctan, lambda g, y, x: g / (1.0 + x * x))
+tanh_p = function("tanh", np.tanh, lambda g, y, x: g * (1.0 - y * y))
+sigmoid_p = function(
     "sigmoid",
     lambda x: np.where(
         x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))
@@ -64,16 +64,16 @@ sigmoid_p = _function(
     lambda g, y, x: g * y * (1.0 - y),
     doc="1 / (1 + exp(-x)).",
 )
-erf_p = _function(
+erf_p = function(
     "erf",
     np.vectorize(math.erf, otypes=[float]),
     lambda g, y, x: g * (2.0 / math.sqrt(math.pi)) * exp(-x * x),
     doc="The error function.",
 )
-sqrt_p = _function("sqrt", np.sqrt, lambda g, y, x: g * 0.5 / y, domain=(0.5, 3.0), expensive=False)
+sqrt_p = function("sqrt", np.sqrt, lambda g, y, x: g * 0.5 / y, domain=(0.5, 3.0), expensive=False)
 
 
-rsqrt_p = _function(
+rsqrt_p = function(
     "rsqrt",
     lambda x: 1 / np.sqrt(x),
     lambda g, y, x: g * (y * y * y) * -0.5,
@@ -108,14 +108,14 @@ def _log_to(base: float) -> Callable[[Any, Any], Any]:
     return _in_double(lower)
 
 
-exp2_p = _function(
+exp2_p = function(
     "exp2",
     np.exp2,
     lambda g, y, x: g * y * math.log(2.0),
     lower=lambda b, x: b.pow(b.number(2.0, x), x),
     doc="2 ** x, exact for whole x.",
 )
-log2_p = _function(
+log2_p = function(
     "log2",
     np.log2,
     lambda g, y, x: g / x * (1.0 / math.log(2.0)),
@@ -123,7 +123,7 @@ log2_p = _function(
     domain=(0.5, 3.0),
     doc="The logarithm to base 2, exact for powers of 2.",
 )
-log10_p = _function(
+log10_p = function(
     "log10",
     np.log10,
     lambda g, y, x: g / x * (1.0 / math.log(10.0)),
@@ -154,14 +154,14 @@ def _cosh_small(b: Any, x: Any) -> Any:
     return b.mul(b.add(y, b.div(b.number(1.0, x), y)), b.number(0.5, x))
 
 
-sinh_p = _function(
+sinh_p = function(
     "sinh",
     np.sinh,
     lambda g, y, x: g * cosh(x),
     lower=_hyperbolic("sinh", _sinh_small),
     doc="(exp(x) - exp(-x)) / 2.",
 )
-cosh_p = _function(
+cosh_p = function(
     "cosh",
     np.cosh,
     lambda g, y, x: g * sinh(x),
@@ -181,7 +181,7 @@ def _acos_lower(b: Any, x: Any) -> Any:
     return b.add(half, half)
 
 
-asin_p = _function(
+asin_p = function(
     "asin",
     np.arcsin,
     lambda g, y, x: g * rsqrt(1.0 - x * x),
@@ -189,7 +189,7 @@ asin_p = _function(
     domain=(-0.9, 0.9),
     doc="The inverse sine.",
 )
-acos_p = _function(
+acos_p = function(
     "acos",
     np.arccos,
     lambda g, y, x: -g * rsqrt(1.0 - x * x),
