@@ -125,6 +125,7 @@ from zincir.runtime.team import (
 )
 from zincir.serialization import load as load, save as save
 from zincir.size import Size as Size
+from zincir.scan import scan as scan
 from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
 from zincir.types import (

@@ -34,6 +34,8 @@ ELSEWHERE = {
     "unconnected": "nobody collects its gradient: tests/test_storage.py",
     "attached": "its gradient is not that of its value: tests/test_storage.py",
     "output": "of operations with several: tests/test_compound.py",
+    "scan": "tests/loop/test_scan.py",
+    "rounds": "what programs make of a scan: tests/loop/test_rounds.py",
     "ctc_loss": "its gradient is that of logits: tests/nn/functional/loss/test_ctc.py",
     "ctc_slope": "its gradient is refused: tests/nn/functional/loss/test_ctc.py",
     "cast": "rounds: its differences are checked below",
