@@ -96,8 +96,8 @@ class _Recorded:
         with resumed(recording):
             made = f(_like(init, stand_ins[:count]), _like(xs, stand_ins[count:]))
         parts = _parts(made)
-        if not isinstance(made, tuple) or len(parts) != 2:
-            raise _refused("f gives no pair", "(carry, y)", type(parts or made).__name__)
+        if len(parts) != 2:
+            raise _refused("f gives no pair", "(carry, y)", f"{len(parts) or 'no'} values")
         carry, self.row = parts
         new = _leaves(carry, "the new carry")
         _check_carry(init, carried, carry, new)

@@ -16,6 +16,7 @@ from zincir.compiler.fuse.groups import fuse
 from zincir.compiler.options import Options
 from zincir.compiler.rewrite.depthwise import depthwise
 from zincir.compiler.rewrite.expand import unroll
+from zincir.compiler.rewrite.halves import halves
 from zincir.compiler.rewrite.legalise import legalise
 from zincir.compiler.rewrite.long_reductions import long_reductions
 from zincir.compiler.rewrite.memory_order import memory_order
@@ -33,6 +34,7 @@ from zincir.types import contiguous_strides, uint8
 
 _PASSES: tuple[Callable[[Any, Options], Any], ...] = (
     unroll,
+    halves,
     precision,
     depthwise,
     memory_order,
