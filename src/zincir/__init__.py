@@ -123,9 +123,9 @@ from zincir.runtime.team import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,
 )
+from zincir.scan import scan as scan
 from zincir.serialization import load as load, save as save
 from zincir.size import Size as Size
-from zincir.scan import scan as scan
 from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
 from zincir.types import (
