@@ -153,7 +153,7 @@ class Transformer(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        made = {"bias": bias, "device": device, "dtype": dtype}
+        made: dict[str, Any] = {"bias": bias, "device": device, "dtype": dtype}
         settings = (dropout, activation, layer_norm_eps, batch_first, norm_first)
 
         def stack(kind: Any, layer: Any, count: int) -> Module:

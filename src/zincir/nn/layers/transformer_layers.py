@@ -44,7 +44,7 @@ class _Block(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        made = {"bias": bias, "device": device, "dtype": dtype}
+        made: dict[str, Any] = {"bias": bias, "device": device, "dtype": dtype}
         for name in self._attentions:
             layer = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **made)
             self.add_module(name, layer)
