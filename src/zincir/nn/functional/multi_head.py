@@ -65,14 +65,7 @@ def multi_head_attention_forward(
     _check(given, embed_dim_to_check, size, separate=use_separate_proj_weight)
     padding, mask = _masks(key_padding_mask, attn_mask, size, batched)
     if is_causal and mask is None:
-        raise ArgumentError(
-            explain(
-                "multi_head_attention: is_causal without a mask",
-                where=user_line(),
-                expected="attn_mask beside is_causal=True",
-                try_="nn.Transformer.generate_square_subsequent_mask(L)",
-            )
-        )
+        raise _no_mask()
     causal = is_causal and padding is None and not need_weights
     mask = None if causal else mask
     separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
@@ -80,8 +73,9 @@ def multi_head_attention_forward(
     if bias_k is not None and bias_v is not None:
         k, v = (cat([x, b.expand(size.batch, 1, -1)], 1) for x, b in ((k, bias_k), (v, bias_v)))
     q, k, v = (_heads(x, num_heads) for x in (q, k, v))
-    k = k if static_k is None else static_k.reshape(size.batch, num_heads, *static_k.shape[1:])
-    v = v if static_v is None else static_v.reshape(size.batch, num_heads, *static_v.shape[1:])
+    lead = (size.batch, num_heads)
+    k = k if static_k is None else static_k.reshape(*lead, *static_k.shape[1:])
+    v = v if static_v is None else static_v.reshape(*lead, *static_v.shape[1:])
     if add_zero_attn:
         k, v = (cat([x, x.new_zeros(*x.shape[:2], 1, x.shape[3])], 2) for x in (k, v))
     allowed = _joined(padding, mask, k.shape[2])
@@ -98,6 +92,17 @@ def multi_head_attention_forward(
     joined = heads.permute(0, 2, 1, 3).reshape(size.batch, size.queries, -1)
     y = linear(joined, out_proj_weight, out_proj_bias)
     return (y.transpose(0, 1) if batched else y.squeeze(0)), weights
+
+
+def _no_mask() -> ArgumentError:
+    return ArgumentError(
+        explain(
+            "multi_head_attention: is_causal without a mask",
+            where=user_line(),
+            expected="attn_mask beside is_causal=True",
+            try_="nn.Transformer.generate_square_subsequent_mask(L)",
+        )
+    )
 
 
 @dataclass(frozen=True)
