@@ -24,7 +24,7 @@ def sinusoidal_positions(
     Args:
         offset: the first place.
 
-    >>> sinusoidal_positions(2, 4)[0].tolist()
+    >>> sinusoidal_positions(2, 4)[0].round().tolist()
     [0.0, 1.0, 0.0, 1.0]
     """
     angle = _angles(length, dim + dim % 2, base, offset, dtype)

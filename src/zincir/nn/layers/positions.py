@@ -20,7 +20,7 @@ class SinusoidalPositions(Module):
 
     Example:
         >>> import zincir
-        >>> SinusoidalPositions(4)(zincir.zeros(1, 2, 4))[0, 0].tolist()
+        >>> SinusoidalPositions(4)(zincir.zeros(1, 2, 4))[0, 0].round().tolist()
         [0.0, 1.0, 0.0, 1.0]
     """
 
