@@ -74,6 +74,7 @@ from zincir.functional import (
 )
 from zincir.generator import Generator as Generator
 from zincir.limits import finfo as finfo, iinfo as iinfo
+from zincir.linalg.solving import lu_unpack as lu_unpack
 from zincir.measuring import (
     bucketize as bucketize,
     cdist as cdist,
@@ -123,7 +124,6 @@ from zincir.runtime.team import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,
 )
-from zincir.scan import scan as scan
 from zincir.serialization import load as load, save as save
 from zincir.size import Size as Size
 from zincir.step import compile as compile
@@ -208,6 +208,9 @@ bmm = _functions.bmm
 broadcast_to = _functions.broadcast_to
 ceil = _functions.ceil
 ceil_ = _functions.ceil_
+cholesky = _functions.cholesky
+cholesky_inverse = _functions.cholesky_inverse
+cholesky_solve = _functions.cholesky_solve
 chunk = _functions.chunk
 clamp = _functions.clamp
 clamp_ = _functions.clamp_
@@ -224,6 +227,7 @@ cos_ = _functions.cos_
 cosh = _functions.cosh
 cosh_ = _functions.cosh_
 count_nonzero = _functions.count_nonzero
+cross = _functions.cross
 cummax = _functions.cummax
 cummin = _functions.cummin
 cumprod = _functions.cumprod
@@ -232,6 +236,7 @@ deg2rad = _functions.deg2rad
 deg2rad_ = _functions.deg2rad_
 detach = _functions.detach
 detach_ = _functions.detach_
+det = _functions.det
 diag = _functions.diag
 diagonal = _functions.diagonal
 diff = _functions.diff
@@ -282,6 +287,7 @@ index_put_ = _functions.index_put_
 index_select = _functions.index_select
 is_complex = _functions.is_complex
 is_signed = _functions.is_signed
+inverse = _functions.inverse
 isclose = _functions.isclose
 isfinite = _functions.isfinite
 isinf = _functions.isinf
@@ -310,14 +316,19 @@ log_softmax = _functions.log_softmax
 logaddexp = _functions.logaddexp
 logaddexp2 = _functions.logaddexp2
 logcumsumexp = _functions.logcumsumexp
+logdet = _functions.logdet
 logical_and = _functions.logical_and
 logical_not = _functions.logical_not
 logical_or = _functions.logical_or
 logical_xor = _functions.logical_xor
 logsumexp = _functions.logsumexp
 lt = _functions.lt
+lu = _functions.lu
+lu_solve = _functions.lu_solve
 masked_fill = _functions.masked_fill
 masked_select = _functions.masked_select
+matrix_exp = _functions.matrix_exp
+matrix_power = _functions.matrix_power
 max = _functions.max
 maximum = _functions.maximum
 mean = _functions.mean
@@ -353,7 +364,9 @@ numel = _functions.numel
 outer = _functions.outer
 permute = _functions.permute
 positive = _functions.positive
+pinverse = _functions.pinverse
 prod = _functions.prod
+qr = _functions.qr
 quantile = _functions.quantile
 rad2deg = _functions.rad2deg
 rad2deg_ = _functions.rad2deg_
@@ -384,6 +397,7 @@ sin = _functions.sin
 sin_ = _functions.sin_
 sinh = _functions.sinh
 sinh_ = _functions.sinh_
+slogdet = _functions.slogdet
 softmax = _functions.softmax
 sort = _functions.sort
 split = _functions.split
@@ -396,6 +410,7 @@ std = _functions.std
 sub = _functions.sub
 subtract = _functions.subtract
 sum = _functions.sum
+svd = _functions.svd
 swapaxes = _functions.swapaxes
 swapdims = _functions.swapdims
 t = _functions.t
@@ -408,6 +423,7 @@ tanh_ = _functions.tanh_
 tile = _functions.tile
 topk = _functions.topk
 transpose = _functions.transpose
+triangular_solve = _functions.triangular_solve
 tril = _functions.tril
 triu = _functions.triu
 true_divide = _functions.true_divide

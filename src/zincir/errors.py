@@ -37,6 +37,10 @@ class DivisionByZero(ZincirError, RuntimeError, ZeroDivisionError):
     """Whole numbers divided by 0."""
 
 
+class LinAlgError(ZincirError, RuntimeError):
+    """A matrix that has no inverse, no factor or no solution of the kind asked for."""
+
+
 class UnknownName(ArgumentError, KeyError, AttributeError):
     """A name that an object does not hold."""
 

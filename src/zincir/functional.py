@@ -14,7 +14,7 @@ from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.ops import arithmetic as ar, composed, layout, numeric, powers, products
-from zincir.ops.dims import Dims, is_several
+from zincir.ops.dims import is_several
 from zincir.recording import CURRENT
 from zincir.shared_value import glance
 from zincir.tensor import Tensor, from_array, wrap
@@ -207,15 +207,6 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     nodes = _nodes(tensors, "einsum")
     axes = rearranged(equation, nodes[0]) if len(nodes) == 1 else None
     return wrap(_einsum(equation, nodes)) if axes is None else tensors[0].permute(axes)
-
-
-@takes_out
-def vector_norm(
-    x: Tensor, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
-) -> Tensor:
-    """The norm of vectors along `dim`."""
-    node = x._node if dtype is None else x.to(dtype)._node
-    return wrap(composed.norm(node, float(ord), dim, keepdim))
 
 
 def result_type(tensor1: Any, tensor2: Any) -> DType:

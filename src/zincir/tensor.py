@@ -53,6 +53,7 @@ from zincir.errors import (
 )
 from zincir.graph.node import MODE, Node, Origin, apply, user_line
 from zincir.half import array_in, filled, plain
+from zincir.methods.matrices import Factoring, Solving
 from zincir.methods.numeric import Numeric
 from zincir.methods.order import Counting, Ordering
 from zincir.methods.results import Extreme
@@ -211,7 +212,7 @@ def _augmented(change: Method, operator: Method) -> Method:
 
 
 @takes_names
-class Tensor(Ordering, Counting, Statistics, Numeric):
+class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
     """An array of numbers that remembers how it was computed.
 
     Values are computed when somebody looks at them; shapes and types are checked at once.
@@ -863,10 +864,6 @@ class Tensor(Ordering, Counting, Statistics, Numeric):
         """log(sum(exp(x))), without overflow."""
         return wrap(co.logsumexp(self._node, dim, keepdim))
 
-    def norm(self, p: Any = 2, dim: Dims = None, keepdim: Bool = False) -> Tensor:
-        """The p-norm."""
-        return wrap(co.norm(self._node, 2 if p == "fro" else float(p), dim, keepdim))
-
     def softmax(self, dim: Int, dtype: DType | None = None) -> Tensor:
         """exp(x) / sum(exp(x)) along `dim`."""
         return wrap(co.softmax(self._node, dim, dtype))
@@ -988,6 +985,8 @@ class Tensor(Ordering, Counting, Statistics, Numeric):
     @property
     def mT(self) -> Tensor:
         return self.transpose(-2, -1) if self.shape else self
+
+    mH = mT
 
     def expand(self, *size: Any) -> Tensor:
         """Dimensions of size 1 repeated; -1 keeps a size."""

@@ -14,7 +14,7 @@ import zincir
 # Packages whose names users see. A row here that does not exist fails.
 PUBLIC = ("zincir", "zincir.nn", "zincir.nn.functional", "zincir.nn.init", "zincir.optim",
           "zincir.optim.lr_scheduler", "zincir.autograd", "zincir.data", "zincir.data.augment",
-          "zincir.utils.data", "zincir.serialization", "zincir.distributions",
+          "zincir.utils.data", "zincir.serialization", "zincir.distributions", "zincir.linalg",
           "zincir.models")  # fmt: skip
 
 

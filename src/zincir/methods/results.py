@@ -24,3 +24,100 @@ class Histogram(NamedTuple):
 
     hist: Any
     bin_edges: Any
+
+
+class QR(NamedTuple):
+    """What `qr` returns."""
+
+    Q: Any
+    R: Any
+
+
+class SVD(NamedTuple):
+    """What `linalg.svd` returns."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+class OldSVD(NamedTuple):
+    """What `svd` returns: V, and not its transpose."""
+
+    U: Any
+    S: Any
+    V: Any
+
+
+class Eigh(NamedTuple):
+    """What `linalg.eigh` returns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class SignedLog(NamedTuple):
+    """What `slogdet` returns."""
+
+    sign: Any
+    logabsdet: Any
+
+
+class Inverse(NamedTuple):
+    """What `linalg.inv_ex` returns."""
+
+    inverse: Any
+    info: Any
+
+
+class Checked(NamedTuple):
+    """What `linalg.solve_ex` returns."""
+
+    result: Any
+    info: Any
+
+
+class Cholesky(NamedTuple):
+    """What `linalg.cholesky_ex` returns."""
+
+    L: Any
+    info: Any
+
+
+class PLU(NamedTuple):
+    """What `linalg.lu` returns."""
+
+    P: Any
+    L: Any
+    U: Any
+
+
+class LU(NamedTuple):
+    """What `linalg.lu_factor` returns."""
+
+    LU: Any
+    pivots: Any
+
+
+class CheckedLU(NamedTuple):
+    """What `linalg.lu_factor_ex` returns."""
+
+    LU: Any
+    pivots: Any
+    info: Any
+
+
+class LeastSquares(NamedTuple):
+    """What `linalg.lstsq` returns."""
+
+    solution: Any
+    residuals: Any
+    rank: Any
+    singular_values: Any
+
+
+class Triangular(NamedTuple):
+    """What `triangular_solve` returns."""
+
+    solution: Any
+    cloned_coefficient: Any

@@ -22,7 +22,6 @@ class GroupKind(Enum):
     TRANSFORM = "transform"
     ASSEMBLY = "assembly"
     SCATTER = "scatter"
-    LOOP = "loop"
     HOST = "host"
 
 

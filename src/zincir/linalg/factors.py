@@ -1,0 +1,125 @@
+"""Determinants, orthogonal factors, eigenvalues of symmetric matrices."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from zincir.calling import takes_out
+from zincir.errors import DTypeError, explain
+from zincir.graph.node import user_line
+from zincir.methods import results as rs
+from zincir.methods.matrices import at_once
+from zincir.ops.matrices import spectral as sp
+from zincir.tensor import Tensor, wrap
+
+
+@takes_out
+def det(A: Tensor) -> Tensor:
+    """The determinant of a square matrix, or of each of a batch.
+
+    >>> from zincir.creation import tensor
+    >>> det(tensor([[2.0, 0.0], [0.0, 4.0]])).item()
+    8.0
+    """
+    return A.det()
+
+
+@takes_out
+def slogdet(A: Tensor) -> rs.SignedLog:
+    """The sign of the determinant, and the logarithm of its absolute value, which may be huge.
+
+    >>> from zincir.creation import eye
+    >>> [x.item() for x in slogdet(-eye(3))]
+    [-1.0, 0.0]
+    """
+    return A.slogdet()
+
+
+@takes_out
+def qr(A: Tensor, mode: str = "reduced") -> rs.QR:
+    """Q with orthogonal columns and upper triangular R, A = Q R.
+
+    Args:
+        mode: 'reduced'; 'complete', for a square Q; 'r', for R alone.
+
+    >>> from zincir.creation import eye
+    >>> qr(eye(2)).R.abs().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return rs.QR(*map(wrap, sp.qr(A._node, mode)))
+
+
+@takes_out
+def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> rs.SVD:
+    """U, S and V^T with A = U diag(S) V^T: orthogonal columns, and singular values, falling.
+
+    >>> from zincir.creation import tensor
+    >>> svd(tensor([[0.0, 2.0], [3.0, 0.0]])).S.tolist()
+    [3.0, 2.0]
+    """
+    return rs.SVD(*map(wrap, at_once(*sp.svd(A._node, full_matrices))))
+
+
+@takes_out
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
+    """The singular values, the largest first.
+
+    >>> from zincir.creation import tensor
+    >>> svdvals(tensor([[0.0, 2.0], [3.0, 0.0]])).tolist()
+    [3.0, 2.0]
+    """
+    return wrap(at_once(sp.singular_values(A._node)))
+
+
+@takes_out
+def eigh(A: Tensor, UPLO: str = "L") -> rs.Eigh:
+    """Eigenvalues, rising, and eigenvectors of a symmetric matrix, of which one half is read.
+
+    >>> from zincir.creation import tensor
+    >>> eigh(tensor([[3.0, 0.0], [0.0, 1.0]])).eigenvalues.tolist()
+    [1.0, 3.0]
+    """
+    return rs.Eigh(*map(wrap, at_once(*sp.eigh(A._node, UPLO))))
+
+
+@takes_out
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+    """The eigenvalues of a symmetric matrix, rising.
+
+    >>> from zincir.creation import tensor
+    >>> eigvalsh(tensor([[3.0, 0.0], [0.0, 1.0]])).tolist()
+    [1.0, 3.0]
+    """
+    return wrap(at_once(sp.eigh(A._node, UPLO, "linalg.eigvalsh")[0]))
+
+
+def _complex(what: str) -> NoReturn:
+    raise DTypeError(
+        explain(
+            f"linalg.{what}: the results are complex numbers, and there are no complex tensors",
+            where=user_line(),
+            try_="zincir.linalg.eigh, for symmetric matrices",
+        )
+    )
+
+
+def eig(A: Tensor) -> Any:
+    """Refused: eigenvalues of matrices that are not symmetric are complex numbers.
+
+    >>> import zincir
+    >>> try: eig(zincir.eye(2))
+    ... except zincir.errors.DTypeError as error: print("complex" in str(error))
+    True
+    """
+    _complex("eig")
+
+
+def eigvals(A: Tensor) -> Any:
+    """Refused, as `eig`.
+
+    >>> import zincir
+    >>> try: eigvals(zincir.eye(2))
+    ... except zincir.errors.DTypeError as error: print("complex" in str(error))
+    True
+    """
+    _complex("eigvals")

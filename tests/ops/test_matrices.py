@@ -1,0 +1,143 @@
+"""Linear algebra without PyTorch: what factors are, gradients to second order, errors in time."""
+
+import numpy as np
+import pytest
+
+import zincir
+from zincir import linalg
+from zincir.autograd import gradcheck, gradgradcheck
+
+RNG = np.random.default_rng(2)
+A = RNG.standard_normal((2, 3, 3))
+TALL = RNG.standard_normal((4, 3))
+WIDE = RNG.standard_normal((2, 4))
+
+
+def leaf(array):
+    return zincir.from_numpy(np.array(array)).requires_grad_()
+
+
+def spd(a):
+    return a @ a.mT + zincir.eye(a.shape[-1], dtype=a.dtype)
+
+
+@pytest.mark.parametrize(
+    ("function", "array"),
+    [
+        (linalg.inv, A),
+        (lambda a: linalg.solve(a, a @ a), A),
+        (lambda a: linalg.solve_triangular(a, a.mT, upper=False), A),
+        (lambda a: linalg.cholesky(spd(a)), A),
+        (lambda a: tuple(linalg.lu(a))[1:], A),
+        (lambda a: tuple(linalg.lu(a))[1:], TALL),
+        (lambda a: tuple(linalg.lu(a))[1:], WIDE),
+        (lambda a: tuple(linalg.qr(a)), TALL),
+        (lambda a: tuple(linalg.qr(a)), WIDE),
+        (lambda a: tuple(linalg.svd(a, False)), TALL),
+        (lambda a: tuple(linalg.svd(a, False)), WIDE),
+        (lambda a: tuple(linalg.eigh(a + a.mT)), A),
+        (linalg.pinv, TALL),
+        (linalg.pinv, WIDE),
+        (linalg.det, A),
+        (lambda a: linalg.slogdet(a).logabsdet, A),
+        (linalg.matrix_exp, A),
+        (lambda a: linalg.matrix_power(a, -3), A),
+        (lambda a: linalg.matrix_norm(a, "nuc"), A),
+        (lambda a: linalg.lstsq(a, a[:, :2] + 1.0).solution, TALL),
+    ],
+)
+def test_gradients(function, array):
+    assert gradcheck(function, [leaf(array)], fast_mode=True, atol=1e-5)
+    assert gradgradcheck(function, [leaf(array)], fast_mode=True, atol=1e-3)
+
+
+def test_factors_are_what_they_should_be():
+    for array in (A, TALL, WIDE):
+        a = zincir.from_numpy(array)
+        p, low, up = linalg.lu(a)
+        np.testing.assert_allclose((p @ low @ up).numpy(), array, atol=1e-12)
+        assert np.array_equal(np.tril(low.numpy()), low.numpy())
+        q, r = linalg.qr(a)
+        np.testing.assert_allclose((q @ r).numpy(), array, atol=1e-12)
+        u, s, vh = linalg.svd(a, full_matrices=False)
+        np.testing.assert_allclose((u * s.unsqueeze(-2) @ vh).numpy(), array, atol=1e-12)
+        packed, pivots = linalg.lu_factor(a)
+        assert pivots.dtype is zincir.int32
+        np.testing.assert_allclose(zincir.lu_unpack(packed, pivots).U.numpy(), up.numpy())
+
+
+def test_the_exponential_is_the_sum_of_its_series():
+    for scale in (0.01, 1.0, 20.0):
+        a = A[0] * scale
+        w, v = np.linalg.eig(a)
+        expected = (v * np.exp(w) @ np.linalg.inv(v)).real
+        found = zincir.from_numpy(a).matrix_exp().numpy()
+        np.testing.assert_allclose(found, expected, 1e-9, 1e-9 * np.abs(expected).max())
+
+
+def test_the_gradient_of_a_singular_determinant():
+    a = leaf(np.outer([1.0, 2.0, 3.0], [1.0, 0.0, 2.0]) + np.diag([1.0, 0.0, 0.0]))
+    assert gradcheck(linalg.det, [a])
+
+
+def test_errors_come_from_the_line_that_is_wrong():
+    singular = zincir.ones(2, 2)
+    jitter = 0
+    while True:
+        try:
+            linalg.cholesky(singular - zincir.eye(2) + jitter * zincir.eye(2))
+            break
+        except linalg.LinAlgError:
+            jitter += 1
+    assert jitter == 2
+    with pytest.raises(linalg.LinAlgError, match=r"Batch element 1.*singular"):
+        linalg.inv(zincir.stack([zincir.eye(2), singular]))
+    with pytest.raises(linalg.LinAlgError, match="order 2"):
+        linalg.cholesky(zincir.tensor([[1.0, 2.0], [2.0, 1.0]]))
+    assert linalg.inv_ex(singular).info.item() == 2
+    assert linalg.cholesky_ex(-singular).info.item() == 1
+
+
+def test_recorded_and_replayed():
+    @zincir.compile
+    def solved(a, b):
+        return linalg.solve(spd(a), b), linalg.slogdet(spd(a)).logabsdet, linalg.inv(a)
+
+    for _ in range(3):
+        a, b = RNG.standard_normal((3, 3)), RNG.standard_normal((3, 1))
+        x, size, back = solved(zincir.from_numpy(a), zincir.from_numpy(b))
+        whole = a @ a.T + np.eye(3)
+        np.testing.assert_allclose(x.numpy(), np.linalg.solve(whole, b), 1e-8)
+        np.testing.assert_allclose(size.item(), np.linalg.slogdet(whole)[1])
+        np.testing.assert_allclose(back.numpy(), np.linalg.inv(a), 1e-8)
+    with pytest.raises(linalg.LinAlgError, match="singular"):
+        solved(zincir.ones(3, 3).double(), zincir.ones(3, 1).double())
+
+
+def test_complex_results_are_refused():
+    for function in (linalg.eig, linalg.eigvals):
+        with pytest.raises(zincir.errors.DTypeError, match="complex"):
+            function(zincir.eye(2))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: linalg.inv(zincir.ones(2, 3)), "square"),
+        (lambda: linalg.inv(zincir.ones(3)), "at least 2 dimensions"),
+        (lambda: linalg.det(zincir.ones(2, 2).long()), "floating point"),
+        (lambda: linalg.solve(zincir.eye(2), zincir.ones(3, 1)), "Incompatible shapes"),
+        (lambda: linalg.matrix_norm(zincir.eye(2), 3), "not supported"),
+        (lambda: linalg.lu(zincir.eye(2), pivot=False), "pivoting"),
+        (lambda: linalg.cross(zincir.ones(2), zincir.ones(2)), "length 3"),
+    ],
+)
+def test_bad_input(call, words):
+    with pytest.raises(zincir.errors.ZincirError, match=words):
+        call()
+
+
+def test_qr_complete_has_no_gradient_for_tall_matrices():
+    q, _ = linalg.qr(leaf(TALL), "complete")
+    with pytest.raises(zincir.errors.GradientError, match="complete"):
+        q.sum().backward()
