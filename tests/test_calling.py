@@ -149,3 +149,17 @@ def test_what_is_plain_is_a_tensor() -> None:
     base.requires_grad_()
     assert type(view) is Tensor
     assert view.sum().item() == 1
+
+
+def test_factors_in_front(x: Tensor) -> None:
+    """As in optimizers that are some years old."""
+    with pytest.warns(UserWarning, match=r"deprecated: add\(..., alpha=2\)"):
+        np.testing.assert_array_equal(x.add(2, x).numpy(), 3 * X)
+    with pytest.warns(UserWarning, match="alpha=0.5"):
+        np.testing.assert_array_equal(x.clone().sub_(0.5, x).numpy(), X / 2)
+    with pytest.warns(UserWarning, match="value=3"):
+        np.testing.assert_array_equal(zincir.addcmul(x, 3, x, x).numpy(), X + 3 * X * X)
+    with pytest.warns(UserWarning, match="value=3"):
+        np.testing.assert_array_equal(x.clone().addcdiv_(3, x, x).numpy(), X + 3)
+    with pytest.raises(TypeError):
+        x.add(1, x, 3, 4)  # type: ignore[call-arg]

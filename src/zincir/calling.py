@@ -69,6 +69,29 @@ def _named(method: Function) -> Function:
     return called
 
 
+def factor_first(name: str) -> Callable[[F], F]:
+    """Let a method take the argument `name` in front of the others, too: `x.add_(0.5, y)`.
+
+    PyTorch calls that deprecated, and optimizers of some years ago are written so.
+    """
+
+    def decorate(method: Any) -> Any:
+        most = method.__code__.co_argcount
+
+        @wraps(method)
+        def called(*args: Any, **named: Any) -> Any:
+            if len(args) == most + 1:
+                new = f"{method.__name__}(..., {name}={args[1]!r})"
+                warnings.warn(f"a factor in front is deprecated: {new}", UserWarning, stacklevel=3)
+                named[name] = args[1]
+                args = (args[0], *args[2:])
+            return method(*args, **named)
+
+        return called
+
+    return decorate
+
+
 # Functions --------------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from zincir import (
     tensor_backward,
     tensor_types,
 )
-from zincir.calling import takes_names
+from zincir.calling import factor_first, takes_names
 from zincir.convert import (
     Operand,
     as_node,
@@ -634,10 +634,12 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
     ge = __ge__ = _compare("ge", "Where this is greater or equal.")
     less, less_equal, greater, greater_equal, not_equal = lt, le, gt, ge, ne
 
+    @factor_first("alpha")
     def add(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         """This plus `alpha` times the other."""
         return wrap(co.scaled_add(self._node, operand(other), alpha))
 
+    @factor_first("alpha")
     def sub(self, other: Operand, *, alpha: Float = 1) -> Tensor:
         """This minus `alpha` times the other."""
         return wrap(co.scaled_add(self._node, operand(other), alpha, minus=True))
@@ -732,12 +734,14 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
         """The way from this to `end`, `weight` of it."""
         return wrap(co.lerp(self._node, end._node, operand(weight)))  # type: ignore[arg-type]
 
+    @factor_first("value")
     def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: Float = 1) -> Tensor:
         """This plus `value` times the product of two others."""
         if self.dtype.category == 1:
             value = int(value)  # as PyTorch does
         return wrap(co.scaled_product(self._node, tensor1._node, tensor2._node, value))
 
+    @factor_first("value")
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: Float = 1) -> Tensor:
         """This plus `value` times the quotient of two others."""
         return wrap(co.scaled_quotient(self._node, tensor1._node, tensor2._node, value))

@@ -32,6 +32,15 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-3}),
     ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.5}),
     ("Adagrad", {"lr": 0.001, "lr_decay": 0.1, "weight_decay": 0.1, "maximize": True}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.8, "weight_decay": 0.1}),
+    ("Adafactor", {"lr": 0.1, "weight_decay": 0.1, "eps": (1e-8, 0.1)}),
+    ("Adam", {"decoupled_weight_decay": True, "weight_decay": 0.1}),
+    ("Adamax", {"lr": 0.05, "betas": (0.7, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.05, "lambd": 0.1, "alpha": 0.5, "t0": 6, "weight_decay": 0.1}),
+    ("NAdam", {"lr": 0.05, "betas": (0.7, 0.9), "momentum_decay": 0.1, "maximize": False}),
+    ("RAdam", {"lr": 0.05, "betas": (0.8, 0.99)}),
+    ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3, "decoupled_weight_decay": True}),
+    ("Rprop", {"lr": 0.02, "etas": (0.4, 1.3), "step_sizes": (0.01, 0.1)}),
 ]
 SHAPES = ((3, 4), (4,), ())
 
@@ -130,3 +139,73 @@ def test_groups_and_their_defaults() -> None:
         theirs = getattr(torch.optim, name)([torch.ones(1, requires_grad=True)])
         for key, value in ours.defaults.items():
             assert theirs.defaults[key] == value, key
+
+
+def test_groups_are_the_dictionaries_that_were_given() -> None:
+    found: list[Any] = []
+    for library in (zincir, torch):
+        net = library.nn.Linear(2, 3)
+        groups = [
+            {"params": [("weight", net.weight)], "name": "first", "lr": 0.5, "own": [1]},
+            {"params": [("bias", net.bias)]},
+        ]
+        optimizer = library.optim.Adam(groups)
+        assert optimizer.param_groups[0] is groups[0]
+        added = {"params": library.nn.Parameter(library.ones(1))}
+        with pytest.raises(ValueError, match="names"):
+            optimizer.add_param_group(added)
+        with pytest.raises(ValueError, match="more than one parameter group"):
+            optimizer.add_param_group({"params": [("bias", net.bias)]})
+        optimizer.add_param_group({"params": [("more", library.nn.Parameter(library.ones(1)))]})
+        state = optimizer.state_dict()
+        other = library.optim.Adam(net.named_parameters())
+        other.add_param_group({"params": [("x", library.nn.Parameter(library.ones(1)))]})
+        with pytest.raises(ValueError, match="group"):
+            other.load_state_dict(state)
+        state["param_groups"] = [
+            {**state["param_groups"][0], "params": [0, 1]},
+            state["param_groups"][2],
+        ]
+        other.load_state_dict(state)
+        plain = library.optim.Adam(net.parameters())
+        saved = plain.state_dict()
+        named = library.optim.Adam(net.named_parameters())
+        named.load_state_dict(saved)
+        found.append(
+            [
+                {k: v for k, v in group.items() if k != "params"}
+                for group in (*state["param_groups"], *other.param_groups, *named.param_groups)
+            ]
+        )
+    assert found[0] == found[1]
+
+
+def test_hooks_around_saving_and_loading() -> None:
+    found: list[Any] = []
+    for library in (zincir, torch):
+        p = library.nn.Parameter(library.ones(2))
+        optimizer = library.optim.SGD([p], lr=0.5)
+        calls: list[str] = []
+
+        def called(name: str, calls: list[str] = calls, result: Any = None) -> Any:
+            return lambda *args: calls.append(f"{name} {len(args)}") or result
+
+        handles = [
+            optimizer.register_state_dict_pre_hook(called("before saving")),
+            optimizer.register_state_dict_post_hook(called("after saving")),
+            optimizer.register_state_dict_post_hook(called("first"), prepend=True),
+            optimizer.register_load_state_dict_pre_hook(called("before loading")),
+            optimizer.register_load_state_dict_post_hook(called("after loading")),
+        ]
+        state = optimizer.state_dict()
+        optimizer.load_state_dict(state)
+        handles[2].remove()
+        optimizer.register_state_dict_post_hook(called("other", result={"a": 1}))
+        calls.append(str(optimizer.state_dict()))
+        changed = {**state, "param_groups": [{**state["param_groups"][0], "lr": 0.25}]}
+        optimizer.register_load_state_dict_pre_hook(called("changed", result=changed))
+        optimizer.load_state_dict(state)
+        calls.append(str(optimizer.param_groups[0]["lr"]))
+        assert optimizer.param_groups[0]["params"][0] is p
+        found.append(calls)
+    assert found[0] == found[1]

@@ -86,13 +86,14 @@ def checked_group(owner: str, given: Group, defaults: Group, others: list[Group]
                 )
             )
     named = _names(owner, entries)
-    if any((named or "param_names" in given) != ("param_names" in other) for other in others):
+    own_names = bool(named) or "param_names" in given
+    if any(own_names != ("param_names" in other) for other in others):
         raise ArgumentError(
             explain(
                 f"{owner}: all groups have names of parameters, or none",
                 where=describe(here()),
                 expected="model.named_parameters() for all groups, or for none",
-                got=f"a group {'with' if named else 'without'} names",
+                got=f"a group {'with' if own_names else 'without'} names",
             )
         )
     given.update(params=own, **({"param_names": named} if named else {}))
