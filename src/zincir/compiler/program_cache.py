@@ -151,6 +151,8 @@ def _plain(x: Any) -> str:
         return x.name
     if kind is Subgraph:
         return _plain(x.key)
+    if isinstance(x, tuple):  # the shape of a tensor, as users get it
+        return _plain(tuple(x))  # type: ignore[reportUnknownArgumentType]
     raise _NotPlain
 
 
