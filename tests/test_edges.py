@@ -1,6 +1,8 @@
 """Numbers at the edges: what PyTorch 2.13 gives there, as literals."""
 
 import math
+from array import array
+from collections import deque
 
 import numpy as np
 import pytest
@@ -414,3 +416,35 @@ def test_chunks_of_nothing():
     assert [p.shape for p in zincir.ones(3).chunk(2)] == [(2,), (1,)]
     with pytest.raises(RuntimeError, match="at least one part"):
         zincir.ones(3).chunk(0)
+
+
+class Column:
+    """What tables of other libraries look like."""
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return np.array([1.5, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype", "values"),
+    [
+        (deque([1.5, 2.0]), zincir.float32, [1.5, 2.0]),
+        ([deque([1.5]), deque([2.0])], zincir.float32, [[1.5], [2.0]]),
+        (deque([1, 2]), zincir.int64, [1, 2]),
+        (array("f", [1.5, 2.0]), zincir.float32, [1.5, 2.0]),
+        ([range(2), (3, 4)], zincir.int64, [[0, 1], [3, 4]]),
+        (deque(), zincir.float32, []),
+        (Column(), zincir.float64, [1.5, 2.0]),
+        ([Column(), [3, 4]], zincir.float64, [[1.5, 2.0], [3.0, 4.0]]),
+    ],
+)
+def test_tensors_from_whatever_has_elements(data: object, dtype: object, values: object) -> None:
+    t = zincir.tensor(data)
+    assert t.dtype is dtype
+    assert t.tolist() == values
+
+
+@pytest.mark.parametrize("data", [{0: 1.5}, {1.5, 2.0}, b"12", "12", None, iter([1.5])])
+def test_no_tensors_from_what_has_none(data: object) -> None:
+    with pytest.raises(DTypeError, match="cannot make numbers of this"):
+        zincir.tensor(data)

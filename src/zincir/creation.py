@@ -121,6 +121,7 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
     kind, given = None if dtype is None else as_dtype(dtype), data
     if isinstance(data, Tensor):
         data = data._value("tensor(...)")
+    data = _as_lists(data)
     typed = isinstance(data, np.ndarray | np.generic)
     array: np.ndarray[Any, Any] = np.array(cast(Any, data)) if typed else _block(data)
     if array.dtype.kind not in "fiub" and not isinstance(given, Tensor):
@@ -138,6 +139,20 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
         kind = _common_type(data) if kind is None else kind
         _refuse_overflow(array, kind)
     return array if array.dtype == kind.memory else converted(array, kind)
+
+
+def _as_lists(data: Any) -> Any:
+    """Whatever has elements by number (a deque, a range, a table's column) as lists or an array."""
+    if isinstance(data, Tensor | np.ndarray | np.generic | str | bytes | float | int):
+        return data
+    if isinstance(data, list | tuple):
+        kinds: set[type] = set(map(type, cast(Any, data)))
+        return data if kinds <= _PLAIN else [_as_lists(x) for x in data]
+    if hasattr(data, "__array__"):
+        return np.asarray(data)
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, dict):
+        return [_as_lists(x) for x in data]
+    return data
 
 
 def _block(data: Any) -> np.ndarray[Any, Any]:
