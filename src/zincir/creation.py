@@ -143,16 +143,18 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
 
 def _as_lists(data: Any) -> Any:
     """Whatever has elements by number (a deque, a range, a table's column) as lists or an array."""
-    if isinstance(data, Tensor | np.ndarray | np.generic | str | bytes | float | int):
+    if isinstance(data, _KNOWN) or (is_several(data) and set(map(type, data)) <= _PLAIN):
         return data
-    if isinstance(data, list | tuple):
-        kinds: set[type] = set(map(type, cast(Any, data)))
-        return data if kinds <= _PLAIN else [_as_lists(x) for x in data]
+    if is_several(data):
+        return [_as_lists(x) for x in data]
     if hasattr(data, "__array__"):
         return np.asarray(data)
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, dict):
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "keys"):
         return [_as_lists(x) for x in data]
     return data
+
+
+_KNOWN = (Tensor, np.ndarray, np.generic, str, bytes, float, int)
 
 
 def _block(data: Any) -> np.ndarray[Any, Any]:
