@@ -154,7 +154,7 @@ def _as_lists(data: Any) -> Any:
     return data
 
 
-_KNOWN = (Tensor, np.ndarray, np.generic, str, bytes, float, int)
+_KNOWN: tuple[type[Any], ...] = (Tensor, np.ndarray, np.generic, str, bytes, float, int)
 
 
 def _block(data: Any) -> np.ndarray[Any, Any]:
