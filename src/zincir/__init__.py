@@ -124,6 +124,7 @@ from zincir.runtime.team import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,
 )
+from zincir.scan import scan as scan
 from zincir.serialization import load as load, save as save
 from zincir.size import Size as Size
 from zincir.step import compile as compile

@@ -41,7 +41,7 @@ def interpret(
             value = node.value.array
         else:
             value = _run(node, [known[n] for n in node.inputs], double)
-        several = node.op.kind is Kind.COMPOUND
+        several = node.op.has_several
         known[node] = [_widen(x, double) for x in value] if several else _widen(value, double)
         if watch is not None:
             watch(node, known[node])
@@ -55,7 +55,7 @@ def _run(node: Node, inputs: list[Any], double: bool) -> Any:
         inputs = [x.astype(np.float32) if x.dtype == np.float16 else x for x in inputs]
     if double and node.op.kind is not Kind.INDEXED:
         attrs = tuple(float64 if attr is float32 else attr for attr in attrs)
-    if node.op.kind is Kind.COMPOUND:
+    if node.op.has_several:
         return node.op.numpy(*inputs, *attrs)
     value = np.asarray(node.op.numpy(*inputs, *attrs))
     if value.shape != node.shape:

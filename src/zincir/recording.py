@@ -43,7 +43,9 @@ class Change:
 class Recording:
     """Everything noted during one recording."""
 
-    def __init__(self) -> None:
+    def __init__(self, whose: str = "a function wrapped by zincir.compile") -> None:
+        self.whose = whose
+        """What runs, for messages."""
         self.began = next_serial()
         """Nodes with smaller numbers were there before."""
         self.live: list[tuple[Node, Callable[[], Any]]] = []
@@ -313,7 +315,7 @@ def refuse_to_look(what: str, node: Node) -> None:
     if CURRENT.recording is not None:
         raise TraceError(
             explain(
-                f"{what}: a function wrapped by zincir.compile cannot look at a value",
+                f"{what}: {CURRENT.recording.whose} cannot look at a value",
                 where=describe(here()),
                 expected="operations on tensors only, the same ones at every call",
                 got=f"{node.op.name} {node.dtype.name}{list(node.shape)}, made at "

@@ -149,6 +149,7 @@ LAYER_CASES = (
     Case("AdaptiveMaxPool1d", (2,), (2, 3, 5), (2, 3, 2)),
     Case("AdaptiveMaxPool2d", ((3, None),), (2, 3, 4, 5), (2, 3, 3, 5)),
     Case("AdaptiveMaxPool3d", ((1, 2, 3),), (2, 2, 4, 3), (2, 1, 2, 3)),
+    Case("RotaryPositions", (), (3, 4), (3, 4)),
     Case("Unfold", (2, 1, 1, 2), (2, 3, 4, 5), (2, 12, 9)),
     Case("Fold", ((4, 5), 2), (2, 8, 12), (2, 2, 4, 5)),
 )
@@ -163,6 +164,8 @@ ELSEWHERE = {
     "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "CosineEmbeddingLoss",
     "TripletMarginLoss", "TripletMarginWithDistanceLoss", "SigmoidFocalLoss", "DiceLoss",
     "CTCLoss", "QuantileLoss", "LinearCrossEntropyLoss",
+    "MultiheadAttention", "Transformer", "TransformerEncoder", "TransformerDecoder",
+    "TransformerDecoderLayer", "TransformerEncoderLayer", "SinusoidalPositions",
     "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
     "RNN", "LSTM", "GRU", "LSTMCell", "RNNBase", "RNNCellBase",
 }  # fmt: skip

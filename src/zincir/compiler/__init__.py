@@ -29,6 +29,7 @@ from zincir.compiler.schedule.batch_tiling import batch_tiling
 from zincir.compiler.schedule.launches import lower
 from zincir.compiler.schedule.plan import plan
 from zincir.compiler.schedule.plan_verify import verify_plan
+from zincir.compiler.schedule.rounds import plan_rounds
 from zincir.compiler.schedule.streaming_stores import streaming_stores
 from zincir.compiler.snapshot import Graph
 from zincir.errors import ZincirError
@@ -75,6 +76,7 @@ PIPELINE: tuple[Pass[Any, Any], ...] = (
     Pass("fuse", fuse, "values over the same loops share a nest, or follow a product"),
     Pass("copy elision", copy_elision, "what is wanted inside a larger value is computed there"),
     Pass("lower", lower, "loop nests and strides: kernels with their arguments"),
+    Pass("loops", plan_rounds, "what runs in each round is planned"),
     Pass("batch tiling", batch_tiling, "kernels run on a part of the batch while it is near"),
     Pass("plan", plan, "order, barriers, updates in place, one arena", verify_plan),
     Pass("streaming stores", streaming_stores, "results that nobody reads go past the caches"),

@@ -15,6 +15,12 @@ from zincir.compiler.kernels.matmul import (
 )
 from zincir.compiler.kernels.matmul.tiles import GEMM_ARGUMENTS, TiledGemm
 from zincir.compiler.kernels.parts import DEFAULTS
+from zincir.compiler.kernels.rounds import (
+    ARGUMENTS as ROUNDS_ARGUMENTS,
+    KEY as ROUNDS_KEY,
+    RECORD_BYTES,
+    rounds_module,
+)
 from zincir.compiler.kernels.scatter import ARGUMENTS as SCATTER_ARGUMENTS
 from zincir.compiler.kernels.sequence import (
     ARGUMENTS as SEQUENCE_ARGUMENTS,
@@ -26,11 +32,13 @@ from zincir.compiler.kernels.winograd.blocks import product_call
 from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.machine import GRAIN_NS, PROGRAM_GRAIN_NS
 from zincir.compiler.options import Options
+from zincir.compiler.rounds_in_memory import Moving, read_at, written_at
 from zincir.compiler.schedule.launch import (
     BatchTiled,
     Element,
     HostCall,
     Launch,
+    Looped,
     LoopNests,
     MatMul,
     ScatterRows,
@@ -74,8 +82,10 @@ class Assembler:
     """Builds the code of one program."""
 
     def __init__(self, plan: Plan, options: Options) -> None:
-        legal = self._legal = plan.legal
-        self._plan = plan
+        legal = plan.legal
+        self._plan = self._whole = plan
+        """The plan whose kernels are written: that of a round, while `_loop` is set."""
+        self._loop: Looped | None = None
         self._options = options
         self._spaces = {"input": 0, "output": len(legal.graph.inputs)}
         self._spaces["arena"] = len(legal.graph.inputs) + len(legal.graph.outputs)
@@ -92,6 +102,8 @@ class Assembler:
         """Words that point to what a nest keeps, and where that is in a thread's scratch."""
         self._shared: list[tuple[int, Node, int]] = []
         """Words that point to what kernels of a batch tiling share, as arguments of `_address`."""
+        self._moving: list[tuple[int, Moving]] = []
+        """Words that move from round to round."""
 
     def assemble(self) -> Assembly:
         """The program of the plan."""
@@ -104,6 +116,8 @@ class Assembler:
                 code.segments.append(host_call(self._plan, self._spaces, work.node))
                 continue
             kernels = [k for launch in phase for k in self._kernels(launch)]
+            if not kernels:
+                continue
             if not code.segments or isinstance(code.segments[-1], HostFunction):
                 code.segments.append([])
             else:
@@ -132,15 +146,33 @@ class Assembler:
     def _address(self, node: Node, offset: int = 0) -> int:
         """A word with the address of an element of a buffer."""
         position = self._word(0)
-        kind, at = self._plan.home[node]
         nbytes = offset * node.dtype.itemsize
+        if self._loop is None:
+            self._point(position, node, nbytes)
+            return position
+        kind, at = self._plan.home[node]
+        if kind == "arena":
+            assert self._loop.room is not None
+            self._point(position, self._loop.room, at + nbytes)
+            return position
+        where = read_at if kind == "input" else written_at
+        there = where(self._loop, at)
+        there = there._replace(start=there.start + nbytes)
+        if there.step:
+            self._moving.append((position, there))
+        else:
+            self._point(position, there.buffer, there.start)
+        return position
+
+    def _point(self, position: int, node: Node, nbytes: int) -> None:
+        """Let a word be the address of a byte of a buffer of the program."""
+        kind, at = self._whole.home[node]
         if kind == "scratch":
             self._shared.append((position, node, nbytes))
         elif kind == "arena":
             self.code.addresses.append((position, self._spaces["arena"], at + nbytes))
         else:
             self.code.addresses.append((position, self._spaces[kind] + at, nbytes))
-        return position
 
     def _arena_address(self, position: int, offset: int) -> None:
         self.code.addresses.append((position, self._spaces["arena"], offset))
@@ -177,6 +209,8 @@ class Assembler:
                 return [self._scatter_rows(scatter, threads)]
             case BatchTiled() as tiled:
                 return [self._batch_tiled(launch, tiled, threads)]
+            case Looped() as loop:
+                return self._looped(loop)
             case HostCall():
                 raise AssertionError("host calls have phases of their own")
 
@@ -194,7 +228,7 @@ class Assembler:
             assert len(self.code.words) - start == slot_at(nest, i)
             if access.per_thread:
                 position = self._word(0)
-                self._arena_address(position, self._plan.arena_bytes + scratch)
+                self._arena_address(position, self._whole.arena_bytes + scratch)
                 self._kept.append((position, scratch))
                 scratch += access.per_thread * access.dtype.itemsize
             elif access.buffer is None:
@@ -259,7 +293,7 @@ class Assembler:
         elif name == "scratch_stride":
             self._strides.append((self._word(0), 1))
         elif name == "scratch":
-            self._arena_address(self._word(0), self._plan.arena_bytes)
+            self._arena_address(self._word(0), self._whole.arena_bytes)
         else:
             self._word(values[name] if name in values else DEFAULTS[name])
 
@@ -322,7 +356,7 @@ class Assembler:
                 self._argument(name, {}, given, given.values)
         for position, at, part_bytes in moved:
             self._word(position - first)
-            self._arena_address(self._word(0), self._plan.arena_bytes + at)
+            self._arena_address(self._word(0), self._whole.arena_bytes + at)
             self._word(part_bytes)
         for position in inside:
             self._word(position - first)
@@ -350,6 +384,36 @@ class Assembler:
                 yield _called(self._winograd(work, threads, parts))
             case _:
                 raise AssertionError(f"{work} cannot be tiled")
+
+    def _looped(self, loop: Looped) -> list[Kernel]:
+        """The kernels of a round between two turns: see `kernels.rounds`."""
+        assert isinstance(loop.body, Plan)
+        self._plan, self._loop, self._moving = loop.body, loop, []
+        kernels: list[Kernel] = []
+        for phase in loop.body.phases:
+            first = len(kernels)
+            kernels += [k for launch in phase for k in self._kernels(launch)]
+            kernels[first].barrier = True
+        self._plan, self._loop = self._whole, None
+        if not kernels:
+            return []
+        start = len(self.code.words)
+        back = -RECORD_BYTES * len(kernels)
+        values = {"length": loop.rounds.length, "number": 0, "back": back}
+        values["moved"] = len(self._moving)
+        for name in ROUNDS_ARGUMENTS:
+            self._argument(name, {}, _Given(), values)
+        for word, there in self._moving:
+            self.code.inside.append((self._word(0), word))
+            self._point(self._word(0), there.buffer, there.start)
+            self._word(there.step)
+            self._word(there.mask)
+        begin, turn = self._load(ROUNDS_KEY, rounds_module, "begin", "turn")
+        return [
+            Kernel(begin, start, True, 0),
+            *kernels,
+            Kernel(turn, start, True, 0),
+        ]
 
     def _scatter_rows(self, work: ScatterRows, threads: int) -> Kernel:
         (task,) = self._load(work.kernel.key, work.kernel.build, "task")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zincir.graph.node import Node, Origin
+from zincir.graph.node import Node, Origin, spec_of
 from zincir.graph.primitive import Attr, Primitive, Spec
 
 _NONE = -1
@@ -42,8 +42,7 @@ def derive(
     source: Node, op: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...] = ()
 ) -> Node:
     """A node in place of `source`, or of a part of it."""
-    spec = op.infer(*[(x.shape, x.dtype) for x in inputs], *attrs)
-    return derive_as(source, op, inputs, attrs, spec)
+    return derive_as(source, op, inputs, attrs, spec_of(op, inputs, attrs))
 
 
 def derive_as(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from zincir.errors import ShapeError, ZincirError, explain
-from zincir.graph.primitive import Attr, Kind, Operand, Primitive, Spec
+from zincir.graph.primitive import Attr, Operand, Primitive, Spec
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -163,7 +163,7 @@ def spec_of(op: Primitive, inputs: Sequence[Node], attrs: tuple[Attr, ...]) -> S
     it has a gradient if there is one.
     """
     found = op.infer(*[(n.shape, n.dtype) for n in inputs], *attrs)
-    if op.kind is not Kind.COMPOUND:
+    if not op.has_several:
         return found
     return (), next((dtype for _, dtype in found if dtype.category == 2), found[0][1])
 

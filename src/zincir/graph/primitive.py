@@ -34,7 +34,8 @@ class Kind(Enum):
     ASSEMBLY = "an output put together from regions"
     HOST = "the NumPy twin is run as it is"
     COMPOUND = "several outputs, computed as the graph that `expand` makes of it"
-    OUTPUT = "one output of a compound operation"
+    LOOP = "several outputs, computed by kernels that run round by round"
+    OUTPUT = "one output of an operation with several"
 
 
 class Operand:
@@ -89,9 +90,9 @@ class Primitive:
     `infer(*specs, *attrs) -> (shape, dtype)`, `numpy(*arrays, *attrs) -> array`,
     `vjp(g, y, *inputs, *attrs) -> gradient(s)`, `lower(builder, *values) -> value`.
 
-    An operation with several outputs is of the kind COMPOUND: `infer` gives a tuple of shapes and
-    types, `numpy` a tuple of arrays, and the `g` of `vjp` is a tuple of gradients, None for outputs
-    that nothing depends on. Its outputs are taken by `ops.compound.outputs`.
+    An operation with several outputs is of the kind COMPOUND or LOOP: `infer` gives a tuple of
+    shapes and types, `numpy` a tuple of arrays, and the `g` of `vjp` is a tuple of gradients, None
+    for outputs that nothing depends on. Its outputs are taken by `ops.compound.outputs`.
     """
 
     name: str
@@ -117,6 +118,11 @@ class Primitive:
     """ASSEMBLY only: the regions, in order of writing."""
     expand: Callable[..., Sequence[Any]] | None = None
     """COMPOUND only: `expand(*inputs, *attrs)` gives the outputs, built of other primitives."""
+
+    @property
+    def has_several(self) -> bool:
+        """Whether it has several outputs."""
+        return self.kind is Kind.COMPOUND or self.kind is Kind.LOOP
 
     def neutral(self, dtype: DType) -> float:
         """`identity` among the values of a type: integers and bools have no infinities."""

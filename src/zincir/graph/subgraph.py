@@ -7,8 +7,9 @@ from typing import Any
 
 from zincir.errors import CompileError, explain
 from zincir.graph.node import Node, apply, describe
+from zincir.graph.primitive import Kind
 from zincir.graph.show import show
-from zincir.graph.walk import toposort
+from zincir.graph.walk import rebuild, toposort
 
 
 class Subgraph:
@@ -22,7 +23,7 @@ class Subgraph:
         CompileError: a result depends on another value.
     """
 
-    __slots__ = ("_order", "key", "parameters", "results")
+    __slots__ = ("_hash", "_order", "key", "parameters", "results")
 
     def __init__(self, parameters: Sequence[Node], results: Sequence[Node]) -> None:
         self.parameters = tuple(parameters)
@@ -44,6 +45,7 @@ class Subgraph:
         entries = [(n.op, n.attrs, *[number[x] for x in n.inputs]) for n in self._order]
         self.key: Any = (tuple(entries), tuple([number[n] for n in self.results]))
         """All that makes it what it is."""
+        self._hash = hash(self.key)
 
     def __call__(self, *values: Node) -> tuple[Node, ...]:
         """The results for these values: nodes of the graph that they belong to."""
@@ -54,11 +56,21 @@ class Subgraph:
                 new[node] = apply(node.op, *inputs, attrs=node.attrs) if inputs else node
         return tuple([new[node] for node in self.results])
 
+    def without_aliases(self) -> Subgraph:
+        """The same without names that matter to gradients alone."""
+        new: dict[Node, Node] = {}
+        for node in self._order:
+            inputs = tuple([new[x] for x in node.inputs])
+            new[node] = inputs[0] if node.op.kind is Kind.ALIAS else rebuild(node, inputs)
+        return Subgraph(self.parameters, [new[x] for x in self.results])
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Subgraph) and self.key == other.key
+        if self is other:
+            return True
+        return isinstance(other, Subgraph) and self._hash == other._hash and self.key == other.key
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return self._hash
 
     def __str__(self) -> str:
         return show(self.results, self.parameters)

@@ -26,6 +26,9 @@ from zincir.nn.layers.activation import (
     Softsign as Softsign,
     Tanh as Tanh,
 )
+from zincir.nn.layers.attention import (
+    MultiheadAttention as MultiheadAttention,
+)
 from zincir.nn.layers.convolution import (
     Conv1d as Conv1d,
     Conv2d as Conv2d,
@@ -157,6 +160,10 @@ from zincir.nn.layers.pooling_max import (
     MaxPool2d as MaxPool2d,
     MaxPool3d as MaxPool3d,
 )
+from zincir.nn.layers.positions import (
+    RotaryPositions as RotaryPositions,
+    SinusoidalPositions as SinusoidalPositions,
+)
 from zincir.nn.layers.rearrangement import (
     ChannelShuffle as ChannelShuffle,
     Flatten as Flatten,
@@ -181,6 +188,15 @@ from zincir.nn.layers.resampling import (
     Upsample as Upsample,
     UpsamplingBilinear2d as UpsamplingBilinear2d,
     UpsamplingNearest2d as UpsamplingNearest2d,
+)
+from zincir.nn.layers.transformer import (
+    Transformer as Transformer,
+    TransformerDecoder as TransformerDecoder,
+    TransformerEncoder as TransformerEncoder,
+)
+from zincir.nn.layers.transformer_layers import (
+    TransformerDecoderLayer as TransformerDecoderLayer,
+    TransformerEncoderLayer as TransformerEncoderLayer,
 )
 from zincir.nn.layers.unpooling import (
     MaxUnpool1d as MaxUnpool1d,

@@ -191,21 +191,38 @@ define internal ptr @slot(ptr %team, i64 %part) alwaysinline {{
   ret ptr %slot
 }}
 
-; The record a phase starts with: `end` when nothing is left or the status says stop.
-define internal ptr @entrance(ptr %record, ptr %end, ptr %status) alwaysinline {{
-  %over = icmp eq ptr %record, %end
+; The record a phase starts with: `end` when nothing is left or the status says stop. A record for
+; no threads is a turn: its function says how many bytes further on to go on, and runs alone.
+define internal ptr @entrance(ptr %record, ptr %end, ptr %status) noinline {{
+entry:
+  br label %reach
+reach:
+  %here = phi ptr [%record, %entry], [%next, %turn]
+  %over = icmp eq ptr %here, %end
   br i1 %over, label %stop, label %look
 look:
-  %meets_at = getelementptr i8, ptr %record, i64 16
+  %meets_at = getelementptr i8, ptr %here, i64 16
   %meets = load i64, ptr %meets_at
   %free = icmp eq i64 %meets, 0
-  br i1 %free, label %go, label %check
+  br i1 %free, label %fine, label %check
 check:
   %state = load atomic i64, ptr %status monotonic, align 8
-  %fine = icmp eq i64 %state, 0
-  br i1 %fine, label %go, label %stop
+  %good = icmp eq i64 %state, 0
+  br i1 %good, label %fine, label %stop
+fine:
+  %most_at = getelementptr i8, ptr %here, i64 24
+  %most = load i64, ptr %most_at
+  %none = icmp eq i64 %most, 0
+  br i1 %none, label %turn, label %go
+turn:
+  %function = load ptr, ptr %here
+  %args_at = getelementptr i8, ptr %here, i64 8
+  %args = load ptr, ptr %args_at
+  %bytes = call i64 %function(ptr %args)
+  %next = getelementptr i8, ptr %here, i64 %bytes
+  br label %reach
 go:
-  ret ptr %record
+  ret ptr %here
 stop:
   ret ptr %end
 }}

@@ -6,6 +6,9 @@ are a phase. A phase has as many parts as the team has threads; a part runs ever
 phase, except those with fewer `max_threads`. A phase begins when all parts of the one before are
 done and `status[0]` is still zero.
 
+A record with no threads is a turn of a loop: `i64 turn(ptr arguments)` says how many bytes further
+on the program goes on. It runs alone, while no part of any phase does.
+
 Part `i` is for thread `i`. When that thread sleeps, or has lost its core to another program, a
 thread that is done takes the part over: no phase waits for a thread that has not begun. So a busy
 machine slows a program down, but does not bring it to a halt as a barrier of threads would.

@@ -22,6 +22,7 @@ class GroupKind(Enum):
     TRANSFORM = "transform"
     ASSEMBLY = "assembly"
     SCATTER = "scatter"
+    LOOP = "loop"
     HOST = "host"
 
 

@@ -31,6 +31,7 @@ _LONE = {
     Kind.TRANSFORM: GroupKind.TRANSFORM,
     Kind.ASSEMBLY: GroupKind.ASSEMBLY,
     Kind.SCATTER: GroupKind.SCATTER,
+    Kind.OUTPUT: GroupKind.LOOP,
     Kind.HOST: GroupKind.HOST,
     Kind.CONTRACTION: GroupKind.HOST,
 }
@@ -107,6 +108,8 @@ class _Fuser:
         self.groups: dict[Group, int] = {}
         """In the order in which they were begun, which is what their numbers say."""
         self.group_of: dict[Node, Group] = {}
+        self._loops: dict[Node, Group] = {}
+        """The group of each loop's outputs."""
         self._known: dict[tuple[Node, GroupKind, Shape, frozenset[int]], list[Read] | None] = {}
 
     def _read(self, node: Node, group: Group) -> list[Read] | None:
@@ -135,6 +138,8 @@ class _Fuser:
 
     def _new_group(self, node: Node) -> Group:
         kind = node.op.kind
+        if kind is Kind.OUTPUT and node.inputs[0] in self._loops:
+            return self._loops[node.inputs[0]]
         if kind is Kind.REDUCTION:
             x = node.inputs[0]
             longer = [k for k, n in enumerate(x.shape) if n != 1]
@@ -144,7 +149,10 @@ class _Fuser:
             return Group(GroupKind.NEST, tuple(n for n in node.shape if n != 1), frozenset())
         if kind is Kind.CONTRACTION and node.dtype.category == 2:
             return Group(GroupKind.MATMUL, node.shape, frozenset())
-        return Group(_LONE[kind], node.shape, frozenset())
+        made = Group(_LONE[kind], node.shape, frozenset())
+        if kind is Kind.OUTPUT:
+            self._loops[node.inputs[0]] = made
+        return made
 
     def _buffers_read(self, node: Node, group: Group) -> Iterator[Node]:
         if node.op.kind is Kind.REDUCTION or node.op.kind in INLINE:

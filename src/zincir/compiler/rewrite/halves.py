@@ -40,6 +40,8 @@ class _Widener:
 
     def computed(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         """A node over inputs that were rewritten already."""
+        if node.op.kind in (Kind.LOOP, Kind.OUTPUT):  # what is inside has this pass of its own
+            return rebuild(node, inputs)
         if inputs and _is_wide(inputs[0]):
             (inner,) = inputs[0].inputs
             if node.op is cast_p and node.dtype is inner.dtype:

@@ -17,6 +17,7 @@ from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import toposort
+from zincir.loop.rounds import Rounds
 from zincir.ops.arithmetic import copy_p
 from zincir.ops.movement import reshape_p
 from zincir.ops.source import const_p
@@ -47,7 +48,7 @@ class Legal:
         return self.graph.show()
 
     def is_buffer(self, node: Node) -> bool:
-        if node.op.kind is Kind.VIEW or node.op is const_p:
+        if node.op.kind in (Kind.VIEW, Kind.LOOP) or node.op is const_p:
             return False
         return node.op.kind not in INLINE or node.op is copy_p or node in self.materialised
 
@@ -88,6 +89,8 @@ class _Legaliser:
             return as_matmul(self._make, node, x, w, self.legal.views[x].strides)
         if kind in (Kind.CONTRACTION, Kind.HOST):
             inputs = tuple(self._as_view(x) for x in inputs)
+        elif kind is Kind.LOOP:
+            inputs = self._of_loop(Rounds(*node.attrs), inputs)
         elif kind is Kind.SCATTER:
             inputs = (inputs[0], *(self._as_contiguous(x) for x in inputs[1:]))
         elif kind in (Kind.TAKE, Kind.INDEXED) and inputs:
@@ -97,6 +100,12 @@ class _Legaliser:
         made = rebuild(node, inputs)
         self._note(made)
         return made
+
+    def _of_loop(self, rounds: Rounds, inputs: tuple[Node, ...]) -> tuple[Node, ...]:
+        """What is read in every round, as it is read best; of sequences, views will do."""
+        first, then = rounds.constants, rounds.constants + rounds.carried
+        constants = [self._as_contiguous(x) for x in inputs[:first]]
+        return (*constants, *inputs[first:then], *[self._as_view(x) for x in inputs[then:]])
 
     def _make(self, op: Primitive, inputs: tuple[Node, ...], *attrs: Any) -> Node:
         made = derive(inputs[0], op, inputs, attrs)

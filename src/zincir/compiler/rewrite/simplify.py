@@ -3,6 +3,7 @@
 mul(x, 1) --> x
 cast(x, its own type) --> x
 sum(x[1, 5], axis 0) --> x
+add(update(0, x, 0), update(0, y, 4)) --> cat(x, y)
 
 Behind the pass that moves permutations, which needs to see every shape that the user made.
 """
@@ -11,11 +12,12 @@ from __future__ import annotations
 
 from zincir.compiler.options import Options
 from zincir.compiler.rewrite.rewriter import Rewriter, Rules, rewrite
+from zincir.compiler.rewrite.side_by_side import put_together
 from zincir.compiler.rewrite.views import VIEWS
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.arithmetic import cast_p, div_p, mul_p
+from zincir.ops.arithmetic import add_p, cast_p, div_p, mul_p
 from zincir.ops.movement import expand_p
 from zincir.ops.source import const_p
 
@@ -62,6 +64,7 @@ def reduction(build: Rewriter, node: Node, xs: tuple[Node, ...], single: bool) -
 
 ALGEBRA: Rules = {
     **VIEWS,
+    add_p: put_together,
     mul_p: _mul,
     div_p: _div,
     cast_p: _cast,

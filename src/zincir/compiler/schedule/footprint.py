@@ -17,6 +17,7 @@ from zincir.compiler.loops.nest import Load, Take
 from zincir.compiler.rewrite.legalise import Legal
 from zincir.compiler.schedule.launch import (
     HostCall,
+    Looped,
     LoopNests,
     MatMul,
     ScatterRows,
@@ -84,10 +85,24 @@ def units(legal: Legal, work: Work) -> Iterator[Unit]:
                 yield _of_nest(work.epilogue)
         case ScatterRows(node, _, index, source):
             yield Unit([_whole(legal, x) for x in (index, source, node)], [_whole(legal, node)])
+        case Looped():
+            yield _of_loop(work)
         case HostCall(node):
             yield Unit([_of_view(legal, x) for x in node.inputs], [_whole(legal, node)])
         case _:
             raise AssertionError(f"{work} is made of other launches")
+
+
+def _of_loop(loop: Looped) -> Unit:
+    """All rounds as one; what is carried is read before it is written, which `check_order` sees."""
+    first, then = loop.rounds.constants, loop.rounds.constants + loop.rounds.carried
+    inputs = (*loop.node.inputs[:first], *loop.node.inputs[then:])
+    pairs = zip(inputs, loop.inputs, strict=True)
+    reads = [Footprint(v.base, x.shape, v.strides, v.offset) for x, v in pairs]
+    writes = [Footprint(x, x.shape, contiguous_strides(x.shape), 0) for x in loop.outputs]
+    if loop.room is not None:
+        writes.append(Footprint(loop.room, loop.room.shape, (1,), 0))
+    return Unit(reads, writes)
 
 
 def _tiled_loops(work: MatMul | WinogradTiles, x: Node) -> int:

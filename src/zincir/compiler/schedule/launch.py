@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
+from zincir.compiler.access import Strided
 from zincir.compiler.fuse.group import title
 from zincir.compiler.kernels.matmul.tiles import Gemm
 from zincir.compiler.kernels.scatter import Scatter
@@ -14,6 +15,19 @@ from zincir.compiler.loops.lower import NestCall
 from zincir.compiler.rewrite.legalise import Legal
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
+from zincir.loop.rounds import Rounds
+
+
+class Plan(Protocol):
+    """What is known here of a plan (`schedule.plan`) of the launches of a round."""
+
+    @property
+    def phases(self) -> Sequence[Sequence[Launch]]: ...
+
+    @property
+    def arena_bytes(self) -> int: ...
+
+    def show(self) -> str: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +57,8 @@ class Launch:
 def _lines(work: Work) -> list[str]:
     if isinstance(work, BatchTiled):
         return [str(launch) for launch in work.launches]
+    if isinstance(work, Looped) and work.body is not None:
+        return [f"  {line}" for line in work.body.show().splitlines()]
     lines: list[str] = []
     for call in nest_calls(work):
         sizes = f"rows {call.row_sizes} inner {call.inner_sizes} vector {call.vector_size}"
@@ -111,6 +127,23 @@ class HostCall:
 
 
 @dataclass(eq=False, slots=True)
+class Looped:
+    """Kernels that run in every round of a loop."""
+
+    name: ClassVar = "loop"
+    node: Node
+    rounds: Rounds
+    outputs: list[Node]
+    """Places of what is carried, then rows."""
+    inputs: list[Strided]
+    """Constants, then sequences."""
+    body: Plan | None = None
+    """What runs in a round, once it is planned."""
+    room: Node | None = None
+    """Memory for what is only there for a round."""
+
+
+@dataclass(eq=False, slots=True)
 class LoopNests:
     """Loop nests that write disjoint parts of one buffer, or just one nest."""
 
@@ -131,7 +164,7 @@ class BatchTiled:
     """What they write, of which each tile reads and writes its own tile alone."""
 
 
-Work: TypeAlias = LoopNests | MatMul | WinogradTiles | ScatterRows | HostCall | BatchTiled
+Work: TypeAlias = LoopNests | MatMul | WinogradTiles | ScatterRows | Looped | HostCall | BatchTiled
 
 
 def kernels_of(launch: Launch) -> list[Launch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zincir.compiler.access import Strided
+from zincir.compiler.access import Strided, strided
 from zincir.compiler.derived import derive
 from zincir.compiler.fuse.copy_elision import is_padding
 from zincir.compiler.fuse.group import Group, GroupKind, Groups
@@ -30,6 +30,7 @@ from zincir.compiler.schedule.launch import (
     HostCall,
     Launch,
     Launches,
+    Looped,
     LoopNests,
     MatMul,
     ScatterRows,
@@ -37,14 +38,16 @@ from zincir.compiler.schedule.launch import (
 )
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.movement import expand_p
+from zincir.loop.rounds import Rounds
+from zincir.ops.compound import output_p, specs_of
+from zincir.ops.movement import expand_p, reshape_p
 from zincir.ops.winograd import winograd_p, winograd_sums_p, winograd_weight_p
 from zincir.types import Shape, contiguous_strides, float32, pair, size
 
 
 def lower(given: Groups, options: Options) -> Launches:
     """The launches of all groups, in order."""
-    legal = given.legal
+    legal = given.legal.copy()
     wanted = {legal.views[root].base for root in legal.graph.outputs} | legal.alias_of.keys()
     for group in given.groups:
         for x in group.reads:
@@ -82,6 +85,8 @@ def _lower_group(c: _Context, group: Group) -> Iterator[Launch]:
             yield from _assembly(c, node)
         case GroupKind.SCATTER:
             yield from _scatter(c, node)
+        case GroupKind.LOOP:
+            yield from _loop(c, group)
         case GroupKind.HOST:
             bases = {c.legal.views[x].base for x in node.inputs}
             yield Launch(HostCall(node), bases, {node}, HOST_CALL_NS)
@@ -253,6 +258,28 @@ def _border(node: Node) -> Iterator[_Region]:
             slab = derive(node, expand_p, base.inputs, (shape,))
             yield slab, starts, (1,) * node.ndim
         low[axis], high[axis] = start, start + n
+
+
+def _loop(c: _Context, group: Group) -> Iterator[Launch]:
+    node = group.node.inputs[0]
+    rounds, made = Rounds(*node.attrs), {x.attrs[0]: x for x in group.members}
+    first, then = rounds.constants, rounds.constants + rounds.carried
+    for i, spec in enumerate(specs_of(node)):
+        if i not in made:
+            made[i] = derive(node, output_p, (node,), (i, *spec))
+            c.legal.views[made[i]] = strided(made[i])
+    outputs = [made[i] for i in range(len(made))]
+    views = [c.legal.views[x] for x in (*node.inputs[:first], *node.inputs[then:])]
+    carried = outputs[: rounds.carried]
+    for k, x in enumerate(node.inputs[first:then]):
+        if size(x.shape):
+            start = derive(node, reshape_p, (x,), ((1, *x.shape),))
+            starts = (rounds.place(k, 0), *[0] * x.ndim)
+            yield _nests(
+                lower_region(c.legal, outputs[k], start, starts, (1,) * start.ndim, c.lanes)
+            )
+    reads = {view.base for view in views} | set(carried)
+    yield Launch(Looped(node, rounds, outputs, views), reads, set(outputs), 0.0)
 
 
 def _scatter(c: _Context, node: Node) -> Iterator[Launch]:

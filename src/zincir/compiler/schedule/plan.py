@@ -20,6 +20,7 @@ from zincir.compiler.schedule.launch import (
     HostCall,
     Launch,
     Launches,
+    Looped,
     LoopNests,
     MatMul,
     WinogradTiles,
@@ -194,6 +195,7 @@ def _same_element(call: NestCall, base: Node, source: Node) -> bool:
     return all(read[i] <= written[out] for i in read if accesses[i].buffer is source)
 
 
+_LONE = (HostCall, Looped)
 Memory = Node | Home
 """A temporary, or the name of an input or output."""
 
@@ -209,14 +211,14 @@ class _Touched:
 def _phases(launches: list[Launch], memory: dict[Node, Home]) -> list[list[Launch]]:
     """Each launch in the earliest phase after those it must not overlap with.
 
-    Host calls have phases of their own.
+    Host calls and loops have phases of their own.
     """
     phases: list[list[Launch]] = []
     touched: list[_Touched] = []
     for launch in launches:
         read: set[Memory] = {memory.get(x, x) for x in launch.reads}
         written: set[Memory] = {memory.get(x, x) for x in launch.writes}
-        lone = isinstance(launch.work, HostCall)
+        lone = isinstance(launch.work, _LONE)
         at = len(phases)
         while at > 0:
             before = touched[at - 1]
@@ -226,7 +228,7 @@ def _phases(launches: list[Launch], memory: dict[Node, Home]) -> list[list[Launc
         fits = [
             i
             for i in range(at, len(phases))
-            if not lone and not isinstance(phases[i][0].work, HostCall)
+            if not lone and not isinstance(phases[i][0].work, _LONE)
         ]
         if fits:
             at = fits[0]

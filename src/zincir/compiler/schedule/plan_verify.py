@@ -22,6 +22,7 @@ from zincir.compiler.schedule.launch import (
     BatchTiled,
     HostCall,
     Launch,
+    Looped,
     MatMul,
     ScatterRows,
     WinogradTiles,
@@ -57,8 +58,8 @@ def verify_plan(plan: Plan) -> None:
     if len(planned) != len(order) or set(planned) != set(order):
         raise CompileError(explain("plan: some kernels are missing, or there twice"))
     for phase in plan.phases:
-        if len(phase) > 1 and any(isinstance(launch.work, HostCall) for launch in phase):
-            refuse(phase[0], "shares its phase with a function of NumPy")
+        if len(phase) > 1 and any(isinstance(launch.work, HostCall | Looped) for launch in phase):
+            refuse(phase[0], "shares its phase with a function of NumPy, or a loop")
     check_order(legal, order, plan)
     check_arena(plan)
     check_scratch(plan)

@@ -22,6 +22,9 @@ from zincir.nn.functional.activation import (
     softsign as softsign,
     tanh as tanh,
 )
+from zincir.nn.functional.attention import (
+    scaled_dot_product_attention as scaled_dot_product_attention,
+)
 from zincir.nn.functional.convolution import (
     conv1d as conv1d,
     conv2d as conv2d,
@@ -89,6 +92,9 @@ from zincir.nn.functional.loss.similarity import (
     triplet_margin_loss as triplet_margin_loss,
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
+from zincir.nn.functional.multi_head import (
+    multi_head_attention_forward as multi_head_attention_forward,
+)
 from zincir.nn.functional.normalization import (
     group_norm as group_norm,
     layer_norm as layer_norm,
@@ -121,6 +127,10 @@ from zincir.nn.functional.pooling_max import (
     max_pool1d as max_pool1d,
     max_pool2d as max_pool2d,
     max_pool3d as max_pool3d,
+)
+from zincir.nn.functional.positions import (
+    rotary_positions as rotary_positions,
+    sinusoidal_positions as sinusoidal_positions,
 )
 from zincir.nn.functional.rearrangement import (
     channel_shuffle as channel_shuffle,

@@ -19,7 +19,6 @@ from zincir.nn.functional.recurrent_steps import (
     States,
     Weights,
     one_step,
-    product,
     steps,
 )
 from zincir.nn.module.user_line import at_user_line, floats
@@ -77,11 +76,11 @@ def _one_way(
 ) -> tuple[Node, States]:
     """One direction of one layer."""
     if ragged is not None:
-        given = ragged.spread(product(x, weights.ih, weights.bias_ih))
+        given = ragged.spread(kind.given(x, weights))
         rows, end = steps(kind, given, states, weights, ragged.valid, reverse=reverse)
         return ragged.gathered(rows), end
     length, batch, features = x.shape
-    flat = product(mv.reshape(x, (length * batch, features)), weights.ih, weights.bias_ih)
+    flat = kind.given(mv.reshape(x, (length * batch, features)), weights)
     given = mv.reshape(flat, (length, batch, flat.shape[-1]))
     return steps(kind, given, states, weights, None, reverse=reverse)
 

@@ -33,10 +33,6 @@ class Weights:
     bias_hh: Node | None = None
     hr: Node | None = None
 
-    def of_steps(self) -> list[Node]:
-        """Those that each step needs."""
-        return [x for x in (self.hh, self.bias_hh, self.hr) if x is not None]
-
 
 States = tuple[Node, ...]
 """What is carried: the output, and of an LSTM the cell as well."""
@@ -53,6 +49,20 @@ class Recurrent:
     """Rows of weights, in units of the hidden size."""
     states: int
     step: Step
+    biases_add_up: bool = True
+    """Whether the sum of both biases can be added to what the input adds to the gates."""
+
+    def given(self, x: Node, weights: Weights) -> Node:
+        """What rows of the input add to the gates, and biases where they can."""
+        bias = weights.bias_ih
+        if bias is not None and weights.bias_hh is not None and self.biases_add_up:
+            bias = bias + weights.bias_hh
+        return product(x, weights.ih, bias)
+
+    def of_steps(self, weights: Weights) -> list[Node]:
+        """What each step needs."""
+        bias = None if self.biases_add_up else weights.bias_hh
+        return [x for x in (weights.hh, bias, weights.hr) if x is not None]
 
 
 def _gates(x: Node, count: int) -> list[Node]:
@@ -95,14 +105,14 @@ def _gru(x: Node, states: States, hh: Node, bias: Node | None, hr: Node | None) 
 RNN_TANH = Recurrent("RNN_TANH", 1, 1, _rnn(tanh))
 RNN_RELU = Recurrent("RNN_RELU", 1, 1, _rnn(relu))
 LSTM = Recurrent("LSTM", 4, 2, _lstm)
-GRU = Recurrent("GRU", 3, 1, _gru)
+GRU = Recurrent("GRU", 3, 1, _gru, biases_add_up=False)
 KINDS = {kind.name: kind for kind in (RNN_TANH, RNN_RELU, LSTM, GRU)}
 
 
 def one_step(kind: Recurrent, x: Node, states: States, weights: Weights) -> States:
     """What is carried on after a step with input `x` (batch, features)."""
-    given = product(x, weights.ih, weights.bias_ih)
-    return kind.step(given, states, weights.hh, weights.bias_hh, weights.hr)
+    bias = None if kind.biases_add_up else weights.bias_hh
+    return kind.step(kind.given(x, weights), states, weights.hh, bias, weights.hr)
 
 
 def steps(
@@ -121,9 +131,10 @@ def steps(
         valid: which steps each sequence has, (steps, batch, 1); None if all have all.
         reverse: begin with the last step.
     """
-    constants = weights.of_steps()
+    constants = kind.of_steps(weights)
     specs = tuple([(x.shape, x.dtype) for x in (*constants, *states)])
-    has = weights.bias_hh is not None, weights.hr is not None, valid is not None
+    bias = weights.bias_hh is not None and not kind.biases_add_up
+    has = bias, weights.hr is not None, valid is not None
     body = _body(kind, specs, given.shape[1:], *has)
     sequences = [given] if valid is None else [given, valid]
     finals, (rows,) = scan(body, constants, states, sequences, given.shape[0], reverse=reverse)
