@@ -6,6 +6,7 @@ from zincir import (
     autograd as autograd,
     data as data,
     distributions as distributions,
+    func as func,
     linalg as linalg,
     models as models,
     nn as nn,

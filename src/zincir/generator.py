@@ -70,6 +70,7 @@ class Generator:
 
     def draw(self, count: int) -> Node:
         """The state for the next `count` numbers; the stream moves past them."""
+        count *= _examples()
         known = DRAWS.again[-1] if DRAWS.again and self is default_generator else None
         if known:
             node = known.pop(0)
@@ -95,9 +96,30 @@ class _Draws(threading.local):
         """Where each draw is noted."""
         self.again: list[list[Node]] = []
         """What is given in the place of new draws, the last list first."""
+        self.times = 1
+        """How many examples each draw is for,"""
+        self.refused = False
+        """or whether there must be none."""
 
 
 DRAWS = _Draws()
+
+
+def _examples() -> int:
+    """For how many examples numbers are drawn at once.
+
+    Raises:
+        ArgumentError: nobody said whether they are the same for all.
+    """
+    if DRAWS.refused:
+        raise ArgumentError(
+            explain(
+                "func.vmap: a random operation, and nobody said what it means for many examples",
+                where=user_line(),
+                try_='vmap(..., randomness="different"), or "same"',
+            )
+        )
+    return DRAWS.times
 
 
 @contextmanager

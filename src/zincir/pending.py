@@ -11,7 +11,7 @@ from zincir import anomaly
 from zincir.evaluate import ENGINE
 from zincir.graph.node import Node
 from zincir.ops.source import leaf_p
-from zincir.recording import CURRENT
+from zincir.recording import CURRENT, refuse_one_of_many
 from zincir.tensor_base import TensorBase
 
 TOO_MANY = 10_000
@@ -51,15 +51,19 @@ def settle() -> None:
 
 def evaluate_with(nodes: Sequence[Node]) -> None:
     """Compute `nodes` together with all live tensors that wait for their values."""
+    refuse_one_of_many(nodes)
     tensors = WAITING.tensors
     wanted = dict.fromkeys(nodes)
+    later: list[weakref.ref[Any]] = []
     for reference in tensors:
         tensor = reference()
         if tensor is not None:
             node = tensor._held
-            if node.value is None and not (node.op is leaf_p and not node.inputs):
+            if CURRENT.stands(node):
+                later.append(reference)
+            elif node.value is None and not (node.op is leaf_p and not node.inputs):
                 wanted[node] = None
-    tensors.clear()
+    tensors[:] = later
     if wanted:
         with ENGINE:
             anomaly.evaluate(list(wanted))

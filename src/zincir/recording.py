@@ -23,6 +23,7 @@ import numpy as np
 
 from zincir.errors import TraceError, explain
 from zincir.graph.node import Node, Origin, describe, here, next_serial
+from zincir.graph.walk import toposort
 from zincir.half import array_in
 from zincir.ops.source import leaf
 from zincir.runtime.buffer import Buffer
@@ -124,6 +125,14 @@ class Recording:
 
 class _Current(threading.local):
     recording: Recording | None = None
+    standing: tuple[Node, ...] = ()
+    """Leaves that have no value, since each stands for one example of many (`func.vmap`)."""
+
+    def stands(self, node: Node) -> bool:
+        """Whether a node is computed from one of them."""
+        if not self.standing or node.value is not None:
+            return False
+        return any(n in self.standing for n in toposort([node], lambda n: n.value is None))
 
 
 CURRENT = _Current()
@@ -324,3 +333,22 @@ def refuse_to_look(what: str, node: Node) -> None:
                 "use zincir.where instead of a Python if",
             )
         )
+
+
+def refuse_one_of_many(nodes: Iterable[Node]) -> None:
+    """Raise if a value is wanted that belongs to one example of many: there is none.
+
+    Raises:
+        TraceError: one is computed from what stands for an example under `func.vmap`.
+    """
+    for node in nodes if CURRENT.standing else ():
+        if CURRENT.stands(node):
+            raise TraceError(
+                explain(
+                    "a function under func.vmap cannot look at a value",
+                    where=describe(here()),
+                    expected="operations on tensors only: it is called once, for all examples",
+                    got=f"{node!r}, made at {describe(node.origin)}",
+                    try_="zincir.where instead of a Python if",
+                )
+            )

@@ -36,6 +36,8 @@ EXPECTED = {
     "zincir.serialization": "save load add_safe_globals safe_globals",
     "zincir.distributions": "Distribution Normal Categorical Bernoulli Uniform Independent"
     " TransformedDistribution kl_divergence constraints transforms",
+    "zincir.func": "grad grad_and_value vjp jvp jacrev jacfwd hessian vmap functional_call"
+    " stack_module_state",
     "zincir.utils": "data checkpoint",
     "zincir.utils.data": "Dataset IterableDataset TensorDataset StackDataset ConcatDataset"
     " ChainDataset Subset random_split DataLoader default_collate default_convert get_worker_info"

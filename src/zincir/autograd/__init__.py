@@ -1,5 +1,6 @@
 """Gradients: modes, `grad`, custom functions, checks and the search for the first NaN."""
 
+from zincir.autograd import functional as functional
 from zincir.autograd.function import (
     Function as Function,
     FunctionCtx as FunctionCtx,
