@@ -311,6 +311,8 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
             value._shown = True
         note_grad(self, self._grad, added=False)
         self._grad = value
+        if self._touched is not None:  # it is known no more which rows it has
+            self._touched.grad = None
 
     @property
     def data(self) -> Tensor:

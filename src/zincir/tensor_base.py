@@ -39,6 +39,8 @@ class TensorBase:
     """The value when it was last asked for: `shared_value.current` has that of this moment."""
     _grad: Any = None
     """A tensor of the same shape, or None."""
+    _touched: Any = None
+    """For a table looked up with sparse=True: a tensor whose gradient counts how often rows were."""
     _storage: Storage | None = None
     """What it has in common with whatever shares its memory."""
     _seen: int = 0

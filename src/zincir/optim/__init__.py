@@ -18,3 +18,4 @@ from zincir.optim.radam import RAdam as RAdam
 from zincir.optim.rmsprop import RMSprop as RMSprop
 from zincir.optim.rprop import Rprop as Rprop
 from zincir.optim.sgd import SGD as SGD
+from zincir.optim.sparse_adam import SparseAdam as SparseAdam

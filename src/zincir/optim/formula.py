@@ -76,6 +76,10 @@ class Formula(Optimizer):
             hyper: the settings of its group, and what `precompute` added.
         """
 
+    def beside(self, p: Tensor) -> Nodes:
+        """What the update of a parameter reads besides, by name; it finds it with the state."""
+        return {}
+
     def check(self, owner: str, group: Group) -> None:
         """Raise if a setting is out of range; a subclass adds what does not go together.
 
@@ -168,7 +172,7 @@ class Formula(Optimizer):
             for name, t in state.items()
             if name not in specs or not specs[name].shared
         }
-        new, changed = self.update(node, g, nodes, hyper)
+        new, changed = self.update(node, g, {**nodes, **self.beside(p)}, hyper)
         for t, value in ((p, new), *((state[name], value) for name, value in changed.items())):
             t._rebind(cast(value, t.dtype))
 

@@ -11,6 +11,7 @@ from typing import Any
 from zincir.errors import explain
 from zincir.graph.node import describe, here
 from zincir.hook_handle import Hooks, RemovableHandle
+from zincir.nn.module.module import clear_grad
 from zincir.optim.groups import Group, checked_group, groups_of, required as required
 from zincir.optim.state import copied_settings, copied_state
 from zincir.recording import note_condition
@@ -75,10 +76,7 @@ class Optimizer:
         """Forget all gradients, or (`set_to_none=False`) make them zero."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    p.grad.detach_().zero_()
+                clear_grad(p, set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; every subclass defines it."""

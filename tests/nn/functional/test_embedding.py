@@ -45,9 +45,9 @@ def test_given_weights() -> None:
         nn.Embedding.from_pretrained(zincir.ones(2))
 
 
-def test_sparse_gradients_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="gradients are never sparse"):
-        nn.Embedding(3, 2, sparse=True)(zincir.tensor([0]))
+def test_what_does_not_go_with_sparse() -> None:
+    with pytest.raises(ArgumentError, match="scale_grad_by_freq does not go with sparse"):
+        nn.Embedding(3, 2, sparse=True, scale_grad_by_freq=True)(zincir.tensor([0]))
 
 
 def test_embedding_errors() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from zincir.creation import zeros
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, grad_mode, user_line
 from zincir.nn.functional.labels import checked_labels
 from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops.arithmetic import cast, compare, where
-from zincir.ops.indexing import take
-from zincir.ops.movement import reshape
-from zincir.ops.source import detach, iota, with_gradient_of
+from zincir.ops.indexing import scatter, take
+from zincir.ops.movement import expand, reshape
+from zincir.ops.source import const, custom, detach, iota, with_gradient_of
+from zincir.recording import paused
 from zincir.tensor import Tensor, wrap
 from zincir.types import int32, int64
 
@@ -31,13 +33,23 @@ def embedding(
         max_norm: rows that are looked up and have a larger norm, of the kind `norm_type`, are
             first made smaller, in place.
         scale_grad_by_freq: divide the gradient of a row by how often it was looked up.
+        sparse: let the gradient of `weight` know which rows were looked up, for
+            `optim.SparseAdam`. It is a tensor like any other: rows of zeros are among its numbers.
 
     >>> import zincir
     >>> embedding(zincir.tensor([1, 1]), zincir.tensor([[5.0], [6.0]])).tolist()
     [[6.0], [6.0]]
     """
     index, rows = node_of(input, "embedding: input"), floats(weight, "embedding: weight")
-    _check(index, rows, sparse)
+    _check(index, rows)
+    if sparse and scale_grad_by_freq:
+        raise ArgumentError(
+            explain(
+                "embedding: scale_grad_by_freq does not go with sparse=True",
+                where=user_line(),
+                try_="sparse=False",
+            )
+        )
     if max_norm is not None:
         _shorten(weight, input, float(max_norm), norm_type)
         rows = weight._node
@@ -50,7 +62,29 @@ def embedding(
     if padding is not None:
         frozen = reshape(compare("eq", index, padding), (*index.shape, 1))
         y = where(frozen, detach(y), y)
+    if sparse and weight.is_leaf:
+        y = _counting(y, weight, index, padding)
     return wrap(y)
+
+
+class _Lookup:
+    """The gradient of a lookup, which adds up besides how often rows were looked up."""
+
+    def backward(self, g: Node, y: Node, inputs: tuple[Node, ...]) -> tuple[Node | None, ...]:
+        _, counts, index, ones = inputs
+        none = expand(const(0.0, counts.dtype), counts.shape)
+        return g, scatter(none, index, ones, "add"), None, None
+
+
+def _counting(y: Node, weight: Tensor, index: Node, padding: int | None) -> Node:
+    """`y`, whose backward pass notes for each row of `weight` how often it was looked up."""
+    if weight._touched is None:
+        with paused():
+            weight._touched = zeros(weight.shape[0], 1).requires_grad_()
+    counts = weight._touched._node
+    looked_up = compare("ne", index, -1 if padding is None else padding)
+    ones = cast(reshape(looked_up, (*index.shape, 1)), counts.dtype)
+    return custom(y, (y, counts, index, ones), _Lookup())
 
 
 def _shorten(weight: Tensor, index: Tensor, max_norm: float, kind: float) -> None:
@@ -70,7 +104,7 @@ def _share(index: Tensor, weight: Tensor) -> Node:
         return reshape((1.0 / count[flat])._node, (*index.shape, 1))
 
 
-def _check(index: Node, rows: Node, sparse: bool) -> None:
+def _check(index: Node, rows: Node) -> None:
     if not index.dtype.names_rows:
         raise DTypeError(
             explain(
@@ -88,16 +122,6 @@ def _check(index: Node, rows: Node, sparse: bool) -> None:
                 where=user_line(),
                 expected="(rows, width)",
                 got=str(rows.shape),
-            )
-        )
-    if sparse:
-        raise ArgumentError(
-            explain(
-                "embedding: gradients are never sparse",
-                where=user_line(),
-                expected="sparse=False",
-                got=f"sparse={sparse!r}",
-                try_="sparse=False: the same numbers, zeros among them",
             )
         )
 

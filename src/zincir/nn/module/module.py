@@ -428,6 +428,8 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
     elif parameter.grad is not None:
         with no_grad():
             parameter.grad.detach_().zero_()
+        if parameter._touched is not None:
+            clear_grad(parameter._touched, set_to_none)
 
 
 def _modules_of(module: Module) -> dict[str, Module | None]:
