@@ -40,7 +40,7 @@ class TensorBase:
     _grad: Any = None
     """A tensor of the same shape, or None."""
     _touched: Any = None
-    """For a table looked up with sparse=True: a tensor whose gradient counts how often rows were."""
+    """For a table looked up with sparse=True: its gradient counts how often each row was."""
     _storage: Storage | None = None
     """What it has in common with whatever shares its memory."""
     _seen: int = 0
