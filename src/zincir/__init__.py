@@ -16,6 +16,27 @@ from zincir import (
     utils as utils,
 )
 from zincir.as_torch import install_as_torch as install_as_torch
+from zincir.assembling import (
+    atleast_1d as atleast_1d,
+    atleast_2d as atleast_2d,
+    atleast_3d as atleast_3d,
+    block_diag as block_diag,
+    cartesian_prod as cartesian_prod,
+    chain_matmul as chain_matmul,
+    column_stack as column_stack,
+    combinations as combinations,
+    constant_pad_nd as constant_pad_nd,
+    dstack as dstack,
+    empty_permuted as empty_permuted,
+    empty_strided as empty_strided,
+    fill as fill,
+    scalar_tensor as scalar_tensor,
+    tensordot as tensordot,
+    tril_indices as tril_indices,
+    triu_indices as triu_indices,
+    unravel_index as unravel_index,
+    vander as vander,
+)
 from zincir.autograd import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -166,9 +187,13 @@ acos_ = _functions.acos_
 acosh = _functions.acosh
 acosh_ = _functions.acosh_
 add = _functions.add
+addbmm = _functions.addbmm
 addcdiv = _functions.addcdiv
 addcmul = _functions.addcmul
 addmm = _functions.addmm
+addmv = _functions.addmv
+addmv_ = _functions.addmv_
+addr = _functions.addr
 all = _functions.all
 allclose = _functions.allclose
 amax = _functions.amax
@@ -192,6 +217,8 @@ argmax = _functions.argmax
 argmin = _functions.argmin
 argsort = _functions.argsort
 argwhere = _functions.argwhere
+as_strided = _functions.as_strided
+as_strided_scatter = _functions.as_strided_scatter
 asin = _functions.asin
 asin_ = _functions.asin_
 asinh = _functions.asinh
@@ -224,11 +251,13 @@ clip = _functions.clip
 clip_ = _functions.clip_
 clone = _functions.clone
 copysign = _functions.copysign
+corrcoef = _functions.corrcoef
 cos = _functions.cos
 cos_ = _functions.cos_
 cosh = _functions.cosh
 cosh_ = _functions.cosh_
 count_nonzero = _functions.count_nonzero
+cov = _functions.cov
 cross = _functions.cross
 cummax = _functions.cummax
 cummin = _functions.cummin
@@ -236,16 +265,20 @@ cumprod = _functions.cumprod
 cumsum = _functions.cumsum
 deg2rad = _functions.deg2rad
 deg2rad_ = _functions.deg2rad_
+det = _functions.det
 detach = _functions.detach
 detach_ = _functions.detach_
-det = _functions.det
 diag = _functions.diag
+diag_embed = _functions.diag_embed
+diagflat = _functions.diagflat
 diagonal = _functions.diagonal
+diagonal_scatter = _functions.diagonal_scatter
 diff = _functions.diff
 dist = _functions.dist
 div = _functions.div
 divide = _functions.divide
 dot = _functions.dot
+dsplit = _functions.dsplit
 eq = _functions.eq
 equal = _functions.equal
 erf = _functions.erf
@@ -261,6 +294,8 @@ fix = _functions.fix
 fix_ = _functions.fix_
 flatten = _functions.flatten
 flip = _functions.flip
+fliplr = _functions.fliplr
+flipud = _functions.flipud
 floor = _functions.floor
 floor_ = _functions.floor_
 floor_divide = _functions.floor_divide
@@ -274,22 +309,26 @@ gather = _functions.gather
 gcd = _functions.gcd
 gcd_ = _functions.gcd_
 ge = _functions.ge
+ger = _functions.ger
 greater = _functions.greater
 greater_equal = _functions.greater_equal
 gt = _functions.gt
 heaviside = _functions.heaviside
 histc = _functions.histc
 histogram = _functions.histogram
+hsplit = _functions.hsplit
 hypot = _functions.hypot
 index_add = _functions.index_add
 index_copy = _functions.index_copy
 index_fill = _functions.index_fill
 index_put = _functions.index_put
 index_put_ = _functions.index_put_
+index_reduce = _functions.index_reduce
 index_select = _functions.index_select
+inner = _functions.inner
+inverse = _functions.inverse
 is_complex = _functions.is_complex
 is_signed = _functions.is_signed
-inverse = _functions.inverse
 isclose = _functions.isclose
 isfinite = _functions.isfinite
 isinf = _functions.isinf
@@ -297,6 +336,7 @@ isnan = _functions.isnan
 isneginf = _functions.isneginf
 isposinf = _functions.isposinf
 isreal = _functions.isreal
+kron = _functions.kron
 kthvalue = _functions.kthvalue
 lcm = _functions.lcm
 lcm_ = _functions.lcm_
@@ -328,6 +368,7 @@ lt = _functions.lt
 lu = _functions.lu
 lu_solve = _functions.lu_solve
 masked_fill = _functions.masked_fill
+masked_scatter = _functions.masked_scatter
 masked_select = _functions.masked_select
 matrix_exp = _functions.matrix_exp
 matrix_power = _functions.matrix_power
@@ -365,9 +406,10 @@ not_equal = _functions.not_equal
 numel = _functions.numel
 outer = _functions.outer
 permute = _functions.permute
-positive = _functions.positive
 pinverse = _functions.pinverse
+positive = _functions.positive
 prod = _functions.prod
+put = _functions.put
 qr = _functions.qr
 quantile = _functions.quantile
 rad2deg = _functions.rad2deg
@@ -381,7 +423,9 @@ remainder = _functions.remainder
 renorm = _functions.renorm
 repeat_interleave = _functions.repeat_interleave
 reshape = _functions.reshape
+resize_as_ = _functions.resize_as_
 roll = _functions.roll
+rot90 = _functions.rot90
 round = _functions.round
 round_ = _functions.round_
 rsqrt = _functions.rsqrt
@@ -390,6 +434,7 @@ scatter = _functions.scatter
 scatter_add = _functions.scatter_add
 scatter_reduce = _functions.scatter_reduce
 select = _functions.select
+select_scatter = _functions.select_scatter
 sgn = _functions.sgn
 sigmoid = _functions.sigmoid
 sigmoid_ = _functions.sigmoid_
@@ -399,10 +444,12 @@ sin = _functions.sin
 sin_ = _functions.sin_
 sinh = _functions.sinh
 sinh_ = _functions.sinh_
+slice_scatter = _functions.slice_scatter
 slogdet = _functions.slogdet
 softmax = _functions.softmax
 sort = _functions.sort
 split = _functions.split
+split_with_sizes = _functions.split_with_sizes
 sqrt = _functions.sqrt
 sqrt_ = _functions.sqrt_
 square = _functions.square
@@ -422,8 +469,10 @@ tan = _functions.tan
 tan_ = _functions.tan_
 tanh = _functions.tanh
 tanh_ = _functions.tanh_
+tensor_split = _functions.tensor_split
 tile = _functions.tile
 topk = _functions.topk
+trace = _functions.trace
 transpose = _functions.transpose
 triangular_solve = _functions.triangular_solve
 tril = _functions.tril
@@ -435,6 +484,11 @@ unbind = _functions.unbind
 unflatten = _functions.unflatten
 unique = _functions.unique
 unique_consecutive = _functions.unique_consecutive
+unsafe_chunk = _functions.unsafe_chunk
+unsafe_split = _functions.unsafe_split
+unsafe_split_with_sizes = _functions.unsafe_split_with_sizes
 unsqueeze = _functions.unsqueeze
 var = _functions.var
+vdot = _functions.vdot
+vsplit = _functions.vsplit
 zero_ = _functions.zero_

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from zincir import inplace
+from zincir import inplace, storage
 from zincir.convert import operand
 from zincir.errors import ArgumentError, DTypeError, GradientError, explain
 from zincir.graph.node import MODE, grad_mode, user_line
@@ -240,7 +240,7 @@ def _write(out: Any, value: Any, name: str) -> None:
             UserWarning,
             stacklevel=4,
         )
-    if out._root is not None or (out._storage is not None and len(out._storage.alive()) > 1):
+    if storage.is_shared(out):
         raise ArgumentError(
             explain(
                 f"{name}(): out has another shape, and shares its memory with another tensor",
@@ -249,4 +249,4 @@ def _write(out: Any, value: Any, name: str) -> None:
                 got=str(out.shape),
             )
         )
-    inplace.set_data(out, value.to(out.dtype))
+    inplace.take_over(out, value.to(out.dtype))

@@ -261,6 +261,13 @@ def set_data(tensor: TensorBase, value: TensorBase) -> None:
     wait_for(tensor)
 
 
+def take_over(tensor: TensorBase, value: TensorBase) -> None:
+    """Let `tensor` become `value`, which nobody else holds: another shape, in new memory."""
+    set_data(tensor, value)
+    assert tensor._storage is not None
+    tensor._storage.viewed = False  # by nobody who is still there
+
+
 class _OtherForm:
     """The gradient of a tensor that got values of another shape or type (`x.data = ...`)."""
 

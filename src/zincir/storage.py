@@ -33,6 +33,14 @@ def whole_of(tensor: T) -> T:
     return tensor if base is None else whole_of(base)
 
 
+def is_shared(tensor: TensorBase) -> bool:
+    """Whether another tensor looks, or may look, at the same memory."""
+    storage = tensor._storage
+    if tensor._root is not None or storage is None:
+        return tensor._root is not None
+    return storage.viewed or len(storage.alive()) > 1
+
+
 def path(tensor: TensorBase) -> list[ViewOp]:
     """The steps from a view to its whole."""
     found: list[ViewOp] = []
@@ -42,6 +50,18 @@ def path(tensor: TensorBase) -> list[ViewOp]:
         found.append(tensor._step)
         tensor, base = base, base_of(base)
     return found
+
+
+def offset(tensor: TensorBase) -> int:
+    """Where in the memory of its whole a tensor begins, in elements."""
+    steps = path(tensor)
+    if not steps:
+        return 0
+    array = np.empty(whole_of(tensor).shape, np.int8)  # whose elements nobody looks at
+    seen_ = array
+    for step in reversed(steps):
+        seen_ = step.look(seen_)
+    return seen_.__array_interface__["data"][0] - array.__array_interface__["data"][0]
 
 
 def replace(tensor: TensorBase) -> None:

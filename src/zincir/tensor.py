@@ -56,7 +56,9 @@ from zincir.half import array_in, filled, plain
 from zincir.methods.matrices import Factoring, Solving
 from zincir.methods.numeric import Numeric
 from zincir.methods.order import Counting, Ordering
+from zincir.methods.products import Products
 from zincir.methods.results import Extreme
+from zincir.methods.shapes import Cutting, Placing, Reshaping
 from zincir.methods.statistics import Statistics
 from zincir.naming import channels_last, channels_last_3d, layout as layout_type, strided
 from zincir.ops import (
@@ -69,7 +71,7 @@ from zincir.ops import (
     powers,
     products,
 )
-from zincir.ops.dims import Dims, many_axes, one_axis
+from zincir.ops.dims import Dims, check_different, many_axes, one_axis
 from zincir.ops.sizes import (
     full_shape,
     given_sizes,
@@ -212,7 +214,18 @@ def _augmented(change: Method, operator: Method) -> Method:
 
 
 @takes_names
-class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
+class Tensor(
+    Ordering,
+    Counting,
+    Statistics,
+    Numeric,
+    Solving,
+    Factoring,
+    Cutting,
+    Placing,
+    Reshaping,
+    Products,
+):
     """An array of numbers that remembers how it was computed.
 
     Values are computed when somebody looks at them; shapes and types are checked at once.
@@ -778,7 +791,7 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
 
     def mv(self, vec: Tensor) -> Tensor:
         """The product of a matrix and a vector."""
-        return self @ vec
+        return wrap(products.mv(self._node, vec._node))
 
     def dot(self, tensor: Tensor) -> Tensor:
         """The inner product of two vectors."""
@@ -788,11 +801,19 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
         """All products of an element of one vector and one of another."""
         return wrap(products.outer(self._node, vec2._node))
 
+    ger = outer
+
     def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: Float = 1, alpha: Float = 1) -> Tensor:
         """Beta * this + alpha * (mat1 @ mat2)."""
-        return wrap(products.addmm(self._node, mat1._node, mat2._node, beta, alpha))
+        y = products.exactly(mat1._node, mat2._node, "addmm", 2)
+        return wrap(products.added(self._node, y, beta, alpha))
 
-    baddbmm = addmm
+    def baddbmm(
+        self, batch1: Tensor, batch2: Tensor, *, beta: Float = 1, alpha: Float = 1
+    ) -> Tensor:
+        """Beta * this + alpha * (batch1 @ batch2), for batches of matrices."""
+        y = products.exactly(batch1._node, batch2._node, "baddbmm", 3)
+        return wrap(products.added(self._node, y, beta, alpha))
 
     # Reductions ---------------------------------------------------------------------------------
 
@@ -953,7 +974,9 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
 
     def permute(self, *dims: Any) -> Tensor:
         """The dimensions in another order."""
-        return self._view(Permute(tuple(one_axis(d, self.ndim) for d in several(dims))))
+        axes = tuple(one_axis(d, self.ndim) for d in several(dims))
+        check_different(axes, "permute", self.ndim)
+        return self._view(Permute(axes))
 
     def transpose(self, dim0: Int, dim1: Int) -> Tensor:
         """Two dimensions exchanged."""
@@ -1059,7 +1082,9 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
 
     def flip(self, *dims: Any) -> Tensor:
         """Some dimensions in reverse."""
-        return wrap(mv.flip(self._node, tuple(one_axis(d, self.ndim) for d in several(dims))))
+        axes = tuple(one_axis(d, self.ndim) for d in several(dims))
+        check_different(axes, "flip")
+        return wrap(mv.flip(self._node, axes) if self.shape else ar.copy(self._node))
 
     def roll(self, shifts: Any, dims: Any = None) -> Tensor:
         """Elements moved along, those that fall off coming back at the other end."""
@@ -1191,7 +1216,22 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
 
     def take(self, index: Tensor) -> Tensor:
         """Elements of the flattened tensor."""
-        return self.flatten()[index]
+        return wrap(indexing.take(self._node, index._node))
+
+    def put(self, index: Tensor, source: Tensor, accumulate: Bool = False) -> Tensor:
+        """Elements of the flattened tensor set, or added to."""
+        return wrap(indexing.put(self._node, index._node, source._node, accumulate))
+
+    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
+        """Elements of `source`, one after the other, where the mask holds."""
+        return wrap(indexing.masked_scatter(self._node, mask._node, source._node))
+
+    def index_reduce(
+        self, dim: Int, index: Tensor, source: Tensor, reduce: str, *, include_self: Bool = True
+    ) -> Tensor:
+        """Slices combined with all of `source` sent to the same place."""
+        nodes = self._node, dim, index._node, source._node
+        return wrap(indexing.index_reduce(*nodes, reduce, include_self))
 
     def index_select(self, dim: Int, index: Tensor) -> Tensor:
         """The slices along `dim` that `index` names."""
@@ -1451,6 +1491,8 @@ class Tensor(Ordering, Counting, Statistics, Numeric, Solving, Factoring):
     gt_, ge_ = map(_in_place, (gt, ge))
     not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
     renorm_ = _in_place(Statistics.renorm)
+    addmv_, addr_, addbmm_ = map(_in_place, (Products.addmv, Products.addr, Products.addbmm))
+    put_, masked_scatter_, index_reduce_ = map(_in_place, (put, masked_scatter, index_reduce))
     clip_ = clamp_
 
     __iadd__, __isub__ = _augmented(add_, __add__), _augmented(sub_, __sub__)

@@ -10,7 +10,8 @@ import numpy as np
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
-from zincir.ops import arithmetic, layout, movement, source
+from zincir.ops import arithmetic, indexing, layout, movement, source
+from zincir.runtime.buffer import Buffer
 from zincir.types import Shape, int64, inverse_permutation
 
 Strides = tuple[int, ...]
@@ -243,6 +244,96 @@ class Diagonal:
             array = array[at]
         strides = self.strides(array.shape, array.strides)
         return np.lib.stride_tricks.as_strided(array, size, strides)
+
+
+@dataclass(slots=True)
+class Windows:
+    """Windows of `size` along one axis, one every `step`, their own elements in a last axis."""
+
+    axis: int
+    length: int
+    step: int
+
+    def _options(self, ndim: int) -> tuple[Shape, Shape, Shape]:
+        at = [a == self.axis for a in range(ndim)]
+        sizes = tuple(self.length if here_ else 1 for here_ in at)
+        return sizes, tuple(self.step if here_ else 1 for here_ in at), (1,) * ndim
+
+    def read(self, parent: Node) -> Node:
+        new = self.size(parent.shape)
+        if 0 in new:
+            return movement.attached(movement.expand(source.const(0, parent.dtype), new), parent)
+        return movement.reshape(movement.windows(parent, *self._options(parent.ndim)), new)
+
+    def write(self, parent: Node, value: Node) -> Node:
+        if self.step < self.length and value.shape[self.axis] > 1:
+            if not is_one_number(value):
+                raise repeated(f"windows of {self.length} elements, one every {self.step}")
+            number = movement.expand(value.inputs[0], parent.shape)
+        else:
+            number = None
+        options = self._options(parent.ndim)
+        apart = movement.windows(parent, *options).shape
+        one = movement.expand(source.const(1, int64), apart)
+        hits = movement.fold(one, parent.shape, *options)
+        if number is None:
+            number = movement.fold(movement.reshape(value, apart), parent.shape, *options)
+        return arithmetic.where(arithmetic.compare("gt", hits, 0), number, parent)
+
+    def size(self, shape: Shape) -> Shape:
+        count = (shape[self.axis] - self.length) // self.step + 1
+        return (*shape[: self.axis], count, *shape[self.axis + 1 :], self.length)
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        step = strides[self.axis]
+        return (*strides[: self.axis], step * self.step, *strides[self.axis + 1 :], step)
+
+    def look(self, array: Any) -> Any:
+        size, strides = self.size(array.shape), self.strides(array.shape, array.strides)
+        return np.lib.stride_tricks.as_strided(array, size, strides)
+
+
+@dataclass(slots=True)
+class Strided:
+    """Any elements of a flat tensor, by strides from a start."""
+
+    shape: Shape
+    steps: Strides
+    start: int
+
+    def places(self) -> Any:
+        """The number of each element in the flat tensor."""
+        places = np.full(self.shape, self.start, np.int64)
+        for axis, (n, step) in enumerate(zip(self.shape, self.steps, strict=True)):
+            along = [1] * len(self.shape)
+            along[axis] = n
+            places += (np.arange(n, dtype=np.int64) * step).reshape(along)
+        return places
+
+    def _index(self) -> Node:
+        node = source.leaf(self.shape, int64)
+        node.value = Buffer(self.places())
+        return node
+
+    def read(self, parent: Node) -> Node:
+        return indexing.take(parent, self._index())
+
+    def write(self, parent: Node, value: Node) -> Node:
+        places = self.places()
+        if len(np.unique(places)) < places.size and not is_one_number(value):
+            raise repeated(f"shape {self.shape} with strides {self.steps}")
+        return indexing.scatter(parent, self._index(), value, "set")
+
+    def size(self, shape: Shape) -> Shape:
+        return self.shape
+
+    def strides(self, shape: Shape, strides: Strides) -> Strides:
+        return tuple(step * strides[0] for step in self.steps)
+
+    def look(self, array: Any) -> Any:
+        steps = self.strides(array.shape, array.strides)
+        array = array[self.start :] if self.start < len(array) else array
+        return np.lib.stride_tricks.as_strided(array, self.shape, steps)
 
 
 @dataclass(slots=True)

@@ -5,9 +5,13 @@ from zincir.indexing.along import (
     index_add as index_add,
     index_copy as index_copy,
     index_fill as index_fill,
+    index_reduce as index_reduce,
     index_select as index_select,
+    masked_scatter as masked_scatter,
+    put as put,
     scatter as scatter,
     scatter_reduce as scatter_reduce,
+    take as take,
     take_along_dim as take_along_dim,
 )
 from zincir.indexing.brackets import (

@@ -22,8 +22,8 @@ from zincir.ops.arithmetic import (
     where,
 )
 from zincir.ops.dims import one_axis
-from zincir.ops.host import call
-from zincir.ops.movement import expand, permute, reshape, slice_
+from zincir.ops.host import call, cumsum
+from zincir.ops.movement import broadcast_to_common, expand, permute, reshape, slice_
 from zincir.ops.numbers import to
 from zincir.ops.source import const, custom, detach, with_gradient_of
 from zincir.types import Scalar, bool_, broadcast, int32, int64, inverse_permutation, size
@@ -299,3 +299,92 @@ def index_fill(x: Node, dim: int, index: Node, value: Node | Scalar) -> Node:
     if not isinstance(value, Node):
         value = const(to(x.dtype, value), x.dtype)
     return where(named, cast(value, x.dtype), x)
+
+
+def take(x: Node, index: Node) -> Node:
+    """Elements of the flattened tensor; negative numbers count from its end."""
+    if index.dtype is not int64:
+        raise DTypeError(
+            explain("take: the index must be int64", where=user_line(), got=index.dtype.name)
+        )
+    n = size(x.shape)
+    check_now(index, n)
+    return rows.take(_flat(x), where(compare("lt", index, 0), index + n, index))
+
+
+def put(x: Node, index: Node, source: Node, accumulate: bool) -> Node:
+    """`x` with elements of the flattened tensor set, or added to.
+
+    Raises:
+        DTypeError: the index is no int64, or the types differ.
+        ShapeError: there is not one number in `source` for each index.
+    """
+    if index.dtype is not int64 or source.dtype is not x.dtype:
+        got = f"an index of {index.dtype.name}, {source.dtype.name} into {x.dtype.name}"
+        raise DTypeError(
+            explain("put: needs an int64 index, and one type", where=user_line(), got=got)
+        )
+    n, count = size(x.shape), size(index.shape)
+    if size(source.shape) != count:
+        got = f"{size(source.shape)} for {count}"
+        raise ShapeError(
+            explain("put: index and source must have the same size", where=user_line(), got=got)
+        )
+    check_now(index, n)
+    place = _flat(where(compare("lt", index, 0), index + n, index))
+    new = rows.scatter(_flat(x), place, _flat(source), "add" if accumulate else "set")
+    return reshape(new, x.shape)
+
+
+def masked_scatter(x: Node, mask: Node, source: Node) -> Node:
+    """Elements of `source`, one after the other, where the mask holds.
+
+    Raises:
+        DTypeError: the mask is no bool, or the types differ.
+    """
+    if mask.dtype is not bool_ or source.dtype is not x.dtype:
+        got = f"a mask of {mask.dtype.name}, {source.dtype.name} into {x.dtype.name}"
+        raise DTypeError(
+            explain("masked_scatter: needs a bool mask, and one type", where=user_line(), got=got)
+        )
+    x, mask = broadcast_to_common(x, mask)
+    if not size(x.shape):
+        return x
+    count = cumsum(cast(_flat(mask), int64), 0)
+    place = where(_flat(mask), count - 1, -1)
+    if not size(source.shape):
+        source = expand(const(0, x.dtype), (1,))
+        place = where(_flat(mask), 1, -1)  # out of range, wherever the mask holds
+    taken = rows.take(_flat(source), where(compare("lt", place, 0), 0, place))
+    return where(mask, reshape(taken, x.shape), x)
+
+
+def index_reduce(
+    x: Node, dim: int, index: Node, source: Node, reduce: str, include_self: bool
+) -> Node:
+    """Slices of `x` combined with all slices of `source` sent to the same place."""
+    index = _vector(index, "index_reduce")
+    if reduce not in ("mean", *_FOLDS):
+        raise ArgumentError(
+            explain(
+                f"index_reduce: unknown reduce {reduce!r}",
+                where=user_line(),
+                expected="prod, mean, amax or amin",
+            )
+        )
+    axis = one_axis(dim, x.ndim)
+    wanted = tuple(index.shape[0] if i == axis else n for i, n in enumerate(x.shape))
+    if source.shape != wanted:
+        got = str(source.shape)
+        raise ShapeError(
+            explain("index_reduce: the source does not fit", where=user_line(),
+                    expected=str(wanted), got=got)
+        )  # fmt: skip
+    if not x.ndim:
+        shape = index.shape
+        x, source = reshape(x, (1,)), reshape(source, shape)
+        wanted = shape
+    along = tuple(index.shape[0] if i == axis else 1 for i in range(len(wanted)))
+    spread = expand(reshape(index, along), wanted)
+    y = scatter_reduce(x, dim, spread, source, reduce, include_self)
+    return y

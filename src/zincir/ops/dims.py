@@ -60,6 +60,22 @@ def one_axis(dim: int, ndim: int, what: str = "dim") -> int:
     )
 
 
+def check_different(axes: tuple[int, ...], what: str, count: int | None = None) -> None:
+    """Raise if an axis is named twice, or others than `count` of them.
+
+    Raises:
+        ArgumentError: there is one.
+    """
+    if len(set(axes)) != len(axes) or count not in (None, len(axes)):
+        raise ArgumentError(
+            explain(
+                f"{what}: dims must be different" + ("" if count is None else f", {count} of them"),
+                where=user_line(),
+                got=str(axes),
+            )
+        )
+
+
 def many_axes(dim: Dims, ndim: int) -> tuple[int, ...]:
     """`dim` as axes in rising order; None and () mean all of them."""
     if dim is None:

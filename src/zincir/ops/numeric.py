@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from zincir.errors import DTypeError, GradientError, explain
-from zincir.graph.node import MODE, Node, apply, describe, user_line
+from zincir.errors import DTypeError, explain
+from zincir.graph.node import MODE, Node, apply, user_line
 from zincir.ops import arithmetic as ar, composed as co, elementwise as el, powers
 from zincir.ops.arithmetic import Number, common, compare, pointwise, where
 from zincir.ops.host import call
@@ -362,14 +362,14 @@ def nextafter(x: Node, y: Node) -> Node:
     x, y = common(x, y)
     _floating_only("nextafter", x)
     z = _called(_nextafter, detach(x), detach(y), x.dtype)
-    return custom(z, (x, y), _NoGradient()) if MODE.grad and (x.needs_grad or y.needs_grad) else z
+    return custom(z, (x, y), _Shifted()) if MODE.grad and (x.needs_grad or y.needs_grad) else z
 
 
-class _NoGradient:
-    def backward(self, g: Node, y: Node, inputs: tuple[Node, ...]) -> tuple[Node, ...]:
-        raise GradientError(
-            explain("the derivative for nextafter is not implemented", where=describe(y.origin))
-        )
+class _Shifted:
+    """As in PyTorch, the next number moves as the first one does, unless both are equal."""
+
+    def backward(self, g: Node, y: Node, inputs: tuple[Node, ...]) -> tuple[Node, None]:
+        return where(compare("ne", *inputs), g, 0.0), None
 
 
 def _called(function: Callable[..., Any], x: Node, y: Node, dtype: DType) -> Node:
