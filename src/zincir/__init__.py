@@ -6,6 +6,7 @@ from zincir import (
     autograd as autograd,
     data as data,
     distributions as distributions,
+    fft as fft,
     func as func,
     linalg as linalg,
     models as models,
@@ -43,6 +44,14 @@ from zincir.autograd import (
     is_grad_enabled as is_grad_enabled,
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
+)
+from zincir.complex_numbers import (
+    complex as complex,
+    imag as imag,
+    polar as polar,
+    real as real,
+    view_as_complex as view_as_complex,
+    view_as_real as view_as_real,
 )
 from zincir.creation import (
     arange as arange,
@@ -155,6 +164,8 @@ from zincir.types import (
     DType as DType,
     bfloat16 as bfloat16,
     bool_ as bool_,
+    complex64 as complex64,
+    complex128 as complex128,
     float16 as float16,
     float32 as float32,
     float64 as float64,
@@ -174,6 +185,8 @@ short = int16
 int = int32
 long = int64
 half = float16
+cfloat = complex64
+cdouble = complex128
 float = float32
 double = float64
 

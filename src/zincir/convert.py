@@ -20,7 +20,7 @@ from zincir.types import DType, Scalar, Shape, float64, from_numpy_dtype, numpy_
 Operand: TypeAlias = Any
 """A tensor, a Python number or a NumPy array."""
 
-_PYTHON = (float, int, bool)
+_PYTHON = (float, int, bool, complex)
 
 
 def numbers_of(data: Any) -> np.ndarray[Any, Any]:
@@ -52,8 +52,8 @@ def operand(x: Operand) -> Node | Scalar:
         return current(x)
     if isinstance(x, np.generic):
         return cast(Any, x).item()
-    if isinstance(x, float | int):
-        return x
+    if isinstance(x, float | int | complex):
+        return x  # type: ignore[return-value]
     if isinstance(x, np.ndarray):
         return leaf_over(np.array(cast(Any, x)))
     raise TypeError(

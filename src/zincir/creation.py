@@ -20,6 +20,8 @@ from zincir.types import (
     Scalar,
     Shape,
     bool_,
+    complex64,
+    complex128,
     float32,
     float64,
     from_numpy_dtype,
@@ -124,7 +126,7 @@ def _as_array(data: Any, dtype: Any) -> np.ndarray[Any, Any]:
     data = _as_lists(data)
     typed = isinstance(data, np.ndarray | np.generic)
     array: np.ndarray[Any, Any] = np.array(cast(Any, data)) if typed else _block(data)
-    if array.dtype.kind not in "fiub" and not isinstance(given, Tensor):
+    if array.dtype.kind not in "fiubc" and not isinstance(given, Tensor):
         raise DTypeError(
             explain(
                 "tensor: cannot make numbers of this",
@@ -184,11 +186,11 @@ def _types(data: Any) -> set[DType]:
         return {_type_of(data)} if np.size(data) or isinstance(data, Tensor) else set()
     kinds: set[type] = set(map(type, data))
     if kinds <= _PLAIN:
-        return {_FLOAT if kind is float else int64 if kind is int else bool_ for kind in kinds}
+        return {_type_of(kind()) for kind in kinds}
     return {kind for part in data for kind in _types(part)}
 
 
-_PLAIN = {bool, int, float}
+_PLAIN = {bool, int, float, complex}
 
 
 def _type_of(x: Any) -> DType:
@@ -196,6 +198,8 @@ def _type_of(x: Any) -> DType:
         return x.dtype
     if isinstance(x, np.ndarray | np.generic):
         return as_dtype(cast(Any, x).dtype)
+    if isinstance(x, complex):
+        return complex64 if _FLOAT is float32 else complex128
     return _FLOAT if isinstance(x, float) else bool_ if isinstance(x, bool) else int64
 
 

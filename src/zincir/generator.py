@@ -17,6 +17,8 @@ from zincir.graph.node import Node, user_line
 from zincir.limits import finfo
 from zincir.ops import random
 from zincir.ops.host import call
+from zincir.ops.parts import join
+from zincir.ops.source import PARTS
 from zincir.random_bits import fold_key, philox2x32
 from zincir.recording import live, note_draw, refuse_replay
 from zincir.types import DType, Scalar, Shape, float32, int64, size
@@ -157,7 +159,7 @@ def fresh_seed(generator: Generator | None = None) -> int:
 
 
 def _floating(dtype: DType, what: str) -> None:
-    if dtype.category != 2:
+    if dtype.category < 2:
         raise DTypeError(
             explain(
                 f"{what}: needs a floating type",
@@ -171,12 +173,18 @@ def _floating(dtype: DType, what: str) -> None:
 def uniform(generator: Generator | None, shape: Shape, dtype: DType = float32) -> Node:
     """Uniform numbers in [0, 1)."""
     _floating(dtype, "rand")
+    if dtype.is_complex:
+        part = PARTS[dtype]
+        return join(uniform(generator, shape, part), uniform(generator, shape, part))
     return random.uniform((generator or default_generator).draw(size(shape)), shape, dtype)
 
 
 def normal(generator: Generator | None, shape: Shape, dtype: DType = float32) -> Node:
-    """Standard normal numbers."""
+    """Standard normal numbers; of complex ones, each part has half of the variance."""
     _floating(dtype, "randn")
+    if dtype.is_complex:
+        x, y = (normal(generator, shape, PARTS[dtype]) * 0.5**0.5 for _ in "xy")
+        return join(x, y)
     g = generator or default_generator
     n = size(shape)
     return random.normal(g.draw(n), g.draw(n), shape, dtype)

@@ -12,7 +12,7 @@ from zincir.inplace import grad_fn, is_leaf
 from zincir.recording import CURRENT
 from zincir.shared_value import array_of
 from zincir.tensor_base import TensorBase
-from zincir.types import bool_, float32, int64
+from zincir.types import bool_, complex64, float32, int64
 
 _PRECISION = 4
 _LINE = 80
@@ -28,7 +28,7 @@ def show(tensor: TensorBase) -> str:
     text = _body(values)
     if not values.size and values.ndim > 1:
         text += f", size={tensor.shape}"
-    if tensor.dtype not in (float32, int64, bool_):
+    if tensor.dtype not in ((float32, int64, bool_, complex64) if values.size else (float32,)):
         text += f", dtype={tensor.dtype!r}"
     if not is_leaf(tensor):
         text += f", grad_fn={grad_fn(tensor)}"
@@ -39,11 +39,11 @@ def show(tensor: TensorBase) -> str:
 
 def _body(values: np.ndarray[Any, Any]) -> str:
     shown = _shown(values)
-    form = _floats(shown) if values.dtype.kind == "f" else str
+    form = _form(shown)
     width = max([len(form(v)) for v in shown.reshape(-1).tolist()], default=0)
 
     def aligned(v: Any) -> str:
-        return form(v).rjust(width if values.ndim else 0)
+        return form(v).rjust(width if values.ndim and values.dtype.kind != "c" else 0)
 
     return np.array2string(
         values,
@@ -54,6 +54,22 @@ def _body(values: np.ndarray[Any, Any]) -> str:
         edgeitems=_EDGE,
         formatter={"all": aligned},
     )
+
+
+def _form(shown: np.ndarray[Any, Any]) -> Callable[[Any], str]:
+    """How a number is written, so that it suits all of them."""
+    if shown.dtype.kind == "f":
+        return _floats(shown)
+    if shown.dtype.kind != "c":
+        return str
+    real, imaginary = _floats(shown.real), _floats(shown.imag)
+    width = max([len(real(v)) for v in shown.real.reshape(-1).tolist()], default=0)
+
+    def both(v: Any) -> str:
+        sign = "-" if np.signbit(v.imag) else "+"
+        return f"{real(v.real).rjust(width)}{sign}{imaginary(abs(v.imag))}j"
+
+    return both
 
 
 def _shown(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

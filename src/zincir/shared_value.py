@@ -55,7 +55,7 @@ def look_at(child: T, parent: TensorBase, step: ViewOp) -> T:
     if not parent.requires_grad and CURRENT.recording is None:
         # Its value is taken when somebody asks for it.
         held = parent._held
-        spec = (step.size(held.shape), held.dtype)
+        spec = (step.size(held.shape), step.kind(held.dtype))
         child._held = Node(leaf_p, (), spec, spec, False, held.origin)
         child._held.owner = weakref.ref(child)
         return child
@@ -349,7 +349,7 @@ def _same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
     return bool(np.array_equal(a.view(bits), b.view(bits)))
 
 
-_BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+_BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64, 16: np.dtype("V16")}
 
 
 def glance(tensor: TensorBase) -> np.ndarray[Any, Any] | None:

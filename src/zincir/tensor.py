@@ -7,6 +7,7 @@ gradients that of `tensor_backward`.
 from __future__ import annotations
 
 import builtins
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -53,6 +54,7 @@ from zincir.errors import (
 )
 from zincir.graph.node import MODE, Node, Origin, apply, user_line
 from zincir.half import array_in, filled, plain
+from zincir.methods.complex_numbers import Complex
 from zincir.methods.matrices import Factoring, Solving
 from zincir.methods.numeric import Numeric
 from zincir.methods.order import Counting, Ordering
@@ -72,6 +74,7 @@ from zincir.ops import (
     products,
 )
 from zincir.ops.dims import Dims, check_different, many_axes, one_axis
+from zincir.ops.parts import real as real_part
 from zincir.ops.sizes import (
     full_shape,
     given_sizes,
@@ -225,6 +228,7 @@ class Tensor(
     Placing,
     Reshaping,
     Products,
+    Complex,
 ):
     """An array of numbers that remembers how it was computed.
 
@@ -377,10 +381,6 @@ class Tensor(
     def is_floating_point(self) -> Bool:
         """Whether the type is a floating one."""
         return self._held.dtype.category == 2
-
-    def is_complex(self) -> Bool:
-        """Never: there are no complex tensors."""
-        return False
 
     def is_signed(self) -> Bool:
         """Whether the type has negative numbers."""
@@ -1015,8 +1015,6 @@ class Tensor(
     def mT(self) -> Tensor:
         return self.transpose(-2, -1) if self.shape else self
 
-    mH = mT
-
     def expand(self, *size: Any) -> Tensor:
         """Dimensions of size 1 repeated; -1 keeps a size."""
         sizes = tuple(several(size))
@@ -1306,7 +1304,17 @@ class Tensor(
         dtype, copy = tensor_types.conversion(args, options)
         if dtype is None or dtype is self.dtype:
             return self.clone() if copy else self
-        return wrap(ar.cast(self._node, dtype))
+        node = self._node
+        if node.dtype.is_complex and dtype is bool_:
+            return wrap(ar.compare("ne", node, 0))
+        if node.dtype.is_complex and not dtype.is_complex:
+            warnings.warn(
+                "Casting complex values to real discards the imaginary part",
+                UserWarning,
+                stacklevel=2,
+            )
+            node = real_part(node)
+        return wrap(ar.cast(node, dtype))
 
     def type(self, dtype: Any = None, non_blocking: Bool = False) -> Any:
         """The same numbers in another type; without one, PyTorch's name of this tensor's."""

@@ -258,6 +258,15 @@ def _weight(node: Node, gradient: TensorBase | None) -> Node:
                 try_="y.sum().backward(), or y.backward(gradient=...)",
             )
         )
+    if node.dtype.is_complex:
+        raise GradientError(
+            explain(
+                "grad can be implicitly created only for real scalar outputs",
+                where=user_line(),
+                got=f"{node.dtype.name}, made at {describe(node.origin)}",
+                try_="y.abs().backward(), or y.backward(gradient=...)",
+            )
+        )
     return expand(const(1.0, node.dtype), node.shape)
 
 
@@ -307,7 +316,7 @@ def check_grad(tensor: TensorBase, grad: TensorBase) -> None:
 
 def check_flag(tensor: TensorBase, requires_grad: bool) -> None:
     """Raise if `requires_grad` cannot be set so."""
-    if requires_grad and tensor.dtype.category != 2:
+    if requires_grad and tensor.dtype.category < 2:
         raise DTypeError(
             explain(
                 "only Tensors of floating point dtype can require gradients",

@@ -13,6 +13,8 @@ from zincir.types import (
     DType,
     bfloat16,
     bool_,
+    complex64,
+    complex128,
     float16,
     float32,
     float64,
@@ -32,7 +34,7 @@ def as_dtype(kind: Any) -> DType:
     """A dtype of ours from ours, NumPy's or Python's."""
     if isinstance(kind, DType):
         return kind
-    python = {float: float64, int: int64, bool: bool_}.get(kind)
+    python = {float: float64, int: int64, bool: bool_, complex: complex128}.get(kind)
     if python is not None:
         return python
     try:
@@ -124,6 +126,8 @@ def conversion(args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[DType
 _NAMES = {
     float16: "HalfTensor",
     bfloat16: "BFloat16Tensor",
+    complex64: "ComplexFloatTensor",
+    complex128: "ComplexDoubleTensor",
     bool_: "BoolTensor",
     uint8: "ByteTensor",
     int8: "CharTensor",

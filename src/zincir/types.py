@@ -15,6 +15,7 @@ from zincir.naming import NAMING
 
 Shape: TypeAlias = tuple[int, ...]
 Scalar: TypeAlias = bool | int | float
+"""A Python number. A complex one is taken where it is said so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class DType:
     memory: np.dtype[np.generic]
     """What arrays of its elements have, to which NumPy's types without a meaning belong."""
     category: int
-    """0 boolean, 1 integer, 2 floating: the first thing promotion looks at."""
+    """0 boolean, 1 integer, 2 floating, 3 complex: the first thing promotion looks at."""
     half: bool = False
     """Whether numbers are only stored in it: they are computed in float32, and rounded."""
 
@@ -49,6 +50,10 @@ class DType:
     @property
     def is_floating_point(self) -> bool:
         return self.category == 2
+
+    @property
+    def is_complex(self) -> bool:
+        return self.category == 3
 
     @property
     def names_rows(self) -> bool:
@@ -76,14 +81,19 @@ float16 = DType("float16", np.dtype(np.float16), 2, half=True)
 bfloat16 = DType("bfloat16", np.dtype("V2"), 2, half=True)
 float32 = DType("float32", np.dtype(np.float32), 2)
 float64 = DType("float64", np.dtype(np.float64), 2)
+complex64 = DType("complex64", np.dtype(np.complex64), 3)
+complex128 = DType("complex128", np.dtype(np.complex128), 3)
 
 pair = DType("pair", np.dtype(np.uint32), 1)
 """Two bfloat16 in four bytes, the first one in the lower half. Only the compiler makes any."""
 
-ALL_DTYPES = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
+ALL_DTYPES = (
+    *(bool_, uint8, int8, int16, int32, int64),
+    *(float16, bfloat16, float32, float64, complex64, complex128),
+)
 _RANK = {dtype: rank for rank, dtype in enumerate(ALL_DTYPES)}
 _BY_NUMPY = {dtype.memory: dtype for dtype in ALL_DTYPES}
-_BY_PYTHON = {bool: bool_, int: int64, float: float32}
+_BY_PYTHON = {bool: bool_, int: int64, float: float32, complex: complex64}
 
 
 def from_numpy_dtype(dtype: npt.DTypeLike) -> DType:
@@ -121,6 +131,8 @@ def promote(a: DType, b: DType) -> DType:
     """
     if a is b:
         return a
+    if {a, b} == {float64, complex64}:
+        return complex128
     if a.category != b.category:
         return a if a.category > b.category else b
     if {a, b} == {uint8, int8}:

@@ -12,7 +12,7 @@ from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
 from zincir.ops import arithmetic, indexing, layout, movement, source
 from zincir.runtime.buffer import Buffer
-from zincir.types import Shape, int64, inverse_permutation
+from zincir.types import DType, Shape, int64, inverse_permutation
 
 Strides = tuple[int, ...]
 
@@ -32,6 +32,10 @@ class ViewOp(Protocol):
         """The view's shape, from its parent's."""
         ...
 
+    def kind(self, dtype: DType) -> DType:
+        """The view's element type, from its parent's."""
+        ...
+
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         """The view's strides in elements, from its parent's shape and strides."""
         ...
@@ -41,8 +45,17 @@ class ViewOp(Protocol):
         ...
 
 
+class SameKind:
+    """What most views are."""
+
+    __slots__ = ()
+
+    def kind(self, dtype: DType) -> DType:
+        return dtype
+
+
 @dataclass(slots=True)
-class Reshape:
+class Reshape(SameKind):
     """The same elements under another shape."""
 
     shape: Shape
@@ -66,7 +79,7 @@ class Reshape:
 
 
 @dataclass(slots=True)
-class Permute:
+class Permute(SameKind):
     """Axes in another order."""
 
     axes: tuple[int, ...]
@@ -88,7 +101,7 @@ class Permute:
 
 
 @dataclass(slots=True)
-class Slice:
+class Slice(SameKind):
     """Every step-th element from a start, along each axis."""
 
     starts: tuple[int, ...]
@@ -115,7 +128,7 @@ class Slice:
 
 
 @dataclass(slots=True)
-class Index:
+class Index(SameKind):
     """Whole numbers and slices between brackets: a slice of each axis, some of which go."""
 
     slice: Slice
@@ -163,7 +176,7 @@ def repeated(got: str) -> ArgumentError:
 
 
 @dataclass(slots=True)
-class Expand:
+class Expand(SameKind):
     """Axes of size 1 repeated. Cannot be written through: several elements are one."""
 
     shape: Shape
@@ -194,7 +207,7 @@ class Expand:
 
 
 @dataclass(slots=True)
-class Diagonal:
+class Diagonal(SameKind):
     """The diagonal of two axes, as the last one; `offset` above the main one."""
 
     offset: int
@@ -247,7 +260,7 @@ class Diagonal:
 
 
 @dataclass(slots=True)
-class Windows:
+class Windows(SameKind):
     """Windows of `size` along one axis, one every `step`, their own elements in a last axis."""
 
     axis: int
@@ -294,7 +307,7 @@ class Windows:
 
 
 @dataclass(slots=True)
-class Strided:
+class Strided(SameKind):
     """Any elements of a flat tensor, by strides from a start."""
 
     shape: Shape
@@ -359,6 +372,11 @@ class ViewOps:
         for step in self.steps:
             shape = step.size(shape)
         return shape
+
+    def kind(self, dtype: DType) -> DType:
+        for step in self.steps:
+            dtype = step.kind(dtype)
+        return dtype
 
     def strides(self, shape: Shape, strides: Strides) -> Strides:
         for step in self.steps:

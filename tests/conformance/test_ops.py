@@ -47,6 +47,10 @@ ELSEWHERE = {
     "ctc_loss": "its gradient is that of logits: tests/nn/functional/loss/test_ctc.py",
     "ctc_slope": "its gradient is refused: tests/nn/functional/loss/test_ctc.py",
     "cast": "rounds: its differences are checked below",
+    **dict.fromkeys(
+        ("complex", "real", "imag", "fft", "rfft", "irfft"),
+        "complex: tests/against_torch/test_complex.py",
+    ),
 }
 
 # For what is not element by element: (shapes of inputs, attributes). An integer array stands for

@@ -408,7 +408,7 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
             return result
         bound = tuple(
             wrap(custom(detach(g._node), tuple(behind), _NoSecond()))
-            if isinstance(g, Tensor) and g.dtype.category == 2
+            if isinstance(g, Tensor) and g.dtype.category >= 2
             else g
             for g in _tuple(result)
         )

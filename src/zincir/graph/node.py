@@ -10,8 +10,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from zincir.errors import ShapeError, ZincirError, explain
-from zincir.graph.primitive import Attr, Operand, Primitive, Spec
+from zincir.errors import DTypeError, ShapeError, ZincirError, explain
+from zincir.graph.primitive import ON_COMPLEX, Attr, Kind, Operand, Primitive, Spec
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -124,6 +124,20 @@ def changed_at(node: Node) -> Origin | None:
 
 
 _specs: dict[tuple[Any, ...], Spec] = {}
+_ON_PARTS: Any = ()
+"""Instead of a shape and type: the operation is one of several on parts of complex numbers."""
+_MOVES = frozenset(
+    {
+        Kind.SOURCE,
+        Kind.ALIAS,
+        Kind.VIEW,
+        Kind.ASSEMBLY,
+        Kind.TAKE,
+        Kind.COMPOUND,
+        Kind.LOOP,
+        Kind.OUTPUT,
+    }
+)
 
 
 def apply(op: Primitive, *inputs: Node, attrs: tuple[Attr, ...] = ()) -> Node:
@@ -142,18 +156,43 @@ def apply(op: Primitive, *inputs: Node, attrs: tuple[Attr, ...] = ()) -> Node:
         key = (op, attrs, *[v for n in inputs for v in (n.shape, n.dtype)])
     spec = _specs.get(key)
     if spec is None:
-        spec = _infer(op, inputs, attrs)
+        spec = _ON_PARTS if _computes_complex(op, inputs, attrs) else _infer(op, inputs, attrs)
         if len(_specs) > 50_000:
             _specs.clear()
         _specs[key] = spec
+    if spec is _ON_PARTS:
+        return ON_COMPLEX[op](*inputs, *attrs)  # type: ignore[misc]
     mode = MODE
     needs_grad = False
     if mode.grad and op.vjp is not None:
         for n in inputs:
             if n.needs_grad:
-                needs_grad = spec[1].category == 2
+                needs_grad = spec[1].category >= 2
                 break
     return Node(op, inputs, attrs, spec, needs_grad, mode.origin or here())
+
+
+def _computes_complex(op: Primitive, inputs: Sequence[Node], attrs: tuple[Attr, ...]) -> bool:
+    """Whether `op` is to be made of operations on parts of its operands.
+
+    Raises:
+        DTypeError: an operand is complex, and it is not known what `op` is then.
+    """
+    if not any([x.dtype.category == 3 for x in inputs]) or op.kind in _MOVES:
+        return False
+    if op.kind is Kind.SCATTER and attrs[0] == "set":
+        return False
+    if op not in ON_COMPLEX:
+        got = ", ".join(f"{n.shape} {n.dtype.name}" for n in inputs)
+        raise DTypeError(
+            explain(
+                f"{op.name}: not for complex tensors",
+                where=user_line(),
+                got=got,
+                try_="the real and the imaginary part (x.real, x.imag), or x.abs()",
+            )
+        )
+    return ON_COMPLEX[op] is not None
 
 
 def spec_of(op: Primitive, inputs: Sequence[Node], attrs: tuple[Attr, ...]) -> Spec:
@@ -165,7 +204,7 @@ def spec_of(op: Primitive, inputs: Sequence[Node], attrs: tuple[Attr, ...]) -> S
     found = op.infer(*[(n.shape, n.dtype) for n in inputs], *attrs)
     if not op.has_several:
         return found
-    return (), next((dtype for _, dtype in found if dtype.category == 2), found[0][1])
+    return (), next((dtype for _, dtype in found if dtype.category >= 2), found[0][1])
 
 
 def _infer(op: Primitive, inputs: tuple[Node, ...], attrs: tuple[Attr, ...]) -> Spec:

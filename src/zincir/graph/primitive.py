@@ -137,6 +137,11 @@ class Primitive:
         return f"<primitive {self.name}>"
 
 
+ON_COMPLEX: dict[Primitive, Callable[..., Any] | None] = {}
+"""What an operation is for complex operands: a function of its inputs and attributes, made of
+operations on their parts; None if it is itself. What is not here, and does not move numbers by its
+kind, is refused."""
+
 REGISTRY: dict[str, Primitive] = {}
 
 

@@ -74,7 +74,7 @@ class _Differentiated:
 
 
 def _floats(x: Node) -> bool:
-    return x.dtype.category == 2
+    return x.dtype.category >= 2
 
 
 @functools.lru_cache(maxsize=256)

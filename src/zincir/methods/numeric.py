@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from zincir.calling import takes_names
 from zincir.convert import operand, tensor_node
 from zincir.ops import arithmetic as ar, composed as co, numeric as nu
+from zincir.ops.parts import imag
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 
@@ -62,8 +63,10 @@ class Signs(TensorBase):
         return self._of(nu.isneginf(current(self)))
 
     def isreal(self) -> Any:
-        """Where it is real: everywhere."""
+        """Where the imaginary part is 0, as it is of all real numbers."""
         x = current(self)
+        if x.dtype.is_complex:
+            return self._of(ar.compare("eq", imag(x), 0))
         return self._of(co.logical("or", ar.compare("eq", x, x), ar.compare("ne", x, x)))
 
 

@@ -353,7 +353,7 @@ def floating(x: Number) -> Node:
     """`x`, integers made float32."""
     if not isinstance(x, Node):
         return const(float(x), float32)
-    return x if x.dtype.category == 2 else cast(x, float32)
+    return x if x.dtype.category >= 2 else cast(x, float32)
 
 
 def add(x: Number, y: Number) -> Node:
@@ -395,7 +395,7 @@ def mul(x: Number, y: Number) -> Node:
 
 def div(x: Number, y: Number) -> Node:
     """True division: integers become float32."""
-    if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype and x.dtype.category == 2:
+    if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype and x.dtype.category >= 2:
         return apply(div_p, x, y)
     both = common(x, y)
     if both[0].dtype.category < 2:  # each from its own type: the common one may not hold it

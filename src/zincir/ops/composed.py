@@ -27,7 +27,7 @@ from zincir.types import DType, Scalar, bool_, int64, of_scalar, size, uint8
 def sum(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None) -> Node:
     """The sum along `dim`; booleans and integers add up in int64."""
     if dtype is None:
-        dtype = x.dtype if x.dtype.category == 2 else int64
+        dtype = x.dtype if x.dtype.category >= 2 else int64
     return fold(mv.sum_, cast(x, dtype), dim, keepdim)
 
 
@@ -36,7 +36,7 @@ def prod(
 ) -> Node:
     """The product along `dim`."""
     if dtype is None:
-        dtype = x.dtype if x.dtype.category == 2 else int64
+        dtype = x.dtype if x.dtype.category >= 2 else int64
     return fold(reduction.prod, cast(x, dtype), dim, keepdim)
 
 
@@ -49,7 +49,7 @@ def mean(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None =
     """The mean along `dim`."""
     if dtype is not None:
         x = cast(x, dtype)
-    if x.dtype.category != 2:
+    if x.dtype.category < 2:
         raise DTypeError(
             explain(
                 f"mean: needs a floating tensor, got {x.dtype.name}",
@@ -240,6 +240,7 @@ def extreme_of_all(x: Node, smallest: bool) -> Node:
 @once
 def norm(x: Node, p: float, dim: Dims = None, keepdim: bool = False) -> Node:
     """The p-norm along `dim`."""
+    x = ar.abs(x) if x.dtype.is_complex else x
     _refuse_whole("norm", x)
     axes = many_axes(dim, x.ndim)
     if p == 2:
@@ -320,7 +321,7 @@ def isnan(x: Node) -> Node:
 
 def isinf(x: Node) -> Node:
     """Where x is infinite."""
-    return compare("eq", ar.abs(x), math.inf) if x.dtype.category == 2 else compare("ne", x, x)
+    return compare("eq", ar.abs(x), math.inf) if x.dtype.category >= 2 else compare("ne", x, x)
 
 
 def isfinite(x: Node) -> Node:
@@ -335,7 +336,7 @@ def isclose(x: Node, y: Node, rtol: float, atol: float, equal_nan: bool) -> Node
     """Where |x - y| <= atol + rtol * |y|."""
     x, y = detach(x), detach(y)
     same = compare("eq", x, y)
-    if x.dtype.category == 2:
+    if x.dtype.category >= 2:
         near = compare("le", ar.abs(x - y), atol + rtol * ar.abs(y))
         same = ar.bitwise("or", same, ar.bitwise("and", near, isfinite(y)))
         if equal_nan:
@@ -457,13 +458,13 @@ def divide(x: Number, y: Number, rounding_mode: str | None) -> Node:
 
 def cumsum(x: Node, dim: int, dtype: DType | None = None) -> Node:
     """Running sums along `dim`."""
-    x = cast(x, dtype or (x.dtype if x.dtype.category == 2 else int64))
+    x = cast(x, dtype or (x.dtype if x.dtype.category >= 2 else int64))
     return host.cumsum(x, one_axis(dim, x.ndim)) if x.ndim else x
 
 
 def cumprod(x: Node, dim: int, dtype: DType | None = None) -> Node:
     """Running products along `dim`."""
-    x = cast(x, dtype or (x.dtype if x.dtype.category == 2 else int64))
+    x = cast(x, dtype or (x.dtype if x.dtype.category >= 2 else int64))
     return host.cumprod(x, one_axis(dim, x.ndim)) if x.ndim else x
 
 

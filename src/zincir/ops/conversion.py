@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from zincir.graph.node import Node, apply
+from zincir.errors import DTypeError, explain
+from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import Kind, Primitive, register
 from zincir.half import converted
 from zincir.ops.live_number import LiveNumber
 from zincir.ops.numbers import to as _to
-from zincir.ops.source import const, const_p
+from zincir.ops.parts import imag, join, real
+from zincir.ops.source import PARTS, const, const_p
 from zincir.types import DType, Scalar, float32, of_scalar, result_type
 
 Number = Node | Scalar
@@ -32,6 +34,8 @@ def cast(x: Node, dtype: DType) -> Node:
     """`x` with element type `dtype`."""
     if x.dtype is dtype:
         return x
+    if dtype.category == 3 or x.dtype.category == 3:
+        return _cast_complex(x, dtype)
     if x.op is const_p:
         return const(_to(dtype, x.attrs[0]), dtype)
     return apply(cast_p, x, attrs=(dtype,))
@@ -56,6 +60,7 @@ def common(*xs: Number) -> list[Node]:
             dtype is None
             or type(x) is LiveNumber
             or (type(x) is float and dtype.category < 2)
+            or type(x) is complex
             or (type(x) is int and dtype.category < 1)
         ):
             break
@@ -77,6 +82,21 @@ def standing(x: Number) -> tuple[DType, int]:
     if isinstance(x, Node):
         return x.dtype, 2 if x.shape else 1
     return of_scalar(x.kind() if type(x) is LiveNumber else x), 0
+
+
+def _cast_complex(x: Node, dtype: DType) -> Node:
+    if dtype.category < 3:
+        raise DTypeError(
+            explain(
+                f"a {x.dtype.name} tensor cannot become {dtype.name} on the way",
+                where=user_line(),
+                try_="x.real, or x.abs()",
+            )
+        )
+    part = PARTS[dtype]
+    if x.dtype.category < 3:
+        return join(cast(x, part), None)
+    return join(cast(real(x), part), cast(imag(x), part))
 
 
 def is_plain(x: Number) -> bool:

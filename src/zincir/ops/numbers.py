@@ -16,6 +16,8 @@ _FLOAT32_MOST = float(np.finfo(np.float32).max)
 
 def to(dtype: DType, value: Scalar) -> Scalar:
     """A number as the type holds it: integers wrap round."""
+    if dtype.category == 3:
+        return value  # by its parts: see `const`
     if dtype.category == 2:
         value = float(value)
         if dtype is float32 and abs(value) > _FLOAT32_MOST:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from zincir.graph.node import MODE, Node, Origin, apply, here
-from zincir.graph.primitive import Kind, Primitive, Spec, register
+from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
 from zincir.half import array_in
-from zincir.types import DType, Scalar, Shape, contiguous_strides
+from zincir.types import (
+    DType,
+    Scalar,
+    Shape,
+    complex64,
+    complex128,
+    contiguous_strides,
+    float32,
+    float64,
+)
 
 leaf_p = register(
     Primitive(
@@ -145,11 +154,16 @@ def leaf(
 
 
 def const(value: Scalar, dtype: DType) -> Node:
-    """A 0-dimensional constant."""
+    """A 0-dimensional constant; a complex one is made of two."""
+    if dtype.category == 3:
+        part = PARTS[dtype]
+        return OPERATORS["join"](const(value.real, part), const(value.imag, part))
     return Node(const_p, (), (value, dtype), ((), dtype), False, MODE.origin or _NOWHERE)
 
 
 _NOWHERE = ("", 0, "")
+PARTS = {complex64: float32, complex128: float64}
+"""The types of real and imaginary parts."""
 
 
 def variable(x: Node) -> Node:

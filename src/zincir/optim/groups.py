@@ -164,6 +164,15 @@ def _parameter(owner: str, entry: Any) -> Tensor:
                 try_="model.parameters(), not model" if hasattr(p, "parameters") else "",
             )
         )
+    if p.is_complex():
+        raise DTypeError(
+            explain(
+                f"{owner}: parameters cannot be complex",
+                where=describe(here()),
+                got=f"{p.dtype.name} {p.shape}",
+                try_="pairs of real numbers as parameter, view_as_complex(p) where it is used",
+            )
+        )
     if not (p.is_leaf or p.retains_grad):
         raise ArgumentError(
             explain(

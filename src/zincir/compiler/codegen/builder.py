@@ -20,8 +20,9 @@ from zincir.types import bfloat16, float16
 class Type:
     """A scalar (`lanes == 1`) or vector type of LLVM.
 
-    `kind` is half, bfloat, float, double, i1 to i64, u8, or ptr. To LLVM the first two are i16, as
-    they are only stored, moved and converted. It knows no signs: u8 is its i8, and operations on it
+    `kind` is half, bfloat, float, double, i1 to i64, u8, ptr, or c64 or c128, which are complex.
+    To LLVM halves are i16 and complex numbers i64 and i128, as they are only stored and moved,
+    converted or taken apart. It knows no signs: u8 is its i8, and operations on it
     are those of unsigned numbers.
     """
 
@@ -62,7 +63,9 @@ class Type:
 
 HALVES = {"half": float16, "bfloat": bfloat16}
 """Kinds that are converted by a rule of their own: see `halves`."""
-_NAMES = {"u8": "i8", **dict.fromkeys(HALVES, "i16")}
+STORED = ("half", "bfloat", "c64", "c128")
+"""Kinds that no arithmetic is done with."""
+_NAMES = {"u8": "i8", "c64": "i64", "c128": "i128", **dict.fromkeys(HALVES, "i16")}
 _SUFFIXES = {"float": "f32", "double": "f64", "ptr": "p0"}
 
 
@@ -241,7 +244,8 @@ class Builder:
     def offset(self, pointer: Value, elements: Value, kind: str) -> Value:
         """`pointer + elements`, counted in elements of `kind`; vectors of offsets are allowed."""
         type = PTR if elements.type.lanes == 1 else vector("ptr", elements.type.lanes)
-        return self.emit(f"getelementptr inbounds {kind}, {pointer}, {elements}", type)
+        name = _NAMES.get(kind, kind)
+        return self.emit(f"getelementptr inbounds {name}, {pointer}, {elements}", type)
 
     def opaque(self, pointer: Value) -> Value:
         """The same pointer, of which LLVM does not know how it was computed."""
@@ -488,7 +492,9 @@ class Builder:
 
 
 def _bytes(kind: str) -> int:
-    return max(1, vector(kind, 1).bits // 8)
+    """How elements are aligned in memory: as those of NumPy are."""
+    size = max(1, vector(kind, 1).bits // 8)
+    return size // 2 if kind[0] == "c" else size
 
 
 def module(builders: Sequence[tuple[Builder, str]], head: str = "") -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
-from zincir.compiler.codegen.builder import HALVES, I64, PTR, Value, constant, index, module
+from zincir.compiler.codegen.builder import I64, PTR, STORED, Value, constant, index, module
 from zincir.compiler.codegen.expression import ExpressionBuilder
 from zincir.compiler.codegen.slots import COLUMNS, FIRST, ROWS, Arguments, Slots
 from zincir.compiler.codegen.storage import in_register
@@ -28,7 +28,9 @@ from zincir.compiler.loops.nest import (
 )
 from zincir.compiler.loops.staging import Stage, levels, stages, stored_inside
 from zincir.compiler.machine import FREE_MASK_LANES, ROW_VALUES, ROW_VECTORS
+from zincir.graph.primitive import ON_COMPLEX, Primitive
 from zincir.ops.halves import moves
+from zincir.types import DType
 
 Body = Callable[[Sequence[Value]], Sequence[Value]]
 """The inside of a loop: from the sums so far to the sums after it."""
@@ -354,11 +356,16 @@ class Emitter:
                 values = [self._get(a) for a in args]
                 lanes = max((v.type.lanes for v in values), default=1)
                 assert op.lower is not None
-                if any([v.type.kind in HALVES for v in values]) and not moves(op, attrs):
-                    raise TypeError(f"{op.name} of halves: they are not computed with")
+                if any([v.type.kind in STORED for v in values]) and not _takes_stored(op, attrs):
+                    raise TypeError(f"{op.name} of {values[0].type}: it is not computed with")
                 return op.lower(b, *[b.splat(v, lanes) for v in values], *attrs)
             case Reduce():
                 raise AssertionError("reductions are folded by their stage")
+
+
+def _takes_stored(op: Primitive, attrs: tuple[DType, ...]) -> bool:
+    """Whether an operation moves numbers that are only stored, or converts or parts them."""
+    return moves(op, attrs) or ON_COMPLEX.get(op, moves) is None
 
 
 def _reduce(nest: Nest, i: int) -> Reduce:

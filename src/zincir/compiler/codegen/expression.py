@@ -90,6 +90,26 @@ class ExpressionBuilder(Builder):
         kept = self.select(self.compare("ne", x, x), nan, up)
         return self.bit_and(kept, constant(-65536, bits.type))
 
+    def complex(self, x: Value, y: Value) -> Value:
+        """X + i y: y in the upper half of the bits."""
+        size = x.type.bits
+        whole, bits = x.type.of(f"i{2 * size}"), f"i{size}"
+        low, high = (self.emit(f"zext {self.bitcast(v, bits)} to {whole}", whole) for v in (x, y))
+        high = self.shift_left(high, constant(size, whole))
+        return Value(self.bit_or(low, high).text, x.type.of(f"c{2 * size}"))
+
+    def real(self, z: Value) -> Value:
+        """X of x + i y."""
+        half = z.type.bits // 2
+        low = self.emit(f"trunc {z} to {z.type.of(f'i{half}')}", z.type.of(f"i{half}"))
+        return self.bitcast(low, "float" if half == 32 else "double")
+
+    def imag(self, z: Value) -> Value:
+        """Y of x + i y."""
+        half, whole = z.type.bits // 2, z.type.of(f"i{z.type.bits}")
+        high = self.shift_right(Value(z.text, whole), constant(half, whole))
+        return self.real(Value(high.text, z.type))
+
     converts_halves = False
     """Whether the processor has instructions for float16."""
 

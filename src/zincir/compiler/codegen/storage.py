@@ -14,6 +14,8 @@ from zincir.types import (
     DType,
     bfloat16,
     bool_,
+    complex64,
+    complex128,
     float16,
     float32,
     float64,
@@ -45,6 +47,8 @@ STORAGE: dict[DType, Storage] = {
     bfloat16: Storage("bfloat", "bfloat"),
     float32: Storage("float", "float"),
     float64: Storage("double", "double"),
+    complex64: Storage("c64", "c64"),
+    complex128: Storage("c128", "c128"),
     pair: Storage("i32", "i32"),
 }
 

@@ -7,6 +7,7 @@ A border is made of slices (of the other side, of the edge, mirrored) laid besid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
@@ -107,7 +108,7 @@ def _constant(x: Node, before: Shape, after: Shape, value: float) -> Node:
     before, after = (tuple(max(n, 0) for n in side) for side in (before, after))
     if not any(before) and not any(after):
         return kept
-    number = (bool, int, float)[x.dtype.category](value)
+    number: Any = (bool, int, float, complex)[x.dtype.category](value)
     return surround(kept, before, after, number)
 
 
