@@ -222,7 +222,7 @@ class _Step:
         at = 0
         for p in self.params:
             part = d[at : at + p.numel()].reshape(p.shape)
-            p.copy_(stored_like(_array(p) + part.dtype.type(t) * part, p))
+            p.copy_(_tensor(_array(p) + part.dtype.type(t) * part, p))
             at += p.numel()
 
 
