@@ -17,12 +17,6 @@ from torch.testing._internal.common_modules import module_db  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-NOT_YET = {
-    "Bilinear", "CELU", "FractionalMaxPool2d", "FractionalMaxPool3d",
-    "Hardshrink", "Softmax2d",
-    "Softmin", "Softshrink", "Tanhshrink", "Threshold", }  # fmt: skip
-"""Modules that are still missing: each leaves this set when it comes."""
-
 DRAWS = {"FractionalMaxPool2d", "FractionalMaxPool3d"}
 """Where the result depends on random numbers: shapes alone are compared."""
 
@@ -171,12 +165,18 @@ def walk(name: str, dtype: Any, most: int | None) -> None:
 
 
 def test_every_module_is_there() -> None:
-    assert sorted(name for name in INFOS if not hasattr(nn, name)) == sorted(NOT_YET)
+    assert sorted(name for name in INFOS if not hasattr(nn, name)) == []
 
 
 def test_forward_takes_the_same_arguments() -> None:
     """Under the same names, so that `layer(input=x)` works."""
-    free = ("Module", "ModuleList", "ModuleDict", "RNNBase")  # run nothing themselves
+    free = (
+        "Module",
+        "ModuleList",
+        "ModuleDict",
+        "RNNBase",
+        "RNNCellBase",
+    )  # run nothing themselves
     for name, mine in vars(nn).items():
         theirs = getattr(torch.nn, name, None)
         if isinstance(theirs, type) and issubclass(theirs, torch.nn.Module) and name not in free:
@@ -184,7 +184,7 @@ def test_forward_takes_the_same_arguments() -> None:
             assert names[0] == names[1], name
 
 
-@pytest.mark.parametrize("name", [name for name in INFOS if name not in NOT_YET])
+@pytest.mark.parametrize("name", INFOS)
 def test_module(name: str) -> None:
     """A few samples of each."""
     walk(name, torch.float64, 2)
@@ -192,6 +192,6 @@ def test_module(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", [name for name in INFOS if name not in NOT_YET])
+@pytest.mark.parametrize("name", INFOS)
 def test_module_all_samples(name: str, dtype: str) -> None:
     walk(name, getattr(torch, dtype), None)

@@ -26,8 +26,19 @@ from zincir.nn.layers.activation import (
     Softsign as Softsign,
     Tanh as Tanh,
 )
+from zincir.nn.layers.activation_bends import (
+    CELU as CELU,
+    Hardshrink as Hardshrink,
+    RReLU as RReLU,
+    Softshrink as Softshrink,
+    Tanhshrink as Tanhshrink,
+    Threshold as Threshold,
+)
 from zincir.nn.layers.attention import (
     MultiheadAttention as MultiheadAttention,
+)
+from zincir.nn.layers.bilinear import (
+    Bilinear as Bilinear,
 )
 from zincir.nn.layers.convolution import (
     Conv1d as Conv1d,
@@ -45,6 +56,10 @@ from zincir.nn.layers.convolution_lazy import (
     LazyConvTranspose2d as LazyConvTranspose2d,
     LazyConvTranspose3d as LazyConvTranspose3d,
 )
+from zincir.nn.layers.distance import (
+    CosineSimilarity as CosineSimilarity,
+    PairwiseDistance as PairwiseDistance,
+)
 from zincir.nn.layers.dropout import (
     AlphaDropout as AlphaDropout,
     Dropout as Dropout,
@@ -55,6 +70,9 @@ from zincir.nn.layers.dropout import (
     StochasticDepth as StochasticDepth,
 )
 from zincir.nn.layers.embedding import Embedding as Embedding
+from zincir.nn.layers.embedding_bag import (
+    EmbeddingBag as EmbeddingBag,
+)
 from zincir.nn.layers.linear import Identity as Identity, LazyLinear as LazyLinear, Linear as Linear
 from zincir.nn.layers.loss.classification import (
     CrossEntropyLoss as CrossEntropyLoss,
@@ -155,6 +173,10 @@ from zincir.nn.layers.pooling_average import (
     LPPool2d as LPPool2d,
     LPPool3d as LPPool3d,
 )
+from zincir.nn.layers.pooling_fractional import (
+    FractionalMaxPool2d as FractionalMaxPool2d,
+    FractionalMaxPool3d as FractionalMaxPool3d,
+)
 from zincir.nn.layers.pooling_max import (
     MaxPool1d as MaxPool1d,
     MaxPool2d as MaxPool2d,
@@ -170,6 +192,7 @@ from zincir.nn.layers.rearrangement import (
     Fold as Fold,
     PixelShuffle as PixelShuffle,
     PixelUnshuffle as PixelUnshuffle,
+    Unflatten as Unflatten,
     Unfold as Unfold,
 )
 from zincir.nn.layers.recurrent import (
@@ -188,6 +211,10 @@ from zincir.nn.layers.resampling import (
     Upsample as Upsample,
     UpsamplingBilinear2d as UpsamplingBilinear2d,
     UpsamplingNearest2d as UpsamplingNearest2d,
+)
+from zincir.nn.layers.softmax_kin import (
+    Softmax2d as Softmax2d,
+    Softmin as Softmin,
 )
 from zincir.nn.layers.transformer import (
     Transformer as Transformer,

@@ -22,6 +22,24 @@ from zincir.nn.functional.activation import (
     softsign as softsign,
     tanh as tanh,
 )
+from zincir.nn.functional.activation_bends import (
+    celu as celu,
+    hardshrink as hardshrink,
+    rrelu as rrelu,
+    softshrink as softshrink,
+    tanhshrink as tanhshrink,
+    threshold as threshold,
+)
+from zincir.nn.functional.activation_inplace import (
+    celu_ as celu_,
+    elu_ as elu_,
+    hardtanh_ as hardtanh_,
+    leaky_relu_ as leaky_relu_,
+    relu_ as relu_,
+    rrelu_ as rrelu_,
+    selu_ as selu_,
+    threshold_ as threshold_,
+)
 from zincir.nn.functional.attention import (
     scaled_dot_product_attention as scaled_dot_product_attention,
 )
@@ -48,7 +66,13 @@ from zincir.nn.functional.dropout import (
     stochastic_depth as stochastic_depth,
 )
 from zincir.nn.functional.embedding import embedding as embedding, one_hot as one_hot
-from zincir.nn.functional.linear import linear as linear
+from zincir.nn.functional.embedding_bag import (
+    embedding_bag as embedding_bag,
+)
+from zincir.nn.functional.linear import (
+    bilinear as bilinear,
+    linear as linear,
+)
 from zincir.nn.functional.loss.classification import (
     cross_entropy as cross_entropy,
     nll_loss as nll_loss,
@@ -123,6 +147,10 @@ from zincir.nn.functional.pooling_average import (
     lp_pool2d as lp_pool2d,
     lp_pool3d as lp_pool3d,
 )
+from zincir.nn.functional.pooling_fractional import (
+    fractional_max_pool2d as fractional_max_pool2d,
+    fractional_max_pool3d as fractional_max_pool3d,
+)
 from zincir.nn.functional.pooling_max import (
     max_pool1d as max_pool1d,
     max_pool2d as max_pool2d,
@@ -143,6 +171,15 @@ from zincir.nn.functional.resampling import interpolate as interpolate
 from zincir.nn.functional.resampling_grid import (
     affine_grid as affine_grid,
     grid_sample as grid_sample,
+)
+from zincir.nn.functional.resampling_older import (
+    upsample as upsample,
+    upsample_bilinear as upsample_bilinear,
+    upsample_nearest as upsample_nearest,
+)
+from zincir.nn.functional.softmax_kin import (
+    gumbel_softmax as gumbel_softmax,
+    softmin as softmin,
 )
 from zincir.nn.functional.unpooling import (
     max_unpool1d as max_unpool1d,

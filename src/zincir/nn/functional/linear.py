@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.nn.module.user_line import at_user_line, node_of
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops.contraction import matmul
-from zincir.ops.movement import reshape, swap_last
+from zincir.ops.movement import permute, reshape, sum_, swap_last
+from zincir.ops.products import matmul as product
 from zincir.tensor import Tensor, wrap
 from zincir.types import size
 
@@ -70,3 +71,33 @@ def _linear_types(x: Node, w: Node) -> DTypeError:
             try_="x.double()" if w.dtype.name == "float64" else "x.float(), or model.double()",
         )
     )
+
+
+@at_user_line
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input1 @ weight[k] @ input2 + bias[k], for each k.
+
+    Shape: input1 (..., A), input2 (..., B), weight (K, A, B), bias (K,) -> (..., K).
+
+    >>> import zincir
+    >>> bilinear(zincir.ones(1, 2), zincir.ones(1, 3), zincir.ones(4, 2, 3)).tolist()
+    [[6.0, 6.0, 6.0, 6.0]]
+    """
+    a, b, w = (floats(x, "bilinear") for x in (input1, input2, weight))
+    fits = a.ndim and b.ndim and w.ndim == 3 and a.shape[:-1] == b.shape[:-1]
+    if not fits or w.shape[1:] != (a.shape[-1], b.shape[-1]):
+        raise ShapeError(
+            explain(
+                "bilinear: inputs and weight do not fit",
+                where=user_line(),
+                expected="(..., A), (..., B) and weight (K, A, B)",
+                got=f"{a.shape}, {b.shape} and weight {w.shape}",
+            )
+        )
+    # (..., A) times (A, K B), then each K of it with input2.
+    many, width = w.shape[0], w.shape[2]
+    wide = reshape(permute(w, (1, 0, 2)), (w.shape[1], many * width))
+    one = reshape(product(a, wide), (*a.shape[:-1], many, width))
+    y = sum_(one * reshape(b, (*b.shape[:-1], 1, width)), (one.ndim - 1,))
+    y = reshape(y, y.shape[:-1])
+    return wrap(y if bias is None else y + floats(bias, "bilinear: bias"))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from zincir.errors import DTypeError, explain
+from zincir.graph.node import user_line
 from zincir.nn import functional as F
 from zincir.nn.functional.rearrangement import check_factor
 from zincir.nn.functional.windows import Sizes
@@ -161,3 +165,32 @@ class Flatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return input.flatten(self.start_dim, self.end_dim)
+
+
+@described()
+class Unflatten(Module):
+    """One axis made several.
+
+    Shape: (..., n, ...) -> (..., *unflattened_size, ...); one size may be -1.
+
+    Example:
+        >>> import zincir
+        >>> Unflatten(1, (2, 3))(zincir.ones(4, 6)).shape
+        (4, 2, 3)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        if not isinstance(unflattened_size, tuple | list):
+            raise DTypeError(
+                explain(
+                    "Unflatten: unflattened_size is no tuple",
+                    where=user_line(),
+                    got=repr(unflattened_size),
+                )
+            )
+        self.dim = dim
+        self.unflattened_size = unflattened_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.unflatten(self.dim, self.unflattened_size)
