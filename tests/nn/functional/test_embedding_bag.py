@@ -61,7 +61,11 @@ def test_what_does_not_fit() -> None:
             ArgumentError,
             "'sum' beside per_sample_weights",
         ),
-        (lambda: F.embedding_bag(index, TABLE, offsets, sparse=True), ArgumentError, "sparse"),
+        (
+            lambda: F.embedding_bag(index, TABLE, offsets, mode="max", sparse=True),
+            ArgumentError,
+            "neither scaled nor sparse",
+        ),
         (
             lambda: F.embedding_bag(index, TABLE, zincir.tensor([1, 2])).tolist(),
             ArgumentError,

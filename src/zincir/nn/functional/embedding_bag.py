@@ -6,11 +6,10 @@ from zincir.creation import ones, zeros
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.functional import cat
 from zincir.graph.node import user_line
-from zincir.nn.functional.embedding import row_number, share, shorten
+from zincir.nn.functional.embedding import embedding, row_number
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops.host import checked
-from zincir.ops.indexing import scatter, take
-from zincir.ops.source import detach, with_gradient_of
+from zincir.ops.indexing import scatter
 from zincir.tensor import Tensor, wrap
 from zincir.types import bool_, int64
 
@@ -50,21 +49,18 @@ def embedding_bag(
     [[1.0], [6.0]]
     """
     _check(input, weight, offsets, per_sample_weights, mode)
-    if (mode == "max" and scale_grad_by_freq) or sparse:
+    if mode == "max" and (scale_grad_by_freq or sparse):
         raise ArgumentError(
             explain(
-                "embedding_bag: gradients are never sparse, nor scaled for maxima",
+                "embedding_bag: gradients of maxima are neither scaled nor sparse",
                 where=user_line(),
-                expected="sparse=False, and scale_grad_by_freq=False for mode='max'",
+                expected="scale_grad_by_freq=False and sparse=False for mode='max'",
             )
         )
-    if max_norm is not None:
-        shorten(weight, input, float(max_norm), float(norm_type))
     flat = input.reshape(-1)
-    rows = take(weight._node, flat._node, "index")
-    if scale_grad_by_freq:
-        rows = with_gradient_of(detach(rows), rows * share(flat, weight))
-    values = wrap(rows)
+    values = embedding(
+        *(flat, weight, padding_idx, max_norm, float(norm_type), scale_grad_by_freq, sparse)
+    )
     if per_sample_weights is not None:
         values = values * per_sample_weights.reshape(-1, 1)
     padding = row_number(padding_idx, weight.shape[0])
