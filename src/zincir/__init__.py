@@ -14,6 +14,7 @@ from zincir import (
     optim as optim,
     safetensors as safetensors,
     serialization as serialization,
+    signal as signal,
     utils as utils,
 )
 from zincir.as_torch import install_as_torch as install_as_torch
@@ -135,11 +136,13 @@ from zincir.nn.functional.recurrent import (
 )
 from zincir.random import (
     bernoulli as bernoulli,
+    binomial as binomial,
     get_rng_state as get_rng_state,
     initial_seed as initial_seed,
     manual_seed as manual_seed,
     multinomial as multinomial,
     normal as normal,
+    poisson as poisson,
     rand as rand,
     rand_like as rand_like,
     randint as randint,
@@ -157,6 +160,13 @@ from zincir.runtime.team import (
 )
 from zincir.scan import scan as scan
 from zincir.serialization import load as load, save as save
+from zincir.signal.periodic import (
+    bartlett_window as bartlett_window,
+    blackman_window as blackman_window,
+    hamming_window as hamming_window,
+    hann_window as hann_window,
+    kaiser_window as kaiser_window,
+)
 from zincir.size import Size as Size
 from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor

@@ -158,7 +158,8 @@ def fresh_seed(generator: Generator | None = None) -> int:
     return (int(high[0]) << 30) ^ int(low[0])
 
 
-def _floating(dtype: DType, what: str) -> None:
+def check_floating(dtype: DType, what: str) -> None:
+    """Raise if a type has no fractions."""
     if dtype.category < 2:
         raise DTypeError(
             explain(
@@ -172,7 +173,7 @@ def _floating(dtype: DType, what: str) -> None:
 
 def uniform(generator: Generator | None, shape: Shape, dtype: DType = float32) -> Node:
     """Uniform numbers in [0, 1)."""
-    _floating(dtype, "rand")
+    check_floating(dtype, "rand")
     if dtype.is_complex:
         part = PARTS[dtype]
         return join(uniform(generator, shape, part), uniform(generator, shape, part))
@@ -181,7 +182,7 @@ def uniform(generator: Generator | None, shape: Shape, dtype: DType = float32) -
 
 def normal(generator: Generator | None, shape: Shape, dtype: DType = float32) -> Node:
     """Standard normal numbers; of complex ones, each part has half of the variance."""
-    _floating(dtype, "randn")
+    check_floating(dtype, "randn")
     if dtype.is_complex:
         x, y = (normal(generator, shape, PARTS[dtype]) * 0.5**0.5 for _ in "xy")
         return join(x, y)

@@ -7,23 +7,24 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from zincir.creation import _shape as shape_of
-from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.errors import ArgumentError, explain
 from zincir.generator import (
     Generator,
     check_deviation,
     default_generator,
     deviation,
     normal as _normal,
-    probability,
     uniform,
 )
 from zincir.graph.node import Node, user_line
-from zincir.ops.arithmetic import cast, compare, floor
+from zincir.methods.drawing import check_whole, refuse_whole, whole_numbers
+from zincir.ops.arithmetic import cast
 from zincir.ops.dims import is_several
 from zincir.ops.host import argsort, call
+from zincir.ops.movement import attached
 from zincir.tensor import Tensor, wrap
 from zincir.tensor_types import as_dtype, check_storage
-from zincir.types import DType, broadcast, float32, float64, int64
+from zincir.types import DType, broadcast, float32, float64, int64, size as size_of
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -63,7 +64,8 @@ def _made(node: Node, requires_grad: bool) -> Tensor:
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     layout: Any = None,
@@ -73,11 +75,13 @@ def rand(
 ) -> Tensor:
     """Uniform numbers in [0, 1)."""
     check_storage(device, layout, pin_memory)
-    return _made(uniform(generator, shape_of(size), _kind(dtype)), requires_grad)
+    shape = shape_of(sizes if size is None else (size,))
+    return _made(uniform(generator, shape, _kind(dtype)), requires_grad)
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     layout: Any = None,
@@ -87,7 +91,8 @@ def randn(
 ) -> Tensor:
     """Standard normal numbers."""
     check_storage(device, layout, pin_memory)
-    return _made(_normal(generator, shape_of(size), _kind(dtype)), requires_grad)
+    shape = shape_of(sizes if size is None else (size,))
+    return _made(_normal(generator, shape, _kind(dtype)), requires_grad)
 
 
 def rand_like(
@@ -107,7 +112,7 @@ def randn_like(
 
 
 def randint(
-    low: int,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -120,16 +125,20 @@ def randint(
 ) -> Tensor:
     """Whole numbers from `low` (0 if left out) up to, and without, `high`."""
     check_storage(device, layout, pin_memory)
-    if size is None or is_several(high):
-        low, high, size = 0, low, high if size is None else size
-    if high <= low:
+    if is_several(high):
+        low, high, size = None, low, high
+    elif high is None:
+        low, high = None, low
+    first, last = int(low or 0), int(high)
+    if last <= first:
         raise ArgumentError(
-            explain("randint: needs low < high", where=user_line(), got=f"low={low}, high={high}")
-        )
-    drawn = uniform(generator, shape_of((tuple(size),)), float64)
-    whole = cast(floor(drawn * float(high - low)), int64) + low
+            explain("random_ expects 'from' to be less than 'to'", where=user_line(),
+                    got=f"low={low}, high={high}")
+        )  # fmt: skip
     kind = int64 if dtype is None else as_dtype(dtype)
-    return _made(cast(whole, kind), requires_grad)
+    check_whole(kind, first, last)
+    drawn = whole_numbers(generator, shape_of((tuple(size),)), first, last)
+    return _made(cast(drawn, kind), requires_grad)
 
 
 def randint_like(
@@ -158,23 +167,61 @@ def randperm(
     return _made(cast(order, int64 if dtype is None else as_dtype(dtype)), requires_grad)
 
 
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that `input` gives, else 0."""
-    _refuse_whole("bernoulli", input)
-    drawn = uniform(generator, input.shape, float32)
-    return wrap(cast(compare("lt", drawn, probability(input.detach()._node)), input.dtype))
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None
+) -> Tensor:
+    """1 with the probability that `input` gives (or `p`, for all elements), else 0."""
+    return input.bernoulli(p, generator=generator)
 
 
-def _refuse_whole(what: str, input: Tensor) -> None:
-    if not input.is_floating_point():
-        raise DTypeError(
-            explain(
-                f"{what}: needs a floating tensor",
-                where=user_line(),
-                got=input.dtype.name,
-                try_="x.float()",
-            )
+def _stream(state: Array) -> np.random.Generator:
+    """NumPy's generator for a draw: a stream for each key and position."""
+    key, position = (int(v) for v in state)
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, position]))
+
+
+def _poisson(state: Array, rate: Array) -> Array:
+    if not (rate >= 0).all():
+        raise ArgumentError(
+            explain("poisson: invalid Poisson rate, expected rate to be non-negative")
         )
+    return _stream(state).poisson(rate).astype(rate.dtype)
+
+
+def _binomial(state: Array, count: Array, chance: Array) -> Array:
+    if not (count >= 0).all():
+        raise ArgumentError(explain("binomial: the number of trials must be non-negative"))
+    drawn = _stream(state).binomial(count.astype(np.int64), np.clip(chance, 0, 1))
+    return drawn.astype(count.dtype)
+
+
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Numbers of events, of which `input` are expected.
+
+    >>> from zincir.creation import zeros
+    >>> poisson(zeros(2)).tolist()
+    [0.0, 0.0]
+    """
+    refuse_whole(input, "poisson")
+    rate = input.detach()._node
+    state = (generator or default_generator).draw(max(input.numel(), 1))
+    drawn = call(_poisson, (rate.shape, rate.dtype), state, rate)
+    return wrap(attached(drawn, input._node) if input.requires_grad else drawn)
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """How many of `count` trials succeed, each with the probability `prob`.
+
+    >>> from zincir.creation import full, ones
+    >>> binomial(full((2,), 5.0), ones(2)).tolist()
+    [5.0, 5.0]
+    """
+    refuse_whole(count, "binomial")
+    shape = broadcast(count.shape, prob.shape)
+    trials, chance = (x.detach().expand(shape)._node for x in (count, prob.to(count.dtype)))
+    state = (generator or default_generator).draw(max(size_of(shape), 1))
+    drawn = call(_binomial, (shape, count.dtype), state, trials, chance)
+    return wrap(drawn)
 
 
 def normal(
@@ -192,7 +239,8 @@ def normal(
     """Normal numbers with a mean and a standard deviation, each a number or a tensor."""
     check_storage(device, layout, pin_memory)
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
-    shape = shape_of((tuple(size),)) if size is not None else broadcast(*[x.shape for x in tensors])
+    sizes = [x.shape for x in tensors]
+    shape = broadcast(*sizes) if size is None else shape_of((tuple(size),))
     kind = _kind(dtype) if dtype is not None or not tensors else tensors[0].dtype
     drawn = wrap(_normal(generator, shape, kind))
     if isinstance(std, Tensor):
@@ -211,51 +259,4 @@ def multinomial(
     generator: Generator | None = None,
 ) -> Tensor:
     """Indices drawn with the weights in the rows of `input`."""
-    _refuse_whole("multinomial", input)
-    if input.ndim not in (1, 2):
-        raise ShapeError(
-            explain(
-                "multinomial: prob_dist must be 1 or 2 dim", where=user_line(), got=str(input.shape)
-            )
-        )
-    weights = input.detach() if input.ndim == 2 else input.detach().unsqueeze(0)
-    choices = weights.shape[1]
-    if num_samples <= 0 or (not replacement and num_samples > choices):
-        raise ArgumentError(
-            explain(
-                "multinomial: cannot draw that many"
-                + ("" if replacement else " without replacement"),
-                where=user_line(),
-                expected="at least 1" if replacement else f"1 to {choices}",
-                got=str(num_samples),
-            )
-        )
-    checked = wrap(call(_weights, (weights.shape, float64), weights.double()._node))
-    result = (_with if replacement else _without)(checked, num_samples, generator)
-    return result if input.ndim == 2 else result.squeeze(0)
-
-
-def _weights(w: Array) -> Array:
-    """Weights as they are, of which it is made sure that they are some."""
-    if not (np.isfinite(w) & (w >= 0)).all():
-        raise ArgumentError(
-            explain("multinomial: probability tensor contains either inf, nan or element < 0")
-        )
-    if not (w.sum(1) > 0).all():
-        raise ArgumentError(
-            explain("multinomial: invalid distribution (sum of probabilities <= 0)")
-        )
-    return w
-
-
-def _with(weights: Tensor, count: int, generator: Generator | None) -> Tensor:
-    ends = weights.cumsum(1)
-    drawn = wrap(uniform(generator, (weights.shape[0], count), float64)) * ends[:, -1:]
-    return (drawn.unsqueeze(-1) >= ends.unsqueeze(1)).sum(-1).clamp(max=weights.shape[1] - 1)
-
-
-def _without(weights: Tensor, count: int, generator: Generator | None) -> Tensor:
-    """The largest of log(uniform) / weight (Efraimidis and Spirakis 2006)."""
-    drawn = wrap(uniform(generator, weights.shape, float64))
-    keys = (1.0 - drawn).log() / weights
-    return keys.masked_fill(weights == 0, -np.inf).topk(count, 1).indices
+    return input.multinomial(num_samples, replacement, generator=generator)

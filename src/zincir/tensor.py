@@ -55,6 +55,7 @@ from zincir.errors import (
 from zincir.graph.node import MODE, Node, Origin, apply, user_line
 from zincir.half import array_in, filled, plain
 from zincir.methods.complex_numbers import Complex
+from zincir.methods.drawing import Drawing
 from zincir.methods.matrices import Factoring, Solving
 from zincir.methods.numeric import Numeric
 from zincir.methods.order import Counting, Ordering
@@ -229,6 +230,7 @@ class Tensor(
     Reshaping,
     Products,
     Complex,
+    Drawing,
 ):
     """An array of numbers that remembers how it was computed.
 

@@ -147,6 +147,12 @@ def is_unary(name):
 
 
 NOT_OF_NUMBERS = [
+    "bernoulli",
+    "aminmax",
+    "mode",
+    "msort",
+    "unique_consecutive",
+    "slogdet",
     "requires_grad_",
     "backward",
     "detach",

@@ -142,6 +142,7 @@ def _line(x: Node, dim: int, what: str) -> int | None:
 
 def kthvalue(x: Node, k: int, dim: int, keepdim: bool) -> Pair:
     """The `k`-th smallest along `dim`, counted from 1, and where it is."""
+    ar.refuse_bool("kthvalue", x)
     axis = _line(x, dim, "kthvalue")
     n = 1 if axis is None else x.shape[axis]
     if not 1 <= k <= n:
@@ -160,6 +161,7 @@ def kthvalue(x: Node, k: int, dim: int, keepdim: bool) -> Pair:
 
 def median(x: Node, dim: int, keepdim: bool, ignore_nan: bool) -> Pair:
     """The median along `dim`, the lower of two, and where it is."""
+    ar.refuse_bool("median", x)
     axis = _line(x, dim, "nanmedian" if ignore_nan else "median")
     if axis is None:
         return ar.copy(x), const(0, int64)
@@ -168,6 +170,7 @@ def median(x: Node, dim: int, keepdim: bool, ignore_nan: bool) -> Pair:
 
 def median_of_all(x: Node, ignore_nan: bool) -> Node:
     """The median of all elements; equal ones share the gradient."""
+    ar.refuse_bool("median", x)
     flat = mv.reshape(x, (size(x.shape),))
     if not flat.shape[0]:
         what = float("nan") if x.dtype.category == 2 else -(2**63)

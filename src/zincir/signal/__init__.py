@@ -1,0 +1,3 @@
+"""Signals: window functions."""
+
+from zincir.signal import windows as windows
