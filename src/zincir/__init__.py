@@ -134,6 +134,11 @@ from zincir.nn.functional.recurrent import (
     rnn_relu_cell as rnn_relu_cell,
     rnn_tanh_cell as rnn_tanh_cell,
 )
+from zincir.printing import (
+    get_printoptions as get_printoptions,
+    printoptions as printoptions,
+    set_printoptions as set_printoptions,
+)
 from zincir.random import (
     bernoulli as bernoulli,
     binomial as binomial,
