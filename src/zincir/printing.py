@@ -112,15 +112,10 @@ def show(tensor: TensorBase) -> str:
     if CURRENT.recording is not None:
         return f"tensor(<not computed yet>, shape={tensor.shape}, dtype={tensor.dtype!r})"
     values = plain(array_of(tensor, "print"))
-    text = _body(values)
-    if not values.size and values.ndim > 1:
-        text += f", size={tensor.shape}"
-    if tensor.dtype not in ((float32, int64, bool_, complex64) if values.size else (float32,)):
-        text += f", dtype={tensor.dtype!r}"
     said: list[str] = []
     if not values.size and values.ndim != 1:
         said.append(f"size={tensor.shape}")
-    if tensor.dtype not in ((float32, int64, bool_) if values.size else (float32,)):
+    if tensor.dtype not in ((float32, int64, bool_, complex64) if values.size else (float32,)):
         said.append(f"dtype={tensor.dtype!r}")
     if not is_leaf(tensor):
         said.append(f"grad_fn={grad_fn(tensor)}")
@@ -146,21 +141,33 @@ _INDENT = len("tensor(")
 
 
 def _body(values: np.ndarray[Any, Any]) -> str:
-    shown = _shown(values)
-    form = _form(shown)
-    width = max([len(form(v)) for v in shown.reshape(-1).tolist()], default=0)
     if not values.size:
         return "[]"
-    options = _State.options
-    short = values.size > options.threshold
+    short = values.size > _State.options.threshold
     shown = _shown(values) if short else values
-    form, counted = _floats(shown) if values.dtype.kind == "f" else (str, shown)
-    width = max([len(form(v)) for v in counted.reshape(-1).tolist()], default=1)
+    if values.dtype.kind == "c":
+        form, width = _both_parts(shown)
+    else:
+        form, width = _form(shown, values.ndim > 0)
+    return _block(values, _INDENT, short, form, width)
 
-    def aligned(v: Any) -> str:
-        return form(v).rjust(width if values.ndim and values.dtype.kind != "c" else 0)
 
-    return _block(values, _INDENT, short, aligned, width)
+def _form(shown: np.ndarray[Any, Any], padded: bool = True) -> tuple[Callable[[Any], str], int]:
+    """How a number is written, so that it suits all of them, and how wide."""
+    one, counted = _floats(shown) if shown.dtype.kind == "f" else (str, shown)
+    width = max([len(one(v)) for v in counted.reshape(-1).tolist()], default=1)
+    return (lambda v: one(v).rjust(width)) if padded else one, width
+
+
+def _both_parts(shown: np.ndarray[Any, Any]) -> tuple[Callable[[Any], str], int]:
+    """How a complex number is written: each part as suits that part of all of them."""
+    (real, wide), (imaginary, high) = _form(shown.real), _form(shown.imag)
+
+    def both(v: Any) -> str:
+        second = imaginary(v.imag).lstrip() + "j"
+        return real(v.real) + ("" if second[0] in "+-" else "+") + second
+
+    return both, wide + high + 1
 
 
 def _block(
@@ -184,22 +191,6 @@ def _block(
     if middle >= 0:
         parts.insert(middle, "...")
     return "[" + ("," + "\n" * (values.ndim - 1) + " " * (indent + 1)).join(parts) + "]"
-
-
-def _form(shown: np.ndarray[Any, Any]) -> Callable[[Any], str]:
-    """How a number is written, so that it suits all of them."""
-    if shown.dtype.kind == "f":
-        return _floats(shown)
-    if shown.dtype.kind != "c":
-        return str
-    real, imaginary = _floats(shown.real), _floats(shown.imag)
-    width = max([len(real(v)) for v in shown.real.reshape(-1).tolist()], default=0)
-
-    def both(v: Any) -> str:
-        sign = "-" if np.signbit(v.imag) else "+"
-        return f"{real(v.real).rjust(width)}{sign}{imaginary(abs(v.imag))}j"
-
-    return both
 
 
 def _shown(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -19,6 +19,7 @@ VALUES: list[Any] = [
     np.arange(30), np.arange(2000), np.arange(40).reshape(2, 20) / 7,
     np.arange(3000).reshape(50, 60) / 7, np.arange(1500).reshape(3, 5, 100),
     np.arange(1200.0).reshape(2, 600), np.array([1.5, 2.5]), np.array([[7]], np.int32),
+    [1 + 2j, -3.5 - 1e-3j], [[1j, 2.0], [complex(1, -0.0), 30j]], 2 - 1j,
 ]  # fmt: skip
 
 OPTIONS: list[dict[str, Any]] = [
