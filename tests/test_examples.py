@@ -134,3 +134,15 @@ def test_deep_residual(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert f"{value:.1e}" in printed
     assert f"{ratio['shortcuts']:.2g} with shortcuts" in printed
     assert (tmp_path / "deep_residual.png").read_bytes().startswith(PNG)
+
+
+def test_names(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    module = load("names")
+    few = module.load_names()
+    few = few._replace(train=few.train[::40], test=few.test[::40])
+    monkeypatch.setattr(module, "load_names", lambda: few)
+    assert module.main(["--epochs", "2", "Ayşe", "Otto"]) == 0
+    first, second, *told = capsys.readouterr().out.splitlines()
+    assert float(second.split()[3]) < float(first.split()[3])
+    assert [line.split()[0] for line in told] == ["Ayşe", "Otto"]
+    assert all(line.split()[1] in few.languages for line in told)

@@ -9,6 +9,7 @@ from zincir.data.fashion_mnist import (
     FashionMNIST as FashionMNIST,
     load_fashion_mnist as load_fashion_mnist,
 )
+from zincir.data.names import Names as Names, load_names as load_names
 from zincir.data.shakespeare import (
     Shakespeare as Shakespeare,
     load_shakespeare as load_shakespeare,
