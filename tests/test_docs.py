@@ -16,7 +16,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 BOOK = (DOCS / "how_it_works.md").read_text("utf-8")
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\s*^```text\n(.*?)^```\n)?", re.M | re.S)
-LONGEST = 460
+LONGEST = 460  # without what is printed
 
 
 def expected(source: str, text: str | None) -> list[str]:
