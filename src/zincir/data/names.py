@@ -26,7 +26,7 @@ def load_names(test_every: int = 5) -> Names:
     Example:
         >>> names = load_names()
         >>> names.languages[names.train[0][1]], names.train[0][0]
-        ('Finnish', 'Aamu')
+        ('Finnish', 'Aapo')
         >>> len(names.train), len(names.test), len(names.languages)
         (3168, 793, 8)
     """
