@@ -23,20 +23,22 @@ def same(ours: Any, theirs: Any, path: str = "") -> None:
         rows = zip(theirs.shape, ours.stride(), theirs.stride(), strict=True)
         assert not theirs.numel() or all(a == b for n, a, b in rows if n != 1), path
         assert (ours.requires_grad, ours.is_leaf) == (theirs.requires_grad, theirs.is_leaf), path
-        np.testing.assert_array_equal(ours.detach().numpy(), theirs.detach().numpy(), path)
+        assert ours.tolist() == theirs.tolist(), path
     elif isinstance(theirs, dict):
         assert list(ours) == list(theirs), path
         for key in theirs:
             same(ours[key], theirs[key], f"{path}/{key}")
     elif isinstance(theirs, list | tuple):
-        assert isinstance(theirs, type(ours))
+        assert type(ours).__name__ == type(theirs).__name__, path
         for k, (a, b) in enumerate(zip(ours, theirs, strict=True)):
             same(a, b, f"{path}/{k}")
+    elif isinstance(theirs, torch.device):
+        assert ours == zincir.device(str(theirs))
     elif isinstance(theirs, torch.dtype):
         assert str(theirs) == f"torch.{ours.name}"
     else:
         assert ours == theirs, path
-        assert type(ours) is type(theirs), path
+        assert type(ours).__name__ == type(theirs).__name__, path
 
 
 def net(lib: Any) -> Any:
@@ -63,7 +65,8 @@ def views(lib: Any) -> Any:
 
 
 def types(lib: Any) -> Any:
-    names = ["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
+    names = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16",
+             "float32", "float64", "complex64", "complex128"]  # fmt: skip
     tensors = {n: lib.tensor([0, 1, 1]).to(getattr(lib, n)) for n in names}
     return {"tensors": tensors, "names": [getattr(lib, n) for n in names]}
 
@@ -75,7 +78,15 @@ def tensors(lib: Any) -> Any:
 
 def containers(lib: Any) -> Any:
     ordered = collections.OrderedDict([("b", 1), ("a", (2, 3.5))])
-    return {"o": ordered, "s": {1}, "b": b"abc", "t": "é", 1: [None, True, 2**70, -1, 1j]}
+    return {
+        "z": lib.Size([2, 3]),
+        "d": [lib.device("cpu")],
+        "o": ordered,
+        "s": {1},
+        "b": b"abc",
+        "t": "é",
+        1: [None, True, 2**70, -1, 1j],
+    }
 
 
 def attributes(lib: Any) -> Any:
@@ -162,12 +173,9 @@ def test_whole_modules_of_pytorch_are_refused() -> None:
 
 def test_types_that_are_not_here() -> None:
     file = io.BytesIO()
-    torch.save(torch.zeros(2, dtype=torch.complex64), file)
+    torch.save(torch.zeros(2, dtype=torch.uint16), file)
     file.seek(0)
-    if hasattr(zincir, "complex64"):
-        assert zincir.load(file).dtype is zincir.complex64
-        return
-    with pytest.raises(zincir.errors.LoadError, match="complex64"):
+    with pytest.raises(zincir.errors.LoadError, match=r"uint16|rebuild"):
         zincir.load(file)
 
 
@@ -190,8 +198,12 @@ def test_a_damaged_old_file() -> None:
 
 def test_safetensors() -> None:
     theirs = pytest.importorskip("safetensors.torch")
-    made = types(zincir)["tensors"] | {"s": zincir.tensor(2.0), "e": zincir.zeros(0, 2)}
+
+    def known(lib: Any) -> Any:
+        return {k: t for k, t in types(lib)["tensors"].items() if "complex" not in k}
+
+    made = known(zincir) | {"s": zincir.tensor(2.0), "e": zincir.zeros(0, 2)}
     data = zincir.safetensors.save(made, {"by": "zincir"})
     same(zincir.safetensors.load(data), dict(sorted(theirs.load(data).items())))
-    data = theirs.save(types(torch)["tensors"])
-    same(zincir.safetensors.load(data), dict(sorted(types(torch)["tensors"].items())))
+    data = theirs.save(known(torch))
+    same(zincir.safetensors.load(data), dict(sorted(known(torch).items())))

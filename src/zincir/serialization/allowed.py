@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from zincir.device import Device
 from zincir.errors import ArgumentError, LoadError, explain
 from zincir.graph.node import user_line
 from zincir.nn.module.parameter import Parameter
@@ -22,6 +23,7 @@ from zincir.serialization.storage_types import (
     is_storage_name,
 )
 from zincir.serialization.tensors import Place, PutTogether
+from zincir.size import Size
 from zincir.tensor import Tensor
 from zincir.tensor_base import FIELDS
 from zincir.types import DType, size
@@ -94,14 +96,6 @@ def _layout(name: str) -> str:
     return name
 
 
-def _size(*parts: Any) -> tuple[int, ...]:
-    return tuple(parts[0]) if parts else ()
-
-
-def _device(kind: str, index: int | None = None) -> str:
-    return kind if index is None else f"{kind}:{index}"
-
-
 # NumPy's arrays and numbers ----------------------------------------------------------------------
 
 
@@ -158,8 +152,8 @@ CALLED: dict[str, Callable[..., Any]] = {
     "builtins.bytearray": bytearray,
     "builtins.complex": complex,
     "_codecs.encode": _text,
-    "torch.Size": _size,
-    "torch.device": _device,
+    "torch.Size": Size,
+    "torch.device": Device,
     "torch.serialization._get_layout": _layout,
     "torch.nn.parameter.Parameter": _parameter,
     "torch._utils._rebuild_tensor": rebuild_tensor,

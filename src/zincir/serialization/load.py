@@ -22,7 +22,7 @@ from zincir.serialization.reader import read
 from zincir.serialization.tensors import PutTogether, memory_of
 from zincir.tensor import from_array
 from zincir.tensor_types import check_device
-from zincir.types import DType
+from zincir.types import DType, bfloat16
 
 _ZIP = b"PK\x03\x04"
 
@@ -139,7 +139,11 @@ class _Memories:
 
     def _array(self, key: str, dtype: DType, count: int) -> np.ndarray[Any, Any]:
         array = memory_of(self._read(f"data/{key}"), dtype, count)
-        return array.byteswap() if self._swapped else array
+        if not self._swapped:
+            return array
+        if dtype is bfloat16:  # to NumPy, bytes without a meaning, which it does not swap
+            return array.view(np.uint16).byteswap().view(array.dtype)
+        return array.byteswap()
 
     def _placed(self, array: np.ndarray[Any, Any], dtype: DType, place: str) -> PutTogether:
         wanted = self._map_location

@@ -9,14 +9,16 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, cast
 
+from zincir.device import Device
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.nn.module.parameter import Parameter
 from zincir.serialization.archive import is_path, replacing, write
 from zincir.serialization.storage_types import storage_name
 from zincir.serialization.tensors import TakenApart, attributes
+from zincir.size import Size
 from zincir.tensor import Tensor
-from zincir.types import DType, from_numpy_dtype
+from zincir.types import DType
 
 
 def save(
@@ -138,6 +140,10 @@ class _Pickler(_PythonsPickler):
         """What tensors are written as."""
         if isinstance(obj, _Data):
             return self._tensor(obj.of, False)
+        if isinstance(obj, Size):
+            return self._name("torch", "Size"), (tuple(obj),)
+        if isinstance(obj, Device):
+            return self._name("torch", "device"), (obj.type,)
         if not isinstance(obj, Tensor) or type(obj).__reduce_ex__ is not Tensor.__reduce_ex__:
             return NotImplemented
         if isinstance(obj, Parameter):
@@ -151,7 +157,7 @@ class _Pickler(_PythonsPickler):
 
     def _tensor(self, obj: Tensor, requires_grad: bool) -> tuple[_Name, tuple[Any, ...]]:
         memory, place = self._taken.take(obj)
-        kind = self._name("torch", storage_name(from_numpy_dtype(memory.elements.dtype)))
+        kind = self._name("torch", storage_name(obj.dtype))
         stored = _Stored("storage", kind, memory.key, "cpu", len(memory.elements))
         hooks: OrderedDict[Any, Any] = OrderedDict()
         args = (stored, place.offset, place.shape, place.strides, requires_grad, hooks)
