@@ -168,7 +168,7 @@ LAYER_CASES = (
 # What is exported and is not a layer with one input, or has one before it has parameters (lazy
 # layers: tests/nn/layers/test_lazy.py).
 ELSEWHERE = {
-    "Module", "Sequential", "ModuleList", "ModuleDict",
+    "Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict",
     "CrossEntropyLoss", "NLLLoss", "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss",
     "BCELoss", "BCEWithLogitsLoss", "KLDivLoss", "NLLLoss2d", "PoissonNLLLoss", "GaussianNLLLoss",
     "HingeEmbeddingLoss", "MarginRankingLoss", "SoftMarginLoss", "MultiMarginLoss",

@@ -237,6 +237,10 @@ from zincir.nn.module.container import (
 )
 from zincir.nn.module.module import Module as Module
 from zincir.nn.module.parameter import Parameter as Parameter
+from zincir.nn.module.parameter_container import (
+    ParameterDict as ParameterDict,
+    ParameterList as ParameterList,
+)
 from zincir.nn.module.uninitialized import (
     UninitializedBuffer as UninitializedBuffer,
     UninitializedParameter as UninitializedParameter,

@@ -88,11 +88,11 @@ def test_order_and_keywords() -> None:
     layer.register_forward_hook(lambda m, a, y: calls.append(1))
     layer.register_forward_hook(lambda m, a, y: calls.append(2), prepend=True)
     layer.register_forward_hook(lambda m, a, k, y: calls.append(k), with_kwargs=True)
-    layer.register_forward_pre_hook(lambda m, a, k: (a, {"x": 5}), with_kwargs=True)
+    layer.register_forward_pre_hook(lambda m, a, k: (a, {"input": 5}), with_kwargs=True)
     with layer.register_forward_hook(lambda m, a, y: calls.append(3)):
-        assert layer(x=4) == 5
-    layer(x=4)
-    assert calls == [2, 1, {"x": 5}, 3, 2, 1, {"x": 5}]
+        assert layer(input=4) == 5
+    layer(input=4)
+    assert calls == [2, 1, {"input": 5}, 3, 2, 1, {"input": 5}]
 
 
 def test_backward_hook_sees_both_ends() -> None:

@@ -52,6 +52,13 @@ class _Listed(Module):
         items.insert(index, module)
         self._fill(items)
 
+    def pop(self, index: int) -> Any:
+        """Take one module out; those behind it move up."""
+        items = self._items()
+        taken = items.pop(self._index_of(index))
+        self._fill(items)
+        return taken
+
     def _part(self, named: list[tuple[str, Module | None]]) -> Self:
         """Some of the modules under the same names; they stay where they are in the net."""
         new = type(self).__new__(type(self))
@@ -225,6 +232,17 @@ class ModuleDict(Module):
     def items(self) -> Iterable[tuple[str, Any]]:
         """Names and modules."""
         return self._modules.items()
+
+    def pop(self, key: str) -> Any:
+        """Take out the module under `key`."""
+        taken = self[key]
+        del self[key]
+        return taken
+
+    def clear(self) -> None:
+        """Take out all modules."""
+        for key in list(self._modules):
+            del self[key]
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add or replace modules."""

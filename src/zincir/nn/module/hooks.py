@@ -30,6 +30,7 @@ class Hooked:
 
     _forward_pre_hooks: dict[object, tuple[Hook, bool]]
     _forward_hooks: dict[object, tuple[Hook, bool]]
+    _backward_pre_hooks: dict[object, Hook]
     _backward_hooks: dict[object, Hook]
     _name_in_parent: str
     """The name under which the parent runs this one, such as `fc1` or `layers.0`."""
@@ -47,13 +48,21 @@ class Hooked:
         return _hang(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
     def register_forward_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+        self,
+        hook: Hook,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> RemovableHandle:
         """Call `hook(module, args, output)` after every forward.
 
         What it returns, unless None, takes the place of the output. With `with_kwargs` it is
-        called as `hook(module, args, kwargs, output)`.
+        called as `hook(module, args, kwargs, output)`. With `always_call` it is called, with None
+        as output, when forward raises, too.
         """
+        if always_call:
+            hook = _Always(hook)
         return _hang(self._forward_hooks, (hook, with_kwargs), prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
@@ -63,6 +72,18 @@ class Hooked:
         takes the place of `grad_input`; that is possible for modules with one differentiable input.
         """
         return _hang(self._backward_hooks, hook, prepend)
+
+    def register_backward_hook(self, hook: Hook) -> RemovableHandle:
+        """The older name of `register_full_backward_hook`, which this is."""
+        return self.register_full_backward_hook(hook)
+
+    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_output)` before a backward pass enters the module.
+
+        What it returns, unless None, takes the place of `grad_output`; that is possible for
+        modules with one differentiable output.
+        """
+        return _hang(self._backward_pre_hooks, hook, prepend)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         note_module(self)
@@ -74,11 +95,19 @@ class Hooked:
             else self._name_in_parent or type(self).__name__
         )
         try:
-            if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
+            if self._has_hooks():
                 return self._run_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         finally:
             mode.layer = before
+
+    def _has_hooks(self) -> bool:
+        return bool(
+            self._forward_pre_hooks
+            or self._forward_hooks
+            or self._backward_hooks
+            or self._backward_pre_hooks
+        )
 
     def _run_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook, with_kwargs in list(self._forward_pre_hooks.values()):
@@ -87,16 +116,33 @@ class Hooked:
                 args, kwargs = changed
             elif changed is not None:
                 args = _as_tuple(changed)
-        crossing = _Crossing(self) if self._backward_hooks else None
-        if crossing is not None:
+        crossing = None
+        if self._backward_hooks or self._backward_pre_hooks:
+            crossing = _Crossing(self)
             args = crossing.enter(args)
-        output = self.forward(*args, **kwargs)
+        try:
+            output = self.forward(*args, **kwargs)
+        except Exception:
+            for hook, with_kwargs in list(self._forward_hooks.values()):
+                if isinstance(hook, _Always):
+                    hook(self, args, kwargs, None) if with_kwargs else hook(self, args, None)
+            raise
         if crossing is not None:
             output = crossing.leave(output)
         for hook, with_kwargs in list(self._forward_hooks.values()):
             changed = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
             output = output if changed is None else changed
         return output
+
+
+class _Always:
+    """A forward hook that is called when forward raises, too."""
+
+    def __init__(self, hook: Hook) -> None:
+        self.hook = hook
+
+    def __call__(self, *args: Any) -> Any:
+        return self.hook(*args)
 
 
 class _Crossing:
@@ -131,10 +177,26 @@ class _Crossing:
             return tuple(outputs)
         return outputs if isinstance(output, list) else outputs[0]
 
-    def _left(self, place: int, g: Tensor) -> None:
+    def _left(self, place: int, g: Tensor) -> Tensor | None:
         self.grad_output[place] = g
-        if not self.inputs and all(self.grad_output[k] is not None for k in self.outputs):
+        if any(self.grad_output[k] is None for k in self.outputs):
+            return None
+        changed = self._call_before()
+        if not self.inputs:
             self._call()
+        return changed
+
+    def _call_before(self) -> Tensor | None:
+        """The hooks before the backward pass; what takes the place of the output's gradient."""
+        new = None
+        for hook in list(self.module._backward_pre_hooks.values()):
+            changed = hook(self.module, tuple(self.grad_output))
+            if changed is not None:
+                if len(self.outputs) != 1:
+                    self._refuse_change("output")
+                self.grad_output = list(_as_tuple(changed))
+                new = self.grad_output[next(iter(self.outputs))]
+        return new
 
     def _arrived(self, place: int, g: Tensor) -> Tensor | None:
         self.grad_input[place] = g
@@ -154,13 +216,14 @@ class _Crossing:
         self.grad_output = [None] * len(self.grad_output)
         return found[0] if len(found) == 1 else None
 
-    def _refuse_change(self) -> None:
+    def _refuse_change(self, end: str = "input") -> None:
+        count = len(self.inputs if end == "input" else self.outputs)
         raise GradientError(
             explain(
                 f"{type(self.module).__name__}: a backward hook returned a gradient",
                 where=user_line(),
-                expected="None, from modules without exactly one differentiable input",
-                got=f"{len(self.inputs)} differentiable inputs",
-                try_="register_hook on the input tensors themselves",
+                expected=f"None, from modules without exactly one differentiable {end}",
+                got=f"{count} differentiable {end}s",
+                try_=f"register_hook on the {end} tensors themselves",
             )
         )

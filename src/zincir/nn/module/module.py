@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Self, TypeVar
 
 from zincir.autograd import no_grad
 from zincir.device import no_gpu
 from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import describe, here
-from zincir.nn.module.checks import type_to_convert_to
-from zincir.nn.module.hooks import Hooked
+from zincir.nn.module.checks import check_device, type_to_convert_to
 from zincir.nn.module.parameter import Parameter
-from zincir.nn.module.state import check_fit
-from zincir.nn.module.tree import found, joined, members, named, named_with_repeats
+from zincir.nn.module.saving import Saved
+from zincir.nn.module.tree import found, members, named, named_with_repeats
 from zincir.recording import note_module, note_setting
 from zincir.tensor import Tensor
 from zincir.tensor_types import named_type
 from zincir.types import DType, bfloat16, float16, float32, float64
 
 
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` left out: names the state did not have, names the module has not."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class Module(Hooked):
+class Module(Saved):
     """What every layer and net is: parameters, buffers and other modules, and a `forward`.
 
     Subclasses call `super().__init__()` first, assign layers and parameters to attributes, and
@@ -50,11 +42,10 @@ class Module(Hooked):
     """
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
-    _temporary: set[str]
-    """The buffers that are not part of the state."""
+    dump_patches = False
+    call_super_init = False
+    T_destination = TypeVar("T_destination", bound=dict[str, Any])
 
     def __init__(self) -> None:
         fields = self.__dict__
@@ -162,9 +153,24 @@ class Module(Hooked):
     # Walks: parents first, in the order in which things were assigned; what is reachable by two
     # names comes once, under the first.
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module (named `prefix`) and all below it, with their dotted names."""
-        return named(self, prefix, _modules_of)
+    def named_modules(
+        self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module (named `prefix`) and all below it, with their dotted names.
+
+        Args:
+            memo: modules that are left out; those that come are added to it.
+            remove_duplicate: False: what has two names comes twice.
+        """
+        if not remove_duplicate:
+            yield from named_with_repeats(self, prefix, _modules_of)
+            return
+        for name, module in named(self, prefix, _modules_of):
+            if memo is None:
+                yield name, module
+            elif module not in memo:
+                memo.add(module)
+                yield name, module
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it."""
@@ -179,20 +185,32 @@ class Module(Hooked):
         return (module for _, module in self.named_children())
 
     def named_parameters(
-        self, prefix: str = "", recurse: bool = True
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """Parameters with their dotted names: those below as well, if `recurse`."""
-        holders = self.named_modules(prefix) if recurse else [(prefix, self)]
-        return members(holders, lambda module: module._parameters)
+        """Parameters with their dotted names: those below as well, if `recurse`.
+
+        With `remove_duplicate=False` one that has two names comes twice.
+        """
+        holders = self._holders(prefix, recurse, remove_duplicate)
+        return members(holders, lambda module: module._parameters, repeats=not remove_duplicate)
+
+    def _holders(
+        self, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterable[tuple[str, Module]]:
+        if not recurse:
+            return [(prefix, self)]
+        return self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Parameters, as an optimizer wants them."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Buffers with their dotted names: those below as well, if `recurse`."""
-        holders = self.named_modules(prefix) if recurse else [(prefix, self)]
-        return members(holders, lambda module: module._buffers)
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Buffers with their dotted names, likewise."""
+        holders = self._holders(prefix, recurse, remove_duplicate)
+        return members(holders, lambda module: module._buffers, repeats=not remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Buffers: tensors that belong to the state but are not trained."""
@@ -205,6 +223,21 @@ class Module(Hooked):
             UnknownName: there is none.
         """
         return found(dict(self.named_modules()), target, "get_submodule: no module", self)
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put `module` in the place of the one with the dotted name `target`.
+
+        Args:
+            strict: there must be one already.
+        """
+        path, _, name = target.rpartition(".")
+        holder = self.get_submodule(path)
+        if strict and name not in holder._modules:
+            self.get_submodule(target)
+        if name in holder._modules:
+            setattr(holder, name, module)
+        else:
+            holder.add_module(name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter with the dotted name `target`.
@@ -228,38 +261,6 @@ class Module(Hooked):
             child.apply(fn)
         fn(self)
         return self
-
-    # State
-
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
-        """All parameters and persistent buffers by their dotted names, as PyTorch names them.
-
-        The tensors are those of the module without their gradients, not copies.
-        """
-        state: dict[str, Tensor] = {}
-        for path, module in named_with_repeats(self, "", _modules_of):
-            lasting = {k: v for k, v in module._buffers.items() if k not in module._temporary}
-            for name, value in (*module._parameters.items(), *lasting.items()):
-                if value is not None:
-                    state[prefix + joined(path, name)] = value if keep_vars else value.detach()
-        return state
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
-        """Copy a state (tensors or arrays, by name) into this module, whole or not at all.
-
-        Args:
-            strict: names that are missing or not known are errors too. Without it they are
-                returned; shapes must agree in any case.
-
-        Raises:
-            StateError: lists everything that does not fit; nothing has been changed.
-        """
-        own = self.state_dict(keep_vars=True)
-        fitting, missing, unexpected = check_fit(type(self).__name__, own, state_dict, strict)
-        with no_grad():
-            for name, value in fitting.items():
-                own[name].copy_(value)
-        return IncompatibleKeys(missing, unexpected)
 
     # Settings of everything below
 
@@ -345,6 +346,18 @@ class Module(Hooked):
         """Convert floating parameters and buffers to float64."""
         return self.to(float64)
 
+    def share_memory(self) -> Self:
+        """Nothing: threads share all memory, and there are no other processes."""
+        return self
+
+    def to_empty(self, *, device: Any = None, recurse: bool = True) -> Self:
+        """Leave everything where it is, which is the CPU's memory."""
+        check_device(f"{type(self).__name__}.to_empty", device)
+        return self
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
     def _compiled_with(self, compiled: Callable[..., Any]) -> CompiledModule:
         """What `zincir.compile` returns for this module."""
         return CompiledModule(self, compiled)
@@ -391,7 +404,7 @@ class CompiledModule(Module):
         self.__dict__["_call"] = compiled
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
+        if self._has_hooks():
             note_module(self)
             return self._run_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
@@ -442,7 +455,9 @@ _KINDS = (
     "_modules",
     "_forward_pre_hooks",
     "_forward_hooks",
+    "_backward_pre_hooks",
     "_backward_hooks",
+    "_state_hooks",
 )
 _HELD: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "_parameters": ("a Parameter or None", lambda v: v is None or isinstance(v, Parameter)),

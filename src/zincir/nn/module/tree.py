@@ -45,13 +45,18 @@ def named_with_repeats(
 
 
 def members(
-    holders: Iterable[tuple[str, M]], held: Callable[[M], Mapping[str, T | None]]
+    holders: Iterable[tuple[str, M]],
+    held: Callable[[M], Mapping[str, T | None]],
+    *,
+    repeats: bool = False,
 ) -> Iterator[tuple[str, T]]:
-    """What the named `holders` hold, by dotted names; each once, under its first name."""
+    """What the named `holders` hold, by dotted names; each once, under its first name, unless
+    `repeats`.
+    """
     seen: set[int] = set()
     for path, holder in holders:
         for name, value in held(holder).items():
-            if value is not None and id(value) not in seen:
+            if value is not None and (repeats or id(value) not in seen):
                 seen.add(id(value))
                 yield joined(path, name), value
 
