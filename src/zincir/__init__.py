@@ -165,6 +165,7 @@ from zincir.runtime.team import (
 )
 from zincir.scan import scan as scan
 from zincir.serialization import load as load, save as save
+from zincir.short_time import istft as istft, stft as stft
 from zincir.signal.periodic import (
     bartlett_window as bartlett_window,
     blackman_window as blackman_window,

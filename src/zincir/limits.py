@@ -8,6 +8,7 @@ import numpy as np
 
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import user_line
+from zincir.ops.numbers import most
 from zincir.tensor_types import as_dtype
 from zincir.types import DType, bfloat16, float32
 
@@ -39,7 +40,7 @@ class finfo:
         self.resolution = 10.0**-known.precision
         if kind is bfloat16:  # the exponents of float32
             self.eps, self.resolution = _BFLOAT16_EPS, _BFLOAT16_RESOLUTION
-            self.max = (2.0 - self.eps) * 2.0**127
+            self.max = most(bfloat16)
         self.min = -self.max
         self.smallest_normal = self.tiny
         self.dtype = kind.name

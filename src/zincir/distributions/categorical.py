@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import numpy as np
-
 from zincir.autograd.modes import no_grad
 from zincir.creation import _shape as shape_of, arange, full
 from zincir.distributions import constraints
@@ -15,6 +13,7 @@ from zincir.distributions.parameters import OneOfMany, one_of_two
 from zincir.errors import ArgumentError, explain
 from zincir.functional import broadcast_tensors
 from zincir.graph.node import user_line
+from zincir.limits import finfo
 from zincir.random import multinomial
 from zincir.tensor import Tensor
 from zincir.types import Shape, size
@@ -103,7 +102,7 @@ class Categorical(OneOfMany, Distribution):
         return log_pmf.gather(-1, index[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
-        least = float(np.finfo(self.logits.dtype.name).min)  # 0 * -inf would be NaN
+        least = finfo(self.logits.dtype).min  # 0 * -inf would be NaN
         return -(self.logits.clamp(min=least) * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:

@@ -12,6 +12,7 @@ from zincir.creation import tensor
 from zincir.errors import ArgumentError, explain
 from zincir.functional import broadcast_tensors
 from zincir.graph.node import user_line
+from zincir.limits import finfo
 from zincir.tensor import Tensor
 
 
@@ -36,12 +37,12 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
 
 def smallest(like: Tensor) -> float:
     """The smallest normal number of a type."""
-    return float(np.finfo(like.dtype.name).tiny)
+    return finfo(like.dtype).tiny
 
 
 def spacing(like: Tensor) -> float:
     """The distance from 1 to the next number of a type."""
-    return float(np.finfo(like.dtype.name).eps)
+    return finfo(like.dtype).eps
 
 
 def clamp_probs(probs: Tensor) -> Tensor:

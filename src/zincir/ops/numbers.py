@@ -9,7 +9,7 @@ import numpy as np
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.half import rounded
-from zincir.types import ALL_DTYPES, DType, Scalar, bool_, float32, uint8
+from zincir.types import ALL_DTYPES, DType, Scalar, bfloat16, bool_, float32, uint8
 
 _FLOAT32_MOST = float(np.finfo(np.float32).max)
 
@@ -38,6 +38,13 @@ RANGES = {
     for dtype in ALL_DTYPES
     if dtype.category == 1
 }
+
+
+def most(dtype: DType) -> float:
+    """The largest number of a floating type that is finite."""
+    if dtype is bfloat16:
+        return (2.0 - 2.0**-7) * 2.0**127
+    return float(np.finfo(dtype.name).max)
 
 
 def fit(dtype: DType, value: Scalar, what: str) -> Scalar:

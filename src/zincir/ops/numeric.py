@@ -10,7 +10,7 @@ import numpy as np
 
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import MODE, Node, apply, user_line
-from zincir.ops import arithmetic as ar, composed as co, elementwise as el, powers
+from zincir.ops import arithmetic as ar, composed as co, elementwise as el, numbers, powers
 from zincir.ops.arithmetic import Number, common, compare, pointwise, where
 from zincir.ops.host import call
 from zincir.ops.source import const, custom, detach
@@ -269,7 +269,7 @@ def nan_to_num(x: Node, nan: float | None, posinf: float | None, neginf: float |
     """Finite numbers in the place of NaN and the infinities: 0 and the largest, if not given."""
     if x.dtype.category < 2:
         return ar.copy(x)
-    most = float(np.finfo(x.dtype.name).max)
+    most = numbers.most(x.dtype)
     y = where(co.isnan(x), 0.0 if nan is None else float(nan), x)
     y = where(isposinf(x), most if posinf is None else float(posinf), y)
     return where(isneginf(x), -most if neginf is None else float(neginf), y)
