@@ -382,7 +382,7 @@ class Tensor(
 
     def is_floating_point(self) -> Bool:
         """Whether the type is a floating one."""
-        return self._held.dtype.category == 2
+        return self.dtype.category == 2
 
     def is_signed(self) -> Bool:
         """Whether the type has negative numbers."""

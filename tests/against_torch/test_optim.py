@@ -209,3 +209,33 @@ def test_hooks_around_saving_and_loading() -> None:
         assert optimizer.param_groups[0]["params"][0] is p
         found.append(calls)
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_settings_that_are_tensors(compiled: bool) -> None:
+    """Rates, betas and decay; what is written to them counts from the next step on."""
+    ends: list[Any] = []
+    for library in (zincir, torch):
+        found: list[Any] = []
+        for name, options in (("AdamW", {"betas": (0.9, 0.99)}), ("SGD", {"weight_decay": 0.1})):
+            p = library.nn.Parameter(library.tensor([1.0, 2.0]))
+            given = {
+                k: tuple(map(library.tensor, v)) if isinstance(v, tuple) else library.tensor(v)
+                for k, v in options.items()
+            }
+            optimizer = getattr(library.optim, name)([p], lr=library.tensor([0.1]), **given)
+
+            def step(p: Any = p, optimizer: Any = optimizer) -> None:
+                optimizer.zero_grad()
+                (p**2).sum().backward()
+                optimizer.step()
+
+            run = zincir.compile(step) if compiled and library is zincir else step
+            for number in range(6):
+                run()
+                if number == 2:
+                    value = given["betas"][0] if "betas" in given else given["weight_decay"]
+                    value.fill_(0.5)
+            found.append(p.tolist())
+        ends.append(found)
+    np.testing.assert_allclose(ends[0], ends[1], 2e-6)

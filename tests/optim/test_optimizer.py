@@ -169,7 +169,13 @@ def test_what_is_missing() -> None:
         optim.Optimizer([one], {}).step()
 
 
-@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.Adadelta),
+        *(optim.Adafactor, optim.Adamax, optim.ASGD, optim.NAdam, optim.RAdam, optim.Rprop),
+    ],
+)
 def test_lazy_parameters(kind: Any) -> None:
     net, twin = nn.LazyLinear(2), nn.Linear(3, 2)
     optimizer, other = kind(net.parameters(), lr=0.5), kind(twin.parameters(), lr=0.5)

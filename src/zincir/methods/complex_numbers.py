@@ -20,7 +20,7 @@ class Complex(TensorBase):
 
     def is_complex(self) -> bool:
         """Whether the type is a complex one."""
-        return self._held.dtype.is_complex
+        return self.dtype.is_complex
 
     @property
     def real(self) -> Any:

@@ -15,6 +15,7 @@ from zincir import recording
 from zincir.graph.node import Node
 from zincir.graph.primitive import OPERATORS
 from zincir.ops.arithmetic import cast
+from zincir.ops.elementwise import log
 from zincir.ops.movement import reshape, slice_
 from zincir.optim.settings import Group, Settings
 from zincir.tensor import Tensor
@@ -110,29 +111,46 @@ def hyper_parameters(group: Group, settings: Settings) -> Hyper:
     numbers = (HyperParameter(reshape(slice_(row, (i,), (1,), (1,)), ())) for i in range(count))
     hyper = Hyper(**{name: group[name] for name in settings.choices})
     for name in settings.numbers:
-        number = next(numbers)
-        setattr(hyper, name, number if group[name] else 0.0)
+        value, number = group[name], next(numbers)
+        there = isinstance(value, Tensor) or value
+        setattr(hyper, name, _exact(value, number) if there else 0.0)
     for name in settings.rates:
-        rate, number = group[name], next(numbers)
-        if isinstance(rate, Tensor):
-            number = HyperParameter(reshape(cast(rate._node, float64), ()))
-        setattr(hyper, name, number)
+        setattr(hyper, name, _exact(group[name], next(numbers)))
     for name in settings.pairs:
-        setattr(hyper, name, (next(numbers), next(numbers)))
-        setattr(hyper, f"log_{name}", (next(numbers), next(numbers)))
+        one, two = group[name]
+        setattr(hyper, name, (_exact(one, next(numbers)), _exact(two, next(numbers))))
+        logs = _logarithm(one, next(numbers)), _logarithm(two, next(numbers))
+        setattr(hyper, f"log_{name}", logs)
     return hyper
 
 
+def _exact(value: Any, number: HyperParameter) -> HyperParameter:
+    """A setting: the tensor that it is, or the number that was read for it."""
+    if isinstance(value, Tensor):
+        return HyperParameter(reshape(cast(value._node, float64), ()))
+    return number
+
+
+def _logarithm(value: Any, number: HyperParameter) -> HyperParameter:
+    if isinstance(value, Tensor):
+        return HyperParameter(log(reshape(cast(value._node, float64), ())))
+    return number
+
+
 def _numbers(group: Group, settings: Settings) -> list[float]:
-    """The numbers of a group. Logarithms too: a program's differ in the last digit at times."""
-    found: list[float] = [group[name] for name in settings.numbers]
-    for name in settings.rates:
-        rate = group[name]
-        found.append(0.0 if isinstance(rate, Tensor) else rate)
+    """The numbers of a group. Logarithms too: a program's differ in the last digit at times.
+
+    For tensors, which programs read themselves, there is a 0.
+    """
+    found = [_plain(group[name]) for name in (*settings.numbers, *settings.rates)]
     for name in settings.pairs:
-        one, two = group[name]
+        one, two = map(_plain, group[name])
         found += one, two, _log(one), _log(two)
     return found
+
+
+def _plain(value: Any) -> float:
+    return 0.0 if isinstance(value, Tensor) else value
 
 
 def _log(x: float) -> float:
@@ -140,13 +158,16 @@ def _log(x: float) -> float:
 
 
 def form(group: Group, settings: Settings) -> list[Any]:
-    """What decides which operations an update has: choices, which numbers are 0, tensors for lr.
+    """What decides which operations an update has: choices, which numbers are 0, and tensors.
 
     A step asks at every replay, so it has to be quick.
     """
     found: list[Any] = [group[name] for name in settings.choices]
-    found += [not group[name] for name in settings.numbers]
-    for name in settings.rates:
-        rate = group[name]
-        found.append(id(rate) if isinstance(rate, Tensor) else None)
+    for name in settings.numbers:
+        value = group[name]
+        found.append(id(value) if isinstance(value, Tensor) else not value)
+    tensors = [group[name] for name in settings.rates]
+    for name in settings.pairs:
+        tensors += group[name]
+    found += [id(value) if isinstance(value, Tensor) else None for value in tensors]
     return found

@@ -23,7 +23,7 @@ Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[M
 class Kind(Enum):
     """What an update gets to see of a setting."""
 
-    RATE = "a number, be it 0 or not; a group may hold it as a tensor"
+    RATE = "a number, be it 0 or not"
     NUMBER = "a number; where it is 0, the update does without"
     PAIR = "two numbers, and their logarithms"
     CHOICE = "the value itself: it decides which operations an update has"

@@ -20,6 +20,8 @@ def test_what_is_known() -> None:
     assert (b.dtype, b.requires_grad, b.grad) == (zincir.float64, False, None)
     assert isinstance(p, nn.Parameter)
     assert not isinstance(b, nn.Parameter)
+    assert nn.LazyLinear(2).weight.is_floating_point()
+    assert not nn.LazyLinear(2).weight.is_complex()
 
 
 @pytest.mark.parametrize(
