@@ -12,6 +12,7 @@ from zincir.graph.walk import toposort
 from zincir.loop.scan import scan as scan_nodes
 from zincir.ops.random import uniform_p
 from zincir.ops.source import alias, const_p, custom_p, detach_p, leaf
+from zincir.pending import WAITING
 from zincir.recording import CURRENT, Recording, resumed
 from zincir.tensor import Tensor, wrap
 
@@ -93,8 +94,11 @@ class _Recorded:
         self._parameters += [_parameter(t.shape[1:], t) for t in rows]
         stand_ins = [wrap(alias(x)) for x in self._parameters]
         count = len(carried)
-        with resumed(recording):
-            made = f(_like(init, stand_ins[:count]), _like(xs, stand_ins[count:]))
+        try:
+            with resumed(recording):
+                made = f(_like(init, stand_ins[:count]), _like(xs, stand_ins[count:]))
+        finally:
+            self._let_go()
         parts = _parts(made)
         if len(parts) != 2:
             raise _refused("f gives no pair", "(carry, y)", f"{len(parts) or 'no'} values")
@@ -105,6 +109,14 @@ class _Recorded:
         self._check_changes(recording)
         self.constants: list[Node] = []
         self.graph = self._graph(results)
+
+    def _let_go(self) -> None:
+        """Nobody waits for what `f` made: it has values in steps only.
+
+        If `f` was refused, tensors may be left that depend on what stands for the carry.
+        """
+        kept = [(r, t) for r in WAITING.tensors if (t := r()) is not None]
+        WAITING.tensors[:] = [r for r, t in kept if t._held.serial < self._began]
 
     def _check_changes(self, recording: Recording) -> None:
         if recording.refused is not None and self._before_refused is None:

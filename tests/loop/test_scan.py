@@ -195,8 +195,16 @@ REFUSED: list[tuple[type[Exception], str, Any]] = [
 
 @pytest.mark.parametrize(("kind", "words", "f"), REFUSED)
 def test_what_is_refused(kind: type[Exception], words: str, f: Any) -> None:
+    waits = zincir.ones(2) + 1.0
+    left: list[Tensor] = []
+
+    def keeping(h: Tensor, x: Tensor) -> Any:
+        left.append(h + x)
+        return f(h, x)
+
     with pytest.raises(kind, match=words):
-        zincir.scan(f, zincir.zeros(2), zincir.ones(3, 2))
+        zincir.scan(keeping, zincir.zeros(2), zincir.ones(3, 2))
+    assert waits.tolist() == [2.0, 2.0]  # what is left of the body is in nobody's way
 
 
 def test_the_number_of_steps_must_be_clear() -> None:
