@@ -73,6 +73,38 @@ def test_moments(name: str) -> None:
     assert abs(x.std() / sd - 1) < 0.1
 
 
+@pytest.mark.parametrize("a", [0.3, 1.0, 4.0, 60.0])
+def test_gamma_numbers_and_their_gradients(a: float) -> None:
+    """Means, deviations, and the gradient of the mean of x and x^2: 1, and 2 a + 1."""
+    concentration = zincir.tensor(a, dtype=zincir.float64, requires_grad=True)
+    d = D.Gamma(concentration, zincir.tensor(1.0, dtype=zincir.float64))
+    for power, slope in ((1, 1.0), (2, 2 * a + 1)):
+        concentration.grad = None
+        x = d.rsample((COUNT,))
+        assert abs(x.mean().item() - a) < 5 * math.sqrt(a / COUNT)
+        assert abs(x.std().item() / math.sqrt(a) - 1) < 0.1
+        (x**power).mean().backward()
+        assert concentration.grad.item() == pytest.approx(slope, rel=0.1)
+
+
+def test_shares() -> None:
+    a = zincir.tensor([0.5, 2.0, 5.0], requires_grad=True)
+    x = D.Dirichlet(a).rsample((COUNT,))
+    np.testing.assert_allclose(x.mean(0).detach().numpy(), D.Dirichlet(a).mean.tolist(), atol=0.01)
+    x[:, 0].mean().backward()
+    np.testing.assert_allclose(a.grad.numpy(), [7 / 56.25, -0.5 / 56.25, -0.5 / 56.25], atol=0.01)
+    y = D.Beta(2.0, 6.0).sample((COUNT,))
+    assert abs(y.mean().item() - 0.25) < 0.01
+    assert abs(y.var().item() - 12 / 576) < 0.002
+
+
+def test_vectors_have_their_covariance() -> None:
+    covariance = zincir.tensor([[2.0, 0.6], [0.6, 0.5]])
+    x = D.MultivariateNormal(zincir.tensor([1.0, -1.0]), covariance).sample((COUNT,)).numpy()
+    np.testing.assert_allclose(np.cov(x.T), covariance.numpy(), atol=0.08)
+    np.testing.assert_allclose(x.mean(0), [1, -1], atol=0.05)
+
+
 def test_one_of_many() -> None:
     d = D.OneHotCategorical(zincir.tensor([[0.1, 0.9], [0.5, 0.5]]))
     x = d.sample((4000,))

@@ -6,10 +6,13 @@ from zincir.distributions import (
     transforms as transforms,
 )
 from zincir.distributions.bernoulli import Bernoulli as Bernoulli
+from zincir.distributions.beta import Beta as Beta
 from zincir.distributions.categorical import Categorical as Categorical
 from zincir.distributions.cauchy import Cauchy as Cauchy
+from zincir.distributions.dirichlet import Dirichlet as Dirichlet
 from zincir.distributions.distribution import Distribution as Distribution
 from zincir.distributions.exponential import Exponential as Exponential
+from zincir.distributions.gamma import Gamma as Gamma
 from zincir.distributions.geometric import Geometric as Geometric
 from zincir.distributions.gumbel import Gumbel as Gumbel
 from zincir.distributions.half_normal import HalfNormal as HalfNormal
@@ -18,6 +21,7 @@ from zincir.distributions.kl import kl_divergence as kl_divergence, register_kl 
 from zincir.distributions.laplace import Laplace as Laplace
 from zincir.distributions.log_normal import LogNormal as LogNormal
 from zincir.distributions.mixture_same_family import MixtureSameFamily as MixtureSameFamily
+from zincir.distributions.multivariate_normal import MultivariateNormal as MultivariateNormal
 from zincir.distributions.normal import Normal as Normal
 from zincir.distributions.one_hot_categorical import (
     OneHotCategorical as OneHotCategorical,

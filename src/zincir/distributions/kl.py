@@ -7,21 +7,27 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from zincir.distributions.bernoulli import Bernoulli
+from zincir.distributions.beta import Beta
 from zincir.distributions.categorical import Categorical
+from zincir.distributions.dirichlet import Dirichlet
 from zincir.distributions.distribution import Distribution
 from zincir.distributions.exponential import Exponential
+from zincir.distributions.gamma import Gamma
 from zincir.distributions.geometric import Geometric
 from zincir.distributions.half_normal import HalfNormal
 from zincir.distributions.independent import Independent
 from zincir.distributions.laplace import Laplace
+from zincir.distributions.multivariate_normal import MultivariateNormal
 from zincir.distributions.normal import Normal
 from zincir.distributions.one_hot_categorical import OneHotCategorical
 from zincir.distributions.parameters import sum_of_last
+from zincir.distributions.special import digamma, lgamma
 from zincir.distributions.transformed_distribution import TransformedDistribution
 from zincir.distributions.uniform import Uniform
 from zincir.errors import ArgumentError, explain
 from zincir.functional import where
 from zincir.graph.node import user_line
+from zincir.linalg import solve_triangular
 from zincir.nn.functional import softplus
 from zincir.tensor import Tensor
 
@@ -92,6 +98,36 @@ def _laplace(p: Laplace, q: Laplace) -> Tensor:
     ratio = p.scale / q.scale
     away = (p.loc - q.loc).abs()
     return -ratio.log() + away / q.scale + ratio * (-away / p.scale).exp() - 1
+
+
+@register_kl(Gamma, Gamma)
+def _gamma(p: Gamma, q: Gamma) -> Tensor:
+    a, b = p.concentration, q.concentration
+    rates = b * (p.rate / q.rate).log() + a * (q.rate / p.rate - 1)
+    return rates + lgamma(b) - lgamma(a) + (a - b) * digamma(a)
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
+    a, b = p.concentration, q.concentration
+    total, other = a.sum(-1), b.sum(-1)
+    parts = (lgamma(b) - lgamma(a)).sum(-1) + lgamma(total) - lgamma(other)
+    return parts + ((a - b) * (digamma(a) - digamma(total.unsqueeze(-1)))).sum(-1)
+
+
+@register_kl(Beta, Beta)
+def _beta(p: Beta, q: Beta) -> Tensor:
+    return _dirichlet(p._dirichlet, q._dirichlet)
+
+
+@register_kl(MultivariateNormal, MultivariateNormal)
+def _multivariate(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
+    """The trace of the ratio of covariances, the distance of the means, the ratio of volumes."""
+    tril = q.scale_tril.expand((*p.batch_shape, *q.scale_tril.shape[-2:]))
+    ratio = solve_triangular(tril, p.scale_tril, upper=False).square().sum((-2, -1))
+    away = solve_triangular(tril, (q.loc - p.loc).unsqueeze(-1), upper=False).square()
+    size = p.event_shape[0]
+    return q._half_log_det() - p._half_log_det() + 0.5 * (ratio + away.sum((-2, -1)) - size)
 
 
 @register_kl(Exponential, Exponential)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from zincir.distributions import constraints
 from zincir.distributions.distribution import Distribution
+from zincir.distributions.special import erfinv
 from zincir.random import randn
 from zincir.tensor import Tensor
 
@@ -59,6 +60,9 @@ class Normal(Distribution):
     def cdf(self, value: Any) -> Tensor:
         value = self._checked(value)
         return 0.5 * (1 + ((value - self.loc) * self.scale.reciprocal() / math.sqrt(2)).erf())
+
+    def icdf(self, value: Any) -> Tensor:
+        return self.loc + self.scale * erfinv(2 * value - 1) * math.sqrt(2)
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
