@@ -62,3 +62,38 @@ def test_errors() -> None:
         init.trunc_normal_(zincir.empty(3), a=1.0, b=0.0)
     with pytest.warns(UserWarning, match="more than 2 std"):
         init.trunc_normal_(zincir.empty(3), mean=9.0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "groups"), [((4, 3, 3), 1), ((4, 2, 3, 2), 2), ((2, 3, 1, 2, 3), 1)]
+)
+def test_dirac_gives_channels_back(shape, groups):
+    weight = init.dirac_(zincir.empty(shape, dtype=zincir.float64), groups).numpy()
+    each, centre = shape[0] // groups, tuple(n // 2 for n in shape[2:])
+    expected = np.zeros(shape)
+    for group in range(groups):
+        for d in range(min(each, shape[1])):
+            expected[(group * each + d, d, *centre)] = 1
+    np.testing.assert_array_equal(weight, expected)
+    if groups == 1 and len(shape) == 3:
+        x = zincir.randn(1, 3, 5, dtype=zincir.float64)
+        y = nn.functional.conv1d(x, zincir.tensor(weight), padding=1)
+        np.testing.assert_allclose(y[:, :3].numpy(), x.numpy())
+    with pytest.raises(ShapeError, match="3, 4 or 5 axes"):
+        init.dirac_(zincir.empty(2, 2))
+    with pytest.raises(ArgumentError, match="groups do not divide"):
+        init.dirac_(zincir.empty(3, 2, 1), 2)
+
+
+def test_sparse_columns():
+    x = init.sparse_(zincir.empty(50, 20), 0.3, std=2.0)
+    assert ((x == 0).sum(0) == 15).all().item()
+    assert len({tuple(column) for column in (x == 0).mT.tolist()}) > 10  # of each its own
+    assert x[x != 0].std().item() == pytest.approx(2.0, rel=0.2)
+
+
+def test_older_names_warn():
+    with pytest.warns(FutureWarning, match=r"`nn.init.kaiming_normal_`"):
+        assert init.kaiming_normal(zincir.empty(3, 4)).shape == (3, 4)
+    with pytest.warns(FutureWarning, match="deprecated"):
+        assert init.constant(zincir.empty(2), 3.0).tolist() == [3.0, 3.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -314,3 +315,77 @@ def _fan(tensor: Tensor, mode: str) -> int:
 
 def _here() -> str:
     return describe(here())
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill the weight of a convolution so that, with borders, it gives channels back unchanged.
+
+    Of each group as many as there are on both sides.
+
+    >>> import zincir
+    >>> dirac_(zincir.empty(1, 1, 3)).tolist()
+    [[[0.0, 1.0, 0.0]]]
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ShapeError(
+            explain(
+                "dirac_: needs the weight of a convolution",
+                where=_here(),
+                expected="3, 4 or 5 axes",
+                got=str(tensor.shape),
+            )
+        )
+    outputs, channels = tensor.shape[:2]
+    if outputs % groups:
+        raise ArgumentError(
+            explain("dirac_: groups do not divide the outputs", where=_here(), got=str(groups))
+        )
+    array = np.zeros(tensor.shape)
+    centre = tuple(n // 2 for n in tensor.shape[2:])
+    each = outputs // groups
+    for group in range(groups):
+        for d in range(min(each, channels)):
+            array[(group * each + d, d, *centre)] = 1.0
+    return _copied(tensor, array)
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """Normal numbers, of which a share of each column is 0 (Martens 2010).
+
+    >>> import zincir
+    >>> (sparse_(zincir.empty(10, 3), 0.5) == 0).sum(0).tolist()
+    [5, 5, 5]
+    """
+    if tensor.ndim != 2:
+        raise ShapeError(explain("sparse_: needs a matrix", where=_here(), got=str(tensor.shape)))
+    zeros = math.ceil(sparsity * tensor.shape[0])
+    normal_(tensor, 0.0, std, generator)
+    with no_grad():
+        # The order of uniform numbers is a random one.
+        order = wrap(_uniform(tensor, generator)).argsort(0).argsort(0)
+        return tensor.copy_(tensor.where(order >= zeros, 0.0))
+
+
+def _older(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The same function under the name that it had: without the last underscore."""
+    new = function.__name__  # type: ignore[attr-defined]
+
+    def older(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{new[:-1]}` is now deprecated in favor of `nn.init.{new}`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return function(*args, **kwargs)
+
+    older.__name__ = older.__qualname__ = new[:-1]
+    older.__doc__ = f"The older name of `{new}`; it warns."
+    return older
+
+
+uniform, normal, constant = _older(uniform_), _older(normal_), _older(constant_)
+eye, dirac, sparse, orthogonal = _older(eye_), _older(dirac_), _older(sparse_), _older(orthogonal_)
+xavier_uniform, xavier_normal = _older(xavier_uniform_), _older(xavier_normal_)
+kaiming_uniform, kaiming_normal = _older(kaiming_uniform_), _older(kaiming_normal_)

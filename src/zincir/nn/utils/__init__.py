@@ -13,3 +13,12 @@ from zincir.nn.utils.convert_parameters import (
     parameters_to_vector as parameters_to_vector,
     vector_to_parameters as vector_to_parameters,
 )
+from zincir.nn.utils.init import skip_init as skip_init
+from zincir.nn.utils.spectral_norm import (
+    remove_spectral_norm as remove_spectral_norm,
+    spectral_norm as spectral_norm,
+)
+from zincir.nn.utils.weight_norm import (
+    remove_weight_norm as remove_weight_norm,
+    weight_norm as weight_norm,
+)
