@@ -95,7 +95,9 @@ class _StandardGamma(Function):
 
 
 def _drawn(state: Any, a: Any) -> Any:
-    stream: Any = np.random.Generator(np.random.Philox(key=int(state[0]), counter=int(state[1])))
+    # One number may take many bits: each draw has counters of its own, in the lower half.
+    bits = np.random.Philox(key=int(state[0]), counter=int(state[1]) << 64)
+    stream: Any = np.random.Generator(bits)
     return stream.standard_gamma(a.astype(np.float64)).astype(a.dtype)
 
 
