@@ -17,12 +17,17 @@ import argparse
 import gc
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import known_differences
+import torch
 from sample_database import COMPARED, KINDS, OPERATIONS, core_names, differences, left_out, ours_of
+from torch.testing._internal.common_optimizers import optim_db
+
+import zincir
 
 TABLE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
@@ -79,7 +84,38 @@ def operations() -> Section:
     return Section("Operations", text, rows)
 
 
-SECTIONS: tuple[Callable[[], Section], ...] = (operations,)
+def optimizers() -> Section:
+    """The optimizers of PyTorch's own database."""
+    text = (
+        "`test_optim_db.py` compares each over all inputs of PyTorch's database, plain and in"
+        " compiled steps. In all of them `differentiable=True` and complex parameters are refused."
+    )
+    rows = [_named(info.name, zincir.optim, _OPTIMIZERS) for info in optim_db]
+    return Section("Optimizers", text, tuple(sorted(rows, key=lambda row: row.name.lower())))
+
+
+_OPTIMIZERS = {
+    "SparseAdam": "gradients are tensors like any other, and know which rows were looked up",
+    "LBFGS": "its step cannot be compiled; what it is called with can",
+}
+
+
+def schedules() -> Section:
+    """The schedules of learning rates."""
+    text = "`test_lr_scheduler.py` compares rates and states over hundreds of steps, to the digit."
+    names = sorted(set(torch.optim.lr_scheduler.__all__) - {"LRScheduler"}, key=str.lower)
+    rows = [_named(name, zincir.optim.lr_scheduler, {}) for name in names]
+    return Section("Schedules", text, tuple(rows))
+
+
+def _named(name: str, module: Any, differing: Mapping[str, str]) -> Row:
+    if not hasattr(module, name):
+        return Row(name, ABSENT)
+    note = differing.get(name, "")
+    return Row(name, DIFFERS if note else WORKS, note)
+
+
+SECTIONS: tuple[Callable[[], Section], ...] = (operations, optimizers, schedules)
 
 
 def written(sections: Iterable[Section]) -> str:
