@@ -206,7 +206,7 @@ def test_types() -> None:
     assert net.to(zincir.float64).to("cpu").scale.dtype is zincir.float64
     with pytest.raises(DTypeError, match="not a type for parameters"):
         net.to(zincir.int64)
-    with pytest.raises(ArgumentError, match="there is no such device"):
+    with pytest.raises(ArgumentError, match="no device"):
         net.to("cuda")
 
 
@@ -282,7 +282,7 @@ def test_where_and_what_a_net_is_moved_to() -> None:
         assert net[0].weight.dtype is (zincir.float64 if wide else zincir.float32)
         assert net[1].running_mean.dtype is net[0].weight.dtype
         assert net[1].num_batches_tracked.dtype is zincir.int64
-    with pytest.raises(ArgumentError, match=r"Sequential.to: there is no such device"):
+    with pytest.raises(ArgumentError, match=r"Sequential.to: no device"):
         net.to("cuda")
     with pytest.raises(DTypeError, match="not a type for parameters"):
         net.to(zincir.int64)
