@@ -40,12 +40,12 @@ class Device:
             self.type, self.index = type.type, type.index
             return
         if isinstance(type, int) and not isinstance(type, bool):
-            raise DeviceError(no_gpu(f"device({type}) is a number of a GPU"))
+            raise DeviceError(no_gpu(f"no device {type}: numbers are those of GPUs"))
         name, colon, number = str(type).partition(":")
         if name not in TYPES:
             raise ArgumentError(
                 explain(
-                    f"device: there is none called {type!r}",
+                    f"no device is called {type!r}",
                     where=user_line(),
                     expected="'cpu', or another name that PyTorch knows, such as 'cuda:0'",
                 )

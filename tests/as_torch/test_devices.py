@@ -33,7 +33,7 @@ def test_device() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: zincir.device("gpu"), "none called 'gpu'"),
+        (lambda: zincir.device("gpu"), "no device is called 'gpu'"),
         (lambda: zincir.device("cuda:x"), "invalid device string"),
         (lambda: zincir.device("cuda:0", 1), "invalid device string"),
     ],
