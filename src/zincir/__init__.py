@@ -70,6 +70,7 @@ from zincir.creation import (
     logspace as logspace,
     ones as ones,
     ones_like as ones_like,
+    set_default_dtype as set_default_dtype,
     tensor as tensor,
     zeros as zeros,
     zeros_like as zeros_like,

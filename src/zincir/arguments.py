@@ -292,7 +292,7 @@ class Numbers(Generic[K]):
     __slots__ = ("known", "last", "live", "looked")
 
     def __init__(self) -> None:
-        self.known: dict[tuple[tuple[Any, ...], bool], K] = {}
+        self.known: dict[tuple[tuple[Any, ...], Any], K] = {}
         """What is known of arguments with these fixed numbers, with gradients and without."""
         self.last: list[float] | None = None
         """The numbers of the last call that was recorded."""

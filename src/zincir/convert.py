@@ -15,7 +15,7 @@ from zincir.ops.source import const, leaf
 from zincir.runtime.buffer import Buffer
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
-from zincir.types import DType, Scalar, Shape, float64, from_numpy_dtype, numpy_type, size
+from zincir.types import DEFAULT, DType, Scalar, Shape, float64, from_numpy_dtype, numpy_type, size
 
 Operand: TypeAlias = Any
 """A tensor, a Python number or a NumPy array."""
@@ -24,7 +24,7 @@ _PYTHON = (float, int, bool, complex)
 
 
 def numbers_of(data: Any) -> np.ndarray[Any, Any]:
-    """The argument of Tensor([1.0, 2.0]): numbers, in float32."""
+    """The argument of Tensor([1.0, 2.0]): numbers, of the default type."""
     if not hasattr(data, "__len__") or np.ndim(data) == 0:
         raise DTypeError(
             explain(
@@ -34,7 +34,7 @@ def numbers_of(data: Any) -> np.ndarray[Any, Any]:
                 try_="zincir.tensor(...)",
             )
         )
-    return np.array(data, np.float32)
+    return np.array(data, DEFAULT.floating.numpy)
 
 
 def leaf_over(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Node:

@@ -16,6 +16,7 @@ from zincir.shared_value import adopt
 from zincir.tensor import Tensor, from_array
 from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import (
+    DEFAULT,
     DType,
     Scalar,
     Shape,
@@ -29,17 +30,22 @@ from zincir.types import (
     promote,
 )
 
-_FLOAT = float32
-"""The type of floating numbers that come without one."""
-
 
 def get_default_dtype() -> DType:
     """The type of floating numbers that come without one."""
-    return _FLOAT
+    return DEFAULT.floating
 
 
 def set_default_dtype(d: Any) -> None:
-    """Say which type floating numbers have that come without one.
+    """Say which type floating numbers have that come without one: float32 unless this is called.
+
+    It is the type of new tensors and parameters, of Python's floating numbers beside whole ones,
+    and of quotients of these.
+
+    >>> set_default_dtype(float64)
+    >>> tensor([0.5]).dtype, (tensor([1]) * 0.5).dtype
+    (zincir.float64, zincir.float64)
+    >>> set_default_dtype(float32)
 
     Raises:
         DTypeError: it is not a floating type.
@@ -49,8 +55,7 @@ def set_default_dtype(d: Any) -> None:
         raise DTypeError(
             explain("set_default_dtype: not a floating type", where=user_line(), got=repr(kind))
         )
-    if kind is not _FLOAT:
-        raise DTypeError("not yet")
+    DEFAULT.floating = kind
 
 
 def tensor(
@@ -178,7 +183,7 @@ def _common_type(data: Any) -> DType:
     found: DType | None = None
     for kind in _types(data):
         found = kind if found is None else promote(found, kind)
-    return _FLOAT if found is None else found
+    return DEFAULT.floating if found is None else found
 
 
 def _types(data: Any) -> set[DType]:
@@ -199,8 +204,8 @@ def _type_of(x: Any) -> DType:
     if isinstance(x, np.ndarray | np.generic):
         return as_dtype(cast(Any, x).dtype)
     if isinstance(x, complex):
-        return complex64 if _FLOAT is float32 else complex128
-    return _FLOAT if isinstance(x, float) else bool_ if isinstance(x, bool) else int64
+        return complex64 if DEFAULT.floating is float32 else complex128
+    return DEFAULT.floating if isinstance(x, float) else bool_ if isinstance(x, bool) else int64
 
 
 def _refuse_overflow(array: np.ndarray[Any, Any], kind: DType) -> None:
@@ -213,7 +218,7 @@ def _refuse_overflow(array: np.ndarray[Any, Any], kind: DType) -> None:
 
 def _default_type(array: np.ndarray[Any, Any]) -> DType | None:
     if array.dtype.kind == "f" or not array.size:
-        return _FLOAT
+        return DEFAULT.floating
     return int64 if array.dtype.kind in "iu" else None
 
 
@@ -316,7 +321,7 @@ def _filled(
     pin_memory: bool,
 ) -> Tensor:
     check_storage(device, layout, pin_memory)
-    kind = _FLOAT if dtype is None else as_dtype(dtype)
+    kind = DEFAULT.floating if dtype is None else as_dtype(dtype)
     shape = _shape(sizes if size is None else (size,))
     array = filled(shape, value, kind) if value else np.zeros(shape, kind.memory)
     return _made(array, requires_grad)
@@ -416,7 +421,7 @@ def arange(
             )
         )
     floats = any(isinstance(v, float) for v in (first, last, by))
-    kind = as_dtype(dtype) if dtype is not None else _FLOAT if floats else int64
+    kind = as_dtype(dtype) if dtype is not None else DEFAULT.floating if floats else int64
     count = int(np.ceil((last - first) / by))
     series = first + np.arange(count) * by
     return _made(converted(series, kind), requires_grad)
@@ -435,7 +440,7 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers at equal distances, from `start` to `end`, both included."""
     check_storage(device, layout, pin_memory)
-    kind = _FLOAT if dtype is None else as_dtype(dtype)
+    kind = DEFAULT.floating if dtype is None else as_dtype(dtype)
     series = np.linspace(_number(start), _number(end), steps, dtype=float64.numpy)
     return _made(converted(series, kind), requires_grad)
 
@@ -454,7 +459,7 @@ def logspace(
 ) -> Tensor:
     """Powers of `base` with exponents at equal distances."""
     check_storage(device, layout, pin_memory)
-    kind = _FLOAT if dtype is None else as_dtype(dtype)
+    kind = DEFAULT.floating if dtype is None else as_dtype(dtype)
     exponents = linspace(start, end, steps, dtype=float64)
     series = (base**exponents).to(kind)
     return series.requires_grad_() if requires_grad else series
@@ -466,6 +471,6 @@ def eye(
 ) -> Tensor:  # fmt: skip
     """A matrix with ones on its diagonal."""
     check_storage(device, layout, pin_memory)
-    kind = _FLOAT if dtype is None else as_dtype(dtype)
+    kind = DEFAULT.floating if dtype is None else as_dtype(dtype)
     ones = np.eye(*_shape((n, n if m is None else m)), dtype=bool)
     return _made(converted(ones, kind), requires_grad)

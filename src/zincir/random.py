@@ -24,7 +24,7 @@ from zincir.ops.host import argsort, call
 from zincir.ops.movement import attached
 from zincir.tensor import Tensor, wrap
 from zincir.tensor_types import as_dtype, check_storage
-from zincir.types import DType, broadcast, float32, float64, int64, size as size_of
+from zincir.types import DEFAULT, DType, broadcast, float32, float64, int64, size as size_of
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -55,7 +55,7 @@ def set_rng_state(new_state: Any) -> None:
 
 
 def _kind(dtype: Any) -> DType:
-    return float32 if dtype is None else as_dtype(dtype)
+    return DEFAULT.floating if dtype is None else as_dtype(dtype)
 
 
 def _made(node: Node, requires_grad: bool) -> Tensor:

@@ -40,6 +40,7 @@ from zincir.take import (
     Known,
     Take,
 )
+from zincir.types import DEFAULT, DType
 from zincir.watched import Names, modules_of
 
 P = ParamSpec("P")
@@ -53,6 +54,11 @@ _TRIES = 3
 
 _DIFFERENCES = 3
 """So often a second recording may differ from the first."""
+
+
+def _mode() -> tuple[bool, DType]:
+    """What nodes take from their surroundings: another one, another recording."""
+    return MODE.grad, DEFAULT.floating
 
 
 @overload
@@ -219,10 +225,10 @@ class Compiled(Generic[P, R]):
             numbers = Numbers[Known]()
             if self._count < _MOST_RECORDINGS:
                 self._kinds[given.shape] = numbers
-        known = numbers.known.get((numbers.fixed(given.numbers), MODE.grad))
+        known = numbers.known.get((numbers.fixed(given.numbers), _mode()))
         if known is None:
             numbers.learn(given.numbers)
-            known = numbers.known.get((numbers.fixed(given.numbers), MODE.grad))
+            known = numbers.known.get((numbers.fixed(given.numbers), _mode()))
         return known
 
     def _plain(self, args: Any, kwargs: Any) -> R:
@@ -256,7 +262,7 @@ class Compiled(Generic[P, R]):
         names = Names(self._function, (args, kwargs))
         took = Take(self._function, given, numbers, args, kwargs)
         # Numbers may have been looked at: then the recording is good for them alone.
-        known = numbers.known.setdefault((numbers.fixed(given.numbers), MODE.grad), Known())
+        known = numbers.known.setdefault((numbers.fixed(given.numbers), _mode()), Known())
         with resumed(took.recording):
             why = took.why_not(known, again=first is not None)
         if why is not None:

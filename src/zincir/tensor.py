@@ -94,6 +94,7 @@ from zincir.size import Size, sized
 from zincir.tensor_base import TensorBase
 from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import (
+    DEFAULT,
     DType,
     Scalar,
     bfloat16,
@@ -254,7 +255,7 @@ class Tensor(
         if len(data) == 1 and not is_whole(data[0]) and not isinstance(data[0], Size):
             array = numbers_of(data[0])
         else:
-            array = np.zeros(given_sizes(data), np.float32)
+            array = np.zeros(given_sizes(data), DEFAULT.floating.numpy)
         self._held = leaf_over(array)
         self._holds_node()
 

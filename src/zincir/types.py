@@ -93,7 +93,19 @@ ALL_DTYPES = (
 )
 _RANK = {dtype: rank for rank, dtype in enumerate(ALL_DTYPES)}
 _BY_NUMPY = {dtype.memory: dtype for dtype in ALL_DTYPES}
-_BY_PYTHON = {bool: bool_, int: int64, float: float32, complex: complex64}
+_BY_PYTHON: dict[type, DType] = {bool: bool_, int: int64, complex: complex64}
+
+
+class Default:
+    """The type of floating numbers that come without one, for the whole process."""
+
+    __slots__ = ("floating",)
+
+    def __init__(self) -> None:
+        self.floating = float32
+
+
+DEFAULT = Default()
 
 
 def from_numpy_dtype(dtype: npt.DTypeLike) -> DType:
@@ -116,7 +128,9 @@ def from_numpy_dtype(dtype: npt.DTypeLike) -> DType:
 
 
 def of_scalar(value: Scalar) -> DType:
-    """The default type of a Python number: bool, int64 or float32."""
+    """The default type of a Python number: bool, int64, or that of floating numbers."""
+    if value.__class__ is float:
+        return DEFAULT.floating
     found = _BY_PYTHON.get(value.__class__)  # that of a live number is another than its type
     # What is no Python number is a scalar of NumPy, and knows which one it stands for.
     return found if found is not None else of_scalar(cast("np.generic", value).item())

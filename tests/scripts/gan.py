@@ -1,7 +1,5 @@
 """A DCGAN on pictures of blobs; noise and weights come from NumPy."""
 
-from __future__ import print_function
-
 import numpy as np
 import torch
 import torch.nn as nn
@@ -17,7 +15,9 @@ yy, xx = np.mgrid[:16, :16]
 centres = np_random.uniform(4, 12, (96, 2))
 blobs = [np.exp(-((yy - a) ** 2 + (xx - b) ** 2) / 8.0) * 2 - 1 for a, b in centres]
 dataset = torch.utils.data.TensorDataset(torch.FloatTensor(np.array(blobs)).unsqueeze(1))
-dataloader = torch.utils.data.DataLoader(dataset, batch_size=batchSize, shuffle=False, num_workers=0)
+dataloader = torch.utils.data.DataLoader(
+    dataset, batch_size=batchSize, shuffle=False, num_workers=0
+)
 
 
 # custom weights initialization called on netG and netD
@@ -32,7 +32,7 @@ def weights_init(m):
 
 class Generator(nn.Module):
     def __init__(self):
-        super(Generator, self).__init__()
+        super().__init__()
         self.main = nn.Sequential(
             nn.ConvTranspose2d(nz, ngf * 2, 4, 1, 0, bias=False),
             nn.BatchNorm2d(ngf * 2),
@@ -50,7 +50,7 @@ class Generator(nn.Module):
 
 class Discriminator(nn.Module):
     def __init__(self):
-        super(Discriminator, self).__init__()
+        super().__init__()
         self.main = nn.Sequential(
             nn.Conv2d(nc, ndf, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2, inplace=True),
@@ -109,5 +109,7 @@ for epoch in range(2):
         errG.backward()
         D_G_z2 = output.data.mean()
         optimizerG.step()
-        print("[%d][%d/%d] Loss_D: %.5f Loss_G: %.5f D(x): %.5f D(G(z)): %.5f" % (
-            epoch, i, len(dataloader), errD.item(), errG.item(), D_x, D_G_z2))
+        print(
+            "[%d][%d/%d] Loss_D: %.5f Loss_G: %.5f D(x): %.5f D(G(z)): %.5f"
+            % (epoch, i, len(dataloader), errD.item(), errG.item(), D_x, D_G_z2)
+        )

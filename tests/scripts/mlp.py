@@ -19,7 +19,7 @@ def pictures(rng, count):
 
 class Net(nn.Module):
     def __init__(self):
-        super(Net, self).__init__()
+        super().__init__()
         self.fc1 = nn.Linear(64, 48)
         self.fc2 = nn.Linear(48, 32)
         self.fc3 = nn.Linear(32, 10)
@@ -49,8 +49,7 @@ def train(args, model, device, images, labels, optimizer, epoch):
         loss.backward()
         optimizer.step()
         if batch_idx // args.batch_size % args.log_interval == 0:
-            print("Train Epoch: {} [{}/{}]\tLoss: {:.6f}".format(
-                epoch, batch_idx, len(images), loss.item()))
+            print(f"Train Epoch: {epoch} [{batch_idx}/{len(images)}]\tLoss: {loss.item():.6f}")
 
 
 def test(model, device, images, labels):
@@ -60,7 +59,7 @@ def test(model, device, images, labels):
         test_loss = F.nll_loss(output, labels.to(device), reduction="sum").item() / len(images)
         pred = output.argmax(dim=1, keepdim=True)
         correct = pred.eq(labels.view_as(pred)).sum().item()
-    print("Test set: Average loss: {:.6f}, Accuracy: {}/{}".format(test_loss, correct, len(images)))
+    print(f"Test set: Average loss: {test_loss:.6f}, Accuracy: {correct}/{len(images)}")
 
 
 def main():

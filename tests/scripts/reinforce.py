@@ -31,7 +31,9 @@ class Pole:
             0.5 * (4.0 / 3.0 - 0.1 * math.cos(angle) ** 2 / 1.1)
         )
         push = pull - 0.05 * spin * math.cos(angle) / 1.1
-        self.state = np.array([x + 0.02 * v, v + 0.02 * push, angle + 0.02 * turn, turn + 0.02 * spin])
+        self.state = np.array(
+            [x + 0.02 * v, v + 0.02 * push, angle + 0.02 * turn, turn + 0.02 * spin]
+        )
         done = abs(self.state[0]) > 2.4 or abs(self.state[2]) > 12 * math.pi / 180
         return self.state.astype(np.float32), 1.0, bool(done)
 
@@ -98,5 +100,6 @@ for i_episode in range(1, 9):
             break
     running_reward = 0.05 * ep_reward + (1 - 0.05) * running_reward
     loss = finish_episode()
-    print("Episode {} reward {:.1f} average {:.3f} loss {:.4f}".format(
-        i_episode, ep_reward, running_reward, loss))
+    print(
+        f"Episode {i_episode} reward {ep_reward:.1f} average {running_reward:.3f} loss {loss:.4f}"
+    )

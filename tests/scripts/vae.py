@@ -16,7 +16,7 @@ def randn(*shape):
 
 class VAE(nn.Module):
     def __init__(self, pixels=64, hidden=40, latent=4):
-        super(VAE, self).__init__()
+        super().__init__()
         self.fc1 = nn.Linear(pixels, hidden)
         self.fc21 = nn.Linear(hidden, latent)
         self.fc22 = nn.Linear(hidden, latent)
@@ -78,4 +78,4 @@ for epoch in range(1, 7):
 model.eval()
 with torch.no_grad():
     sample = model.decode(randn(8, 4)).cpu()
-    print("sample mean {:.6f}".format(sample.mean().item()))
+    print(f"sample mean {sample.mean().item():.6f}")

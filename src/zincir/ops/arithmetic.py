@@ -23,10 +23,10 @@ from zincir.ops.movement import expand
 from zincir.ops.numbers import to as _to
 from zincir.ops.source import const, const_p, detach, with_gradient_of
 from zincir.types import (
+    DEFAULT,
     DType,
     bool_,
     broadcast,
-    float32,
     int64,
     of_scalar,
     result_type,
@@ -350,10 +350,10 @@ def copy(x: Node) -> Node:
 
 
 def floating(x: Number) -> Node:
-    """`x`, integers made float32."""
+    """`x`, integers made floating, of the default type."""
     if not isinstance(x, Node):
-        return const(float(x), float32)
-    return x if x.dtype.category >= 2 else cast(x, float32)
+        return const(float(x), DEFAULT.floating)
+    return x if x.dtype.category >= 2 else cast(x, DEFAULT.floating)
 
 
 def add(x: Number, y: Number) -> Node:
@@ -394,7 +394,7 @@ def mul(x: Number, y: Number) -> Node:
 
 
 def div(x: Number, y: Number) -> Node:
-    """True division: integers become float32."""
+    """True division: integers become floating."""
     if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype and x.dtype.category >= 2:
         return apply(div_p, x, y)
     both = common(x, y)

@@ -13,7 +13,7 @@ from zincir.nn.module.checks import check_device
 from zincir.nn.module.parameter import Parameter
 from zincir.ops.source import variable_like
 from zincir.tensor import Tensor
-from zincir.types import DType, Shape, float32
+from zincir.types import DEFAULT, DType, Shape
 
 
 class _Uninitialized(Tensor):
@@ -30,7 +30,7 @@ class _Uninitialized(Tensor):
     """The order in memory that belongs to a shape."""
 
     def __init__(self, requires_grad: bool, dtype: DType | None) -> None:
-        self._type = dtype or float32
+        self._type = dtype or DEFAULT.floating
         self._trained = requires_grad
         self._order_of = None
 
@@ -139,7 +139,7 @@ class UninitializedParameter(  # pyright: ignore[reportIncompatibleVariableOverr
 
     Args:
         requires_grad: whether it will be trained.
-        dtype: of its values, float32 unless given.
+        dtype: of its values, the default type unless given.
 
     Example:
         >>> from zincir import nn
@@ -164,7 +164,7 @@ class UninitializedBuffer(_Uninitialized):
     """A buffer of a lazy layer before its first call: it has a type, but no shape.
 
     Args:
-        dtype: of its values, float32 unless given.
+        dtype: of its values, the default type unless given.
 
     Example:
         >>> from zincir import nn
