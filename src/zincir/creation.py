@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -187,8 +188,13 @@ def _common_type(data: Any) -> DType:
     return DEFAULT.floating if found is None else found
 
 
+def _is_sequence(data: Any) -> bool:
+    """Whether these are numbers, or sequences of them: lists, ranges, deques and the like."""
+    return isinstance(data, Sequence) and not isinstance(data, str | bytes)
+
+
 def _types(data: Any) -> set[DType]:
-    if not is_several(data):
+    if not _is_sequence(data):
         return {_type_of(data)} if np.size(data) or isinstance(data, Tensor) else set()
     kinds: set[type] = set(map(type, data))
     if kinds <= _PLAIN:
@@ -225,10 +231,10 @@ def _default_type(array: np.ndarray[Any, Any]) -> DType | None:
 
 def _numbers(data: Any) -> Any:
     """Lists in which tensors have been replaced by their values."""
-    if not is_several(data):
+    if not _is_sequence(data):
         return data
     if set(map(type, data)) <= _PLAIN:
-        return data
+        return list(data)
     return [_number_of(x) if isinstance(x, Tensor) else _numbers(x) for x in data]
 
 

@@ -43,10 +43,9 @@ from zincir.convert import (
     operand,
     tensor_node,
 )
-from zincir.device import CPU, Device, no_gpu
+from zincir.device import CPU, Device
 from zincir.errors import (
     ArgumentError,
-    DeviceError,
     DTypeError,
     GradientError,
     ShapeError,
@@ -57,6 +56,7 @@ from zincir.half import array_in, filled, plain
 from zincir.methods.complex_numbers import Complex
 from zincir.methods.drawing import Drawing
 from zincir.methods.matrices import Factoring, Solving
+from zincir.methods.memory import Memory
 from zincir.methods.numeric import Numeric
 from zincir.methods.order import Counting, Ordering
 from zincir.methods.products import Products
@@ -232,6 +232,7 @@ class Tensor(
     Products,
     Complex,
     Drawing,
+    Memory,
 ):
     """An array of numbers that remembers how it was computed.
 
@@ -362,20 +363,6 @@ class Tensor(
         return size(self._held.shape)
 
     nelement = numel
-
-    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_quantized = is_mkldnn = False
-
-    def get_device(self) -> Int:
-        """The number of the GPU it lies on: -1, since there is none."""
-        return -1
-
-    def is_pinned(self, device: Any = None) -> Bool:
-        """Never: memory is pinned for devices."""
-        return False
-
-    def is_shared(self) -> Bool:
-        """Never: other processes see copies."""
-        return False
 
     def element_size(self) -> Int:
         """Bytes of one element."""
@@ -1333,24 +1320,6 @@ class Tensor(
         """This tensor."""
         check_storage(memory_format=memory_format)
         return self
-
-    def cuda(self, device: Any = None, non_blocking: Bool = False) -> Tensor:
-        """An error: there is no GPU."""
-        raise DeviceError(no_gpu("Tensor.cuda(): there is no GPU"))
-
-    def pin_memory(self, device: Any = None) -> Tensor:
-        """An error: there is no device to pin memory for."""
-        raise DeviceError(no_gpu("Tensor.pin_memory(): there is no device to pin memory for"))
-
-    def share_memory_(self) -> Tensor:
-        """An error: memory that processes share is an array of `multiprocessing.shared_memory`."""
-        raise ArgumentError(
-            explain(
-                "share_memory_(): processes do not share tensors",
-                where=user_line(),
-                try_="zincir.from_numpy of an array over multiprocessing.shared_memory",
-            )
-        )
 
     def float(self, memory_format: Any = None) -> Tensor:
         """As float32."""

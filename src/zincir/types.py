@@ -93,7 +93,7 @@ ALL_DTYPES = (
 )
 _RANK = {dtype: rank for rank, dtype in enumerate(ALL_DTYPES)}
 _BY_NUMPY = {dtype.memory: dtype for dtype in ALL_DTYPES}
-_BY_PYTHON: dict[type, DType] = {bool: bool_, int: int64, complex: complex64}
+_BY_PYTHON: dict[type, DType] = {bool: bool_, int: int64}
 
 
 class Default:
@@ -131,6 +131,8 @@ def of_scalar(value: Scalar) -> DType:
     """The default type of a Python number: bool, int64, or that of floating numbers."""
     if value.__class__ is float:
         return DEFAULT.floating
+    if value.__class__ is complex:
+        return complex64 if DEFAULT.floating is float32 else complex128
     found = _BY_PYTHON.get(value.__class__)  # that of a live number is another than its type
     # What is no Python number is a scalar of NumPy, and knows which one it stands for.
     return found if found is not None else of_scalar(cast("np.generic", value).item())

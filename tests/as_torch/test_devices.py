@@ -130,3 +130,32 @@ def test_variable() -> None:
     assert isinstance(nn.Parameter(x), Variable)
     with pytest.raises(TypeError, match="has to be a tensor"):
         Variable([1.0])
+
+
+def test_resize() -> None:
+    x = zincir.arange(6)
+    assert x.resize_(2, 2) is x
+    assert x.tolist() == [[0, 1], [2, 3]]
+    assert x.resize_as_(zincir.zeros(5)).tolist() == [0, 1, 2, 3, 0]
+    Variable(x)  # gone already
+    assert x.resize_((1, 2)).shape == (1, 2)
+    x.add_(1)
+    assert x.tolist() == [[1, 2]]
+    seen = x.view(-1)
+    array = np.ones(3)
+    for shared in (x, seen, zincir.from_numpy(array)):
+        with pytest.raises(ArgumentError, match="shares its memory"):
+            shared.resize_(7)
+    assert x.resize_(1, 2) is x
+    with pytest.raises(RuntimeError, match="requires grad"):
+        zincir.ones(2, requires_grad=True).resize_(1)
+    del seen, shared
+    assert x.resize_(1).tolist() == [1]
+
+
+def test_new() -> None:
+    x = zincir.zeros(2, dtype=zincir.int64)
+    assert x.new(2, 3).shape == (2, 3)
+    assert x.new([1, 2]).dtype is zincir.int64
+    assert x.new(size=(1,)).shape == (1,)
+    assert x.new().shape == (0,)

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from zincir import creation, tensor_types
 from zincir.device import no_gpu
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import user_line
-from zincir.ops.dims import is_several
-from zincir.ops.sizes import given_sizes
-from zincir.size import Size
 from zincir.tensor import Tensor
 from zincir.types import ALL_DTYPES, DType
 
@@ -42,43 +37,7 @@ class TensorType(type):
     def __call__(cls, *data: Any, size: Any = None, device: Any = None) -> Any:
         if cls.gpu:
             raise DTypeError(no_gpu(f"{cls.__module__}.{cls.__name__}: there is no GPU"))
-        return made_of_old(cls.dtype, data, size, device)
-
-
-def made_of_old(
-    dtype: DType, data: tuple[Any, ...], size: Any = None, device: Any = None
-) -> Tensor:
-    """A tensor from sizes, which are plain numbers or a `Size`, or from data: anything else.
-
-    Raises:
-        DTypeError: a tensor of another type, or one number that is no size.
-    """
-    if len(data) == 1 and size is None and not isinstance(data[0], Size):
-        (only,) = data
-        if isinstance(only, Tensor):
-            if only.dtype is not dtype:
-                raise DTypeError(
-                    explain(
-                        f"a tensor of {dtype.name} is wanted",
-                        where=user_line(),
-                        got=only.dtype.name,
-                        try_=f"x.to({dtype!r})",
-                    )
-                )
-            return only.detach()
-        if is_several(only) or isinstance(only, np.ndarray):
-            return creation.tensor(only, dtype=dtype)
-        if not hasattr(only, "__index__"):
-            raise DTypeError(
-                explain(
-                    "data must be a sequence, or sizes",
-                    where=user_line(),
-                    got=type(only).__name__,
-                    try_="torch.tensor(number)",
-                )
-            )
-    sizes = tuple(size) if size is not None else given_sizes(data)
-    return creation.zeros(sizes, dtype=dtype, device=device)
+        return creation.zeros(0, dtype=cls.dtype).new(*data, size=size, device=device)
 
 
 TYPES = {t.__name__: t for t in (TensorType.of(d) for d in ALL_DTYPES if d in tensor_types._NAMES)}

@@ -1,0 +1,133 @@
+"""Methods about where a tensor lies, and constructors from before there were dtypes."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, cast
+
+import numpy as np
+
+from zincir import inplace
+from zincir.convert import leaf_over
+from zincir.device import no_gpu
+from zincir.errors import ArgumentError, DeviceError, DTypeError, GradientError, explain
+from zincir.graph.node import user_line
+from zincir.ops.dims import is_several, whole_number
+from zincir.ops.sizes import given_sizes, several
+from zincir.shared_value import array_of
+from zincir.size import Size
+from zincir.tensor_base import TensorBase
+from zincir.tensor_types import check_storage
+from zincir.types import size
+
+
+class Memory(TensorBase):
+    """Methods about where a tensor lies: on the CPU, in this process."""
+
+    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_quantized = is_mkldnn = False
+
+    def get_device(self) -> int:
+        """The number of the GPU it lies on: -1, since there is none."""
+        return -1
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """Never: memory is pinned for devices."""
+        return False
+
+    def is_shared(self) -> bool:
+        """Never: other processes see copies."""
+        return False
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> Any:
+        """An error: there is no GPU."""
+        raise DeviceError(no_gpu("Tensor.cuda(): there is no GPU"))
+
+    def pin_memory(self, device: Any = None) -> Any:
+        """An error: there is no device to pin memory for."""
+        raise DeviceError(no_gpu("Tensor.pin_memory(): there is no device to pin memory for"))
+
+    def share_memory_(self) -> Any:
+        """An error: memory that processes share is an array of `multiprocessing.shared_memory`."""
+        raise ArgumentError(
+            explain(
+                "share_memory_(): processes do not share tensors",
+                where=user_line(),
+                try_="zincir.from_numpy of an array over multiprocessing.shared_memory",
+            )
+        )
+
+    def new(self: Any, *data: Any, size: Any = None, device: Any = None) -> Any:
+        """A tensor of this type: of sizes, or of data; of a tensor, another name of its memory."""
+        check_storage(device)
+        if len(data) != 1 or size is not None or isinstance(data[0], Size):
+            return self.new_zeros(tuple(size) if size is not None else given_sizes(data))
+        (only,) = data
+        if isinstance(only, TensorBase):
+            if only.dtype is not self.dtype:
+                raise DTypeError(
+                    explain(
+                        f"new(): a tensor of {self.dtype.name} is wanted",
+                        where=user_line(),
+                        got=only.dtype.name,
+                        try_=f"x.to({self.dtype!r})",
+                    )
+                )
+            return only.detach()  # type: ignore[attr-defined]
+        if is_several(only) or isinstance(only, np.ndarray):
+            return self.new_tensor(only)
+        if not hasattr(only, "__index__"):
+            raise DTypeError(
+                explain(
+                    "new(): data must be a sequence, or sizes",
+                    where=user_line(),
+                    got=type(only).__name__,
+                    try_="torch.tensor(number)",
+                )
+            )
+        return self.new_zeros(given_sizes(data))
+
+    def resize_(self, *sizes: Any, memory_format: Any = None) -> Any:
+        """Take another shape: elements stay in their order, and new ones, which are 0, come last.
+
+        A tensor that requires a gradient, or shares memory with another one, is not resized.
+        """
+        check_storage(memory_format=memory_format)
+        shape = tuple(whole_number(n, "a size") for n in several(sizes))
+        if shape == self._held.shape:
+            return self
+        if self.requires_grad:
+            raise GradientError(
+                explain("resize_(): the tensor requires grad", where=user_line(), try_="x.detach()")
+            )
+        if self._base is not None or _shared(self):
+            raise ArgumentError(
+                explain(
+                    "resize_(): the tensor shares its memory",
+                    where=user_line(),
+                    try_="x.clone() first, or a new tensor",
+                )
+            )
+        old = array_of(self, "resize_()").reshape(-1)
+        new = np.zeros(size(shape), old.dtype)
+        kept = min(old.size, new.size)
+        new[:kept] = old[:kept]
+        inplace.set_data(self, self._of(leaf_over(new.reshape(shape))))
+        return self
+
+    def resize_as_(self, the_template: TensorBase, memory_format: Any = None) -> Any:
+        """Take the shape of another tensor, as `resize_` does."""
+        return self.resize_(the_template.shape, memory_format=memory_format)
+
+
+def _shared(tensor: TensorBase) -> bool:
+    """Whether another tensor, or an array, looks at the same memory."""
+    storage = tensor._storage
+    if storage is None:
+        return False
+    if storage.exposed():
+        return True
+    holders = 0
+    for x in gc.get_referrers(storage):  # a tensor, or its dictionary
+        fields = cast("dict[str, Any]", x) if isinstance(x, dict) else {}
+        holders += isinstance(x, TensorBase) or fields.get("_storage") is storage
+    return holders > 1
