@@ -448,10 +448,3 @@ def test_tensors_from_whatever_has_elements(data: object, dtype: object, values:
 def test_no_tensors_from_what_has_none(data: object) -> None:
     with pytest.raises(DTypeError, match="cannot make numbers of this"):
         zincir.tensor(data)
-def test_any_sequence_of_numbers_is_data():
-    from collections import deque
-
-    for data, dtype in ((deque([1.5, 2.0]), zincir.float32), (range(3), zincir.int64)):
-        t = zincir.tensor(data)
-        assert (t.dtype, t.tolist()) == (dtype, list(data))
-    assert zincir.tensor([range(2), deque([1.0, zincir.tensor(2.0)])]).tolist() == [[0, 1], [1, 2]]

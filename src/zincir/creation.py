@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -188,13 +187,8 @@ def _common_type(data: Any) -> DType:
     return DEFAULT.floating if found is None else found
 
 
-def _is_sequence(data: Any) -> bool:
-    """Whether these are numbers, or sequences of them: lists, ranges, deques and the like."""
-    return isinstance(data, Sequence) and not isinstance(data, str | bytes)
-
-
 def _types(data: Any) -> set[DType]:
-    if not _is_sequence(data):
+    if not is_several(data):
         return {_type_of(data)} if np.size(data) or isinstance(data, Tensor) else set()
     kinds: set[type] = set(map(type, data))
     if kinds <= _PLAIN:
@@ -231,10 +225,10 @@ def _default_type(array: np.ndarray[Any, Any]) -> DType | None:
 
 def _numbers(data: Any) -> Any:
     """Lists in which tensors have been replaced by their values."""
-    if not _is_sequence(data):
+    if not is_several(data):
         return data
     if set(map(type, data)) <= _PLAIN:
-        return list(data)
+        return data
     return [_number_of(x) if isinstance(x, Tensor) else _numbers(x) for x in data]
 
 

@@ -24,7 +24,7 @@ from zincir.ops.host import argsort, call
 from zincir.ops.movement import attached
 from zincir.tensor import Tensor, wrap
 from zincir.tensor_types import as_dtype, check_storage
-from zincir.types import DEFAULT, DType, broadcast, float32, float64, int64, size as size_of
+from zincir.types import DEFAULT, DType, broadcast, float64, int64, size as size_of
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
