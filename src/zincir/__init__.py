@@ -15,6 +15,7 @@ from zincir import (
     safetensors as safetensors,
     serialization as serialization,
     signal as signal,
+    special as special,
     utils as utils,
 )
 from zincir.as_torch import install_as_torch as install_as_torch
@@ -175,6 +176,7 @@ from zincir.signal.periodic import (
     kaiser_window as kaiser_window,
 )
 from zincir.size import Size as Size
+from zincir.special.functions import polygamma as polygamma, xlogy as xlogy
 from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
 from zincir.types import (
@@ -304,6 +306,8 @@ diagflat = _functions.diagflat
 diagonal = _functions.diagonal
 diagonal_scatter = _functions.diagonal_scatter
 diff = _functions.diff
+digamma = _functions.digamma
+digamma_ = _functions.digamma_
 dist = _functions.dist
 div = _functions.div
 divide = _functions.divide
@@ -313,6 +317,10 @@ eq = _functions.eq
 equal = _functions.equal
 erf = _functions.erf
 erf_ = _functions.erf_
+erfc = _functions.erfc
+erfc_ = _functions.erfc_
+erfinv = _functions.erfinv
+erfinv_ = _functions.erfinv_
 exp = _functions.exp
 exp2 = _functions.exp2
 exp2_ = _functions.exp2_
@@ -348,6 +356,8 @@ histc = _functions.histc
 histogram = _functions.histogram
 hsplit = _functions.hsplit
 hypot = _functions.hypot
+i0 = _functions.i0
+i0_ = _functions.i0_
 index_add = _functions.index_add
 index_copy = _functions.index_copy
 index_fill = _functions.index_fill
@@ -376,6 +386,8 @@ le = _functions.le
 lerp = _functions.lerp
 less = _functions.less
 less_equal = _functions.less_equal
+lgamma = _functions.lgamma
+lgamma_ = _functions.lgamma_
 log = _functions.log
 log10 = _functions.log10
 log10_ = _functions.log10_
@@ -393,6 +405,8 @@ logical_and = _functions.logical_and
 logical_not = _functions.logical_not
 logical_or = _functions.logical_or
 logical_xor = _functions.logical_xor
+logit = _functions.logit
+logit_ = _functions.logit_
 logsumexp = _functions.logsumexp
 lt = _functions.lt
 lu = _functions.lu
@@ -416,6 +430,7 @@ msort = _functions.msort
 mul = _functions.mul
 multiply = _functions.multiply
 mv = _functions.mv
+mvlgamma = _functions.mvlgamma
 nan_to_num = _functions.nan_to_num
 nan_to_num_ = _functions.nan_to_num_
 nanmean = _functions.nanmean
@@ -472,6 +487,8 @@ sign = _functions.sign
 signbit = _functions.signbit
 sin = _functions.sin
 sin_ = _functions.sin_
+sinc = _functions.sinc
+sinc_ = _functions.sinc_
 sinh = _functions.sinh
 sinh_ = _functions.sinh_
 slice_scatter = _functions.slice_scatter
@@ -521,4 +538,5 @@ unsqueeze = _functions.unsqueeze
 var = _functions.var
 vdot = _functions.vdot
 vsplit = _functions.vsplit
+xlogy_ = _functions.xlogy_
 zero_ = _functions.zero_

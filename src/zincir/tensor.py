@@ -62,6 +62,7 @@ from zincir.methods.order import Counting, Ordering
 from zincir.methods.products import Products
 from zincir.methods.results import Extreme
 from zincir.methods.shapes import Cutting, Placing, Reshaping
+from zincir.methods.special import Special
 from zincir.methods.statistics import Statistics
 from zincir.naming import channels_last, channels_last_3d, layout as layout_type, strided
 from zincir.ops import (
@@ -233,6 +234,7 @@ class Tensor(
     Complex,
     Drawing,
     Memory,
+    Special,
 ):
     """An array of numbers that remembers how it was computed.
 
@@ -1440,6 +1442,10 @@ class Tensor(
     fix_, frac_ = trunc_, _in_place(Numeric.frac)
     exp_, expm1_, log_, log1p_ = map(_in_place, (exp, expm1, log, log1p))
     exp2_, log2_, log10_, erf_ = map(_in_place, (exp2, log2, log10, erf))
+    erfc_, erfinv_, lgamma_ = map(_in_place, (Special.erfc, Special.erfinv, Special.lgamma))
+    digamma_, sinc_, i0_ = map(_in_place, (Special.digamma, Special.sinc, Special.i0))
+    xlogy_, logit_ = map(_in_place, (Special.xlogy, Special.logit))
+    polygamma_, mvlgamma_ = map(_in_place, (Special.polygamma, Special.mvlgamma))
     sqrt_, rsqrt_, square_, reciprocal_ = map(_in_place, (sqrt, rsqrt, square, reciprocal))
     sin_, cos_, tanh_, sigmoid_ = map(_in_place, (sin, cos, tanh, sigmoid))
     tan_, sinh_, cosh_ = map(_in_place, (tan, sinh, cosh))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zincir.compiler.codegen import halves, vecmath
+from zincir.compiler.codegen import halves, vecmath, vecmath_special
 from zincir.compiler.codegen.builder import Builder, Value, constant
 from zincir.compiler.codegen.storage import in_register
 from zincir.types import DType, float32
@@ -23,6 +23,12 @@ class ExpressionBuilder(Builder):
     erf = vecmath.erf
     atan = vecmath.atan
     pow = vecmath.pow
+    erfc = vecmath_special.erfc
+    erfcx = vecmath_special.erfcx
+    erfinv = vecmath_special.erfinv
+    ndtri = vecmath_special.ndtri
+    lgamma = vecmath_special.lgamma
+    digamma = vecmath_special.digamma
 
     def sign(self, x: Value) -> Value:
         """-1, 0 or 1; NaN stays."""
