@@ -17,6 +17,7 @@ from zincir.ops import arithmetic as ar, composed, layout, numeric, powers, prod
 from zincir.ops.dims import is_several
 from zincir.recording import CURRENT
 from zincir.shared_value import glance
+from zincir.size import sized
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import DType, Shape, broadcast, promote
 
@@ -180,7 +181,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 def broadcast_shapes(*shapes: Shape | int) -> Shape:
     """The common shape; a number is a shape of one dimension."""
-    return broadcast(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes])
+    return sized(broadcast(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes]))
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

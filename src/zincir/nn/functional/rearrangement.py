@@ -141,7 +141,7 @@ def unfold(
     >>> unfold(zincir.arange(6.0).reshape(1, 2, 3), 2).tolist()
     [[0.0, 1.0], [1.0, 2.0], [3.0, 4.0], [4.0, 5.0]]
     """
-    x = floats(input, "unfold: input")
+    x = node_of(input, "unfold: input")
     shape = planes("unfold", x, 2)
     s = window_of("unfold", shape, kernel_size, stride, padding, dilation, narrow=False)
     y = _columns(detach(x), s)
