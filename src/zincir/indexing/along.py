@@ -77,7 +77,8 @@ def _gather_single(x: Node, index: Node) -> Node:
 def take_along_dim(x: Node, index: Node, dim: int | None) -> Node:
     """`gather` with the other axes broadcast; over the flattened tensor when `dim` is None."""
     if dim is None:
-        return rows.take(_flat(x), _flat(_integers(index, "take_along_dim")))
+        place = _flat(_integers(index, "take_along_dim"))
+        return rows.take(_flat(x), where(compare("lt", place, 0), place + size(x.shape), place))
     axis = one_axis(dim, x.ndim)
     common = broadcast(
         tuple(1 if i == axis else n for i, n in enumerate(x.shape)),
@@ -363,7 +364,7 @@ def index_reduce(
     x: Node, dim: int, index: Node, source: Node, reduce: str, include_self: bool
 ) -> Node:
     """Slices of `x` combined with all slices of `source` sent to the same place."""
-    index = _vector(index, "index_reduce")
+    index, shape_of_x = _vector(index, "index_reduce"), x.shape
     if reduce not in ("mean", *_FOLDS):
         raise ArgumentError(
             explain(
@@ -386,5 +387,4 @@ def index_reduce(
         wanted = shape
     along = tuple(index.shape[0] if i == axis else 1 for i in range(len(wanted)))
     spread = expand(reshape(index, along), wanted)
-    y = scatter_reduce(x, dim, spread, source, reduce, include_self)
-    return y
+    return reshape(scatter_reduce(x, dim, spread, source, reduce, include_self), shape_of_x)
