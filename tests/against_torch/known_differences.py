@@ -115,7 +115,133 @@ OPERATIONS: dict[str, dict[str, str]] = {
         "variants": "no out=",
     },
     "linalg.svd": {
-        "variants": "vectors may have other signs'zincir.nn' has no attribute 'PairwiseDistance'",
+        "variants": "vectors may have other signs",
+    },
+    "linalg.vander": {
+        "samples": "result 0: int32, not int64",
+    },
+    "linspace[tensor_overload]": {
+        "variants": "no out=",
+    },
+    "log1p": {
+        "variants": "no special.log1p",
+    },
+    "log_softmax": {
+        "variants": "no special.log_softmax",
+    },
+    "log_softmax[with_dtype]": {
+        "variants": "no special.log_softmax",
+    },
+    "logcumsumexp": {
+        "samples": "gradients differ by up to 1e-3 where sums cancel",
+    },
+    "logical_and": {
+        "errors": "takes a number, or an array, where PyTorch wants a tensor",
+    },
+    "logical_or": {
+        "errors": "takes a number, or an array, where PyTorch wants a tensor",
+    },
+    "logical_xor": {
+        "errors": "takes a number, or an array, where PyTorch wants a tensor",
+    },
+    "logspace[tensor_overload]": {
+        "variants": "no out=",
+    },
+    "logsumexp": {
+        "variants": "no special.logsumexp",
+    },
+    "lu_unpack": {
+        "variants": "no out=",
+    },
+    "mH": {
+        "variants": "no adjoint",
+    },
+    "masked_fill": {
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "masked_select": {
+        "errors": "out= may share memory with an input",
+    },
+    "movedim": {
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "narrow": {
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "nn.functional.avg_pool2d": {
+        "variants": "no out=",
+    },
+    "nn.functional.avg_pool3d": {
+        "variants": "no out=",
+    },
+    "nn.functional.conv1d": {
+        "samples": "not for integers or bools",
+        "variants": "no conv1d",
+    },
+    "nn.functional.conv2d": {
+        "samples": "not for integers or bools",
+        "variants": "no conv2d",
+    },
+    "nn.functional.conv3d": {
+        "samples": "not for integers or bools",
+        "variants": "no conv3d",
+    },
+    "nn.functional.conv_transpose1d": {
+        "samples": "not for integers or bools",
+        "variants": "no conv_transpose1d",
+    },
+    "nn.functional.conv_transpose2d": {
+        "samples": "not for integers or bools",
+        "variants": "no conv_transpose2d",
+    },
+    "nn.functional.conv_transpose3d": {
+        "samples": "not for integers or bools",
+        "variants": "no conv_transpose3d",
+    },
+    "nn.functional.cosine_embedding_loss": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.gelu": {
+        "variants": "no out=",
+    },
+    "nn.functional.group_norm": {
+        "variants": "no group_norm",
+    },
+    "nn.functional.interpolate[bicubic]": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.interpolate[bilinear]": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.layer_norm": {
+        "variants": "no layer_norm",
+    },
+    "nn.functional.linear": {
+        "variants": "no out=",
+    },
+    "nn.functional.local_response_norm": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.logsigmoid": {
+        "variants": "no out=",
+    },
+    "nn.functional.pairwise_distance": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.poisson_nll_loss": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.rms_norm": {
+        "variants": "no rms_norm",
+    },
+    "nn.functional.softplus": {
+        "variants": "no out=",
+    },
+    "nn.functional.triplet_margin_loss": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.triplet_margin_with_distance_loss": {
+        "samples": "no nn.PairwiseDistance",
     },
     "normal": {
         "samples": "the result never requires grad",
@@ -144,9 +270,6 @@ OPERATIONS: dict[str, dict[str, str]] = {
     "rsub": {
         "errors": "takes a number, or an array, where PyTorch wants a tensor",
     },
-    "sgn": {
-        "samples": "RuntimeError:  Cannot convert a ZeroTensor to numpy. Set force=True if you need the zero a",
-    },
     "sigmoid": {
         "variants": "no special.expit",
     },
@@ -157,4 +280,16 @@ OPERATIONS: dict[str, dict[str, str]] = {
         "variants": "no special.softmax",
     },
     "svd": {
-        "variants": "vectors may have other signs
+        "variants": "vectors may have other signs",
+    },
+    "take": {
+        "errors": "out= may share memory with an input",
+    },
+    "take_along_dim": {
+        "variants": "IndexOutOfRange: index: value -1 at position 0 is out of range",
+    },
+    "vstack": {
+        "variants": "no row_stack",
+    },
+}
+"""Of operations, by kind of difference: `samples`, `variants`, `errors` (`sample_database.py`)."""
