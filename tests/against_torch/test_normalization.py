@@ -146,6 +146,7 @@ LAYERS: list[tuple[str, tuple[Any, ...], tuple[int, ...], dict[str, Any]]] = [
     ("BatchNorm2d", (3,), (2, 3, 4, 5), {"affine": False, "momentum": 0.01}),
     ("BatchNorm2d", (3,), (2, 3, 4, 5), {"track_running_stats": False, "eps": 0.1}),
     ("BatchNorm3d", (3,), (2, 3, 2, 3, 2), {"momentum": 1.0}),
+    ("SyncBatchNorm", (3,), (2, 3, 4), {"momentum": None}),
     ("InstanceNorm1d", (3,), (2, 3, 4), {}),
     ("InstanceNorm1d", (3,), (3, 4), {"affine": True}),
     ("InstanceNorm2d", (3,), (2, 3, 4, 5), {"track_running_stats": True, "momentum": 0.3}),

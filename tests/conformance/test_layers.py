@@ -70,6 +70,7 @@ LAYER_CASES = (
     Case("BatchNorm1d", (4,), (3, 4, 2), (3, 4, 2), {"momentum": None, "affine": False}),
     Case("BatchNorm2d", (4,), (2, 4, 3, 2), (2, 4, 3, 2)),
     Case("BatchNorm3d", (4,), (2, 4, 3, 2, 1), (2, 4, 3, 2, 1), {"track_running_stats": False}),
+    Case("SyncBatchNorm", (4,), (2, 4, 3), (2, 4, 3)),
     Case("InstanceNorm1d", (4,), (2, 4, 3), (2, 4, 3), {"affine": True}),
     Case("InstanceNorm2d", (4,), (2, 4, 3, 2), (2, 4, 3, 2), {"track_running_stats": True}),
     Case("InstanceNorm2d", (4,), (4, 3, 2), (4, 3, 2)),

@@ -11,7 +11,7 @@ from zincir.nn.layers.loss import reduced
 
 _ConvNd = convolution._Window
 _NormBase = normalization_batch._ChannelNorm
-_BatchNorm, _InstanceNorm = normalization_batch._BatchNorm, normalization_batch._InstanceNorm
+_BatchNorm, _InstanceNorm = normalization_batch.BatchNorm, normalization_batch._InstanceNorm
 _Loss = _WeightedLoss = reduced.Loss
 
 

@@ -74,6 +74,9 @@ from zincir.nn.layers.embedding_bag import (
     EmbeddingBag as EmbeddingBag,
 )
 from zincir.nn.layers.linear import Identity as Identity, LazyLinear as LazyLinear, Linear as Linear
+from zincir.nn.layers.loss.adaptive_softmax import (
+    AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss,
+)
 from zincir.nn.layers.loss.classification import (
     CrossEntropyLoss as CrossEntropyLoss,
     NLLLoss as NLLLoss,
@@ -140,6 +143,7 @@ from zincir.nn.layers.normalization_lazy import (
     LazyInstanceNorm2d as LazyInstanceNorm2d,
     LazyInstanceNorm3d as LazyInstanceNorm3d,
 )
+from zincir.nn.layers.normalization_sync import SyncBatchNorm as SyncBatchNorm
 from zincir.nn.layers.padding import (
     CircularPad1d as CircularPad1d,
     CircularPad2d as CircularPad2d,

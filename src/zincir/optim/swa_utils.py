@@ -14,7 +14,7 @@ from zincir.creation import tensor
 from zincir.errors import ArgumentError, explain
 from zincir.functional import where
 from zincir.graph.node import describe, here
-from zincir.nn.layers.normalization_batch import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+from zincir.nn.layers.normalization_batch import BatchNorm
 from zincir.nn.module.module import Module
 from zincir.optim.lr_scheduler.scheduler import LRScheduler, Rates, per_group
 from zincir.optim.optimizer import Optimizer
@@ -228,7 +228,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     >>> net.running_mean.tolist(), net.momentum
     ([4.0], 0.1)
     """
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    norms = [module for module in model.modules() if isinstance(module, BatchNorm)]
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]

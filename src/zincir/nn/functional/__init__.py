@@ -136,8 +136,11 @@ from zincir.nn.functional.pooling_adaptive import (
     adaptive_avg_pool2d as adaptive_avg_pool2d,
     adaptive_avg_pool3d as adaptive_avg_pool3d,
     adaptive_max_pool1d as adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices as adaptive_max_pool1d_with_indices,
     adaptive_max_pool2d as adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices as adaptive_max_pool2d_with_indices,
     adaptive_max_pool3d as adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices as adaptive_max_pool3d_with_indices,
 )
 from zincir.nn.functional.pooling_average import (
     avg_pool1d as avg_pool1d,
@@ -149,12 +152,17 @@ from zincir.nn.functional.pooling_average import (
 )
 from zincir.nn.functional.pooling_fractional import (
     fractional_max_pool2d as fractional_max_pool2d,
+    fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices,
     fractional_max_pool3d as fractional_max_pool3d,
+    fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
 )
 from zincir.nn.functional.pooling_max import (
     max_pool1d as max_pool1d,
+    max_pool1d_with_indices as max_pool1d_with_indices,
     max_pool2d as max_pool2d,
+    max_pool2d_with_indices as max_pool2d_with_indices,
     max_pool3d as max_pool3d,
+    max_pool3d_with_indices as max_pool3d_with_indices,
 )
 from zincir.nn.functional.positions import (
     rotary_positions as rotary_positions,

@@ -113,6 +113,48 @@ def adaptive_max_pool3d(
     return _maxima("adaptive_max_pool3d", input, 3, output_size, return_indices)
 
 
+@at_user_line
+def adaptive_max_pool1d_with_indices(
+    input: Tensor, output_size: int | Sequence[int], return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool1d` with the places of the maxima, whatever `return_indices` is.
+
+    >>> import zincir
+    >>> x = zincir.arange(4.0).reshape(1, 4)
+    >>> [x.tolist() for x in adaptive_max_pool1d_with_indices(x, 2)]
+    [[[1.0, 3.0]], [[1, 3]]]
+    """
+    return adaptive_max_pool1d(input, output_size, True)
+
+
+@at_user_line
+def adaptive_max_pool2d_with_indices(
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool2d` with the places of the maxima, whatever `return_indices` is.
+
+    >>> import zincir
+    >>> x = zincir.arange(4.0).reshape(1, 2, 2)
+    >>> [x.tolist() for x in adaptive_max_pool2d_with_indices(x, 1)]
+    [[[[3.0]]], [[[3]]]]
+    """
+    return adaptive_max_pool2d(input, output_size, True)
+
+
+@at_user_line
+def adaptive_max_pool3d_with_indices(
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool3d` with the places of the maxima, whatever `return_indices` is.
+
+    >>> import zincir
+    >>> x = zincir.arange(8.0).reshape(1, 2, 2, 2)
+    >>> [x.tolist() for x in adaptive_max_pool3d_with_indices(x, 1)]
+    [[[[[7.0]]]], [[[[7]]]]]
+    """
+    return adaptive_max_pool3d(input, output_size, True)
+
+
 def _wanted(what: str, shape: Shape, output_size: Any) -> Shape:
     """`output_size` as a shape; None stands for the size that is there."""
     rank = len(shape)

@@ -66,6 +66,46 @@ def fractional_max_pool3d(
     return (y, where) if return_indices else y
 
 
+@at_user_line
+def fractional_max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: Ratios | None = None,
+    return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`fractional_max_pool2d` with the places of the maxima, whatever `return_indices` is.
+
+    >>> import zincir
+    >>> x = zincir.arange(4.0).reshape(1, 2, 2)
+    >>> [x.tolist() for x in fractional_max_pool2d_with_indices(x, 2, output_size=1)]
+    [[[[3.0]]], [[[3]]]]
+    """
+    sizes = (output_size, output_ratio)
+    return fractional_max_pool2d(input, kernel_size, *sizes, True, _random_samples)
+
+
+@at_user_line
+def fractional_max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: Ratios | None = None,
+    return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`fractional_max_pool3d` with the places of the maxima, whatever `return_indices` is.
+
+    >>> import zincir
+    >>> x = zincir.arange(8.0).reshape(1, 2, 2, 2)
+    >>> [x.tolist() for x in fractional_max_pool3d_with_indices(x, 2, output_size=1)]
+    [[[[[7.0]]]], [[[[7]]]]]
+    """
+    sizes = (output_size, output_ratio)
+    return fractional_max_pool3d(input, kernel_size, *sizes, True, _random_samples)
+
+
 def _pooled(
     what: str,
     input: Tensor,

@@ -111,6 +111,63 @@ def max_pool3d(
     return _max_pool("max_pool3d", input, 3, options, return_indices)
 
 
+@at_user_line
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool1d` with the places of the maxima, whatever `return_indices` is.
+
+    >>> import zincir
+    >>> [x.tolist() for x in max_pool1d_with_indices(zincir.arange(4.0).reshape(1, 4), 2)]
+    [[[1.0, 3.0]], [[1, 3]]]
+    """
+    return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+@at_user_line
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool2d` with the places of the maxima, whatever `return_indices` is.
+
+    >>> import zincir
+    >>> [x.tolist() for x in max_pool2d_with_indices(zincir.arange(4.0).reshape(1, 2, 2), 2)]
+    [[[[3.0]]], [[[3]]]]
+    """
+    return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+@at_user_line
+def max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool3d` with the places of the maxima, whatever `return_indices` is.
+
+    >>> import zincir
+    >>> [x.tolist() for x in max_pool3d_with_indices(zincir.arange(8.0).reshape(1, 2, 2, 2), 2)]
+    [[[[[7.0]]]], [[[[7]]]]]
+    """
+    return max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
 def _max_pool(what: str, input: Tensor, rank: int, options: tuple[Any, ...], indices: bool) -> Any:
     x = numbers(input, what)
     y, chosen = largest(x, window_of(what, planes(what, x, rank), *options), indices)

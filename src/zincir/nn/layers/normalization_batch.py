@@ -105,14 +105,17 @@ class _ChannelNorm(Affine):
             explain(
                 f"{name}: {problem}",
                 where=user_line(),
-                expected=" or ".join(self._axes.values()) + f" with {self.num_features} channels",
+                expected=" or ".join(dict.fromkeys(self._axes.values()))
+                + f" with {self.num_features} channels",
                 got=str(x.shape),
                 try_=remedy,
             )
         )
 
 
-class _BatchNorm(_ChannelNorm):
+class BatchNorm(_ChannelNorm):
+    """What batch norms share, for whatever number of axes."""
+
     def forward(self, input: Tensor) -> Tensor:
         self._check(input, 1)
         self._watch()
@@ -130,7 +133,7 @@ class _BatchNorm(_ChannelNorm):
         return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum, self.eps)
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(BatchNorm):
     """y = (x - mean) / sqrt(var + eps) * weight + bias for each channel.
 
     In training, mean and variance are those of the batch, and running_mean and running_var follow
@@ -153,7 +156,7 @@ class BatchNorm1d(_BatchNorm):
     _axes: ClassVar = {2: "(batch, channels)", 3: "(batch, channels, length)"}
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(BatchNorm):
     """`BatchNorm1d` for images: mean and variance over the batch and all their places.
 
     Shape: (batch, channels, height, width), unchanged.
@@ -168,7 +171,7 @@ class BatchNorm2d(_BatchNorm):
     _axes: ClassVar = {4: "(batch, channels, height, width)"}
 
 
-class BatchNorm3d(_BatchNorm):
+class BatchNorm3d(BatchNorm):
     """`BatchNorm1d` for volumes: mean and variance over the batch and all their places.
 
     Shape: (batch, channels, depth, height, width), unchanged.
