@@ -189,7 +189,7 @@ def _compare(relation: str, doc: str) -> Method:
     return _named(method, relation, doc)
 
 
-def _in_place(method: Method) -> Method:
+def _in_place(method: Callable[..., TensorBase]) -> Method:
     """The variant of a method that changes its tensor.
 
     It is computed from a stand-in for the tensor as it was: its own rule may look at that.
@@ -199,7 +199,8 @@ def _in_place(method: Method) -> Method:
     def changed(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         inplace.refuse_leaf(self, name)
         before = wrap(alias(self._node)) if MODE.grad else self
-        inplace.write(self, method(before, *args, **kwargs)._node, name)
+        value = method(before, *args, **kwargs)
+        inplace.write(self, shared_value.current(value), name)
         return self
 
     changed.__dict__["__wrapped__"] = method  # whose arguments it takes
@@ -267,12 +268,12 @@ class Tensor(
         """The value at this moment, as what graphs are made of."""
         return self._held if self._storage is None else shared_value.current(self)
 
-    @staticmethod
-    def _of(node: Node) -> Tensor:
+    @classmethod
+    def _of(cls, node: Node) -> Tensor:
         return wrap(node)
 
-    @staticmethod
-    def _from(array: np.ndarray[Any, Any]) -> Tensor:
+    @classmethod
+    def _from(cls, array: np.ndarray[Any, Any]) -> Tensor:
         return from_array(array)
 
     # What it is ---------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -76,13 +76,13 @@ class TensorBase:
     _is_array: bool = False
     """Whether it stands for an array that was given to a compiled function."""
 
-    @staticmethod
-    def _of(node: Node) -> Any:
+    @classmethod
+    def _of(cls, node: Node) -> Self:
         """A tensor that holds `node`."""
         raise NotImplementedError
 
-    @staticmethod
-    def _from(array: np.ndarray[Any, Any]) -> Any:
+    @classmethod
+    def _from(cls, array: np.ndarray[Any, Any]) -> Self:
         """A tensor over the memory of `array`."""
         raise NotImplementedError
 

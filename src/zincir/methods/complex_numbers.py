@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from zincir.calling import takes_names
 from zincir.errors import DTypeError, explain
@@ -71,7 +71,7 @@ class Complex(TensorBase):
         """Never: see `resolve_conj`."""
         return False
 
-    def angle(self) -> Any:
+    def angle(self) -> Self:
         """The angles of the numbers, in (-pi, pi]."""
         return self._of(rules.angle(current(self)))
 

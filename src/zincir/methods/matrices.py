@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from zincir.calling import takes_names
 from zincir.graph.node import Node
@@ -34,23 +34,23 @@ def at_once(*nodes: Node) -> Any:
 class Solving(TensorBase):
     """Systems of equations, and triangular factors."""
 
-    def inverse(self) -> Any:
+    def inverse(self) -> Self:
         """The inverse of a square matrix."""
         return self._of(at_once(sv.inverse(current(self))))
 
-    def pinverse(self, rcond: float = 1e-15) -> Any:
+    def pinverse(self, rcond: float = 1e-15) -> Self:
         """The pseudoinverse (Moore and Penrose)."""
         return self._of(at_once(sp.pinv(current(self), None, rcond, False)))
 
-    def cholesky(self, upper: bool = False) -> Any:
+    def cholesky(self, upper: bool = False) -> Self:
         """L with L L^T = this symmetric positive definite matrix."""
         return self._of(at_once(sv.cholesky(current(self), upper)))
 
-    def cholesky_inverse(self, upper: bool = False) -> Any:
+    def cholesky_inverse(self, upper: bool = False) -> Self:
         """The inverse of the matrix that this is the Cholesky factor of."""
         return self._of(sv.cholesky_inverse(current(self), upper))
 
-    def cholesky_solve(self, input2: Any, upper: bool = False) -> Any:
+    def cholesky_solve(self, input2: Any, upper: bool = False) -> Self:
         """The solution of a x = this, given the Cholesky factor of a."""
         return self._of(sv.cholesky_solve(current(self), current(input2), upper))
 
@@ -68,7 +68,7 @@ class Solving(TensorBase):
         found = [self._of(node) for node in sv.lu_factors(current(self), "lu")]
         return tuple(found if get_infos else found[:2])
 
-    def lu_solve(self, LU_data: Any, LU_pivots: Any) -> Any:
+    def lu_solve(self, LU_data: Any, LU_pivots: Any) -> Self:
         """The solution of a x = this, from what `lu` gives of a."""
         nodes = current(LU_data), current(LU_pivots), current(self)
         return self._of(sv.lu_solve(*nodes, True, False))
@@ -78,11 +78,11 @@ class Solving(TensorBase):
 class Factoring(TensorBase):
     """Determinants, orthogonal factors, functions of matrices."""
 
-    def det(self) -> Any:
+    def det(self) -> Self:
         """The determinant."""
         return self._of(dt.det(current(self)))
 
-    def logdet(self) -> Any:
+    def logdet(self) -> Self:
         """The logarithm of the determinant: NaN if that is negative."""
         return self._of(dt.logdet(current(self)))
 
@@ -105,22 +105,22 @@ class Factoring(TensorBase):
             return rs.OldSVD(self._of(zeros[0]), self._of(s), self._of(zeros[1]))
         return rs.OldSVD(self._of(u), self._of(s), self._of(ck.transposed(vh)))
 
-    def matrix_exp(self) -> Any:
+    def matrix_exp(self) -> Self:
         """The exponential of a square matrix."""
         return self._of(fn.matrix_exp(current(self)))
 
-    def matrix_power(self, n: int) -> Any:
+    def matrix_power(self, n: int) -> Self:
         """The product of `n` times this matrix, or of its inverse if n < 0."""
         y = fn.matrix_power(current(self), n)
         return self._of(at_once(y) if n < 0 else y)
 
-    def cross(self, other: Any, dim: int | None = None) -> Any:
+    def cross(self, other: Any, dim: int | None = None) -> Self:
         """The cross product along a dimension of size 3, by default the first."""
         return self._of(fn.cross(current(self), current(other), dim, "cross"))
 
     def norm(
         self, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
-    ) -> Any:
+    ) -> Self:
         """The p-norm of vectors along `dim`; 'nuc' is the sum of a matrix's singular values."""
         x, kind = current(self), None if dtype is None else as_dtype(dtype)
         dims = dim if dim is None or is_several(dim) else (dim,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from zincir.calling import takes_names
 from zincir.convert import operand, tensor_node
@@ -28,41 +28,41 @@ class Signs(TensorBase):
         ar.refuse_bool("positive", current(self))
         return self
 
-    def copysign(self, other: Any) -> Any:
+    def copysign(self, other: Any) -> Self:
         """This with the sign of the other."""
         return self._of(nu.copysign(current(self), operand(other)))
 
-    def signbit(self) -> Any:
+    def signbit(self) -> Self:
         """Where the sign is negative."""
         return self._of(nu.signbit(current(self)))
 
-    def sgn(self) -> Any:
+    def sgn(self) -> Self:
         """-1, 0 or 1."""
         return self._of(ar.sign(current(self)))
 
-    def heaviside(self, values: Any) -> Any:
+    def heaviside(self, values: Any) -> Self:
         """0 below 0, 1 above, and `values` at 0."""
         return self._of(nu.heaviside(current(self), tensor_node(values, "heaviside(): values")))
 
-    def frac(self) -> Any:
+    def frac(self) -> Self:
         """What stands behind the point."""
         return self._of(nu.frac(current(self)))
 
     def nan_to_num(
         self, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
-    ) -> Any:
+    ) -> Self:
         """Finite numbers in the place of NaN and the infinities."""
         return self._of(nu.nan_to_num(current(self), nan, posinf, neginf))
 
-    def isposinf(self) -> Any:
+    def isposinf(self) -> Self:
         """Where it is infinite and positive."""
         return self._of(nu.isposinf(current(self)))
 
-    def isneginf(self) -> Any:
+    def isneginf(self) -> Self:
         """Where it is infinite and negative."""
         return self._of(nu.isneginf(current(self)))
 
-    def isreal(self) -> Any:
+    def isreal(self) -> Self:
         """Where the imaginary part is 0, as it is of all real numbers."""
         x = current(self)
         if x.dtype.is_complex:
@@ -74,35 +74,35 @@ class Signs(TensorBase):
 class Angles(TensorBase):
     """Angles, and the functions beside those of circles."""
 
-    def atan2(self, other: Any) -> Any:
+    def atan2(self, other: Any) -> Self:
         """The angle of the point (other, this)."""
         return self._of(nu.atan2(current(self), tensor_node(other, "atan2(): other")))
 
     arctan2 = atan2
 
-    def asinh(self) -> Any:
+    def asinh(self) -> Self:
         """The inverse hyperbolic sine."""
         return self._of(nu.asinh(current(self)))
 
-    def acosh(self) -> Any:
+    def acosh(self) -> Self:
         """The inverse hyperbolic cosine."""
         return self._of(nu.acosh(current(self)))
 
-    def atanh(self) -> Any:
+    def atanh(self) -> Self:
         """The inverse hyperbolic tangent."""
         return self._of(nu.atanh(current(self)))
 
     arcsinh, arccosh, arctanh = asinh, acosh, atanh
 
-    def deg2rad(self) -> Any:
+    def deg2rad(self) -> Self:
         """Degrees as radians."""
         return self._of(ar.mul(ar.floating(current(self)), 0.017453292519943295))
 
-    def rad2deg(self) -> Any:
+    def rad2deg(self) -> Self:
         """Radians as degrees."""
         return self._of(ar.mul(ar.floating(current(self)), 57.29577951308232))
 
-    def hypot(self, other: Any) -> Any:
+    def hypot(self, other: Any) -> Self:
         """The root of the sum of two squares."""
         return self._of(nu.hypot(current(self), tensor_node(other, "hypot(): other")))
 
@@ -111,27 +111,27 @@ class Angles(TensorBase):
 class Pairs(TensorBase):
     """Of two numbers: the larger, powers, divisors, bits."""
 
-    def fmax(self, other: Any) -> Any:
+    def fmax(self, other: Any) -> Self:
         """The larger; the number, if the other is NaN."""
         return self._of(nu.fmax(current(self), tensor_node(other, "fmax(): other")))
 
-    def fmin(self, other: Any) -> Any:
+    def fmin(self, other: Any) -> Self:
         """The smaller; the number, if the other is NaN."""
         return self._of(nu.fmin(current(self), tensor_node(other, "fmin(): other")))
 
-    def logaddexp(self, other: Any) -> Any:
+    def logaddexp(self, other: Any) -> Self:
         """The logarithm of the sum of exp of both."""
         return self._of(nu.logaddexp(current(self), tensor_node(other, "logaddexp(): other")))
 
-    def logaddexp2(self, other: Any) -> Any:
+    def logaddexp2(self, other: Any) -> Self:
         """The same to base 2."""
         return self._of(nu.logaddexp2(current(self), tensor_node(other, "logaddexp2(): other")))
 
-    def float_power(self, exponent: Any) -> Any:
+    def float_power(self, exponent: Any) -> Self:
         """This to the power of the other, in float64."""
         return self._of(nu.float_power(current(self), operand(exponent)))
 
-    def ldexp(self, other: Any) -> Any:
+    def ldexp(self, other: Any) -> Self:
         """This times 2 to the power of the other."""
         return self._of(nu.ldexp(current(self), tensor_node(other, "ldexp(): other")))
 
@@ -139,23 +139,23 @@ class Pairs(TensorBase):
         """Mantissas of 0.5 to 1, and exponents of 2."""
         return Parts(*map(self._of, nu.frexp(current(self))))
 
-    def nextafter(self, other: Any) -> Any:
+    def nextafter(self, other: Any) -> Self:
         """The next number of the type, on the way to the other."""
         return self._of(nu.nextafter(current(self), tensor_node(other, "nextafter(): other")))
 
-    def gcd(self, other: Any) -> Any:
+    def gcd(self, other: Any) -> Self:
         """The greatest common divisor."""
         return self._of(nu.of_whole("gcd", current(self), tensor_node(other, "gcd(): other")))
 
-    def lcm(self, other: Any) -> Any:
+    def lcm(self, other: Any) -> Self:
         """The least common multiple."""
         return self._of(nu.of_whole("lcm", current(self), tensor_node(other, "lcm(): other")))
 
-    def bitwise_left_shift(self, other: Any) -> Any:
+    def bitwise_left_shift(self, other: Any) -> Self:
         """All bits moved up."""
         return self._of(nu.of_whole("shift left", current(self), operand(other)))
 
-    def bitwise_right_shift(self, other: Any) -> Any:
+    def bitwise_right_shift(self, other: Any) -> Self:
         """All bits moved down; those of the sign move in."""
         return self._of(nu.of_whole("shift right", current(self), operand(other)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def _pair(x: TensorBase, nodes: tuple[Node, Node]) -> Extreme:
 class Ordering(TensorBase):
     """Methods that sort, and find by rank."""
 
-    def argsort(self, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    def argsort(self, dim: int = -1, descending: bool = False, stable: bool = False) -> Self:
         """The indices that sort along `dim`; equal elements keep their order."""
         return self._of(co.argsort(current(self), dim, descending))
 
@@ -35,7 +35,7 @@ class Ordering(TensorBase):
         """Sorted values, and where they were; equal ones keep their order."""
         return _pair(self, sorting.sort(current(self), dim, descending))
 
-    def msort(self) -> Any:
+    def msort(self) -> Self:
         """Sorted along the first dimension."""
         return self._of(sorting.sort(current(self), 0, False)[0])
 
@@ -80,7 +80,7 @@ class Ordering(TensorBase):
 
     def _quantile(
         self, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
-    ) -> Any:
+    ) -> Self:
         x = current(self)
         if not isinstance(q, TensorBase):
             if not 0 <= q <= 1:
@@ -100,11 +100,11 @@ class Ordering(TensorBase):
         """The smallest so far along `dim`, and where it is."""
         return _pair(self, running.cumulative_extreme(current(self), dim, True))
 
-    def logcumsumexp(self, dim: int) -> Any:
+    def logcumsumexp(self, dim: int) -> Self:
         """Running log(sum(exp(x))) along `dim`, without overflow."""
         return self._of(running.logcumsumexp(current(self), dim))
 
-    def diff(self, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    def diff(self, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Self:
         """Differences of neighbours along `dim`, taken `n` times."""
         ends = [None if end is None else current(end) for end in (prepend, append)]
         return self._of(running.diff(current(self), n, dim, *ends))
@@ -135,12 +135,12 @@ class Counting(TensorBase):
         extra = [t for t, wanted in zip(extra, (inverse, counts), strict=True) if wanted]
         return (values, *extra) if extra else values
 
-    def bincount(self, weights: Any = None, minlength: int = 0) -> Any:
+    def bincount(self, weights: Any = None, minlength: int = 0) -> Self:
         """How often each whole number occurs, or what weight it has (looks at them)."""
         given = None if weights is None else array_of(weights, "bincount()")
         return self._from(counting.bincount(array_of(self, "bincount()"), given, minlength))
 
-    def histc(self, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+    def histc(self, bins: int = 100, min: float = 0, max: float = 0) -> Self:
         """How many elements lie in each of `bins` equal parts of a range."""
         return self._of(counting.histc(current(self), bins, min, max))
 
@@ -168,11 +168,11 @@ class Counting(TensorBase):
         """Where it is not 0, one row for each place (looks at them)."""
         return self.nonzero()
 
-    def nonzero_static(self, *, size: int, fill_value: int = -1) -> Any:
+    def nonzero_static(self, *, size: int, fill_value: int = -1) -> Self:
         """The first `size` places where it is not 0."""
         return self._of(counting.nonzero_static(current(self), size, fill_value))
 
-    def count_nonzero(self, dim: Dims = None) -> Any:
+    def count_nonzero(self, dim: Dims = None) -> Self:
         """How many are not 0."""
         x = current(self)
         hit = x if x.dtype is bool_ else co.compare("ne", x, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from zincir.calling import takes_names
 from zincir.convert import tensor_node
@@ -15,38 +15,38 @@ from zincir.tensor_base import TensorBase
 class Products(TensorBase):
     """Products added to something, and of vectors."""
 
-    def addmv(self, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    def addmv(self, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Self:
         """Beta * this + alpha * (mat @ vec)."""
         y = products.mv(current(mat), current(vec))
         return self._of(products.added(current(self), y, beta, alpha))
 
-    def addr(self, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    def addr(self, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Self:
         """Beta * this + alpha * (the outer product of two vectors)."""
         y = products.outer(current(vec1), current(vec2))
         return self._of(products.added(current(self), y, beta, alpha))
 
-    def addbmm(self, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    def addbmm(self, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Self:
         """Beta * this + alpha * (the sum of the products of two batches of matrices)."""
         y = products.summed_batch(current(batch1), current(batch2))
         return self._of(products.added(current(self), y, beta, alpha))
 
-    def vdot(self, other: Any) -> Any:
+    def vdot(self, other: Any) -> Self:
         """The inner product of two vectors."""
         return self._of(products.dot(current(self), tensor_node(other, "vdot(): other")))
 
-    def inner(self, other: Any) -> Any:
+    def inner(self, other: Any) -> Self:
         """Inner products along the last dimensions of both."""
         return self._of(products.inner(current(self), tensor_node(other, "inner(): other")))
 
-    def kron(self, other: Any) -> Any:
+    def kron(self, other: Any) -> Self:
         """Blocks of the other, one for each element of this, times that."""
         return self._of(products.kron(current(self), tensor_node(other, "kron(): other")))
 
-    def cov(self, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+    def cov(self, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Self:
         """The covariances of rows, columns being observations, which may have weights."""
         weights = [None if w is None else current(w) for w in (fweights, aweights)]
         return self._of(products.cov(current(self), correction, *weights))
 
-    def corrcoef(self) -> Any:
+    def corrcoef(self) -> Self:
         """The correlation coefficients of rows."""
         return self._of(products.corrcoef(current(self)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -143,7 +143,7 @@ class Cutting(TensorBase):
     def as_strided_scatter(
         self, src: Any, size: Sequence[int], stride: Sequence[int],
         storage_offset: int | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Self:  # fmt: skip
         """A copy with those elements replaced."""
         step = _strided(self, tuple(size), tuple(stride), storage_offset or 0)
         flat = mv.reshape(current(self), (size_of(self.shape),))
@@ -203,7 +203,7 @@ class Placing(TensorBase):
             return self.clone()
         return self.flip(b if k == 1 else a).transpose(a, b).clone()
 
-    def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Self:
         """Matrices with the last dimension on their diagonals."""
         x = current(self)
         ndim = x.ndim + 1
@@ -220,7 +220,7 @@ class Placing(TensorBase):
         """A matrix with all elements on its diagonal."""
         return self.reshape(-1).diag(offset)
 
-    def trace(self) -> Any:
+    def trace(self) -> Self:
         """The sum of the diagonal of a matrix."""
         x = current(self)
         if x.ndim != 2:
@@ -249,7 +249,7 @@ class Placing(TensorBase):
         assert step is not None
         return self._written(step, src, what)
 
-    def _written(self, step: ViewOp, src: Any, what: str) -> Any:
+    def _written(self, step: ViewOp, src: Any, what: str) -> Self:
         x = current(self)
         return self._of(step.write(x, _of_shape(what, src, step.size(x.shape), x)))
 

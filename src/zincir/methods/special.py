@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from zincir.calling import takes_names
 from zincir.convert import operand
@@ -32,18 +32,18 @@ class Special(TensorBase):
     sinc = _one(sp.sinc, "sinc", "sin(pi x) / (pi x), and 1 at 0.")
     i0 = _one(lambda x: sp.bessel_i(x, 0, False), "i0", "The modified Bessel function I0.")
 
-    def xlogy(self, other: Any) -> Any:
+    def xlogy(self, other: Any) -> Self:
         """This times log(other), and 0 where this is 0."""
         return self._of(sp.xlogy(current(self), operand(other)))
 
-    def logit(self, eps: float | None = None) -> Any:
+    def logit(self, eps: float | None = None) -> Self:
         """log(x / (1 - x)), x kept from 0 and 1 by `eps`."""
         return self._of(sp.logit(current(self), eps))
 
-    def polygamma(self, n: int) -> Any:
+    def polygamma(self, n: int) -> Self:
         """The n-th derivative of digamma."""
         return self._of(sp.polygamma(n, current(self)))
 
-    def mvlgamma(self, p: int) -> Any:
+    def mvlgamma(self, p: int) -> Self:
         """The logarithm of the gamma function of p dimensions."""
         return self._of(sp.multigammaln(current(self), p))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from zincir.calling import takes_names
 from zincir.methods.results import Range
@@ -17,13 +17,15 @@ from zincir.types import DType
 class Statistics(TensorBase):
     """Methods that sum up, and measure."""
 
-    def nansum(self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None) -> Any:
+    def nansum(
+        self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
+    ) -> Self:
         """The sum along `dim` of what is no NaN."""
         return self._of(st.nansum(current(self), dim, keepdim, dtype))
 
     def nanmean(
         self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None
-    ) -> Any:
+    ) -> Self:
         """The mean along `dim` of what is no NaN."""
         return self._of(st.nanmean(current(self), dim, keepdim, dtype))
 
@@ -31,10 +33,10 @@ class Statistics(TensorBase):
         """The smallest and the largest along `dim`."""
         return Range(*map(self._of, st.extremes(current(self), dim, keepdim)))
 
-    def renorm(self, p: float, dim: int, maxnorm: float) -> Any:
+    def renorm(self, p: float, dim: int, maxnorm: float) -> Self:
         """Slices along `dim` scaled down so that their p-norms are at most `maxnorm`."""
         return self._of(st.renorm(current(self), p, dim, maxnorm))
 
-    def dist(self, other: Any, p: float = 2) -> Any:
+    def dist(self, other: Any, p: float = 2) -> Self:
         """The p-norm of the difference."""
         return self._of(st.distance(current(self), current(other), p))
