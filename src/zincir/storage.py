@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import weakref
 from typing import Any, TypeVar, cast
 
@@ -34,11 +35,17 @@ def whole_of(tensor: T) -> T:
 
 
 def is_shared(tensor: TensorBase) -> bool:
-    """Whether another tensor looks, or may look, at the same memory."""
+    """Whether another tensor that is still there, or an array, looks at the same memory."""
     storage = tensor._storage
     if tensor._root is not None or storage is None:
         return tensor._root is not None
-    return storage.viewed or len(storage.alive()) > 1
+    if storage.array is not None and storage.open():
+        return True
+    holders = 0
+    for x in gc.get_referrers(storage):  # a tensor, or its dictionary
+        fields = cast("dict[str, Any]", x) if isinstance(x, dict) else {}
+        holders += isinstance(x, TensorBase) or fields.get("_storage") is storage
+    return holders > 1
 
 
 def path(tensor: TensorBase) -> list[ViewOp]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from zincir import inplace
-from zincir.convert import leaf_over
 from zincir.device import no_gpu
-from zincir.errors import ArgumentError, DeviceError, DTypeError, GradientError, explain
+from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import user_line
-from zincir.ops.dims import is_several, whole_number
-from zincir.ops.sizes import given_sizes, several
-from zincir.shared_value import array_of
+from zincir.ops.dims import is_several
+from zincir.ops.sizes import given_sizes
 from zincir.size import Size
 from zincir.tensor_base import TensorBase
 from zincir.tensor_types import check_storage
-from zincir.types import size
 
 
 class Memory(TensorBase):
@@ -85,49 +80,3 @@ class Memory(TensorBase):
                 )
             )
         return self.new_zeros(given_sizes(data))
-
-    def resize_(self, *sizes: Any, memory_format: Any = None) -> Any:
-        """Take another shape: elements stay in their order, and new ones, which are 0, come last.
-
-        A tensor that requires a gradient, or shares memory with another one, is not resized.
-        """
-        check_storage(memory_format=memory_format)
-        shape = tuple(whole_number(n, "a size") for n in several(sizes))
-        if shape == self._held.shape:
-            return self
-        if self.requires_grad:
-            raise GradientError(
-                explain("resize_(): the tensor requires grad", where=user_line(), try_="x.detach()")
-            )
-        if self._base is not None or _shared(self):
-            raise ArgumentError(
-                explain(
-                    "resize_(): the tensor shares its memory",
-                    where=user_line(),
-                    try_="x.clone() first, or a new tensor",
-                )
-            )
-        old = array_of(self, "resize_()").reshape(-1)
-        new = np.zeros(size(shape), old.dtype)
-        kept = min(old.size, new.size)
-        new[:kept] = old[:kept]
-        inplace.set_data(self, self._of(leaf_over(new.reshape(shape))))
-        return self
-
-    def resize_as_(self, the_template: TensorBase, memory_format: Any = None) -> Any:
-        """Take the shape of another tensor, as `resize_` does."""
-        return self.resize_(the_template.shape, memory_format=memory_format)
-
-
-def _shared(tensor: TensorBase) -> bool:
-    """Whether another tensor, or an array, looks at the same memory."""
-    storage = tensor._storage
-    if storage is None:
-        return False
-    if storage.exposed():
-        return True
-    holders = 0
-    for x in gc.get_referrers(storage):  # a tensor, or its dictionary
-        fields = cast("dict[str, Any]", x) if isinstance(x, dict) else {}
-        holders += isinstance(x, TensorBase) or fields.get("_storage") is storage
-    return holders > 1
