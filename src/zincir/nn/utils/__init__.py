@@ -1,6 +1,10 @@
 """What trains or changes nets from outside, and sequences of different lengths."""
 
-from zincir.nn.utils import rnn as rnn
+from zincir.nn.utils import (
+    parametrizations as parametrizations,
+    parametrize as parametrize,
+    rnn as rnn,
+)
 from zincir.nn.utils.adaptive_clip import adaptive_clip_grad_ as adaptive_clip_grad_
 from zincir.nn.utils.clip_grad import (
     clip_grad_norm as clip_grad_norm,

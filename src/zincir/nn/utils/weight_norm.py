@@ -32,7 +32,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     weight: Parameter = getattr(module, name)
     norm = _Norm(name, -1 if dim is None else dim)
     delattr(module, name)
-    module.register_parameter(f"{name}_g", Parameter(norm.length(weight).detach()))
+    module.register_parameter(f"{name}_g", Parameter(length(weight, norm.dim).detach()))
     module.register_parameter(f"{name}_v", Parameter(weight.detach()))
     setattr(module, name, norm.weight(module))
     norm.handle = module.register_forward_pre_hook(norm)
@@ -72,19 +72,20 @@ class _Norm:
         self.name = name
         self.dim = dim
 
-    def length(self, v: Tensor) -> Tensor:
-        if self.dim == -1:
-            return v.norm()
-        dim = self.dim % v.ndim
-        others = [k for k in range(v.ndim) if k != dim]
-        return v.norm(2, others, keepdim=True) if others else v.abs()
-
     def weight(self, module: Module) -> Tensor:
         g, v = getattr(module, f"{self.name}_g"), getattr(module, f"{self.name}_v")
-        return v * (g / self.length(v))
+        return v * (g / length(v, self.dim))
 
     def __call__(self, module: Module, args: Any) -> None:
         setattr(module, self.name, self.weight(module))
+
+
+def length(v: Tensor, dim: int) -> Tensor:
+    """The norm over all axes but `dim`, which are kept; over all, as a scalar, if it is -1."""
+    if dim == -1:
+        return v.norm()
+    others = [k for k in range(v.ndim) if k != dim % v.ndim]
+    return v.norm(2, others, keepdim=True) if others else v.abs()
 
 
 def _hooks(module: Module) -> list[Any]:
