@@ -1,8 +1,10 @@
 """What trains or changes nets from outside, and sequences of different lengths."""
 
 from zincir.nn.utils import (
+    fusion as fusion,
     parametrizations as parametrizations,
     parametrize as parametrize,
+    prune as prune,
     rnn as rnn,
 )
 from zincir.nn.utils.adaptive_clip import adaptive_clip_grad_ as adaptive_clip_grad_
