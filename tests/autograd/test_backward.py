@@ -5,7 +5,7 @@ import pytest
 
 import zincir
 from zincir import autograd
-from zincir.errors import GradientError
+from zincir.errors import ArgumentError, GradientError
 
 
 def leaf(*values):
@@ -207,3 +207,31 @@ def test_a_plain_loop_does_not_grow():
         total = total + loss.detach()
         assert not total._node.inputs or not total._node.inputs[0].inputs
     np.testing.assert_allclose(w.detach().numpy(), [1, -2, 0.5], atol=0.01)
+
+
+def test_grad_takes_its_arguments_in_pytorchs_order():
+    x, unused = leaf(1.0, 2.0), leaf(1.0)
+    with pytest.raises(GradientError, match="not have been used"):
+        autograd.grad((x * x).sum(), [x, unused], None, True, True, True)
+    assert autograd.grad((x * x).sum(), [unused], None, True, True, True, True) == (None,)
+    (g,) = autograd.grad((x * x).sum(), x, only_inputs=True)
+    assert g.tolist() == [2, 4]
+    with pytest.warns(FutureWarning, match="only_inputs"):
+        autograd.grad((x * x).sum(), x, only_inputs=False)
+    with pytest.raises(ArgumentError, match="allow_unused"):
+        autograd.grad((x * x).sum(), x, allow_unused=False, materialize_grads=True)
+
+
+def test_grad_of_a_batch():
+    x, unused = leaf(1.0, 2.0, 3.0), leaf(1.0)
+    y = x**2
+    rows, zeros = autograd.grad(
+        y, [x, unused], zincir.eye(3).double(), is_grads_batched=True, materialize_grads=True,
+        create_graph=True,
+    )  # fmt: skip
+    assert rows.tolist() == [[2, 0, 0], [0, 4, 0], [0, 0, 6]]
+    assert zeros.shape == (3, 1)
+    rows.sum().backward()
+    assert x.grad.tolist() == [2, 2, 2]
+    with pytest.raises(ArgumentError, match="same number of entries"):
+        autograd.grad(x.sum(), x, is_grads_batched=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zincir.autograd.function import Function
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import user_line
 from zincir.tensor import Tensor
@@ -37,3 +38,11 @@ class Variable(metaclass=_OfTensors):
                 )
             )
         return data.detach().requires_grad_(bool(requires_grad))
+
+
+class InplaceFunction(Function):
+    """A `Function` by its older name.
+
+    >>> issubclass(InplaceFunction, Function)
+    True
+    """

@@ -17,6 +17,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "torch.nn.parameter": ("zincir.nn",),
     "torch.autograd": (f"{OWN}.autograd", "zincir.autograd"),
     "torch.autograd.variable": (f"{OWN}.autograd",),
+    "torch.autograd.function": (f"{OWN}.autograd", "zincir.autograd.function"),
     "torch.autograd.profiler": (f"{OWN}.profiler",),
     "torch.cuda.amp": (f"{OWN}.cuda_amp",),
     "torch.cuda.random": (f"{OWN}.cuda",),

@@ -6,6 +6,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from zincir.as_torch.amp import autocast as autocast
+from zincir.as_torch.repeatable import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+    get_deterministic_debug_mode as get_deterministic_debug_mode,
+    get_float32_matmul_precision as get_float32_matmul_precision,
+    is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+    set_deterministic_debug_mode as set_deterministic_debug_mode,
+    set_float32_matmul_precision as set_float32_matmul_precision,
+    use_deterministic_algorithms as use_deterministic_algorithms,
+)
 from zincir.as_torch.typed_tensors import (
     TYPES,
     set_default_tensor_type as set_default_tensor_type,
