@@ -3,6 +3,8 @@
 import copy
 import operator
 import pickle
+from array import array
+from collections import deque
 
 import numpy as np
 import pytest
@@ -159,3 +161,15 @@ def test_new() -> None:
     assert x.new([1, 2]).dtype is zincir.int64
     assert x.new(size=(1,)).shape == (1,)
     assert x.new().shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "values", [range(1, 4), deque([1, 2, 3]), array("f", [1, 2, 3]), bytearray(b"\1\2\3")]
+)
+def test_typed_tensors_of_any_sequence(values) -> None:
+    for name in ("FloatTensor", "LongTensor"):
+        made = TYPES[name](values)
+        assert made.tolist() == [1, 2, 3]
+        assert made.dtype is TYPES[name].dtype
+    with pytest.raises(DTypeError, match="a sequence"):
+        TYPES["FloatTensor"]({1, 2})

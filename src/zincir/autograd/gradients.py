@@ -8,8 +8,8 @@ from typing import Any
 
 from zincir import anomaly, tensor_backward
 from zincir.errors import ArgumentError, GradientError, explain
-from zincir.functional import stack
 from zincir.graph.node import describe, user_line
+from zincir.ops import layout
 from zincir.pending import settle
 from zincir.tensor import Tensor, wrap
 
@@ -81,7 +81,10 @@ def _batched(
         for k in range(count[0])
     ]
     # An input is used by all rows or by none: all of them go through the same graph.
-    return [None if column[0] is None else stack(column) for column in zip(*rows, strict=True)]
+    return [
+        wrap(layout.stack([g._node for g in column], 0)) if column[0] is not None else None
+        for column in zip(*rows, strict=True)
+    ]
 
 
 def grad(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from zincir.device import no_gpu
 from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import user_line
-from zincir.ops.dims import is_several
 from zincir.ops.sizes import given_sizes
 from zincir.size import Size
 from zincir.tensor_base import TensorBase
@@ -68,7 +68,7 @@ class Memory(TensorBase):
                     )
                 )
             return only.detach()  # type: ignore[attr-defined]
-        if is_several(only) or isinstance(only, np.ndarray):
+        if isinstance(only, Sequence | np.ndarray) and not isinstance(only, str | bytes):
             return self.new_tensor(only)
         if not hasattr(only, "__index__"):
             raise DTypeError(

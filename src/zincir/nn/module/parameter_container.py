@@ -44,7 +44,7 @@ class _Held(Module):
             if isinstance(value, Tensor):
                 sizes = "x".join(map(str, value.shape))
                 text = f"{type(value).__name__} containing: [{value.dtype} of size {sizes}]"
-            lines.append(f"({name}): {text}")
+            lines.append(f"  ({name}): {text}")
         return "\n".join(lines)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
