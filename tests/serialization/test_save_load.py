@@ -242,7 +242,9 @@ def on_gpu() -> io.BytesIO:
 
 
 @pytest.mark.parametrize(
-    "location", ["cpu", {"cuda:0": "cpu"}, lambda storage, place: storage], ids=repr
+    "location",
+    ["cpu", {"cuda:0": "cpu"}, lambda storage, place: storage],
+    ids=["name", "names", "function"],
 )
 def test_map_location(location: Any) -> None:
     assert zincir.load(on_gpu(), map_location=location)["w"].tolist() == [1, 1]
