@@ -128,7 +128,7 @@ def test_dlpack_with_torch():
     assert zincir.tensor(s.numpy()).tolist() == [1, 5, 1]
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.int16, np.complex64])
+@pytest.mark.parametrize("kind", [np.uint16, np.longdouble, np.clongdouble])
 def test_types_without_a_counterpart(kind):
     with pytest.raises(DTypeError, match=r"no .*tensor"):
         zincir.from_numpy(np.ones(2, kind))

@@ -175,7 +175,7 @@ ELSEWHERE = {
     "HingeEmbeddingLoss", "MarginRankingLoss", "SoftMarginLoss", "MultiMarginLoss",
     "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "CosineEmbeddingLoss",
     "TripletMarginLoss", "TripletMarginWithDistanceLoss", "SigmoidFocalLoss", "DiceLoss",
-    "CTCLoss", "QuantileLoss", "LinearCrossEntropyLoss",
+    "CTCLoss", "QuantileLoss", "LinearCrossEntropyLoss", "AdaptiveLogSoftmaxWithLoss",
     "Bilinear", "PairwiseDistance", "CosineSimilarity", "FractionalMaxPool2d",
     "FractionalMaxPool3d", "MultiheadAttention", "Transformer", "TransformerEncoder",
     "TransformerDecoder",
