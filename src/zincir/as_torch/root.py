@@ -19,6 +19,7 @@ from zincir.as_torch.typed_tensors import (
     TYPES,
     set_default_tensor_type as set_default_tensor_type,
 )
+from zincir.func import vmap as vmap
 from zincir.tensor import Tensor as _Tensor
 
 __version__ = "2.13.0+zincir"
