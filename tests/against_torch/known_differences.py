@@ -4,6 +4,91 @@ A name that is listed and does not differ fails the test, as does one that diffe
 """
 
 OPERATIONS: dict[str, dict[str, str]] = {
+    "fft.fft": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.fft2": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.fftn": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.hfft": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.rfft": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.rfft2": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.rfftn": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.ifft": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.ifft2": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.ifftn": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.ihfft": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.irfft": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.irfft2": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "fft.irfftn": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "complex": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "polar": {
+        "variants": "no out=",
+        "errors": "some of what PyTorch refuses is taken, or refused by another error",
+    },
+    "xlogy": {
+        "errors": "two numbers are taken",
+    },
+    "special.xlog1py": {
+        "errors": "two numbers are taken",
+    },
+    "special.zeta": {
+        "errors": "two numbers are taken",
+    },
+    "nn.functional.upsample_bilinear": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.bilinear": {
+        "samples": "not for integers or bools",
+    },
+    "nn.functional.softshrink": {
+        "variants": "no out=",
+    },
+    "nn.functional.hardshrink": {
+        "variants": "no out=",
+    },
     "aminmax": {
         "errors": "out= may have another floating type",
     },

@@ -30,6 +30,7 @@ def wrong(name: str, few: int | None) -> list[str]:
     return problems
 
 
+@pytest.mark.filterwarnings("ignore:torch.qr is deprecated")
 @pytest.mark.parametrize("name", PRESENT)
 def test_some_samples(name: str) -> None:
     assert not wrong(name, FEW), f"python tests/against_torch/compatibility.py walk {name!r}"

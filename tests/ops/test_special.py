@@ -111,3 +111,9 @@ def test_refused():
     s = leaf([2.0])
     with pytest.raises(zincir.errors.GradientError, match="first argument"):
         special.zeta(s, 1.0).sum().backward()
+
+
+def test_lgamma_of_the_smallest_negative_numbers() -> None:
+    x = zincir.tensor([-2.2250738585072014e-308, -1e-200, -1e-25, -1e-19], dtype=zincir.float64)
+    expected = [708.3964185322641, 460.51701859880916, 57.564627324851146, 43.7491167668868]
+    np.testing.assert_allclose(x.lgamma().numpy(), expected, rtol=1e-14)

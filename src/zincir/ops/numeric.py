@@ -64,7 +64,8 @@ def _atan2_lower(b: Any, y: Any, x: Any) -> Any:
     large, small, steep = _apart(b, x, y)
     none, one = b.number(0.0, x), b.number(1.0, x)
     ratio = b.select(b.compare("eq", small, large), one, b.div(small, large))
-    angle = b.atan(b.select(b.compare("eq", large, none), none, ratio))
+    origin = b.compare("eq", b.add(large, small), none)  # not where one of them is NaN
+    angle = b.atan(b.select(origin, none, ratio))
     angle = b.select(steep, b.sub(b.number(math.pi / 2, x), angle), angle)
     left = b.compare("lt", b.copysign(one, x), none)
     return b.copysign(b.select(left, b.sub(b.number(math.pi, x), angle), angle), y)
@@ -90,7 +91,8 @@ def _hypot_lower(b: Any, x: Any, y: Any) -> Any:
     infinite, one = b.number(math.inf, x), b.number(1.0, x)
     ratio = b.div(small, large)
     length = b.mul(large, b.sqrt(b.add(b.mul(ratio, ratio), one)))
-    length = b.select(b.compare("eq", large, b.number(0.0, x)), large, length)
+    origin = b.compare("eq", b.add(large, small), b.number(0.0, x))
+    length = b.select(origin, large, length)
     any_ = b.bit_or(b.compare("eq", b.abs(x), infinite), b.compare("eq", b.abs(y), infinite))
     return b.select(any_, infinite, length)
 

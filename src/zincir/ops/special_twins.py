@@ -94,7 +94,7 @@ def digamma(x: float) -> float:
     if x == 0:
         return math.copysign(math.inf, -x)
     if x < 0:
-        if x == math.floor(x) or math.isinf(x):
+        if math.isinf(x) or x == math.floor(x):
             return math.nan
         return digamma(1 - x) - math.pi / math.tan(math.pi * (x - round(x)))
     below = 0.0

@@ -197,6 +197,8 @@ def lgamma(b: Builder, x: Value) -> Value:
     _, sine = _sine_of_pi(b, y)
     mirrored = b.div(like(x, 3.141592653589793), b.mul(y, b.abs(sine)))
     negative = b.sub(vecmath.log(b, mirrored), positive)
+    near = b.compare("lt", y, like(x, 1e-20))  # where that product would be too small
+    negative = b.select(near, b.neg(vecmath.log(b, y)), negative)
     whole = b.compare("eq", b.trunc(y), y)
     negative = b.select(whole, like(x, INF), negative)
     return b.select(b.compare("le", x, like(x, 0.0)), negative, positive)
