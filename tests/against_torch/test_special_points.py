@@ -56,9 +56,15 @@ LOOSE = {"tanh": 1e-8, "hardsigmoid": 1e-7, "gelu": 2e-4}
 # What PyTorch refuses and this library does not mind.
 LENIENT = {
     "floor_divide",  # no derivative there; zeros here, as of div(rounding_mode="floor")
-    "long", "int", "byte",
+    "long", "int", "byte", "short", "char",
 }  # fmt: skip
-OPEN = {"long", "int", "byte"}  # out of range, what becomes of a number is left open
+OPEN = {
+    "long",
+    "int",
+    "byte",
+    "short",
+    "char",
+}  # out of range, what becomes of a number is left open
 
 
 def given(name, function):
@@ -224,6 +230,17 @@ NOT_OF_NUMBERS = [
     "argmin",
     "get_device",
     "data_ptr",
+    "cuda",
+    "diag_embed",
+    "frexp",
+    "is_conj",
+    "is_pinned",
+    "is_shared",
+    "storage_offset",
+    "sum_to_size",
+    "sgn",  # PyTorch's gradient is a tensor without values
+    # Other digits near their zeros and poles: tests/ops/test_special.py
+    *("angle", "digamma", "i0", "lgamma", "sinc"),
 ]
 UNARY = sorted(
     n

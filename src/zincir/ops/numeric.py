@@ -141,7 +141,7 @@ asinh_p = el.function(
 acosh_p = el.function(
     "acosh",
     np.arccosh,
-    lambda g, y, x: g * (el.rsqrt(x - 1.0) * el.rsqrt(x + 1.0)),
+    lambda g, y, x: g * el.rsqrt(x * x - 1.0),
     lower=_acosh_lower,
     domain=(1.5, 3.0),
     doc="The inverse hyperbolic cosine.",
