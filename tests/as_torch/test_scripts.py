@@ -41,6 +41,7 @@ def test_ends_with_the_losses_of_pytorch(name: str, tmp_path: Path) -> None:
     same(out.stdout, (FOLDER / f"{name}.txt").read_text(), name)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_these_are_the_losses_of_pytorch(name: str, tmp_path: Path) -> None:
