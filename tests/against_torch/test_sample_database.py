@@ -7,6 +7,7 @@ differs; what is to stay so goes into `known_differences.py`.
 import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared")
+pytest.importorskip("expecttest", reason="PyTorch's samples need the package expecttest")
 
 import known_differences
 from compatibility import SECTIONS, TABLE, written
