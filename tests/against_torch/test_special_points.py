@@ -240,7 +240,7 @@ NOT_OF_NUMBERS = [
     "sum_to_size",
     "sgn",  # PyTorch's gradient is a tensor without values
     # Other digits near their zeros and poles: tests/ops/test_special.py
-    *("angle", "digamma", "i0", "lgamma", "sinc"),
+    *("digamma", "i0", "lgamma", "sinc"),
 ]
 UNARY = sorted(
     n

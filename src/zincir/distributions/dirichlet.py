@@ -8,10 +8,10 @@ from zincir.creation import zeros_like
 from zincir.distributions import constraints
 from zincir.distributions.distribution import Distribution
 from zincir.distributions.gamma import standard_gamma
-from zincir.distributions.special import digamma, lgamma, xlogy
 from zincir.errors import ArgumentError, explain
 from zincir.functional import where
 from zincir.graph.node import user_line
+from zincir.special import digamma, gammaln, xlogy
 from zincir.tensor import Tensor
 
 
@@ -69,10 +69,10 @@ class Dirichlet(Distribution):
     def log_prob(self, value: Any) -> Tensor:
         value = self._checked(value)
         a = self.concentration
-        return xlogy(a - 1.0, value).sum(-1) + lgamma(a.sum(-1)) - lgamma(a).sum(-1)
+        return xlogy(a - 1.0, value).sum(-1) + gammaln(a.sum(-1)) - gammaln(a).sum(-1)
 
     def entropy(self) -> Tensor:
         a, total = self.concentration, self.concentration.sum(-1)
         k = a.shape[-1]
-        parts = lgamma(a).sum(-1) - lgamma(total) - (k - total) * digamma(total)
+        parts = gammaln(a).sum(-1) - gammaln(total) - (k - total) * digamma(total)
         return parts - ((a - 1.0) * digamma(a)).sum(-1)

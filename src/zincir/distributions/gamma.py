@@ -11,9 +11,9 @@ from zincir.autograd.function import Function, once_differentiable
 from zincir.distributions import constraints
 from zincir.distributions.distribution import Distribution
 from zincir.distributions.parameters import smallest
-from zincir.distributions.special import digamma, lgamma, xlogy
 from zincir.generator import default_generator
 from zincir.ops.host import call
+from zincir.special import digamma, gammaln, xlogy
 from zincir.tensor import Tensor, wrap
 
 
@@ -62,11 +62,11 @@ class Gamma(Distribution):
     def log_prob(self, value: Any) -> Tensor:
         value = self._checked(value)
         a, rate = self.concentration, self.rate
-        return xlogy(a, rate) + xlogy(a - 1, value) - rate * value - lgamma(a)
+        return xlogy(a, rate) + xlogy(a - 1, value) - rate * value - gammaln(a)
 
     def entropy(self) -> Tensor:
         a = self.concentration
-        return a - self.rate.log() + lgamma(a) + (1.0 - a) * digamma(a)
+        return a - self.rate.log() + gammaln(a) + (1.0 - a) * digamma(a)
 
 
 def standard_gamma(concentration: Tensor) -> Tensor:

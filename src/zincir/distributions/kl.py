@@ -21,7 +21,6 @@ from zincir.distributions.multivariate_normal import MultivariateNormal
 from zincir.distributions.normal import Normal
 from zincir.distributions.one_hot_categorical import OneHotCategorical
 from zincir.distributions.parameters import sum_of_last
-from zincir.distributions.special import digamma, lgamma
 from zincir.distributions.transformed_distribution import TransformedDistribution
 from zincir.distributions.uniform import Uniform
 from zincir.errors import ArgumentError, explain
@@ -29,6 +28,7 @@ from zincir.functional import where
 from zincir.graph.node import user_line
 from zincir.linalg import solve_triangular
 from zincir.nn.functional import softplus
+from zincir.special import digamma, gammaln
 from zincir.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -104,14 +104,14 @@ def _laplace(p: Laplace, q: Laplace) -> Tensor:
 def _gamma(p: Gamma, q: Gamma) -> Tensor:
     a, b = p.concentration, q.concentration
     rates = b * (p.rate / q.rate).log() + a * (q.rate / p.rate - 1)
-    return rates + lgamma(b) - lgamma(a) + (a - b) * digamma(a)
+    return rates + gammaln(b) - gammaln(a) + (a - b) * digamma(a)
 
 
 @register_kl(Dirichlet, Dirichlet)
 def _dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
     a, b = p.concentration, q.concentration
     total, other = a.sum(-1), b.sum(-1)
-    parts = (lgamma(b) - lgamma(a)).sum(-1) + lgamma(total) - lgamma(other)
+    parts = (gammaln(b) - gammaln(a)).sum(-1) + gammaln(total) - gammaln(other)
     return parts + ((a - b) * (digamma(a) - digamma(total.unsqueeze(-1)))).sum(-1)
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from zincir.distributions import constraints
 from zincir.distributions.distribution import Distribution
-from zincir.distributions.special import erfinv
 from zincir.random import randn
+from zincir.special import erfinv
 from zincir.tensor import Tensor
 
 

@@ -63,7 +63,7 @@ def angle(z: Node) -> Node:
         return atan2(where(none, 0.0, imag(z)), where(none, 1.0, real(z)))
     z = ar.floating(z)
     flat = where(compare("lt", z, 0.0), _like(math.pi, z), 0.0)
-    return where(compare("ne", z, z), z, flat)
+    return where(compare("ne", z, z), z * 0.0, flat)  # NaN there, and a gradient of 0
 
 
 def polar(size: Node, turn: Node) -> Node:
