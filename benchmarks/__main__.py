@@ -15,7 +15,18 @@ from benchmarks.machine import describe
 from benchmarks.peak import measure
 from benchmarks.table import markdown, show
 
-WORKLOADS = ("mlp", "rl", "plain", "matmul", "rows", "conv", "recurrent", "bf16")
+WORKLOADS = (
+    "mlp",
+    "rl",
+    "plain",
+    "matmul",
+    "rows",
+    "conv",
+    "recurrent",
+    "transformer",
+    "dense",
+    "bf16",
+)
 ALONE: dict[str, Callable[[Plan], Section]] = {"start": start.run, "busy": busy.run}
 CONTENDERS = (ZINCIR, TORCH, COMPILED, JAX)
 

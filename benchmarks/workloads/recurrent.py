@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contract import COMPILED, JAX, PLAIN, TORCH, ZINCIR, Case, Running
+from benchmarks.contract import Case
+from benchmarks.whole_step import Net
 
 TITLE = "recurrent nets: one training step (JAX: lax.scan, gates fused, inputs as one product)"
-CLASSES, RATE, CHECKED_STEPS = 10, 1e-3, 3
+CLASSES = 10
 GATES = {"LSTM": 4, "GRU": 3}
 
 Array = np.ndarray[Any, Any]
@@ -53,111 +54,20 @@ def model(torch: ModuleType, case: Case) -> Any:
     return Net()
 
 
-def weights(case: Case) -> dict[str, Array]:
-    """The same for all contenders."""
-    import zincir
-
-    zincir.manual_seed(0)
-    return {
-        name: np.array(value.numpy()) for name, value in model(zincir, case).state_dict().items()
-    }
-
-
-def training_step(
-    torch: ModuleType, case: Case, around: Callable[[Any], Any] = lambda model: model, **adam: bool
-) -> Callable[[Any, Any], Any]:
-    net = model(torch, case)
-    net.load_state_dict({k: torch.from_numpy(v) for k, v in weights(case).items()})
-    net = around(net)
-    optimizer = torch.optim.Adam(net.parameters(), lr=RATE, **adam)
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(net(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
-
-
-def running(step: Callable[[Any, Any], Any], x: Any, y: Any) -> Running:
-    return Running(
-        lambda: step(x, y), lambda: [float(step(x, y).item()) for _ in range(CHECKED_STEPS)]
-    )
-
-
-def zincir(case: Case) -> Running:
-    import zincir
-
-    zincir.set_num_threads(case.threads)
-    return running(zincir.compile(training_step(zincir, case)), *data(case))
-
-
-def zincir_plain(case: Case) -> Running:
-    import zincir
-
-    zincir.set_num_threads(case.threads)
-    step, (x, y) = training_step(zincir, case), map(zincir.from_numpy, data(case))
-
-    def computed(x: Any, y: Any) -> Any:
-        loss = step(x, y)
-        loss.item()
-        return loss
-
-    return running(computed, x, y)
-
-
-def torch(case: Case) -> Running:
-    import torch
-
-    torch.set_num_threads(case.threads)
-    return running(training_step(torch, case), *map(torch.from_numpy, data(case)))
-
-
-def torch_compile(case: Case) -> Running:
-    import torch
-
-    torch.set_num_threads(case.threads)
-    step = training_step(torch, case, torch.compile, fused=True)
-    return running(step, *map(torch.from_numpy, data(case)))
-
-
-def jax(case: Case) -> Running:
-    """The whole step in one `jit`, its state donated; labels as int32, which JAX works in."""
+def in_jax(case: Case, held: Any, buffers: Any, x: Any, key: Any) -> Any:
+    """The scan that JAX's users write: gates fused, the inputs of all steps as one product."""
+    del key
     import jax
     import jax.numpy as jnp
-    import optax
 
-    kind, layers = case.word("kind"), case.number("layers")
+    kind = case.word("kind")
     one_step = {"LSTM": _lstm_in(jax), "GRU": _gru_in(jax)}[kind]
-
-    def loss_of(held: Any, x: Any, y: Any) -> Any:
-        for k in range(layers):
-            ih, hh, b, c = (held[f"recurrent.{name}_l{k}"] for name in _NAMES)
-            zeros = jnp.zeros(x.shape[1:])
-            first = (zeros, zeros) if kind == "LSTM" else zeros
-            _, x = jax.lax.scan(lambda h, g, hh=hh, c=c: one_step(h, g, hh, c), first, x @ ih.T + b)
-        out = x[-1] @ held["head.weight"].T + held["head.bias"]
-        return optax.softmax_cross_entropy_with_integer_labels(out, y).mean()
-
-    optimizer = optax.adam(RATE)
-
-    def update(held: Any, state: Any, x: Any, y: Any) -> Any:
-        loss, gradients = jax.value_and_grad(loss_of)(held, x, y)
-        change, state = optimizer.update(gradients, state, held)
-        return optax.apply_updates(held, change), state, loss
-
-    compiled = jax.jit(update, donate_argnums=(0, 1))
-    first = {name: jnp.array(value) for name, value in weights(case).items()}
-    now: list[Any] = [first, optimizer.init(first)]
-
-    def step(x: Any, y: Any) -> Any:
-        now[0], now[1], loss = compiled(now[0], now[1], x, y)
-        return loss.block_until_ready()
-
-    x, y = data(case)
-    return running(step, jnp.array(x), jnp.array(y.astype(np.int32)))
+    for k in range(case.number("layers")):
+        ih, hh, b, c = (held[f"recurrent.{name}_l{k}"] for name in _NAMES)
+        zeros = jnp.zeros(x.shape[1:])
+        first = (zeros, zeros) if kind == "LSTM" else zeros
+        _, x = jax.lax.scan(lambda h, g, hh=hh, c=c: one_step(h, g, hh, c), first, x @ ih.T + b)
+    return x[-1] @ held["head.weight"].T + held["head.bias"], buffers
 
 
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -185,10 +95,4 @@ def _gru_in(jax: Any) -> Callable[..., Any]:
     return step
 
 
-BUILDERS = {
-    ZINCIR: zincir,
-    PLAIN: zincir_plain,
-    TORCH: torch,
-    COMPILED: torch_compile,
-    JAX: jax,
-}
+BUILDERS = Net(model, data, in_jax).builders
