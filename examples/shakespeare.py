@@ -1,20 +1,24 @@
 """A transformer that writes like Shakespeare, letter by letter.
 
-    python examples/shakespeare.py --minutes 15
+    python examples/shakespeare.py                # 15 minutes
+    python examples/shakespeare.py --minutes 2    # a quick try
 
 Trains on seven plays that ship with the package, tells now and then what a letter of the held-back
 text costs (in nats: the cross-entropy, natural logarithm), and writes a scene. Writes the losses to
 `shakespeare.csv` and the scene to `shakespeare.txt`, in the folder `out`.
 
-The net: embeddings, blocks of attention and a gated linear unit, each behind an RMS norm; queries
-and keys are turned by angles that tell their places (RoFormer, https://arxiv.org/abs/2104.09864).
+The net: embeddings, then blocks of attention and a gated linear unit (Shazeer 2020,
+https://arxiv.org/abs/2002.05202). Each sees its input behind an RMS norm, and half of the features
+from the place before (Peng et al. 2023, https://arxiv.org/abs/2305.13048). Queries and keys are
+normalised (Henry et al. 2020, https://arxiv.org/abs/2010.04245), and turned by angles that tell
+their places (Su et al. 2021, https://arxiv.org/abs/2104.09864). Muon trains the matrices of the
+blocks, AdamW everything else.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import math
 import sys
 import time
 from collections.abc import Sequence
@@ -30,7 +34,8 @@ from zincir import Tensor, nn
 from zincir.data import Shakespeare, load_shakespeare
 from zincir.errors import ZincirError
 
-PEAK, DECAY = 3e-3, 0.1
+MUON = {"lr": 0.02, "weight_decay": 0.1}
+ADAM = {"lr": 3e-3, "betas": (0.9, 0.99), "weight_decay": 0.0}
 WARM_UP = 0.02
 """The share of the training in which the learning rate rises."""
 
@@ -45,16 +50,16 @@ class Shape:
     length: int = 128
     """How many letters it sees."""
     width: int = 192
-    heads: int = 6
     blocks: int = 4
+    head: int = 32
+    """The width of a head of attention."""
     dropout: float = 0.1
 
 
-def rotated(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Pairs of features (N, heads, T, width), turned by angles (T, width): a place each."""
+def half_before(x: Tensor) -> Tensor:
+    """(N, T, width): the second half of the features comes from the place before."""
     half = x.shape[-1] // 2
-    cos, sin = angles
-    return x * cos + zincir.cat([-x[..., half:], x[..., :half]], -1) * sin
+    return zincir.cat([x[..., :half], F.pad(x[:, :-1, half:], (0, 0, 1, 0))], -1)
 
 
 class Attention(nn.Module):
@@ -62,23 +67,21 @@ class Attention(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.heads = shape.heads
-        self.dropout = shape.dropout
+        self.head = shape.head
         self.qkv = nn.Linear(shape.width, 3 * shape.width, bias=False)
         self.out = nn.Linear(shape.width, shape.width, bias=False)
+        self.norm_q, self.norm_k = nn.RMSNorm(shape.head), nn.RMSNorm(shape.head)
 
-    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         n, t, width = x.shape
-        q, k, v = self.qkv(x).view(n, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        q, k = rotated(q, angles), rotated(k, angles)
-        seen = F.scaled_dot_product_attention(
-            q, k, v, is_causal=True, dropout_p=self.dropout if self.training else 0.0
-        )
+        q, k, v = self.qkv(x).view(n, t, 3, width // self.head, self.head).permute(2, 0, 3, 1, 4)
+        q, k = F.rotary_positions(self.norm_q(q)), F.rotary_positions(self.norm_k(k))
+        seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.out(seen.transpose(1, 2).reshape(n, t, width))
 
 
 class GatedUnit(nn.Module):
-    """silu(a x) * b x, and back to the width (https://arxiv.org/abs/2002.05202)."""
+    """silu(a x) * b x, and back to the width."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -100,9 +103,9 @@ class Block(nn.Module):
         self.attention, self.unit = Attention(shape), GatedUnit(shape.width)
         self.drop = nn.Dropout(shape.dropout)
 
-    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-        x = x + self.drop(self.attention(self.norm1(x), angles))
-        return x + self.drop(self.unit(self.norm2(x)))
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.drop(self.attention(half_before(self.norm1(x))))
+        return x + self.drop(self.unit(half_before(self.norm2(x))))
 
 
 class Writer(nn.Module):
@@ -112,34 +115,24 @@ class Writer(nn.Module):
         super().__init__()
         self.letters = nn.Embedding(letters, shape.width)
         self.drop = nn.Dropout(shape.dropout)
-        self.blocks = nn.ModuleList([Block(shape) for _ in range(shape.blocks)])
+        self.blocks = nn.Sequential(*[Block(shape) for _ in range(shape.blocks)])
         self.norm = nn.RMSNorm(shape.width)
         self.scores = nn.Linear(shape.width, letters, bias=False)
-        size = shape.width // shape.heads
-        turns = 10000.0 ** (-np.arange(0, size, 2) / size)
-        angles = np.outer(np.arange(shape.length), np.concatenate([turns, turns]))
-        self.register_buffer("cos", zincir.tensor(np.cos(angles), dtype=zincir.float32))
-        self.register_buffer("sin", zincir.tensor(np.sin(angles), dtype=zincir.float32))
+        nn.init.normal_(self.letters.weight, std=0.5)
         for name, p in self.named_parameters():
-            if p.ndim > 1:
-                last = name.endswith("out.weight")
-                nn.init.normal_(p, std=0.02 / math.sqrt(2 * shape.blocks) if last else 0.02)
+            if name.endswith(("out.weight", "scores.weight")):
+                nn.init.zeros_(p)  # so that blocks begin as nothing, and letters equally probable
 
     def forward(self, numbers: Tensor) -> Tensor:
-        x = self.drop(self.letters(numbers))
-        for block in self.blocks:
-            x = block(x, (self.cos, self.sin))
-        return self.scores(self.norm(x))
+        return self.scores(self.norm(self.blocks(self.drop(self.letters(numbers)))))
 
 
 # --- training -------------------------------------------------------------------------------
 
 
 def rate(done: float) -> float:
-    """The learning rate when a share of the training is done: up in a line, down in a cosine."""
-    if done < WARM_UP:
-        return PEAK * done / WARM_UP
-    return PEAK * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+    """What learning rates are multiplied by when a share of the training is done."""
+    return min(1.0, (done + 1e-3) / WARM_UP) * (1 - min(done, 1.0))
 
 
 def windows(text: Any, starts: Any, length: int) -> tuple[Any, Any]:
@@ -152,18 +145,18 @@ def train(plays: Shakespeare, shape: Shape, batch: int, seconds: float, seed: in
     """Train a new net for some time; the net, and rows (step, seconds, losses)."""
     zincir.manual_seed(seed)
     model = Writer(len(plays.characters), shape)
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-    optimizer = zincir.optim.AdamW(groups, lr=PEAK, betas=(0.9, 0.99), weight_decay=DECAY)
+    matrices = [p for p in model.blocks.parameters() if p.ndim == 2]
+    others = [p for p in model.parameters() if all(p is not m for m in matrices)]
+    optimizers = (zincir.optim.Muon(matrices, **MUON), zincir.optim.AdamW(others, **ADAM))
 
     @zincir.compile
     def step(x: Tensor, y: Tensor) -> Tensor:
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         return loss.detach()
 
     random = np.random.default_rng(seed)
@@ -172,8 +165,8 @@ def train(plays: Shakespeare, shape: Shape, batch: int, seconds: float, seed: in
     start = told = time.perf_counter()
     done = 0.0
     while done < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = rate(done)
+        for optimizer, settings in zip(optimizers, (MUON, ADAM), strict=True):
+            optimizer.param_groups[0]["lr"] = settings["lr"] * rate(done)
         starts = random.integers(0, len(plays.train) - shape.length, batch)
         losses.append(float(step(*windows(plays.train, starts, shape.length))))
         now = time.perf_counter()
@@ -183,32 +176,33 @@ def train(plays: Shakespeare, shape: Shape, batch: int, seconds: float, seed: in
             row = {
                 "step": len(losses),
                 "seconds": now - start,
-                "train": float(np.mean(losses[-50:])),
+                "train": float(np.mean(losses[-100:])),
             }
-            rows.append(row | {"validation": cost(model, plays, shape.length, limit=40)})
+            rows.append(row | {"validation": cost(model, plays, shape.length, part=4)})
             print(line(rows[-1]), flush=True)
     rows[-1]["validation"] = cost(model, plays, shape.length)
     return model, rows
 
 
-def cost(model: Writer, plays: Shakespeare, length: int, limit: int | None = None) -> float:
-    """Nats that a letter of the held-back text costs: all of it, or `limit` batches, spread out."""
+def cost(model: Writer, plays: Shakespeare, length: int, part: int = 1) -> float:
+    """Nats that a letter of the held-back text costs, by one in `part` of its windows.
+
+    They lie one behind the other: a letter is told from `length / 2` letters on average.
+    """
     text, batch = plays.validation, 32
-    starts = np.arange(0, len(text) - length, length)
-    starts = starts[: len(starts) // batch * batch] if len(starts) >= batch else starts
-    parts = starts.reshape(-1, min(batch, len(starts)))
-    if limit is not None:
-        parts = parts[:: max(1, len(parts) // limit)]
+    starts = np.arange(0, len(text) - length, length)[::part]
+    filled = np.resize(starts, -(-len(starts) // batch) * batch)
     model.eval()
 
     @zincir.compile
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        return F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+    def losses(x: Tensor, y: Tensor) -> Tensor:
+        found = F.cross_entropy(model(x).flatten(0, 1), y.flatten(), reduction="none")
+        return found.view(batch, length).mean(1)
 
     with zincir.no_grad():
-        found = [float(loss(*windows(text, part, length))) for part in parts]
+        found = [losses(*windows(text, p, length)).numpy() for p in filled.reshape(-1, batch)]
     model.train()
-    return float(np.mean(found))
+    return float(np.concatenate(found)[: len(starts)].mean())
 
 
 def write(
@@ -247,19 +241,27 @@ def line(row: dict[str, float]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the example; 0, or 1 with a message."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--minutes", type=float, default=15.0)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--length", type=int, default=Shape().length)
-    parser.add_argument("--width", type=int, default=Shape().width)
+    parser.add_argument("--minutes", type=float, default=15.0, help="of training")
+    parser.add_argument("--batch", type=int, default=16, help="pieces of text of a step")
+    parser.add_argument("--length", type=int, default=Shape().length, help="letters of a piece")
+    parser.add_argument("--width", type=int, default=Shape().width, help="features of a letter")
     parser.add_argument("--blocks", type=int, default=Shape().blocks)
     parser.add_argument("--letters", type=int, default=1500, help="how long the scene is")
     parser.add_argument("--warmth", type=float, default=0.8, help="of the draw; 1 as it was learnt")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out"))
     given = parser.parse_args(arguments)
+    for name in ("minutes", "warmth"):
+        if not getattr(given, name) > 0:
+            parser.error(f"--{name}: more than 0")
+    for name in ("batch", "length", "width", "blocks", "letters"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name}: at least 1")
+    if given.width % Shape().head:
+        parser.error(f"--width: a multiple of {Shape().head}")
     try:
         plays = load_shakespeare()
-        shape = Shape(given.length, given.width, max(1, given.width // 32), given.blocks)
+        shape = Shape(given.length, given.width, given.blocks)
         model, rows = train(plays, shape, given.batch, 60 * given.minutes, given.seed)
         scene = write(model, plays, shape.length, given.letters, given.warmth, given.seed)
     except ZincirError as error:

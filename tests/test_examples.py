@@ -149,6 +149,68 @@ def test_names(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     assert all(line.split()[1] in few.languages for line in told)
 
 
+SMALL = ["--width", "32", "--blocks", "1", "--length", "16", "--batch", "4"]
+
+
+def test_shakespeare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "folder"
+    arguments = [*SMALL, "--minutes", "0.02", "--letters", "30", "--out", str(out)]
+    assert load("shakespeare").main(arguments) == 0
+    rows = list(csv.DictReader((out / "shakespeare.csv").read_text("utf-8").splitlines()))
+    last = rows[-1]
+    assert float(last["seconds"]) >= 1.2
+    assert 1.5 < float(last["validation"]) < np.log(76)  # what guessing costs
+    scene = (out / "shakespeare.txt").read_text("utf-8")
+    assert len(scene) == 30
+    printed = capsys.readouterr().out
+    assert scene in printed
+    assert f"held back: {float(last['validation']):.3f} nats a letter" in printed
+
+
+def test_all_windows_of_the_held_back_plays_cost() -> None:
+    """As many as fill no batch, the same for each letter: the mean over all of them."""
+    module = load("shakespeare")
+    plays = module.load_shakespeare()
+    plays = plays._replace(validation=plays.validation[: 16 * 37 + 5])
+    zincir.manual_seed(0)
+    model = module.Writer(len(plays.characters), module.Shape(16, 32, 1))
+    zincir.nn.init.normal_(model.scores.weight)
+    text = zincir.tensor(plays.validation)
+    model.eval()
+    x, y = text[: 16 * 37].view(37, 16), text[1 : 16 * 37 + 1].view(37, 16)
+    wanted = zincir.nn.functional.cross_entropy(model(x).flatten(0, 1), y.flatten()).item()
+    assert module.cost(model, plays, 16) == pytest.approx(wanted, rel=1e-5)
+    assert model.training
+
+
+def test_a_writer_sees_no_letter_that_comes_later() -> None:
+    module = load("shakespeare")
+    model = module.Writer(10, module.Shape(8, 32, 2)).eval()
+    for p in model.parameters():
+        zincir.nn.init.normal_(p, std=0.3)
+    numbers = zincir.arange(8).unsqueeze(0)
+    other = numbers.clone()
+    other[0, 5] = 9
+    same = (model(numbers) == model(other)).all(2)[0].tolist()
+    assert same == [True] * 5 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--batch", "0"], "--batch: at least 1"),
+        (["--minutes", "0"], "--minutes: more than 0"),
+        (["--width", "48"], "--width: a multiple of 32"),
+    ],
+)
+def test_no_writer_from_senseless_numbers(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        load("shakespeare").main(arguments)
+    assert message in capsys.readouterr().err
+
+
 def test_spam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [f"{a}{b}{c}" for a in "bdf" for b in "aeiou" for c in "lmn"]
     wanted = [mail(f"{word} patch tree thanks") for word in words]
