@@ -239,3 +239,39 @@ def test_settings_that_are_tensors(compiled: bool) -> None:
             found.append(p.tolist())
         ends.append(found)
     np.testing.assert_allclose(ends[0], ends[1], 2e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*duplicate parameters")
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "momentum later"])
+@pytest.mark.parametrize("held", [1, 2, 3])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"dampening": 0.25}, {"nesterov": True, "weight_decay": 0.125}],
+    ids=["momentum", "dampened", "nesterov"],
+)
+def test_the_first_momentum_is_the_gradient(
+    settings: dict[str, Any], held: int, late: bool, compiled: bool
+) -> None:
+    """Whenever it begins, and at each update of that step if a group holds a parameter twice."""
+
+    def steps(library: Any) -> list[list[float]]:
+        p = library.tensor([1.0, -2.0], requires_grad=True)
+        other = library.tensor([3.0, 1.0], requires_grad=True)
+        optimizer = library.optim.SGD([p] * held + [other], lr=0.25, momentum=0.5, **settings)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            (p * p + other * other).sum().backward()
+            optimizer.step()
+
+        step = zincir.compile(step) if compiled and library is zincir else step
+        values: list[list[float]] = []
+        for number in range(6):
+            if late:
+                optimizer.param_groups[0]["momentum"] = 0.5 if number > 2 else 0
+            step()
+            values += [p.tolist(), other.tolist()]
+        return values
+
+    np.testing.assert_allclose(steps(zincir), steps(torch), 1e-6, 1e-7)

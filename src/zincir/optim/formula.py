@@ -134,8 +134,9 @@ class Formula(Optimizer):
     def _step_group(self, group: Group) -> None:
         hyper = hyper_parameters(group, self.settings)
         times = Counter(p for p in group["params"] if p.grad is not None)
+        begun: set[Tensor] = set()
         for active in _rounds(times):
-            specs = self._begin(active, group)
+            specs = self._begin(active, group, begun)
             for params in self._in_step(active, specs, times):
                 known = self._counted(hyper, self.state[params[0]], specs[params[0]])
                 for p in params:
@@ -176,27 +177,32 @@ class Formula(Optimizer):
         for t, value in ((p, new), *((state[name], value) for name, value in changed.items())):
             t._rebind(cast(value, t.dtype))
 
-    def _begin(self, params: list[Tensor], group: Group) -> dict[Tensor, dict[str, StateSpec]]:
+    def _begin(
+        self, params: list[Tensor], group: Group, begun: set[Tensor]
+    ) -> dict[Tensor, dict[str, StateSpec]]:
         """What states are made of. What is not yet there is made: leaves, which programs can read.
 
         What is missing from a state that was loaded begins as zeros. New parameters have their
-        shared states in common.
+        shared states in common, and are added to those that have `begun` in this step.
         """
         found: dict[Tensor, dict[str, StateSpec]] = {}
         shared: dict[Any, Tensor] = {}
         for p in params:
-            new = p not in self.state
             state = self.state.setdefault(p, {})
             specs = found[p] = self.init(p._node, group)
+            again = p in begun
+            new = again or not any(name in state for name in specs)
             together = new or id(state.get("step"))
             for name, spec in specs.items():
-                value: Any = state.get(name)
+                value: Any = None if again and spec.lazy else state.get(name)
                 if isinstance(value, Tensor):
                     continue
                 if value is None:  # or a number, which somebody has put there
                     value = spec.value if new else 0.0
                 start = stored_like(filled(spec.shape, value, spec.dtype), p)
                 state[name] = shared.setdefault((name, together), start) if spec.shared else start
+            if new:
+                begun.add(p)
         return found
 
     def _in_step(

@@ -75,8 +75,10 @@ class SGD(Formula):
         """The momentum; with dampening, also whether it is the first step."""
         if not group["momentum"]:
             return {}
-        state = {"momentum_buffer": StateSpec.like(p)}
-        return {**state, "_fresh": StateSpec((), float32, 1.0)} if group["dampening"] else state
+        state = {"momentum_buffer": StateSpec.like(p, lazy=True)}
+        if group["dampening"]:
+            state["_fresh"] = StateSpec((), float32, 1.0, lazy=True)
+        return state
 
     def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
         """One step of the equation above."""

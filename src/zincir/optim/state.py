@@ -99,17 +99,20 @@ class StateSpec(NamedTuple):
     Attributes:
         shared: one tensor for all parameters of a group that are always updated together, such as
             a step count. `precompute` gives its new values.
+        lazy: it is what the first step leaves: if a group holds a parameter twice, each of the two
+            updates of that step finds the value.
     """
 
     shape: Shape
     dtype: DType
     value: float = 0.0
     shared: bool = False
+    lazy: bool = False
 
     @classmethod
-    def like(cls, p: Node, value: float = 0.0) -> StateSpec:
+    def like(cls, p: Node, value: float = 0.0, lazy: bool = False) -> StateSpec:
         """In the shape and type of a parameter."""
-        return cls(p.shape, p.dtype, value)
+        return cls(p.shape, p.dtype, value, lazy=lazy)
 
 
 STEP = StateSpec((), float32, shared=True)
