@@ -580,3 +580,31 @@ def test_flags_and_changes_are_taken_back_in_order():
         zincir.compile(turned)(x)
         assert values(w) == [3, 3]
         assert not w.requires_grad
+
+
+def test_a_recording_for_another_shape_copies_no_parameters():
+    """An older recording does not hold on to the values that parameters had."""
+    net = zincir.nn.Linear(4, 3)
+    optimizer = zincir.optim.Adam(net.parameters())
+
+    @zincir.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = net(x).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    @zincir.compile
+    @zincir.no_grad()
+    def predict(x):
+        return net(x)
+
+    for _ in range(3):
+        step(zincir.ones(5, 4))
+    places = [p._held.value.pointer for p in net.parameters()]
+    for rows in (6, 7, 5, 6):
+        for _ in range(2):
+            predict(zincir.ones(rows, 4))
+            step(zincir.ones(rows, 4))
+    assert [p._held.value.pointer for p in net.parameters()] == places

@@ -20,14 +20,20 @@ from zincir.storage import seen
 from zincir.tensor import Tensor
 from zincir.types import DType, Shape, from_numpy_dtype
 
+NO_NODE = -1
+"""A serial number that no node has."""
+
 
 @dataclass(slots=True)
 class Captured:
     """A tensor that the function looks at and does not get as an argument."""
 
     tensor: Tensor
-    node: Node
-    """What it held when its slot was last bound."""
+    form: tuple[Shape, DType, bool]
+    """Its shape and type, and whether it collects gradients."""
+    node: int
+    """The serial number of what it held when its slot was last bound. The node itself is not kept:
+    who changes the tensor would take the old value for one that is wanted, and copy it."""
     slot: int
     order: Shape | None
     layout: tuple[int, ...] | None
@@ -35,13 +41,14 @@ class Captured:
 
     def holds(self) -> bool:
         """Whether it is still of the same kind."""
-        t, known = self.tensor, self.node
-        if t.requires_grad is not known.needs_grad or t._held.dtype is not known.dtype:
+        t = self.tensor
+        shape, dtype, needs_grad = self.form
+        if t.requires_grad is not needs_grad or t._held.dtype is not dtype:
             return False
         if self.layout is not None:
             buffer = readable(t)
             return (buffer.layout, buffer.order) == (self.layout, self.order)
-        return t._held.shape == known.shape
+        return t._held.shape == shape
 
 
 @dataclass(slots=True)
@@ -66,9 +73,9 @@ class Changed:
     form: tuple[Shape, DType]
     replaced: bool
     """Whether it is given other memory (`.data = ...`): nobody else may have the old one."""
-    node: Node | None = None
+    node: int = NO_NODE
     value: Buffer | None = None
-    """What the tensor held at the last replay, and where its values lay."""
+    """What the tensor held at the last replay (see `Captured`), and where its values lay."""
 
     def holds(self) -> bool:
         """Whether it is of the same kind, and still a leaf of gradients, or without them."""
@@ -78,7 +85,7 @@ class Changed:
         held = t._held
         if self.replaced and t._storage is not None:
             return False
-        if held is self.node:
+        if held.serial == self.node:
             return True
         if self.form != (held.shape, held.dtype):
             return False

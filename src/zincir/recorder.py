@@ -362,7 +362,11 @@ class Recorder:
             if holder is None or self._is_new(holder) or _superseded(node, holder):
                 made.fixed.append(node)
                 continue
-            made.captured.append(Captured(holder, node, slot, node.value.order, node.value.layout))
+            form = (node.shape, node.dtype, node.needs_grad)
+            value = node.value
+            made.captured.append(
+                Captured(holder, form, node.serial, slot, value.order, value.layout)
+            )
 
     def _is_new(self, t: Tensor) -> bool:
         """Whether the function has made `t` and returns it."""

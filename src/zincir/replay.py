@@ -9,6 +9,7 @@ import numpy as np
 
 from zincir.arguments import built
 from zincir.bindings import (
+    NO_NODE,
     Captured,
     Changed,
     Gradient,
@@ -112,11 +113,11 @@ class Replay:
     def _tensors_hold(self) -> bool:
         for c in self.captured:
             t = c.tensor
-            if (t._storage is not None or t._held is not c.node) and not c.holds():
+            if (t._storage is not None or t._held.serial != c.node) and not c.holds():
                 return False
         for c in self.changed:
             t = c.tensor
-            if t is not None and (c.replaced or t._held is not c.node) and not c.holds():
+            if t is not None and (c.replaced or t._held.serial != c.node) and not c.holds():
                 return False
         for t, node in self.graphs:
             if t._held is not node or (t._storage is not None and t._seen != t._storage.version):
@@ -173,19 +174,17 @@ class Replay:
         for c in self.captured:
             t = c.tensor
             if t._storage is None:
-                node = t._held
-                if node is c.node:
+                if t._held.serial == c.node:
                     continue
                 buffer = readable(t)
-                c.node = t._held
             else:
                 buffer = readable(t)
-                c.node = t._held
                 keep.append(buffer)
-            if c.layout is None:
-                pointers[c.slot] = placed(buffer, c.order, keep)
-            else:
-                pointers[c.slot] = buffer.pointer
+            kept = c.layout is not None
+            pointer = buffer.pointer if kept else placed(buffer, c.order, keep)
+            pointers[c.slot] = pointer
+            # A copy in another order is gone after this call.
+            c.node = t._held.serial if pointer == buffer.pointer else NO_NODE
 
     def _make_results(self, pointers: list[int]) -> list[Buffer | None]:
         made: list[Buffer | None] = []
@@ -215,16 +214,16 @@ class Replay:
             if t._storage is None:
                 node = t._held
                 value = node.value if node.value is not None else readable(t)
-                same = node is c.node and value is c.value
+                same = node.serial == c.node and value is c.value
                 if same and not (node.used or value.shared or value.lookers):
                     continue
-                c.node = node = None
+                node = None
                 if c.order != value.order or value.layout is not None:
                     renewed(t, arranged(value, c.order))
                 elif t._held.used or not value.private:
                     renewed(t, None)
-                c.node = t._held
-                c.value = buffer = c.node.value
+                c.node = t._held.serial
+                c.value = buffer = t._held.value
             else:
                 buffer = self._shared_memory(c, t, keep)
             pointer = buffer.pointer
@@ -244,7 +243,7 @@ class Replay:
 
     def _shared_memory(self, c: Changed, t: Tensor, keep: list[Any]) -> Buffer:
         """Where to compute the new value of a tensor in a storage."""
-        c.node = None
+        c.node = NO_NODE
         storage = t._storage
         assert storage is not None
         if t._base is not None:  # a view: its whole is told when the value is there

@@ -6,6 +6,7 @@ nothing that it is given. Its second argument says what is compiled for: see `op
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -116,8 +117,15 @@ def compile_graph(graph: Graph, options: Options) -> Executable:
     Raises:
         CompileError: names the pass that failed, the node it was at, and the user's line.
     """
-    *_, (_, made) = run_passes(graph, options)
-    return made
+    # Passes make nodes by the thousand, and no garbage to speak of until they are done.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        *_, (_, made) = run_passes(graph, options)
+        return made
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def stages(

@@ -37,6 +37,9 @@ class Kind(Enum):
     LOOP = "several outputs, computed by kernels that run round by round"
     OUTPUT = "one output of an operation with several"
 
+    __hash__ = object.__hash__
+    """Each is there once. What enumerations have is a Python function, and called often."""
+
 
 class Operand:
     """The arithmetic that gradient rules may use: every graph node has it.

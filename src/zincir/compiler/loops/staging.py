@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from zincir.compiler.loops.nest import (
     Apply,
@@ -141,6 +142,8 @@ def worth_keeping(nest: Nest) -> list[int]:
     """Expensive values that more than one stage would compute."""
     if not nest.vector_inside or nest.inner or not nest.folds:
         return []
+    if not any(isinstance(x, Apply) and x.op.expensive for x in nest.body):
+        return []
     count: dict[int, int] = {}
     for stage in stages(nest):
         for v in stage.values:
@@ -150,12 +153,27 @@ def worth_keeping(nest: Nest) -> list[int]:
     return [v for v, n in count.items() if n > 1]
 
 
-def times(nest: Nest) -> tuple[dict[int, int], dict[int, int]]:
+def times(nest: Nest) -> Times:
     """For each slot, the last stage in which it is read, and the first in which it is written.
 
     Within a stage an element is read before it is written. What is stored once for a row comes
     behind all stages.
     """
+    found = _times.get(nest.key)
+    if found is None:
+        if len(_times) >= _MOST_TIMES:
+            _times.clear()
+        found = _times[nest.key] = _timed(nest)
+    return found
+
+
+Times: TypeAlias = tuple[dict[int, int], dict[int, int]]
+_times: dict[str, Times] = {}
+"""By the key of a nest: the updates of all parameters of an optimizer have the same one."""
+_MOST_TIMES = 2048
+
+
+def _timed(nest: Nest) -> Times:
     read: dict[int, int] = {}
     written: dict[int, int] = {}
     all_stages = stages(nest)

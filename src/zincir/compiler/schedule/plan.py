@@ -6,6 +6,7 @@ writes. Memory is handed on from phase to phase, never inside one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -116,7 +117,13 @@ class _Donor:
         self.writer: dict[Node, Launch] = {}
         """The last launch that writes a buffer; those before it follow one another in `after`."""
         self.after: dict[Launch, set[Launch]] = {}
+        self.writers: Counter[Node] = Counter()
+        """How many launches write a buffer."""
+        self.readers: dict[Node, set[Launch]] = {}
         for launch in launches:
+            self.writers.update(launch.writes)
+            for x in launch.reads:
+                self.readers.setdefault(x, set()).add(launch)
             touched = (*launch.reads, *launch.writes)
             self.after[launch] = {self.writer[x] for x in touched if x in self.writer}
             self.writer |= dict.fromkeys(launch.writes, launch)
@@ -138,10 +145,9 @@ class _Donor:
 
     def _can(self, base: Node, source: Node) -> bool:
         launch = self.writer.get(base)
-        writers = [s for s in self.launches if base in s.writes]
-        if launch is None or len(writers) != 1 or source in self.legal.graph.layouts:
+        if launch is None or self.writers[base] != 1 or source in self.legal.graph.layouts:
             return False
-        readers = {s for s in self.launches if source in s.reads and s is not launch}
+        readers = self.readers.get(source, set()) - {launch}
         if any(self._waits_for(reader, launch) for reader in readers):
             return False
         if source in launch.reads and not _in_place(launch, base, source):
