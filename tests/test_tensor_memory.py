@@ -2,13 +2,15 @@
 
 import copy
 import gc
+import math
 import pickle
+import threading
 
 import numpy as np
 import pytest
 
 import zincir
-from zincir.errors import DTypeError, IndexOutOfRange
+from zincir.errors import DTypeError, GradientError, IndexOutOfRange
 from zincir.pending import settle
 
 
@@ -256,3 +258,54 @@ def test_another_name_of_memory_that_nobody_else_holds_any_more(name):
     assert t.tolist() == other.tolist() == [5.0, 6.0]
     t.copy_(zincir.tensor([7.0, 8.0]))
     assert other.tolist() == [7.0, 8.0]
+
+
+def test_a_loss_does_not_hold_on_to_the_parameters_of_its_step():
+    """A plain step changes parameters where they lie, though its loss is kept."""
+    net = zincir.nn.Sequential(zincir.nn.Linear(4, 3), zincir.nn.ReLU(), zincir.nn.Linear(3, 2))
+    optimizer = zincir.optim.SGD(net.parameters(), 0.1)
+    losses = []
+
+    def step():
+        optimizer.zero_grad()
+        loss = zincir.nn.functional.cross_entropy(net(zincir.ones(5, 4)), zincir.tensor([0] * 5))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss)
+
+    for _ in range(4):  # the first ones are recorded
+        step()
+    places = [p._held.value.pointer for p in net.parameters()]
+    for _ in range(3):
+        step()
+    assert [p._held.value.pointer for p in net.parameters()] == places
+    with pytest.raises(GradientError, match="given up"):
+        losses[-1].backward()
+    assert losses[-1].item() < losses[0].item()
+
+
+def test_a_graph_that_is_retained_is_whole():
+    w = zincir.tensor([3.0], requires_grad=True)
+    loss = ((w * w).exp() * 2).sum()
+    loss.backward(retain_graph=True)
+    first = w.grad.item()
+    assert loss.item() > 0
+    loss.backward()
+    assert w.grad.item() == pytest.approx(2 * first)
+
+
+def test_a_value_computed_by_another_thread_from_what_was_given_up():
+    w = zincir.tensor([0.5], requires_grad=True)
+    made = []
+
+    def work():
+        hidden = (w * w).exp()
+        made.extend([hidden.sum() * 1.0, hidden.detach() + 1])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    loss, other = made
+    loss.backward()
+    assert loss.item() == pytest.approx(math.exp(0.25), rel=1e-5)
+    assert other.item() == pytest.approx(math.exp(0.25) + 1, rel=1e-5)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
+import operator
+import sys
 import threading
 import weakref
 from collections.abc import Sequence
@@ -67,6 +70,56 @@ def evaluate_with(nodes: Sequence[Node]) -> None:
     if wanted:
         with ENGINE:
             anomaly.evaluate(list(wanted))
+            if CURRENT.recording is None:
+                _let_go(list(wanted))
+
+
+def _let_go(known: list[Node]) -> None:
+    """Cut the graph behind known values where a backward pass has given it up.
+
+    Gradients may flow through the last steps to a loss again, as these save nothing; and behind them
+    lay the whole graph, with the parameters as they were: who changed one of these copied it.
+    Through what was given up nothing flows, and its value is wanted no more, unless somebody
+    besides those steps refers to it.
+    """
+    seen: dict[Any, int] = {}
+    todo: list[Any] = []
+    for node in known:
+        _see_inputs(node, seen, todo)
+    while todo:
+        node = todo.pop()  # all that uses it was there before, as that has larger numbers
+        if node.value is None and node.needs_grad and _references(node) - seen[node] == _OWN:
+            if node.freed:
+                node.inputs = ()
+            else:
+                _see_inputs(node, seen, todo)
+
+
+def _see_inputs(node: Node, seen: dict[Any, int], todo: list[Any]) -> None:
+    for x in node.inputs:
+        if x not in seen:
+            seen[x] = 0
+            bisect.insort(todo, x, key=_serial)
+        seen[x] += 1
+
+
+_serial = operator.attrgetter("serial")
+
+
+def _references(thing: object) -> int:
+    return sys.getrefcount(thing)
+
+
+def _own_references() -> int:
+    """How often `_let_go` itself refers to a node, in this version of Python."""
+    seen: dict[Any, int] = {}
+    seen[_Waiting()] = 0
+    todo: list[Any] = [*seen]
+    node = todo.pop()
+    return _references(node) - seen[node]
+
+
+_OWN = _own_references()
 
 
 def crowded() -> None:
