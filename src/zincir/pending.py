@@ -77,8 +77,8 @@ def evaluate_with(nodes: Sequence[Node]) -> None:
 def _let_go(known: list[Node]) -> None:
     """Cut the graph behind known values where a backward pass has given it up.
 
-    Gradients may flow through the last steps to a loss again, as these save nothing; and behind them
-    lay the whole graph, with the parameters as they were: who changed one of these copied it.
+    Gradients may flow through the last steps to a loss again, as these save nothing; and behind
+    them lay the whole graph, with the parameters as they were: who changed one of these copied it.
     Through what was given up nothing flows, and its value is wanted no more, unless somebody
     besides those steps refers to it.
     """
