@@ -13,6 +13,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 TORCH_VERSION := torch==2.13.0
+TORCH_SAMPLES := expecttest # what PyTorch's databases of samples import
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -60,7 +61,7 @@ $(VENV)/.demo $(VENV)/.test $(VENV)/.bench: $(VENV)/.%: pyproject.toml | $(PY)
 	$(PIP) install -e '.[$*]'
 	touch $@
 
-$(VENV)/.torch: | $(PY)
+$(VENV)/.torch: Makefile | $(PY)
 	@echo "installing PyTorch into $(VENV), for comparison"
-	$(PIP) install '$(TORCH_VERSION)'
+	$(PIP) install '$(TORCH_VERSION)' $(TORCH_SAMPLES)
 	touch $@

@@ -4,6 +4,7 @@ import csv
 import importlib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,6 +166,22 @@ def test_shakespeare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     printed = capsys.readouterr().out
     assert scene in printed
     assert f"held back: {float(last['validation']):.3f} nats a letter" in printed
+
+
+def test_shakespeare_with_its_own_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without arguments: the net is made and writes; its training is left out."""
+    module = load("shakespeare")
+    given = []
+
+    def train(plays: Any, shape: Any, *others: Any) -> tuple[Any, list[dict[str, float]]]:
+        given.append((shape, *others))
+        model = module.Writer(len(plays.characters), shape)
+        return model, [{"step": 0, "seconds": 0.0, "train": 0.0, "validation": 0.0}]
+
+    monkeypatch.setattr(module, "train", train)
+    assert module.main(["--letters", "2", "--out", str(tmp_path)]) == 0
+    assert given == [(module.Shape(), 16, 900.0, 0)]
+    assert len((tmp_path / "shakespeare.txt").read_text("utf-8")) == 2
 
 
 def test_all_windows_of_the_held_back_plays_cost() -> None:
