@@ -16,18 +16,22 @@ from __future__ import annotations
 
 import gc
 import inspect
+import itertools
+import random
 import traceback
 import types
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.common_utils import SEED
 
 import zincir
 from zincir.errors import ZincirError
@@ -397,6 +401,28 @@ def _place(error: BaseException) -> str:
 
 # The walk ---------------------------------------------------------------------------------------
 
+Again = Callable[[], Try]
+"""A call of both libraries, to be made once more if need be."""
+
+
+def _seed(seed: int) -> None:
+    """As `torch.manual_seed`, which takes milliseconds to remember where it was called from."""
+    torch.default_generator.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**31)
+
+
+def _seeded(made: Iterable[Any]) -> Iterator[Any]:
+    """PyTorch's samples, each drawn after the seed that PyTorch draws it after."""
+    left = iter(made)
+    while True:
+        _seed(SEED)
+        try:
+            sample = next(left)
+        except StopIteration:
+            return
+        yield sample
+
 
 @dataclass
 class Walk:
@@ -427,11 +453,10 @@ class Walk:
         return has
 
     def _samples(self, dtype: str, number: int | None) -> Iterator[tuple[str, Any]]:
-        torch.manual_seed(zlib.crc32(f"{self.name} {dtype}".encode()))
-        np.random.seed(zlib.crc32(self.name.encode()) % 2**31)
+        _seed(zlib.crc32(f"{self.name} {dtype}".encode()))
         floating = getattr(torch, dtype).is_floating_point and self.op.supports_autograd
-        made = self.op.sample_inputs("cpu", getattr(torch, dtype), requires_grad=floating)
-        samples = list(made)
+        made = _seeded(self.op.sample_inputs_func(self.op, "cpu", getattr(torch, dtype), floating))
+        samples = list(itertools.islice(made, 1 if number == 1 else None))
         chosen = range(len(samples))
         if number is not None and len(samples) > number:
             steps = np.linspace(0, len(samples) - 1, number)
@@ -441,40 +466,38 @@ class Walk:
 
     def samples(self) -> list[str]:
         """What differs in values, types and gradients."""
-        problems: list[str] = []
+        return self._judge(self._calls())
+
+    def _calls(self) -> Iterator[Again]:
         for k, dtype in enumerate(self._types()):
             few = self.few
             if few is not None and k:
                 few = 1
             elif few is None and dtype not in TYPES[:MAIN]:
                 few = 4
-            waiting: list[tuple[Try, Any]] = []
             for what, sample in self._samples(dtype, few):
-                waiting.append((self._call(what, sample), sample))
-                if len(waiting) == TOGETHER:
-                    problems += self._judge(waiting)
-                    waiting = []
-            problems += self._judge(waiting)
-        return problems
+                yield partial(self._call, what, sample)
 
-    def _judge(self, waiting: list[tuple[Try, Any]]) -> list[str]:
-        """What is different in calls whose values are computed together; alone, if that fails."""
+    def _judge(self, calls: Iterable[Again]) -> list[str]:
+        """What is different in calls; the values of some are computed together."""
         found: list[str] = []
-        alone = False
-        for tried, sample in waiting:
-            try:
-                problem = (self._call(tried.what, sample) if alone else tried).judged()
-            except (ZincirError, Exception):
-                alone = True
-                gc.collect()
-                problem = self._alone(tried.what, sample)
-            if problem is not None:
-                found.append(f"{tried.what}: {problem}")
+        left = iter(calls)
+        while part := list(itertools.islice(left, TOGETHER)):
+            alone = False
+            for again, tried in [(again, again()) for again in part]:
+                try:
+                    problem = (again() if alone else tried).judged()
+                except Exception:
+                    alone = True
+                    gc.collect()
+                    problem = self._alone(again)
+                if problem is not None:
+                    found.append(f"{tried.what}: {problem}")
         return found
 
-    def _alone(self, what: str, sample: Any) -> str | None:
+    def _alone(self, again: Again) -> str | None:
         try:
-            return self._call(what, sample).judged()
+            return again().judged()
         except Exception as error:
             return message(error)
 
@@ -534,33 +557,35 @@ class Walk:
             for a in self.op.aliases
             if self.op.name[:2] != "__" and _named(a.name) is None
         ]
+        return problems + self._judge(self._variants())
+
+    def _variants(self) -> Iterator[Again]:
         number = 2 if self.few is not None else 8
         for what, sample in self._samples(self._types()[0], number):
             for kind in (self._method, self._in_place, self._out):
-                found = self._variant(kind, sample)
-                if found is not None:
-                    problems.append(f"{kind.__name__[1:]} {what}: {found}")
-        return problems
+                yield partial(self._variant, f"{kind.__name__[1:]} {what}", kind, sample)
 
-    def _variant(self, kind: Callable[..., Any], sample: Any) -> str | None:
+    def _variant(self, what: str, kind: Callable[..., Any], sample: Any) -> Try:
         both = Both(False)
+        tried = Try(what, values=self.values)
         (theirs, names), (ours, our_names) = both.of(((sample.input, *sample.args), sample.kwargs))
         if not theirs or not isinstance(theirs[0], torch.Tensor):
-            return None
+            return tried
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 expected = kind(torch, theirs, names, None)
             except Exception:
-                return None
+                return tried
             if expected is None:
-                return None
+                return tried
             try:
                 got = kind(zincir, ours, our_names, expected)
-                tried = Try("", flat(got), flat(expected), values=self.values)
-                return tried.judged()
             except Exception as error:
-                return message(error)
+                tried.problem = message(error)
+                return tried
+        tried.ours, tried.theirs = flat(got), flat(expected)
+        return tried
 
     def _method(self, library: Any, args: Any, names: Any, _: Any) -> Any:
         if not inspect.ismethoddescriptor(self.op.method_variant):
@@ -601,8 +626,8 @@ class Walk:
         if self.op.error_inputs_func is None:
             return []
         problems: list[str] = []
-        torch.manual_seed(0)
-        for k, wrong in enumerate(self.op.error_inputs("cpu")):
+        _seed(0)
+        for k, wrong in enumerate(_seeded(self.op.error_inputs_func(self.op, "cpu"))):
             sample = wrong.sample_input
             try:
                 _, (args, names) = Both(False).of(((sample.input, *sample.args), sample.kwargs))
