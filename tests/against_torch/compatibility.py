@@ -123,8 +123,10 @@ def written(sections: Iterable[Section]) -> str:
     lines = [
         "# What of PyTorch there is",
         "",
-        "Written by `python tests/against_torch/compatibility.py write`; tests compare every row",
-        "with PyTorch, and this page with the rows.",
+        "Written by `python tests/against_torch/compatibility.py write`, and compared with it by a",
+        "test. `make test TORCH=1` tries a sample of every row in each type of elements that it",
+        "takes; all samples, and whether what differs still does, are tried by",
+        "`make test TORCH=1 PYTEST_ARGS='-m slow --timeout 7200'`.",
     ]
     for section in sections:
         counts = Counter(row.status for row in section.rows)

@@ -218,20 +218,21 @@ def test_every_primitive_is_tried():
 def test_compiled_value_is_the_twins(name, k):
     op = REGISTRY[name]
     attrs = cases(name)[k][1]
-    for dtype in [DTYPES[d] for d in op.dtypes]:
-        given = arrays(name, k, dtype)
-        node = apply(op, *map(known, given), attrs=attrs)
-        verify([node], "the test")
-        exact = interpret([node], double=dtype is float32)[0]
-        evaluate([node])
+    nodes = [apply(op, *map(known, arrays(name, k, DTYPES[d])), attrs=attrs) for d in op.dtypes]
+    verify(nodes, "the test")
+    exact = [
+        interpret([node], double=dtype == "float32" and name != "uniform")[0]
+        for dtype, node in zip(op.dtypes, nodes, strict=True)
+    ]
+    evaluate(nodes)
+    for dtype, node, wanted in zip(op.dtypes, nodes, exact, strict=True):
         value = node.value.array
         assert value.shape == node.shape
         assert value.dtype == node.dtype.numpy
         tolerance = {"float32": 2e-5, "float64": 1e-11}.get(node.dtype.name, 0)
         if name == "uniform":
             tolerance = 0  # the same bits
-            exact = interpret([apply(op, *map(known, given), attrs=attrs)])[0]
-        np.testing.assert_allclose(value, exact, tolerance, tolerance, err_msg=dtype.name)
+        np.testing.assert_allclose(value, wanted, tolerance, tolerance, err_msg=dtype)
 
 
 @pytest.mark.parametrize(("name", "k"), SMOOTH)
