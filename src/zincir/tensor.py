@@ -1446,6 +1446,7 @@ class Tensor(
     erfc_, erfinv_, lgamma_ = map(_in_place, (Special.erfc, Special.erfinv, Special.lgamma))
     digamma_, sinc_, i0_ = map(_in_place, (Special.digamma, Special.sinc, Special.i0))
     xlogy_, logit_ = map(_in_place, (Special.xlogy, Special.logit))
+    igamma_, igammac_ = map(_in_place, (Special.igamma, Special.igammac))
     polygamma_, mvlgamma_ = map(_in_place, (Special.polygamma, Special.mvlgamma))
     sqrt_, rsqrt_, square_, reciprocal_ = map(_in_place, (sqrt, rsqrt, square, reciprocal))
     sin_, cos_, tanh_, sigmoid_ = map(_in_place, (sin, cos, tanh, sigmoid))

@@ -555,7 +555,7 @@ class Walk:
         problems = [
             f"no alias {a.name}"
             for a in self.op.aliases
-            if self.op.name[:2] != "__" and _named(a.name) is None
+            if self.op.name[:2] != "__" and _named(a.name.removeprefix("torch.")) is None
         ]
         return problems + self._judge(self._variants())
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from zincir.calling import takes_names
-from zincir.convert import operand
+from zincir.convert import operand, tensor_node
 from zincir.graph.node import Node
 from zincir.ops import special as sp
+from zincir.ops.incomplete_gamma import igamma as incomplete
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 
@@ -35,6 +36,14 @@ class Special(TensorBase):
     def xlogy(self, other: Any) -> Self:
         """This times log(other), and 0 where this is 0."""
         return self._of(sp.xlogy(current(self), operand(other)))
+
+    def igamma(self, other: Any) -> Self:
+        """The share of the gamma function's integral below `other`."""
+        return self._of(incomplete(current(self), tensor_node(other, "igamma(): other"), False))
+
+    def igammac(self, other: Any) -> Self:
+        """The share of the gamma function's integral above `other`."""
+        return self._of(incomplete(current(self), tensor_node(other, "igammac(): other"), True))
 
     def logit(self, eps: float | None = None) -> Self:
         """log(x / (1 - x)), x kept from 0 and 1 by `eps`."""

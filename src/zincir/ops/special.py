@@ -215,24 +215,25 @@ erfc, erfcx, erfinv, ndtri = map(_make, (erfc_p, erfcx_p, erfinv_p, ndtri_p))
 lgamma, digamma, entr = map(_make, (lgamma_p, digamma_p, entr_p))
 
 
-def _both(x: Number, y: Number) -> list[Node]:
-    first, second = ar.common(x, y)
-    return [ar.floating(first), ar.floating(second)]
+def both_floating(x: Number, y: Number, *, detached: bool = False) -> list[Node]:
+    """Two operands, of one floating type; `detached`: that get no gradients."""
+    pair = [ar.floating(operand) for operand in ar.common(x, y)]
+    return [detach(operand) for operand in pair] if detached else pair
 
 
 def xlogy(x: Number, y: Number) -> Node:
     """X log(y), and 0 where x is 0."""
-    return apply(xlogy_p, *_both(x, y))
+    return apply(xlogy_p, *both_floating(x, y))
 
 
 def xlog1py(x: Number, y: Number) -> Node:
     """X log(1 + y), and 0 where x is 0."""
-    return apply(xlog1py_p, *_both(x, y))
+    return apply(xlog1py_p, *both_floating(x, y))
 
 
 def zeta(s: Number, q: Number) -> Node:
     """Hurwitz's zeta function."""
-    return apply(zeta_p, *_both(s, q))
+    return apply(zeta_p, *both_floating(s, q))
 
 
 def polygamma(n: int, x: Node) -> Node:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zincir.calling import takes_out
-from zincir.convert import operand
 from zincir.ops import special as sp
+from zincir.special.families import one_tensor
 from zincir.tensor import Tensor, wrap
 
 
@@ -256,6 +256,30 @@ def multigammaln(input: Tensor, p: int) -> Tensor:
 
 
 @takes_out
+def gammainc(input: Tensor, other: Tensor) -> Tensor:
+    """The share of the gamma function's integral below `other`; with a gradient for `other`.
+
+    1 / Gamma(a) times the integral of t^(a - 1) exp(-t) from 0 to x.
+
+    >>> from zincir.creation import tensor
+    >>> f"{gammainc(tensor(1.0), tensor(1.0)).item():.4f}"  # 1 - exp(-1)
+    '0.6321'
+    """
+    return input.igamma(other)
+
+
+@takes_out
+def gammaincc(input: Tensor, other: Tensor) -> Tensor:
+    """The share of the gamma function's integral above `other`: 1 - gammainc, if that is small too.
+
+    >>> from zincir.creation import tensor
+    >>> f"{gammaincc(tensor(1.0), tensor(50.0)).item():.2e}"  # exp(-50)
+    '1.93e-22'
+    """
+    return input.igammac(other)
+
+
+@takes_out
 def xlogy(input: Any, other: Any) -> Tensor:
     """The first times log(other), and 0 where it is 0; one of the two may be a number.
 
@@ -263,7 +287,7 @@ def xlogy(input: Any, other: Any) -> Tensor:
     >>> xlogy(tensor([0.0, 2.0]), tensor([0.0, 1.0])).tolist()
     [0.0, 0.0]
     """
-    return wrap(sp.xlogy(operand(input), operand(other)))
+    return wrap(sp.xlogy(*one_tensor("xlogy", input, other)))
 
 
 @takes_out
@@ -274,7 +298,7 @@ def xlog1py(input: Any, other: Any) -> Tensor:
     >>> xlog1py(tensor([0.0, 2.0]), tensor([-1.0, 0.0])).tolist()
     [0.0, 0.0]
     """
-    return wrap(sp.xlog1py(operand(input), operand(other)))
+    return wrap(sp.xlog1py(*one_tensor("xlog1py", input, other)))
 
 
 @takes_out
@@ -285,7 +309,7 @@ def zeta(input: Any, other: Any) -> Tensor:
     >>> f"{zeta(tensor(2.0), 1.0).item():.4f}"  # pi^2 / 6
     '1.6449'
     """
-    return wrap(sp.zeta(operand(input), operand(other)))
+    return wrap(sp.zeta(*one_tensor("zeta", input, other)))
 
 
 @takes_out
