@@ -101,6 +101,7 @@ from zincir.functional import (
     pow as pow,
     promote_types as promote_types,
     result_type as result_type,
+    row_stack as row_stack,
     rsub as rsub,
     stack as stack,
     vstack as vstack,
@@ -108,6 +109,10 @@ from zincir.functional import (
 )
 from zincir.generator import Generator as Generator
 from zincir.limits import finfo as finfo, iinfo as iinfo
+from zincir.linalg.householder import (
+    pca_lowrank as pca_lowrank,
+    svd_lowrank as svd_lowrank,
+)
 from zincir.linalg.solving import lu_unpack as lu_unpack
 from zincir.measuring import (
     bucketize as bucketize,
@@ -351,6 +356,7 @@ gather = _functions.gather
 gcd = _functions.gcd
 gcd_ = _functions.gcd_
 ge = _functions.ge
+geqrf = _functions.geqrf
 ger = _functions.ger
 greater = _functions.greater
 greater_equal = _functions.greater_equal
@@ -455,6 +461,8 @@ nonzero_static = _functions.nonzero_static
 norm = _functions.norm
 not_equal = _functions.not_equal
 numel = _functions.numel
+orgqr = _functions.orgqr
+ormqr = _functions.ormqr
 outer = _functions.outer
 permute = _functions.permute
 pinverse = _functions.pinverse

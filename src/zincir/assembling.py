@@ -13,9 +13,9 @@ from zincir.creation import empty, full, zeros
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.functional import cat, meshgrid, stack
 from zincir.graph.node import user_line
+from zincir.ops import movement
 from zincir.ops.dims import is_several, one_axis
 from zincir.ops.sizes import several
-from zincir.ops.source import const
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import size as size_of
@@ -309,25 +309,19 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tens
         )
     y = input
     for k in range(len(pad) // 2):
-        axis = input.ndim - 1 - k
-        before, after = pad[2 * k], pad[2 * k + 1]
+        axis, cut = input.ndim - 1 - k, [max(0, -width) for width in pad[2 * k : 2 * k + 2]]
         n = input.shape[axis]
-        if n + before + after < 0:
+        if n + pad[2 * k] + pad[2 * k + 1] < 0:
             got = f"{tuple(pad)} for {input.shape}"
             raise ShapeError(
                 explain("constant_pad_nd: nothing would be left", where=user_line(), got=got)
             )
-        y = y.narrow(axis, max(0, -before), n - max(0, -before) - max(0, -after))
-        parts = [_border(y, axis, before, value), y, _border(y, axis, after, value)]
-        y = cat([p for p in parts if p is not None], axis)
-    return y if y is not input else input.clone()
-
-
-def _border(x: Tensor, axis: int, width: int, value: float) -> Tensor | None:
-    if width <= 0:
-        return None
-    number = wrap(const(value, x.dtype))
-    return number.expand(tuple(width if i == axis else n for i, n in enumerate(x.shape)))
+        y = y.narrow(axis, cut[0], n - sum(cut))
+    widths = [max(0, width) for width in (*pad, *[0] * (2 * input.ndim - len(pad)))]
+    if not any(widths):
+        return y.clone()
+    before, after = tuple(widths[::2][::-1]), tuple(widths[1::2][::-1])
+    return wrap(movement.pad(y._node, before, after, value))
 
 
 def empty_strided(
@@ -340,10 +334,8 @@ def empty_strided(
     (1, 2)
     """
     check_storage(device, layout, pin_memory)
-    shape, steps = tuple(size), tuple(stride)
-    count = 1 + sum(s * (n - 1) for s, n in zip(steps, shape, strict=True)) if 0 not in shape else 0
-    t = zeros(count, dtype=dtype).as_strided(shape, steps)
-    return t.requires_grad_() if requires_grad else t
+    options = {"dtype": dtype, "requires_grad": requires_grad}
+    return zeros(0, dtype=dtype).new_empty_strided(size, stride, **options)
 
 
 def empty_permuted(

@@ -27,6 +27,8 @@ NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 """Names that PyTorch takes for its own in every method and function."""
 _FIRST = ("input", "x", "a", "x1")
 """Names of the tensor that a function is a method of: PyTorch's, and NumPy's."""
+_EXACT = ("aminmax", "complex", "polar")
+"""Functions whose `out=` must be of the type of their results."""
 _NUMBERS_FIRST = (
     *("add", "sub", "subtract", "mul", "multiply"),
     *("div", "divide", "true_divide", "floor_divide", "remainder"),
@@ -221,6 +223,14 @@ def _any_grad(values: Any) -> bool:
 
 
 def _write(out: Any, value: Any, name: str) -> None:
+    if name in _EXACT and out.dtype is not value.dtype:
+        raise DTypeError(
+            explain(
+                f"{name}(): Expected out tensor to have dtype {value.dtype.name}, but got"
+                f" {out.dtype.name} instead",
+                where=user_line(),
+            )
+        )
     if value.dtype.category > out.dtype.category:
         raise DTypeError(
             explain(

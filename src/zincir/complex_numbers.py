@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zincir.calling import takes_out
+from zincir.convert import tensor_node
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.ops import complex_rules as rules
@@ -12,6 +14,7 @@ from zincir.tensor import Tensor, wrap
 from zincir.views_complex import Joined, Pairs
 
 
+@takes_out
 def complex(real: Tensor, imag: Tensor) -> Tensor:
     """Real + i imag, of two floating tensors of one type.
 
@@ -22,6 +25,7 @@ def complex(real: Tensor, imag: Tensor) -> Tensor:
     return wrap(join(real._node, imag._node))
 
 
+@takes_out
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """Abs (cos(angle) + i sin(angle)), of two floating tensors of one type.
 
@@ -32,7 +36,8 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
     return wrap(rules.polar(abs._node, angle._node))
 
 
-def _check_parts(what: str, x: Tensor, y: Tensor) -> None:
+def _check_parts(what: str, first: Tensor, second: Tensor) -> None:
+    x, y = (tensor_node(v, f"{what}(): both arguments") for v in (first, second))
     if x.dtype not in WHOLE or x.dtype is not y.dtype:
         raise DTypeError(
             explain(

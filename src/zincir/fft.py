@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from zincir.calling import takes_out
 from zincir.creation import arange, get_default_dtype
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
@@ -27,6 +28,7 @@ Dims = int | Sequence[int] | None
 # One axis ---------------------------------------------------------------------------------------
 
 
+@takes_out
 def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The Fourier transform along `dim`: y[k] = sum of x[m] exp(-2 pi i k m / n).
 
@@ -41,6 +43,7 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     return wrap(_complex("fft", input, _given(n), (dim,), norm, False))
 
 
+@takes_out
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `fft`.
 
@@ -51,6 +54,7 @@ def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     return wrap(_complex("ifft", input, _given(n), (dim,), norm, True))
 
 
+@takes_out
 def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The first n // 2 + 1 numbers of the transform of real ones: the others mirror them.
 
@@ -61,6 +65,7 @@ def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     return wrap(_halves("rfft", input, _given(n), (dim,), norm, False))
 
 
+@takes_out
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `rfft`: `n` real numbers, by default 2 (m - 1) from m.
 
@@ -71,6 +76,7 @@ def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
     return wrap(_reals("irfft", input, _given(n), (dim,), norm, True))
 
 
+@takes_out
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The transform, which is real, of what mirrors itself, given by its first half.
 
@@ -81,6 +87,7 @@ def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     return wrap(_reals("hfft", input, _given(n), (dim,), norm, False))
 
 
+@takes_out
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `hfft`.
 
@@ -94,6 +101,7 @@ def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
 # Several axes -----------------------------------------------------------------------------------
 
 
+@takes_out
 def fftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """`fft` along each of several axes: by default all of them, or the last len(s).
 
@@ -104,6 +112,7 @@ def fftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None
     return wrap(_complex("fftn", input, *_axes(input, s, dim), norm, False))
 
 
+@takes_out
 def ifftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """The inverse of `fftn`.
 
@@ -114,6 +123,7 @@ def ifftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = Non
     return wrap(_complex("ifftn", input, *_axes(input, s, dim), norm, True))
 
 
+@takes_out
 def rfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """`rfft` along the last of several axes, `fft` along the others.
 
@@ -124,6 +134,7 @@ def rfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = Non
     return wrap(_halves("rfftn", input, *_axes(input, s, dim), norm, False))
 
 
+@takes_out
 def irfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """The inverse of `rfftn`.
 
@@ -134,6 +145,29 @@ def irfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = No
     return wrap(_reals("irfftn", input, *_axes(input, s, dim), norm, True))
 
 
+@takes_out
+def hfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
+    """`hfft` along the last of several axes, `fft` along the others.
+
+    >>> import zincir
+    >>> hfftn(zincir.ones(2, 3)).tolist()
+    [[8.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
+    """
+    return wrap(_reals("hfftn", input, *_axes(input, s, dim), norm, False))
+
+
+@takes_out
+def ihfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
+    """The inverse of `hfftn`.
+
+    >>> import zincir
+    >>> ihfftn(zincir.ones(2, 4)).real.tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    return wrap(_halves("ihfftn", input, *_axes(input, s, dim), norm, True))
+
+
+@takes_out
 def fft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """`fftn` along the last two axes.
 
@@ -144,6 +178,7 @@ def fft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = 
     return fftn(input, s, dim, norm)
 
 
+@takes_out
 def ifft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """The inverse of `fft2`.
 
@@ -154,6 +189,7 @@ def ifft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None =
     return ifftn(input, s, dim, norm)
 
 
+@takes_out
 def rfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """`rfftn` along the last two axes.
 
@@ -164,6 +200,7 @@ def rfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None =
     return rfftn(input, s, dim, norm)
 
 
+@takes_out
 def irfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """The inverse of `rfft2`.
 
@@ -172,6 +209,28 @@ def irfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None 
     [[1.0, 1.0, 1.0, 1.0]]
     """
     return irfftn(input, s, dim, norm)
+
+
+@takes_out
+def hfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
+    """`hfftn` along the last two axes.
+
+    >>> import zincir
+    >>> hfft2(zincir.ones(2, 3)).shape
+    (2, 4)
+    """
+    return hfftn(input, s, dim, norm)
+
+
+@takes_out
+def ihfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
+    """The inverse of `hfft2`.
+
+    >>> import zincir
+    >>> ihfft2(zincir.ones(2, 4)).shape
+    (2, 3)
+    """
+    return ihfftn(input, s, dim, norm)
 
 
 # Frequencies ------------------------------------------------------------------------------------

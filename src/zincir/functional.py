@@ -173,6 +173,9 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     return cat([x.reshape(1, -1) if x.ndim < 2 else x for x in tensors], 0)
 
 
+row_stack = vstack
+
+
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Tensors expanded to their common shape."""
     shape = broadcast(*[x.shape for x in tensors])

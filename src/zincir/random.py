@@ -248,6 +248,9 @@ def normal(
     else:
         check_deviation(std)
     y = drawn * std + (mean.detach() if isinstance(mean, Tensor) else mean)
+    if size is None:  # it depends on both, with gradients of zeros
+        for x in tensors:
+            y = wrap(attached(y._node, x._node)) if x.requires_grad else y
     return y.requires_grad_() if requires_grad else y
 
 

@@ -758,7 +758,8 @@ class Tensor(
         self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False
     ) -> Tensor:
         """Where the two differ by at most atol + rtol * |other|."""
-        return wrap(co.isclose(self._node, other._node, rtol, atol, equal_nan))
+        node = tensor_node(other, "isclose(): argument 'other'")
+        return wrap(co.isclose(self._node, node, rtol, atol, equal_nan))
 
     def allclose(
         self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False
@@ -1394,6 +1395,14 @@ class Tensor(
 
     new_empty = new_zeros
 
+    def new_empty_strided(self, size: Any, stride: Any, **options: Any) -> Tensor:
+        """A new tensor of this type, filled with zeros, which lie in memory by given strides."""
+        shape, steps = tuple(size), tuple(stride)
+        gaps = sum(s * (n - 1) for s, n in zip(steps, shape, strict=True))
+        learns = options.pop("requires_grad", False)
+        t = self.new_zeros(0 if 0 in shape else 1 + gaps, **options).as_strided(shape, steps)
+        return t.requires_grad_() if learns else t
+
     # In place -----------------------------------------------------------------------------------
 
     def _write(self, value: Node, what: str, *, convert: Bool = False) -> Tensor:
@@ -1449,6 +1458,7 @@ class Tensor(
     igamma_, igammac_ = map(_in_place, (Special.igamma, Special.igammac))
     polygamma_, mvlgamma_ = map(_in_place, (Special.polygamma, Special.mvlgamma))
     sqrt_, rsqrt_, square_, reciprocal_ = map(_in_place, (sqrt, rsqrt, square, reciprocal))
+    conj_physical_ = _in_place(Complex.conj_physical)
     sin_, cos_, tanh_, sigmoid_ = map(_in_place, (sin, cos, tanh, sigmoid))
     tan_, sinh_, cosh_ = map(_in_place, (tan, sinh, cosh))
     asin_, acos_, atan_ = map(_in_place, (asin, acos, atan))

@@ -141,3 +141,54 @@ def test_qr_complete_has_no_gradient_for_tall_matrices():
     q, _ = linalg.qr(leaf(TALL), "complete")
     with pytest.raises(zincir.errors.GradientError, match="complete"):
         q.sum().backward()
+
+
+def test_eigenvalues_of_any_matrix():
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((2, 4, 4))
+    w, v = zincir.linalg.eig(zincir.from_numpy(a))
+    assert w.dtype is zincir.complex128
+    np.testing.assert_allclose(a @ v.numpy(), v.numpy() * w.numpy()[:, None], atol=1e-12)
+    np.testing.assert_array_equal(zincir.linalg.eigvals(zincir.from_numpy(a)).numpy(), w.numpy())
+
+    def free_of_phases(x):
+        w, v = zincir.linalg.eig(x)
+        return w.real.sin().sum() + w.imag.square().sum() + (v.abs() * 1.5).sin().sum()
+
+    assert gradcheck(free_of_phases, [zincir.from_numpy(a).requires_grad_()])
+    with pytest.raises(zincir.errors.ShapeError, match="square"):
+        zincir.linalg.eig(zincir.ones(2, 3))
+    with pytest.raises(zincir.errors.LinAlgError, match="infs or NaNs"):
+        zincir.linalg.eigvals(zincir.full((2, 2), float("nan")))
+
+
+def test_reflections():
+    rng = np.random.default_rng(1)
+    a = zincir.from_numpy(rng.standard_normal((2, 5, 3)))
+    h, tau = zincir.geqrf(a)
+    q = zincir.linalg.householder_product(h, tau)
+    np.testing.assert_allclose((q @ h[:, :3].triu()).numpy(), a.numpy(), atol=1e-13)
+    c = zincir.from_numpy(rng.standard_normal((2, 5, 4)))
+    whole = zincir.ormqr(h, tau, c)
+    back = h.ormqr(tau, whole, transpose=True)
+    np.testing.assert_allclose(back.numpy(), c.numpy(), atol=1e-13)
+    right = zincir.ormqr(h, tau, c.mT, left=False, transpose=True)
+    np.testing.assert_allclose(right.mT.numpy(), whole.numpy(), atol=1e-13)
+    leaves = [x.detach().requires_grad_() for x in (h, tau, c)]
+    assert gradcheck(lambda h, tau, c: zincir.ormqr(h, tau, c), leaves)
+    assert gradcheck(zincir.linalg.householder_product, leaves[:2])
+    with pytest.raises(zincir.errors.ShapeError, match="greater than or equal"):
+        zincir.orgqr(h.mT, tau)
+
+
+def test_approximations_of_low_rank():
+    zincir.manual_seed(0)
+    left, right = zincir.randn(30, 3).double(), zincir.randn(3, 20).double()
+    for a in (left @ right, (left @ right).mT):
+        u, s, v = zincir.svd_lowrank(a, q=4)
+        np.testing.assert_allclose((u * s @ v.mT).numpy(), a.numpy(), atol=1e-10)
+        parts = zincir.pca_lowrank(a, q=4)
+        again = (parts.U * parts.S) @ parts.V.mT + a.mean(0)
+        np.testing.assert_allclose(again.numpy(), a.numpy(), atol=1e-10)
+    with pytest.raises(zincir.errors.ArgumentError, match="not greater than min"):
+        zincir.pca_lowrank(left, q=4)

@@ -86,7 +86,9 @@ def take_along_dim(x: Node, index: Node, dim: int | None) -> Node:
     )
     mine = tuple(x.shape[axis] if i == axis else n for i, n in enumerate(common))
     its = tuple(index.shape[axis] if i == axis else n for i, n in enumerate(common))
-    return gather(expand(x, mine), axis, expand(index, its))
+    place = _integers(index, "take_along_dim")
+    place = where(compare("lt", place, 0), place + x.shape[axis], place)
+    return gather(expand(x, mine), axis, expand(place, its))
 
 
 def _source(x: Node, index: Node, src: Node | Scalar, what: str) -> Node:

@@ -12,6 +12,7 @@ from zincir.linalg.factors import (
     svd as svd,
     svdvals as svdvals,
 )
+from zincir.linalg.householder import householder_product as householder_product
 from zincir.linalg.products import (
     cond as cond,
     cross as cross,

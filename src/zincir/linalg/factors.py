@@ -1,15 +1,11 @@
-"""Determinants, orthogonal factors, eigenvalues of symmetric matrices."""
+"""Determinants, orthogonal factors, eigenvalues."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from zincir.calling import takes_out
-from zincir.errors import DTypeError, explain
-from zincir.graph.node import user_line
 from zincir.methods import results as rs
 from zincir.methods.matrices import at_once
-from zincir.ops.matrices import spectral as sp
+from zincir.ops.matrices import eigen, spectral as sp
 from zincir.tensor import Tensor, wrap
 
 
@@ -93,33 +89,25 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     return wrap(at_once(sp.eigh(A._node, UPLO, "linalg.eigvalsh")[0]))
 
 
-def _complex(what: str) -> NoReturn:
-    raise DTypeError(
-        explain(
-            f"linalg.{what}: the results are complex numbers, and there are no complex tensors",
-            where=user_line(),
-            try_="zincir.linalg.eigh, for symmetric matrices",
-        )
-    )
+@takes_out
+def eig(A: Tensor) -> rs.Eigh:
+    """Eigenvalues and eigenvectors of a square matrix: complex numbers, in no particular order.
 
+    A V = V diag(L), with columns of length 1 in V, whose phases are free.
 
-def eig(A: Tensor) -> Any:
-    """Refused: eigenvalues of matrices that are not symmetric are complex numbers.
-
-    >>> import zincir
-    >>> try: eig(zincir.eye(2))
-    ... except zincir.errors.DTypeError as error: print("complex" in str(error))
-    True
+    >>> from zincir.creation import tensor
+    >>> eig(tensor([[0.0, -1.0], [1.0, 0.0]])).eigenvalues.imag.abs().tolist()
+    [1.0, 1.0]
     """
-    _complex("eig")
+    return rs.Eigh(*map(wrap, at_once(*eigen.eig(A._node, "linalg.eig"))))
 
 
-def eigvals(A: Tensor) -> Any:
-    """Refused, as `eig`.
+@takes_out
+def eigvals(A: Tensor) -> Tensor:
+    """The eigenvalues of a square matrix: complex numbers, in no particular order.
 
-    >>> import zincir
-    >>> try: eigvals(zincir.eye(2))
-    ... except zincir.errors.DTypeError as error: print("complex" in str(error))
-    True
+    >>> from zincir.creation import eye
+    >>> eigvals(eye(2)).tolist()
+    [(1+0j), (1+0j)]
     """
-    _complex("eigvals")
+    return wrap(at_once(eigen.eig(A._node, "linalg.eigvals")[0]))

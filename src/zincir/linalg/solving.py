@@ -34,6 +34,7 @@ def inv(A: Tensor) -> Tensor:
     return A.inverse()
 
 
+@takes_out
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> rs.Inverse:
     """The inverse, and the number of the first pivot that is 0 (0 if there is none).
 
@@ -60,6 +61,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return wrap(at_once(sv.solve(A._node, B._node, left)))
 
 
+@takes_out
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> rs.Checked:
     """The solution of A X = B, and the number of the first pivot that is 0 (0 if there is none).
 
@@ -101,6 +103,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return A.cholesky(upper)
 
 
+@takes_out
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> rs.Cholesky:
     """`cholesky`, and the order of the first leading minor that is not positive definite.
 
@@ -121,6 +124,7 @@ def _pivoted(pivot: bool) -> None:
         )  # fmt: skip
 
 
+@takes_out
 def lu(A: Tensor, *, pivot: bool = True) -> rs.PLU:
     """P, L and U with A = P L U: a permutation, and triangular matrices.
 
@@ -132,6 +136,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> rs.PLU:
     return rs.PLU(*map(wrap, sv.lu(A._node)))
 
 
+@takes_out
 def lu_factor(A: Tensor, *, pivot: bool = True) -> rs.LU:
     """L and U in one matrix, and the rows exchanged for each column, counted from 1.
 
@@ -143,6 +148,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> rs.LU:
     return rs.LU(*map(wrap, sv.lu_factors(A._node)[:2]))
 
 
+@takes_out
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> rs.CheckedLU:
     """`lu_factor`, and the number of the first pivot that is 0 (0 if there is none).
 
@@ -170,6 +176,7 @@ def lu_solve(
     return wrap(sv.lu_solve(LU._node, pivots._node, B._node, left, adjoint))
 
 
+@takes_out
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> rs.PLU:
@@ -213,6 +220,7 @@ def pinv(
     return wrap(at_once(sp.pinv(A._node, _tolerance(atol), _tolerance(relative), hermitian)))
 
 
+@takes_out
 def matrix_rank(
     A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
@@ -226,6 +234,7 @@ def matrix_rank(
     return wrap(sp.rank(A._node, _tolerance(absolute), _tolerance(relative), hermitian))
 
 
+@takes_out
 def lstsq(
     input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str | None = None
 ) -> rs.LeastSquares:

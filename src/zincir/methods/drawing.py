@@ -11,7 +11,7 @@ from zincir import generator as gen, inplace
 from zincir.calling import takes_names
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops import arithmetic as ar, elementwise as el
+from zincir.ops import arithmetic as ar, elementwise as el, movement as mv
 from zincir.ops.host import call
 from zincir.ops.source import const
 from zincir.shared_value import current
@@ -177,7 +177,8 @@ class Drawing(TensorBase):
         refuse_whole(self, "bernoulli")
         drawn = gen.uniform(generator, self.shape)
         chance = gen.probability(current(x.detach()))
-        return self._of(ar.cast(ar.compare("lt", drawn, chance), self.dtype))
+        found = ar.cast(ar.compare("lt", drawn, chance), self.dtype)
+        return self._of(mv.attached(found, current(self)) if self.requires_grad else found)
 
     def multinomial(
         self,

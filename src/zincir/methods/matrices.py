@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from zincir.calling import takes_names
+from zincir.convert import tensor_node
 from zincir.graph.node import Node
 from zincir.methods import results as rs
 from zincir.ops import movement as mv
@@ -13,6 +14,7 @@ from zincir.ops.matrices import (
     checks as ck,
     determinants as dt,
     functions as fn,
+    householder as hh,
     solving as sv,
     spectral as sp,
 )
@@ -104,6 +106,19 @@ class Factoring(TensorBase):
             zeros = [mv.expand(fn.const(0.0, a.dtype), (*a.shape[:-2], k, k)) for k in (m, n)]
             return rs.OldSVD(self._of(zeros[0]), self._of(s), self._of(zeros[1]))
         return rs.OldSVD(self._of(u), self._of(s), self._of(ck.transposed(vh)))
+
+    def geqrf(self) -> rs.Householder:
+        """R of this = Q R, with Q's vectors below its diagonal, and their factors."""
+        return rs.Householder(*map(self._of, hh.geqrf(current(self))))
+
+    def orgqr(self, input2: Any) -> Self:
+        """The first columns of the Q that `geqrf` describes."""
+        return self._of(hh.product(current(self), tensor_node(input2, "orgqr(): input2")))
+
+    def ormqr(self, input2: Any, input3: Any, left: bool = True, transpose: bool = False) -> Self:
+        """The square Q that `geqrf` describes times a matrix, or that times Q."""
+        tau, c = tensor_node(input2, "ormqr(): input2"), tensor_node(input3, "ormqr(): input3")
+        return self._of(hh.multiplied(current(self), tau, c, left=left, transpose=transpose))
 
     def matrix_exp(self) -> Self:
         """The exponential of a square matrix."""

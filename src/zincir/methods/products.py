@@ -9,6 +9,7 @@ from zincir.convert import tensor_node
 from zincir.ops import products
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
+from zincir.types import bool_
 
 
 @takes_names
@@ -23,6 +24,8 @@ class Products(TensorBase):
     def addr(self, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Self:
         """Beta * this + alpha * (the outer product of two vectors)."""
         y = products.outer(current(vec1), current(vec2))
+        if y.dtype is bool_:
+            beta, alpha = bool(beta), bool(alpha)
         return self._of(products.added(current(self), y, beta, alpha))
 
     def addbmm(self, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Self:

@@ -56,6 +56,13 @@ class Eigh(NamedTuple):
     eigenvectors: Any
 
 
+class Householder(NamedTuple):
+    """What `geqrf` returns."""
+
+    a: Any
+    tau: Any
+
+
 class SignedLog(NamedTuple):
     """What `slogdet` returns."""
 

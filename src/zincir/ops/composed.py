@@ -334,6 +334,15 @@ def isfinite(x: Node) -> Node:
 @once
 def isclose(x: Node, y: Node, rtol: float, atol: float, equal_nan: bool) -> Node:
     """Where |x - y| <= atol + rtol * |y|."""
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise ArgumentError(
+                explain(
+                    f"isclose: {name} must be greater than or equal to zero",
+                    where=user_line(),
+                    got=str(tolerance),
+                )
+            )
     x, y = detach(x), detach(y)
     same = compare("eq", x, y)
     if x.dtype.category >= 2:

@@ -137,7 +137,7 @@ def added(x: Node, y: Node, beta: float, alpha: float) -> Node:
                 got=str(x.shape),
             )
         )
-    if y.dtype.category < 2:
+    if y.dtype.category == 1:
         beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         y = y * alpha

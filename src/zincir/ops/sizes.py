@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.errors import DTypeError, ShapeError, explain
+from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.ops.dims import is_several, one_axis, whole_number
 from zincir.size import Size
@@ -53,6 +53,15 @@ def moved_axes(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
         return ()
     sources = [one_axis(d, ndim) for d in several((source,))]
     targets = [one_axis(d, ndim) for d in several((destination,))]
+    for name, axes, given in (("source", sources, source), ("destination", targets, destination)):
+        if len(axes) != len(sources) or len(set(axes)) != len(axes):
+            raise ArgumentError(
+                explain(
+                    f"movedim: as many in source as in destination, no repeated dim in `{name}`",
+                    where=user_line(),
+                    got=str(given),
+                )
+            )
     order = [i for i in range(ndim) if i not in sources]
     for target, origin in sorted(zip(targets, sources, strict=True)):
         order.insert(target, origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zincir.calling import takes_out
 from zincir.errors import ArgumentError, explain
 from zincir.generator import default_generator
 from zincir.graph.node import Node, user_line
@@ -33,6 +34,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _out(y, input, inplace)
 
 
+@takes_out
 @at_user_line
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Computes x where |x| > lambd, 0 elsewhere.
@@ -45,6 +47,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return wrap(bent(where(compare("le", abs(x), lambd), 0.0, x), x))
 
 
+@takes_out
 @at_user_line
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Computes x, nearer to 0 by `lambd`; 0 where |x| <= lambd.

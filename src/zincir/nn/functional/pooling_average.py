@@ -6,6 +6,7 @@ import functools
 import math
 from typing import Any
 
+from zincir.calling import takes_out
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, apply, user_line
 from zincir.nn.functional.pooling_max import _flat
@@ -82,6 +83,7 @@ def avg_pool2d(
     return _avg_pool("avg_pool2d", input, 2, options, count_include_pad, divisor_override)
 
 
+@takes_out
 @at_user_line
 def avg_pool3d(
     input: Tensor,

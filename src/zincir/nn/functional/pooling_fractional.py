@@ -145,7 +145,7 @@ def _pooled(
                 got=f"{sizes}, output_size={outputs}, kernel_size={kernel}",
             )
         )
-    drawn = rand(batch, channels, axes, dtype=x.dtype) if samples is None else samples
+    drawn = rand(batch, channels, axes, dtype=x.dtype) if samples is None else samples[:batch]
     place: Any = 0
     for axis in range(axes):
         # PyTorch's samples of two axes are for width, then height

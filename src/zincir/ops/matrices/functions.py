@@ -16,7 +16,7 @@ from zincir.ops.matrices.checks import mm, transposed
 from zincir.ops.matrices.solving import inverse, inverse_p
 from zincir.ops.matrices.spectral import singular_values
 from zincir.ops.source import const
-from zincir.types import DType, broadcast
+from zincir.types import DType, broadcast, int64
 
 
 def _exp_vjp(g: Node, y: Node, a: Node) -> Node:
@@ -152,7 +152,7 @@ def vander(x: Node, n: int | None) -> Node:
         raise ArgumentError(
             explain("vander: N must be greater than 1.", where=user_line(), got=str(count))
         )
-    kind = x.dtype if x.dtype.category else ar.cast(x, ar.common(x, 1)[0].dtype).dtype
+    kind = x.dtype if x.dtype.category >= 2 else int64
     base = ck.column(ar.cast(x, kind))
     power = mv.expand(const(1, kind), base.shape)
     powers = [power]
