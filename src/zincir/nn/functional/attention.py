@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.generator import DRAWS, default_generator
 from zincir.graph.node import Node, user_line
+from zincir.loop.attention import attention, draws
 from zincir.nn.functional.dropout import dropout
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.ops.arithmetic import cast, compare, where
 from zincir.ops.composed import softmax
 from zincir.ops.elementwise import exp
 from zincir.ops.layout import repeat_interleave
-from zincir.ops.movement import sum_, swap_last
+from zincir.ops.movement import expand, sum_, swap_last
 from zincir.ops.products import matmul
 from zincir.ops.reduction import amax
 from zincir.ops.source import detach, iota
 from zincir.tensor import Tensor, wrap
-from zincir.types import bool_, float32, int32
+from zincir.types import bool_, broadcast, float32, int32, size
 
 
 @at_user_line
@@ -33,7 +35,8 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """softmax(query @ key.T * scale + mask) @ value (Vaswani et al. 2017).
 
-    Within one compiled program the weights are never there as a whole, for up to 512 places.
+    The weights are never there as a whole: up to 512 places within one compiled program, beyond
+    that block by block, and computed again for the gradient (https://arxiv.org/abs/2205.14135).
 
     Shape: query (..., L, E), key (..., S, E), value (..., S, Ev) -> (..., L, Ev).
 
@@ -64,6 +67,8 @@ def scaled_dot_product_attention(
     if enable_gqa:
         k, v = _for_all_heads(q, k), _for_all_heads(q, v)
     factor = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
+    if _is_long(q, k, attn_mask, dropout_p):
+        return wrap(_long(q * factor, k, v, attn_mask, dropout_p, is_causal))
     scores = matmul(q, swap_last(k)) * factor
     if is_causal:
         rows, columns = (iota(scores.shape, scores.ndim - n, int32) for n in (2, 1))
@@ -75,6 +80,27 @@ def scaled_dot_product_attention(
     if dropout_p:
         weights = dropout(wrap(weights), dropout_p)._node
     return wrap(matmul(weights, v))
+
+
+_LONG = 512 * 512
+"""Scores of one head: of more, a chain of kernels does not keep them near (decision 13)."""
+
+
+def _is_long(q: Node, k: Node, mask: Tensor | None, p: float) -> bool:
+    """Whether scores are computed block by block, and again for the gradient."""
+    if q.shape[-2] * k.shape[-2] <= _LONG or q.dtype.half or not (size(q.shape) and size(k.shape)):
+        return False
+    if mask is not None and (mask.requires_grad or not size(mask.shape)):
+        return False
+    return p < 1.0 and (p == 0.0 or DRAWS.times == 1)
+
+
+def _long(q: Node, k: Node, v: Node, mask: Tensor | None, p: float, causal: bool) -> Node:
+    leading = broadcast(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+    q, k, v = (expand(x, leading + x.shape[-2:]) for x in (q, k, v))
+    given = None if mask is None else mask._node
+    state = default_generator.draw(draws(q.shape, k.shape[-2])) if p else None
+    return attention(q, k, v, given, causal=causal, dropped=p, state=state)
 
 
 def masked(scores: Node, mask: Node) -> Node:
