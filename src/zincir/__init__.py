@@ -118,6 +118,8 @@ from zincir.measuring import (
     bucketize as bucketize,
     cdist as cdist,
     cumulative_trapezoid as cumulative_trapezoid,
+    gradient as gradient,
+    histogramdd as histogramdd,
     isin as isin,
     pdist as pdist,
     searchsorted as searchsorted,

@@ -11,7 +11,9 @@ from zincir.convert import leaf_over, operand
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.methods.order import isin as _isin
+from zincir.methods.results import Grid
 from zincir.ops import composed as co, counting, running, statistics as st
+from zincir.ops.dims import is_several, many_axes
 from zincir.tensor import Tensor, wrap
 
 
@@ -102,6 +104,65 @@ def cumulative_trapezoid(
     [1.5, 4.0]
     """
     return wrap(running.cumulative_trapezoid(y._node, *_spacing(x, dx, "trapezoid"), dim))
+
+
+def gradient(
+    input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1
+) -> tuple[Tensor, ...]:
+    """The slopes along dimensions, one tensor for each, by differences of neighbours.
+
+    Args:
+        spacing: the distance of points; one for each dimension; or for each where its points lie.
+        dim: a dimension, or several; by default all.
+        edge_order: at both ends, 1: of a line, 2: of a parabola.
+
+    >>> from zincir.creation import tensor
+    >>> gradient(tensor([1.0, 2.0, 4.0]))[0].tolist()
+    [1.0, 1.5, 2.0]
+    """
+    node = input._node
+    dims = many_axes(dim, node.ndim)
+    space = 1 if spacing is None else spacing
+    spaces: Any = space if is_several(space) else [space] * len(dims)
+    if edge_order not in (1, 2) or len(spaces) != len(dims):
+        raise ArgumentError(
+            explain(
+                "torch.gradient only supports edge_order=1 and edge_order=2, and needs one spacing"
+                " for each dimension, or one for all",
+                where=user_line(),
+                got=f"edge_order={edge_order}, {len(spaces)} for {len(dims)} dimensions",
+            )
+        )
+    found = [
+        running.slopes(node, axis, operand(space), edge_order)
+        for axis, space in zip(dims, spaces, strict=True)
+    ]
+    return tuple(wrap(y) for y in found)
+
+
+def histogramdd(
+    input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None,
+    density: bool = False,
+) -> Grid:  # fmt: skip
+    """How many points lie in each cell of a grid, and the edges of the grid.
+
+    Shape: (..., N), of points of N numbers -> (bins[0], ..., bins[N - 1]).
+
+    Args:
+        bins: how many parts each dimension has: one number for all, or N; or the edges: N vectors.
+        range: the lowest and the highest edge of each dimension in turn; by default the data's.
+        weight: how much each point counts.
+        density: divide by the sum, and by the sizes of cells.
+
+    >>> from zincir.creation import tensor
+    >>> histogramdd(tensor([[0.0, 0.0], [1.0, 1.0], [1.0, 0.9]]), 2).hist.tolist()
+    [[1.0, 0.0], [0.0, 2.0]]
+    """
+    parts = [bins] * input.shape[-1] if isinstance(bins, int) else list(bins)
+    nodes = [part._node if isinstance(part, Tensor) else int(part) for part in parts]
+    weights = None if weight is None else weight._node
+    found, edges = counting.histogramdd(input._node, nodes, range, weights, density)
+    return Grid(wrap(found), tuple(wrap(edge) for edge in edges))
 
 
 def var_mean(

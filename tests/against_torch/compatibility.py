@@ -20,14 +20,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import known_differences
 import torch
 from sample_database import COMPARED, KINDS, OPERATIONS, core_names, differences, left_out, ours_of
+from torch.testing._internal.common_modules import module_db
 from torch.testing._internal.common_optimizers import optim_db
 
 import zincir
+from zincir.as_torch import nn as nn_as_torch
 
 TABLE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
@@ -84,6 +87,23 @@ def operations() -> Section:
     return Section("Operations", text, rows)
 
 
+def layers() -> Section:
+    """The public classes of `torch.nn`."""
+    sampled = {info.module_cls.__name__ for info in module_db}
+    text = (
+        f"`test_module_db.py` compares {len(sampled)} of them over all of PyTorch's samples, in"
+        " float32 and float64: results, gradients of inputs and parameters, buffers, and states"
+        " that are PyTorch's; the others have tests of their own. What draws random numbers draws"
+        " other ones than PyTorch, with the same distribution."
+    )
+    found = [name for name in dir(torch.nn) if isinstance(getattr(torch.nn, name), type)]
+    rows = [_named(name, _LAYERS, known_differences.LAYERS) for name in found]
+    return Section("Layers", text, tuple(sorted(rows, key=lambda row: row.name.lower())))
+
+
+_LAYERS = SimpleNamespace(**{**vars(zincir.nn), **vars(nn_as_torch)})
+
+
 def optimizers() -> Section:
     """The optimizers of PyTorch's own database."""
     text = (
@@ -109,13 +129,13 @@ def schedules() -> Section:
 
 
 def _named(name: str, module: Any, differing: Mapping[str, str]) -> Row:
-    if not hasattr(module, name):
-        return Row(name, ABSENT)
     note = differing.get(name, "")
+    if not hasattr(module, name):
+        return Row(name, ABSENT, note)
     return Row(name, DIFFERS if note else WORKS, note)
 
 
-SECTIONS: tuple[Callable[[], Section], ...] = (operations, optimizers, schedules)
+SECTIONS: tuple[Callable[[], Section], ...] = (operations, layers, optimizers, schedules)
 
 
 def written(sections: Iterable[Section]) -> str:

@@ -222,3 +222,13 @@ OPERATIONS: dict[str, dict[str, str]] = {
     },
 }
 """Of operations, by kind of difference: `samples`, `variants`, `errors` (`sample_database.py`)."""
+
+LAYERS: dict[str, str] = {
+    "Container": "deprecated: `Module` does it",
+    "CrossMapLRN2d": "PyTorch's adds the first channel to windows that do not reach it;"
+    " `LocalResponseNorm` is what it should be",
+    "DataParallel": "of `torch.nn` in scripts: passes everything on, since there is one device",
+    "Embedding": "sparse=True: its gradient is a tensor like any other, which knows its rows",
+    "EmbeddingBag": "sparse=True: its gradient is a tensor like any other, which knows its rows",
+}
+"""Of layers; a name that is absent may say why."""

@@ -58,6 +58,12 @@ def test_known_differences_are_of_what_there_is() -> None:
         assert all(kinds.values()), f"{name}: say how it differs"
 
 
+def test_known_layers_are_those_of_pytorch() -> None:
+    import torch
+
+    assert [name for name in known_differences.LAYERS if not hasattr(torch.nn, name)] == []
+
+
 def test_the_page_for_users_is_that_of_today() -> None:
     ours = written(section() for section in SECTIONS)
     assert TABLE.read_text("utf-8") == ours, "python tests/against_torch/compatibility.py write"

@@ -133,6 +133,7 @@ CASES = {
     "isin": [([(3, 4), (2,)], ()), ([np.arange(5), np.arange(3)], ())],
     "histc": [([(3, 4)], (4, 0.0, 0.0)), ([(5,)], (2, -1.0, 1.0))],
     "histogram_edges": [([(3, 4)], (4, None, None)), ([(5,)], (2, -1.0, 1.0))],
+    "histogramdd": [([(4, 2), (3,), (4,)], (False, False)), ([(4, 1), (4,), (3,)], (True, True))],
     "histogram": [
         ([(3, 4), np.arange(-2.0, 3.0)], (False,)),
         ([(7,), np.arange(-2.0, 3.0)], (True,)),

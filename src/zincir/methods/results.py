@@ -26,6 +26,13 @@ class Histogram(NamedTuple):
     bin_edges: Any
 
 
+class Grid(NamedTuple):
+    """What `histogramdd` returns."""
+
+    hist: Any
+    bin_edges: Any
+
+
 class QR(NamedTuple):
     """What `qr` returns."""
 

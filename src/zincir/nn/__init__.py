@@ -240,7 +240,7 @@ from zincir.nn.module.container import (
     Sequential as Sequential,
 )
 from zincir.nn.module.module import Module as Module
-from zincir.nn.module.parameter import Parameter as Parameter
+from zincir.nn.module.parameter import Buffer as Buffer, Parameter as Parameter
 from zincir.nn.module.parameter_container import (
     ParameterDict as ParameterDict,
     ParameterList as ParameterList,

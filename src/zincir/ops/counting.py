@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import Kind, Primitive, Spec, register
-from zincir.ops import arithmetic as ar
+from zincir.ops import arithmetic as ar, movement as mv
 from zincir.ops.source import detach
 from zincir.types import Scalar, bool_, int32, int64, size
 
@@ -182,12 +184,17 @@ edges_p = register(
 )
 
 
+def _cells(x: Any, edges: Any) -> tuple[Any, Any]:
+    """Between which edges each number lies, and whether it lies between any."""
+    place = np.searchsorted(edges, x, "right") - 1
+    place = np.where(x == edges[-1], len(edges) - 2, place)
+    return place, (x >= edges[0]) & (x <= edges[-1])
+
+
 def _histogram_numpy(x: Any, edges: Any, *rest: Any) -> Any:
     *weight, density = rest
     flat = x.reshape(-1)
-    place = np.searchsorted(edges, flat, "right") - 1
-    place = np.where(flat == edges[-1], len(edges) - 2, place)
-    inside = (flat >= edges[0]) & (flat <= edges[-1])
+    place, inside = _cells(flat, edges)
     weights = weight[0].reshape(-1)[inside] if weight else None
     found = np.bincount(place[inside], weights, len(edges) - 1).astype(x.dtype)
     if density:
@@ -235,6 +242,83 @@ def linear_edges(x: Node, bins: int, span: tuple[float, float] | None) -> Node:
     low, high = (None, None) if span is None else (float(span[0]), float(span[1]))
     check_histogram(x, bins, *(span or (0.0, 0.0)), "histogram")
     return apply(edges_p, detach(x), attrs=(bins, low, high))
+
+
+def _together_numpy(x: Any, *rest: Any) -> Any:
+    *others, weighted, density = rest
+    weight, edges = (others[0], others[1:]) if weighted else (None, others)
+    place, inside = np.zeros(len(x), np.int64), np.ones(len(x), bool)
+    for k, ends in enumerate(edges):
+        cell, within = _cells(x[:, k], ends)
+        place, inside = place * (len(ends) - 1) + cell, inside & within
+    shape = [len(ends) - 1 for ends in edges]
+    weights = None if weight is None else weight[inside]
+    found = np.bincount(place[inside], weights, math.prod(shape)).reshape(shape)
+    if density:
+        with np.errstate(all="ignore"):
+            found = found / found.sum()
+            for k, ends in enumerate(edges):
+                found = found / np.diff(ends).reshape(
+                    [-1 if i == k else 1 for i in range(x.shape[1])]
+                )
+    return found.astype(x.dtype)
+
+
+def _together_spec(x: Spec, *rest: Any) -> Spec:
+    *others, weighted, _ = rest
+    return tuple(edges[0][0] - 1 for edges in others[int(weighted) :]), x[1]
+
+
+histogramdd_p = register(
+    Primitive(
+        "histogramdd",
+        Kind.HOST,
+        doc="How many rows (or what weight of them) lie in each cell between edges of all columns.",
+        infer=_together_spec,
+        numpy=_together_numpy,
+        attrs=("weighted", "density"),
+    )
+)
+
+
+def histogramdd(
+    x: Node, bins: Sequence[int | Node], span: Sequence[float] | None, weight: Node | None,
+    density: bool,
+) -> tuple[Node, tuple[Node, ...]]:  # fmt: skip
+    """How many points lie in each cell of a grid, and the grid's edges."""
+    if x.ndim < 2 or len(bins) != x.shape[-1] or len(span or ()) not in (0, 2 * len(bins)):
+        raise ShapeError(
+            explain(
+                "histogramdd: points of N numbers, N bins, and 2 N ends of ranges, or none",
+                where=user_line(),
+                got=f"input {x.shape}, {len(bins)} bins, range {span}",
+            )
+        )
+    n = x.shape[-1]
+    points = mv.reshape(x, (size(x.shape[:-1]), n))
+    edges: list[Node] = []
+    for k, some in enumerate(bins):
+        if isinstance(some, int):
+            column = mv.slice_(points, (0, k), (1, 1), (points.shape[0], 1))
+            ends = None if not span else (span[2 * k], span[2 * k + 1])
+            edges.append(linear_edges(column, some, ends))
+        else:
+            edges.append(some)
+    for other in (*edges, *([] if weight is None else [weight])):
+        if other.dtype is not x.dtype:
+            raise DTypeError(
+                explain("histogramdd: input, bins and weight must have the same dtype",
+                        where=user_line(), got=f"{x.dtype.name} and {other.dtype.name}")
+            )  # fmt: skip
+    if weight is not None and weight.shape != x.shape[:-1]:
+        raise ShapeError(
+            explain("histogramdd: needs one weight for each point", where=user_line(),
+                    expected=str(x.shape[:-1]), got=str(weight.shape))
+        )  # fmt: skip
+    weights = [] if weight is None else [mv.reshape(weight, points.shape[:1])]
+    inputs = [detach(node) for node in (points, *weights, *edges)]
+    found = apply(histogramdd_p, *inputs, attrs=(weight is not None, density))
+    return found, tuple(edges)
 
 
 # --- places of what is not 0 ------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Running extremes and logarithms of sums, and sums of strips: along one axis."""
+"""Running extremes and logarithms of sums, sums of strips, slopes: along one axis."""
 
 from __future__ import annotations
 
@@ -162,3 +162,75 @@ def cumulative_trapezoid(y: Node, x: Node | None, dx: float | Node, dim: int) ->
     """The areas of `trapezoid` up to each point but the first."""
     strips, axis = _strips(y, x, dx, dim)
     return co.cumsum(strips, axis) / 2.0
+
+
+def slopes(x: Node, dim: int, spacing: Node | float, edge_order: int) -> Node:
+    """The slope at each point along `dim`: of a parabola through it and its neighbours.
+
+    At both ends, of a line through two points, or of a parabola through three (`edge_order`).
+
+    Args:
+        spacing: the distance of points, or where they lie.
+    """
+    axis = one_axis(dim, x.ndim)
+    n = x.shape[axis]
+    if n < edge_order + 1:
+        raise ShapeError(
+            explain(
+                "torch.gradient expected each dimension size to be at least edge_order+1",
+                where=user_line(),
+                got=f"edge_order={edge_order}, shape {x.shape}",
+            )
+        )
+    equal = not isinstance(spacing, Node)
+    gaps = x if equal else _gaps(spacing, n, axis, x)
+
+    def gap(k: int) -> Any:
+        return spacing if equal else _part(gaps, axis, k % (n - 1), 1)
+
+    def line(k: int) -> Node:
+        return (_part(x, axis, k + 1, 1) - _part(x, axis, k, 1)) / gap(k)
+
+    parts = [_parabola(x, axis, 0, 1, gap(0), gap(1), 0) if edge_order == 2 else line(0)]
+    if n > 2:
+        inner = n - 2
+        if equal:
+            ends = _part(x, axis, 2, inner) - _part(x, axis, 0, inner)
+            parts.append(ends / (2.0 * spacing))
+        else:
+            both = _part(gaps, axis, 0, inner), _part(gaps, axis, 1, inner)
+            parts.append(_parabola(x, axis, 0, inner, *both, 1))
+    last = n - 2
+    if edge_order == 2:
+        parts.append(_parabola(x, axis, n - 3, 1, gap(n - 3), gap(last), 2))
+    else:
+        parts.append(line(last))
+    return cat(parts, axis)
+
+
+def _gaps(spacing: Any, n: int, axis: int, x: Node) -> Node:
+    if spacing.shape != (n,):
+        raise ShapeError(
+            explain(
+                "torch.gradient: there must be one coordinate for each point",
+                where=user_line(),
+                expected=f"({n},)",
+                got=str(spacing.shape),
+            )
+        )
+    found = diff(spacing, 1, 0, None, None)
+    return mv.reshape(found, tuple(n - 1 if i == axis else 1 for i in range(x.ndim)))
+
+
+def _parabola(x: Node, axis: int, start: int, count: int, a: Any, b: Any, at: int) -> Node:
+    """The slope at point `at` of 3 of a parabola through them, which have distances a and b."""
+    whole = a + b
+    weights = (
+        (-(a + whole) / (a * whole), whole / (a * b), -a / (b * whole)),
+        (-b / (a * whole), (b - a) / (a * b), a / (b * whole)),
+        (b / (a * whole), -whole / (a * b), (b + whole) / (b * whole)),
+    )[at]
+    first, second, third = (
+        _part(x, axis, start + k, count) * weight for k, weight in enumerate(weights)
+    )
+    return first + second + third

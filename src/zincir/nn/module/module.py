@@ -10,7 +10,7 @@ from zincir.device import no_gpu
 from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import describe, here
 from zincir.nn.module.checks import check_device, type_to_convert_to
-from zincir.nn.module.parameter import Parameter
+from zincir.nn.module.parameter import Buffer, Parameter
 from zincir.nn.module.saving import Saved
 from zincir.nn.module.tree import found, members, named, named_with_repeats
 from zincir.recording import note_module, note_setting
@@ -74,6 +74,9 @@ class Module(Saved):
             self._hold("_parameters", name, value)
         elif isinstance(value, Module):
             self._hold("_modules", name, value)
+        elif isinstance(value, Buffer) and not self._is_part(name):
+            self._hold("_buffers", name, value)
+            (self._temporary.discard if value.persistent else self._temporary.add)(name)
         else:
             note_setting(self, name, value)
             for kind in ("_parameters", "_modules", "_buffers"):
@@ -81,6 +84,10 @@ class Module(Saved):
                     _check_kind(kind, name, value)
                     self.__dict__[kind][name] = value
             object.__setattr__(self, name, value)
+
+    def _is_part(self, name: str) -> bool:
+        fields = self.__dict__
+        return name in fields.get("_parameters", ()) or name in fields.get("_modules", ())
 
     def __delattr__(self, name: str) -> None:
         note_setting(self, name, None)

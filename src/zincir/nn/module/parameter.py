@@ -1,4 +1,4 @@
-"""Parameter: a tensor that is trained."""
+"""Parameter: a tensor that is trained; Buffer: one that is state."""
 
 from __future__ import annotations
 
@@ -54,3 +54,36 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+class Buffer(Tensor):
+    """A tensor that a module registers as state when it is assigned to an attribute.
+
+    Args:
+        data: the first value.
+        persistent: whether it is part of the module's state_dict.
+
+    Example:
+        >>> from zincir import nn
+        >>> layer = nn.Module()
+        >>> layer.seen = nn.Buffer(tensor(0))
+        >>> list(layer.state_dict())
+        ['seen']
+    """
+
+    persistent: bool
+
+    def __init__(self, data: Any = (), *, persistent: bool = True) -> None:
+        data = data if isinstance(data, Tensor) else tensor(data)
+        self._held = variable_like(data._node, data.requires_grad)
+        self._holds_node()
+        share(self, data)
+        if self._held.value is None:
+            self._await()
+        self.persistent = persistent
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A copy in memory of its own, which modules register likewise."""
+        new = memo[id(self)] = super().__deepcopy__({})
+        new.__dict__["persistent"] = self.persistent
+        return new

@@ -10,6 +10,7 @@ from zincir.graph.node import user_line
 from zincir.nn.functional import normalize
 from zincir.nn.layers.convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from zincir.nn.module.module import Module
+from zincir.nn.utils.orthogonal import orthogonal as orthogonal
 from zincir.nn.utils.parametrize import register_parametrization
 from zincir.nn.utils.weight_norm import length
 from zincir.random import randn
