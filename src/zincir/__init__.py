@@ -143,6 +143,11 @@ from zincir.nn.functional.recurrent import (
     rnn_relu_cell as rnn_relu_cell,
     rnn_tanh_cell as rnn_tanh_cell,
 )
+from zincir.nn.functional.resampling_grid import (
+    grid_sampler as grid_sampler,
+    grid_sampler_2d as grid_sampler_2d,
+    grid_sampler_3d as grid_sampler_3d,
+)
 from zincir.printing import (
     get_printoptions as get_printoptions,
     printoptions as printoptions,

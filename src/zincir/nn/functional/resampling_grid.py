@@ -80,6 +80,34 @@ def grid_sample(
     return wrap(permute(total, (0, total.ndim - 1, *range(1, total.ndim - 1))))
 
 
+def grid_sampler(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
+    """`grid_sample` with its modes by number: 0, 1, 2 in the order in which it names them.
+
+    >>> import zincir
+    >>> x, grid = zincir.tensor([[[[0.0, 4.0]]]]), zincir.tensor([[[[0.0, 0.0]]]])
+    >>> grid_sampler(x, grid, 0, 0, False).tolist()
+    [[[[2.0]]]]
+    """
+    for name, number in (("interpolation", interpolation_mode), ("padding", padding_mode)):
+        if number not in (0, 1, 2):
+            raise ArgumentError(
+                explain(
+                    f"grid_sampler: there is no such {name} mode",
+                    where=user_line(),
+                    expected="0, 1 or 2",
+                    got=str(number),
+                )
+            )
+    modes = ("bilinear", "nearest", "bicubic")[interpolation_mode], _PADDING[padding_mode]
+    return grid_sample(input, grid, *modes, align_corners)
+
+
+_PADDING = ("zeros", "border", "reflection")
+grid_sampler_2d = grid_sampler_3d = grid_sampler
+
+
 def _check_sampling(x: Node, grid: Node, mode: str, padding_mode: str) -> None:
     for name, value, known in (
         ("mode", mode, ("bilinear", "nearest", *(("bicubic",) if x.ndim == 4 else ()))),
