@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -31,6 +32,9 @@ def _cache_dir() -> Path:
 os.environ["ZINCIR_CACHE_DIR"] = os.environ.get("ZINCIR_TEST_CACHE_DIR") or str(_cache_dir())
 os.environ.setdefault("ZINCIR_VERIFY", "1")
 os.environ.setdefault("ZINCIR_POISON", "1")
+# Where Python is told to keep no bytecode, each of the processes compiled all sources: a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import zincir  # noqa: E402
 

@@ -16,7 +16,7 @@ def run(
         (cwd / "script.py").write_text(source)
         words = ("script.py", *words)
     command = [sys.executable, *(["-m", "zincir", "run"] if zincir else []), *words]
-    environment = {**os.environ, "PYTHONPATH": str(SRC), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
     return subprocess.run(
         command, cwd=cwd, input=stdin, capture_output=True, text=True, env=environment, timeout=100
     )

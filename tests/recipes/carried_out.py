@@ -41,7 +41,7 @@ class Recipe:
     def carry_out(self, folder: Path) -> Copy:
         """Do what the page says to a copy of the sources."""
         for part in ("src", "tests", "docs"):
-            ignored = shutil.ignore_patterns("__pycache__")
+            ignored = shutil.ignore_patterns("*.pyc.*")  # bytecode is copied, once it is whole
             shutil.copytree(ROOT / part, folder / part, ignore=ignored)
         for name in ("pyproject.toml", ".importlinter"):
             shutil.copy(ROOT / name, folder)

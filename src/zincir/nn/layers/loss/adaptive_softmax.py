@@ -98,7 +98,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             if isinstance(layer, Linear):
                 layer.reset_parameters()
 
-    def forward(self, input: Tensor, target: Tensor) -> ASMOutput:
+    def forward(self, input_: Tensor, target_: Tensor) -> ASMOutput:  # PyTorch's names
+        input, target = input_, target_
         self._check(input, target)
         if target.ndim == 0:
             output, loss = self(input.unsqueeze(0), target.unsqueeze(0))
