@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import shutil
 import stat
 import subprocess
 import sys
@@ -67,6 +68,7 @@ def test_an_interrupt_in_a_step_leaves_everything_usable():
     done = run(
         """
 import os, signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, it is ignored
 arrived = threading.Event()
 def interrupt():
     while not arrived.wait(0.3):
@@ -166,17 +168,28 @@ def damaged(files: list[Path], how: str) -> None:
         path.write_bytes(changed)
 
 
+LAST = "print(losses[-1].hex())"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A cache that a training has filled, and its last loss."""
+    folder = tmp_path_factory.mktemp("filled") / "cache"
+    return folder, run(LAST, ZINCIR_CACHE_DIR=str(folder), ZINCIR_VERIFY="0").stdout
+
+
 @pytest.mark.parametrize("how", ["swapped", "shuffled", "one for all", "flipped", "cut", "empty"])
-def test_whatever_was_done_to_the_cache_the_results_are_right(tmp_path: Path, how: str):
-    show = "print(losses[-1].hex())"
-    environment = {"ZINCIR_CACHE_DIR": str(tmp_path / "cache"), "ZINCIR_VERIFY": "0"}
-    expected = run(show, **environment)
+def test_whatever_was_done_to_the_cache_the_results_are_right(
+    filled: tuple[Path, str], tmp_path: Path, how: str
+):
+    folder, expected = filled
+    shutil.copytree(folder, tmp_path / "cache")
     files = sorted((tmp_path / "cache").glob("*.zco"))
     before = [path.read_bytes() for path in files]
     assert len(files) > 5
     damaged(files, how)
-    done = run(show, **environment)
-    assert done.stdout == expected.stdout != "", done.stderr
+    done = run(LAST, ZINCIR_CACHE_DIR=str(tmp_path / "cache"), ZINCIR_VERIFY="0")
+    assert done.stdout == expected != "", done.stderr
     assert done.stderr == ""
     again = {path: path.read_bytes() for path in files if path.exists()}
     assert sum(again.get(path) == old for path, old in zip(files, before, strict=True)) > 5

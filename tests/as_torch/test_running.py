@@ -52,7 +52,11 @@ def test_the_end_is_that_of_python(kind: str, tmp_path: Path) -> None:
 
 
 def test_interrupted(tmp_path: Path) -> None:
-    source = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    source = """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, it is ignored
+os.kill(os.getpid(), signal.SIGINT)
+"""
     ours, python = (run(cwd=tmp_path, source=source, zincir=z) for z in (True, False))
     assert ours.returncode == python.returncode
     assert "zincir" not in ours.stderr

@@ -106,7 +106,7 @@ decoder_optimizer = torch.optim.Adam(decoder.parameters(), lr=0.02)
 criterion = nn.CrossEntropyLoss()
 start = time.time()
 for epoch in range(1, 21):
-    loss = train(decoder, decoder_optimizer, criterion, *random_training_set(10, 16))
+    loss = train(decoder, decoder_optimizer, criterion, *random_training_set(6, 6))
     if epoch % 2 == 0:
         print("[%d %d%%] %.5f" % (epoch, epoch / 20 * 100, loss))
 assert time_since(start) and math.isfinite(loss)

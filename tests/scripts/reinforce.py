@@ -90,7 +90,7 @@ def finish_episode():
 
 env = Pole()
 running_reward = 10
-for i_episode in range(1, 9):
+for i_episode in range(1, 7):
     state, ep_reward = env.reset(), 0
     for t in range(1, 60):
         state, reward, done = env.step(select_action(state))
