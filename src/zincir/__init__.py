@@ -15,6 +15,7 @@ from zincir import (
     safetensors as safetensors,
     serialization as serialization,
     signal as signal,
+    sparse as sparse,
     special as special,
     utils as utils,
 )
@@ -135,6 +136,7 @@ from zincir.naming import (
     layout as layout,
     memory_format as memory_format,
     preserve_format as preserve_format,
+    sparse_coo as sparse_coo,
     strided as strided,
 )
 from zincir.nn.functional.recurrent import (
@@ -188,6 +190,7 @@ from zincir.signal.periodic import (
     kaiser_window as kaiser_window,
 )
 from zincir.size import Size as Size
+from zincir.sparse import sparse_coo_tensor as sparse_coo_tensor
 from zincir.special.functions import polygamma as polygamma, xlogy as xlogy
 from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor

@@ -50,6 +50,8 @@ def float_power(input: Any, exponent: Any) -> Tensor:
 @takes_out
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The product of matrices, vectors, or batches of matrices."""
+    if input._coo is not None:
+        return input.matmul(other)
     return wrap(products.matmul(input._node, other._node))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.errors import DTypeError, GradientError, explain
+from zincir.errors import ArgumentError, DTypeError, GradientError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, grad_mode, here, user_line
 from zincir.half import array_in
@@ -83,6 +83,7 @@ def write(tensor: TensorBase, value: Node, what: str, *, convert: bool = False) 
 
 def rebind(tensor: TensorBase, value: Node) -> None:
     """Bind `tensor`, and whatever shares its memory, to a new value of the same shape."""
+    refuse_sparse(tensor, "a change in place")
     storage = tensor._storage
     origin = MODE.origin or here()
     if storage is None:
@@ -214,10 +215,23 @@ def refuse_leaf(tensor: TensorBase, what: str) -> None:
         )
 
 
+def refuse_sparse(tensor: TensorBase, what: str) -> None:
+    """Raise for a sparse tensor, of which indices and values would not know."""
+    if tensor._coo is not None:
+        raise ArgumentError(
+            explain(
+                f"{what}: a sparse tensor stays as it was made",
+                where=user_line(),
+                try_="x.to_dense(), or a new sparse tensor of x._indices() and other values",
+            )
+        )
+
+
 def set_data(tensor: TensorBase, value: TensorBase) -> None:
     """Let `tensor` have the memory of `value`, with the gradients it has."""
     if CURRENT.recording is not None and _set_in_recording(tensor, value):
         return
+    refuse_sparse(tensor, "x.data = value")
     changed_setting()
     note_state(tensor)
     if CURRENT.recording is not None:
@@ -309,6 +323,7 @@ def _set_in_recording(tensor: TensorBase, value: TensorBase) -> bool:
 
 def turned(tensor: TensorBase, requires_grad: bool) -> None:
     """Make `tensor` a leaf that collects gradients, or one that does not."""
+    refuse_sparse(tensor, "requires_grad_")
     node = current(tensor)
     changed_setting()
     note_state(tensor)

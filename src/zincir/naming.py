@@ -39,7 +39,9 @@ class memory_format(Named):
 
 
 strided = layout("strided")
-"""Elements at fixed distances: the only layout there is."""
+"""Elements at fixed distances."""
+sparse_coo = layout("sparse_coo")
+"""Values and where they are."""
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
@@ -47,7 +49,14 @@ channels_last_3d = memory_format("channels_last_3d")
 
 _WORDS = {
     word.name: word
-    for word in (strided, contiguous_format, preserve_format, channels_last, channels_last_3d)
+    for word in (
+        strided,
+        sparse_coo,
+        contiguous_format,
+        preserve_format,
+        channels_last,
+        channels_last_3d,
+    )
 }
 
 

@@ -62,9 +62,16 @@ from zincir.methods.order import Counting, Ordering
 from zincir.methods.products import Products
 from zincir.methods.results import Extreme
 from zincir.methods.shapes import Cutting, Placing, Reshaping
+from zincir.methods.sparse import Sparse
 from zincir.methods.special import Special
 from zincir.methods.statistics import Statistics
-from zincir.naming import channels_last, channels_last_3d, layout as layout_type, strided
+from zincir.naming import (
+    channels_last,
+    channels_last_3d,
+    layout as layout_type,
+    sparse_coo,
+    strided,
+)
 from zincir.ops import (
     arithmetic as ar,
     composed as co,
@@ -236,6 +243,7 @@ class Tensor(
     Drawing,
     Memory,
     Special,
+    Sparse,
 ):
     """An array of numbers that remembers how it was computed.
 
@@ -292,7 +300,7 @@ class Tensor(
 
     @property
     def layout(self) -> layout_type:
-        return strided
+        return strided if self._coo is None else sparse_coo
 
     @property
     def itemsize(self) -> Int:
@@ -419,6 +427,7 @@ class Tensor(
 
     def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
         """The values as a NumPy array that shares the tensor's memory, both ways."""
+        inplace.refuse_sparse(self, "numpy()")
         refuse_to_look("numpy()", self._held)
         if self.dtype is bfloat16:
             raise DTypeError(
@@ -482,7 +491,7 @@ class Tensor(
         return bool((self == value).any())
 
     def __repr__(self) -> str:
-        return printing.show(self)
+        return printing.show(self) if self._coo is None else self._coo.text()
 
     def __format__(self, spec: str) -> str:
         if CURRENT.recording is None and self.ndim == 0:
@@ -496,7 +505,7 @@ class Tensor(
         return copying.reduced(self)
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Tensor:
-        new = copying.deep(self, memo)
+        new = copying.deep(self, memo) if self._coo is None else self.detach().clone()
         new._grad = None if self._grad is None else self._grad.detach().clone()
         memo[id(self)] = new
         return new
@@ -532,6 +541,8 @@ class Tensor(
 
     def detach(self) -> Tensor:
         """The same memory, without gradients."""
+        if self._coo is not None:
+            return self._coo.with_values(self._coo.values.detach())
         return shared_value.detached(_new(Tensor), self)
 
     def detach_(self) -> Tensor:
@@ -598,6 +609,8 @@ class Tensor(
         return wrap(ar.remainder(*behind(self, other)))
 
     def __matmul__(self, other: Operand) -> Tensor:
+        if self._coo is not None:
+            return self._coo.product(other)
         x, y = beside(self, other)
         return wrap(products.matmul(x, as_node(y, x)))
 
@@ -777,6 +790,8 @@ class Tensor(
 
     def mm(self, mat2: Tensor) -> Tensor:
         """The product of two matrices."""
+        if self._coo is not None:
+            return self._coo.product(mat2)
         return wrap(products.exactly(self._node, mat2._node, "mm", 2))
 
     def bmm(self, mat2: Tensor) -> Tensor:
@@ -785,6 +800,8 @@ class Tensor(
 
     def mv(self, vec: Tensor) -> Tensor:
         """The product of a matrix and a vector."""
+        if self._coo is not None:
+            return self._coo.product(vec)
         return wrap(products.mv(self._node, vec._node))
 
     def dot(self, tensor: Tensor) -> Tensor:
@@ -799,6 +816,8 @@ class Tensor(
 
     def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: Float = 1, alpha: Float = 1) -> Tensor:
         """Beta * this + alpha * (mat1 @ mat2)."""
+        if mat1._coo is not None:
+            return wrap(products.added(self._node, mat1.mm(mat2)._node, beta, alpha))
         y = products.exactly(mat1._node, mat2._node, "addmm", 2)
         return wrap(products.added(self._node, y, beta, alpha))
 
@@ -999,6 +1018,8 @@ class Tensor(
                     try_="x.mT, or x.transpose(a, b)",
                 )
             )
+        if self._coo is not None and self.ndim == 2:
+            return self._coo.transposed()
         return self.transpose(0, 1) if self.ndim == 2 else self._view()
 
     @property
@@ -1138,6 +1159,8 @@ class Tensor(
     def clone(self, *, memory_format: Any = None) -> Tensor:
         """The same values in memory of their own."""
         check_storage(memory_format=memory_format)
+        if self._coo is not None:
+            return self._coo.with_values(self._coo.values.clone())
         return wrap(ar.copy(self._node))
 
     def contiguous(self, memory_format: Any = None) -> Tensor:
@@ -1298,6 +1321,8 @@ class Tensor(
         dtype, copy = tensor_types.conversion(args, options)
         if dtype is None or dtype is self.dtype:
             return self.clone() if copy else self
+        if self._coo is not None:
+            return self._coo.with_values(self._coo.values.to(dtype))
         node = self._node
         if node.dtype.is_complex and dtype is bool_:
             return wrap(ar.compare("ne", node, 0))

@@ -41,6 +41,8 @@ class TensorBase:
     """A tensor of the same shape, or None."""
     _touched: Any = None
     """For a table looked up with sparse=True: its gradient counts how often each row was."""
+    _coo: Any = None
+    """For a sparse tensor: its coordinates and values."""
     _storage: Storage | None = None
     """What it has in common with whatever shares its memory."""
     _seen: int = 0

@@ -1,6 +1,7 @@
 """`zincir run`: a script is what it is under Python, but that `torch` is Zincir."""
 
 import re
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,17 @@ torch.nn.functional.softmaks
     ]
     assert out.returncode == 1
     assert re.search(r"script.py:19\n  try +torch.nn.functional.softmax\b", out.stderr)
+
+
+def test_a_stranger_in_plain_python(tmp_path: Path) -> None:
+    (tmp_path / "torchvision").mkdir()
+    (tmp_path / "torchvision/__init__.py").write_text("import torch\nfrom . import datasets\n")
+    (tmp_path / "torchvision/datasets.py").write_text("from torch.utils.data import Dataset\n")
+    source = "from torchvision import datasets\nprint(datasets.Dataset.__module__)\n"
+    out = run(cwd=tmp_path, source=source)
+    assert out.stdout == "zincir.utils.data.dataset\n", out.stderr
+    (tmp_path / f"torchvision/_C{EXTENSION_SUFFIXES[0]}").write_text("")
+    assert "extends PyTorch's own binaries" in run(cwd=tmp_path, source=source).stderr
 
 
 def test_real_torch_in_the_way(tmp_path: Path) -> None:

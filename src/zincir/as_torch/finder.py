@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.machinery import ModuleSpec
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -86,7 +87,7 @@ class Finder:
         """
         top = fullname.partition(".")[0]
         if top in STRANGERS:
-            return _stranger(top)
+            return _stranger(fullname, path)
         if top != "torch":
             return None
         if parts_of(fullname):
@@ -99,10 +100,16 @@ class Finder:
         raise AbsentModule(absent(fullname, dir(sys.modules[room])))
 
 
-def _stranger(name: str) -> None:
-    """A package that does not work with anything but PyTorch: refuse before it fails halfway."""
-    if _only_asked():
-        return
+def _stranger(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """One of the strangers, or of its modules: refuse the real one before it fails halfway.
+
+    A package of that name in plain Python, as some scripts bring with them, is found as ever.
+    """
+    spec = _elsewhere(name, path)
+    if path is not None or _only_asked():
+        return spec
+    if spec is not None and not _has_binaries(spec):
+        return spec
     raise AbsentModule(
         explain(
             f"{name} cannot be imported: it extends PyTorch's own binaries",
@@ -110,6 +117,21 @@ def _stranger(name: str) -> None:
             try_=STRANGERS[name],
         )
     )
+
+
+def _elsewhere(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """What Python's other finders say."""
+    for finder in sys.meta_path:
+        if finder is not _FINDER:
+            spec = finder.find_spec(name, path)
+            if spec is not None:
+                return spec
+    return None
+
+
+def _has_binaries(spec: ModuleSpec) -> bool:
+    folders = spec.submodule_search_locations or ()
+    return any(True for folder in folders for _ in Path(folder).rglob(f"*{EXTENSION_SUFFIXES[-1]}"))
 
 
 def _only_asked() -> bool:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 OWN = "zincir.as_torch"
 
 ROOMS: dict[str, tuple[str, ...]] = {
-    "torch": (f"{OWN}.root", "zincir"),
+    "torch": (f"{OWN}.root", f"{OWN}.layer_functions", f"{OWN}.questions", "zincir"),
     "torch.nn": (f"{OWN}.nn", "zincir.nn"),
     "torch.nn.modules": (f"{OWN}.nn_modules", f"{OWN}.nn", "zincir.nn"),
     "torch.nn.parallel": (f"{OWN}.parallel",),
@@ -31,7 +31,36 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "torch.utils.tensorboard.writer": (f"{OWN}.tensorboard",),
     "torch.utils.model_zoo": (f"{OWN}.hub",),
     "torch.autograd.grad_mode": ("zincir.autograd",),
-    "torch.types": (f"{OWN}.root", "zincir"),
+    "torch.types": (f"{OWN}.size_types", f"{OWN}.root", "zincir"),
+    "torch.functional": (f"{OWN}.root", "zincir"),
+    "torch.serialization": ("zincir.serialization",),
+    "torch.torch_version": (f"{OWN}.version",),
+    "torch._dynamo": (f"{OWN}.compiler",),
+    "torch._dynamo.config": (f"{OWN}.compiler_settings",),
+    "torch._inductor": (f"{OWN}.compiler",),
+    "torch._inductor.config": (f"{OWN}.compiler_settings",),
+    "torch._functorch": (f"{OWN}.compiler",),
+    "torch._functorch.config": (f"{OWN}.compiler_settings",),
+    "torch._C": (f"{OWN}.native",),
+    "torch._tensor": (f"{OWN}.native", "zincir"),
+    "torch._utils": (f"{OWN}.flat_tensors",),
+    "torch.cpu.amp": (f"{OWN}.cpu",),
+    "torch.cuda.nvtx": (f"{OWN}.marks",),
+    "torch.cuda.profiler": (f"{OWN}.marks",),
+    "torch.cuda.streams": (f"{OWN}.cuda",),
+    "torch.autograd.anomaly_mode": ("zincir.autograd",),
+    "torch.sparse": (f"{OWN}.sparse", "zincir.sparse"),
+    "torch.nn.attention": (f"{OWN}.attention",),
+    "torch.nn.common_types": (f"{OWN}.size_types",),
+    "torch.nn.utils.stateless": ("zincir.func",),
+    "torch.nn.parallel.distributed": (f"{OWN}.parallel",),
+    "torch.nn.parallel.data_parallel": (f"{OWN}.parallel",),
+    "torch.utils._pytree": (f"{OWN}.pytree",),
+    "torch.utils.benchmark": (f"{OWN}.timing",),
+    "torch.utils.data._utils": ("zincir.utils.data",),
+    "torch.utils.data._utils.collate": ("zincir.utils.data.collate",),
+    "torch.utils.dlpack": ("zincir",),
+    "torch.utils.hooks": ("zincir.hook_handle",),
 }
 """Those that are not simply ours of the same name."""
 
@@ -40,8 +69,8 @@ NAMESAKES = ("nn", "optim", "linalg", "fft", "special", "distributions", "func",
 """Packages of ours in which everything has the name it has in PyTorch."""
 
 OF_PYTORCH_ALONE = (
-    "accelerator", "amp", "backends", "cuda", "distributed", "fx", "hub", "jit", "mps",
-    "multiprocessing", "onnx", "profiler", "testing", "version", "xpu",
+    "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed", "fx", "hub", "jit",
+    "mps", "multiprocessing", "onnx", "overrides", "profiler", "testing", "version", "xpu",
 )  # fmt: skip
 """Modules below `torch` that are found here under their own names."""
 

@@ -19,11 +19,9 @@ from zincir.as_torch.typed_tensors import (
     TYPES,
     set_default_tensor_type as set_default_tensor_type,
 )
+from zincir.as_torch.version import __version__ as __version__
 from zincir.func import vmap as vmap
 from zincir.tensor import Tensor as _Tensor
-
-__version__ = "2.13.0+zincir"
-"""The version whose behaviour is followed."""
 
 globals().update(TYPES)
 

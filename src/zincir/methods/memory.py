@@ -19,7 +19,7 @@ from zincir.tensor_types import check_storage
 class Memory(TensorBase):
     """Methods about where a tensor lies: on the CPU, in this process."""
 
-    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_quantized = is_mkldnn = False
+    is_cuda = is_mps = is_xpu = is_meta = is_quantized = is_mkldnn = False
 
     def get_device(self) -> int:
         """The number of the GPU it lies on: -1, since there is none."""
