@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import user_line
@@ -32,8 +32,9 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Generator[None]:
     Raises:
         DTypeError: `backends` is neither a `SDPBackend` nor a list of them.
     """
-    named = [backends] if isinstance(backends, SDPBackend) else backends
-    if not isinstance(named, list | tuple) or not all(isinstance(b, SDPBackend) for b in named):
+    several = isinstance(backends, list | tuple)
+    named = cast("list[Any]", backends if several else [backends])
+    if not all(isinstance(backend, SDPBackend) for backend in named):
         raise DTypeError(
             explain(
                 "sdpa_kernel: backends",

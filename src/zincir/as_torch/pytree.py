@@ -85,7 +85,11 @@ def tree_map_(func: Callable[..., Any], tree: Any, *rests: Any) -> Any:
 
 def tree_map_only(kind: Any, func: Callable[..., Any], tree: Any) -> Any:
     """`tree_map`, of leaves that are instances of `kind`; others stay."""
-    return tree_map(lambda leaf: func(leaf) if isinstance(leaf, kind) else leaf, tree)
+
+    def chosen(leaf: Any) -> Any:
+        return func(leaf) if isinstance(leaf, kind) else leaf
+
+    return tree_map(chosen, tree)
 
 
 def tree_any(pred: Callable[[Any], bool], tree: Any) -> bool:

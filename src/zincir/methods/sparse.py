@@ -7,7 +7,7 @@ takes the expression, and its result is an ordinary tensor with the right number
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Coo:
         at = tuple(self.indices.unbind(0))
         dense = values.new_zeros(self.shape)
         dense = dense.index_put(at, values, accumulate=True) if at else dense + values.sum(0)
-        new: Any = object.__new__(type(dense))
+        new = object.__new__(cast("type[Any]", type(dense)))
         new._held = dense._held
         new._holds_node()
         new._coo = self
@@ -169,7 +169,8 @@ class Sparse(TensorBase):
 
     def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
         """An ordinary tensor with the same numbers."""
-        dense = self if self._coo is None else type(self)._of(self._node)
+        kind = cast("type[TensorBase]", type(self))
+        dense: Any = self if self._coo is None else kind._of(self._node)
         return dense if dtype is None else dense.to(dtype)
 
     def to_sparse(self: Any, sparse_dim: int | None = None, *, layout: Any = None) -> Any:
