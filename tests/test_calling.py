@@ -88,7 +88,51 @@ def test_out_of_another_shape(x: Tensor) -> None:
         pytest.raises(ArgumentError, match="shares its memory"),
         pytest.warns(UserWarning, match="resized"),
     ):
-        zincir.sum(x, 0, out=seen)
+        zincir.sum(x.clone(), 0, out=seen)
+
+
+def test_out_beside_what_is_read() -> None:
+    memory = zincir.arange(6.0)
+    first = memory[:3]
+    assert zincir.neg(first, out=first).tolist() == [0, -1, -2], "each is read before it is written"
+    with pytest.raises(ArgumentError, match=r"neg\(\): .* out shares memory with an input"):
+        zincir.neg(first, out=memory[1:4])
+    assert zincir.neg(first, out=memory[3:]).tolist() == [0, 1, 2]
+    index = zincir.tensor([2, 1, 0])
+    with pytest.raises(ArgumentError, match=r"gather\(\): .* shares memory with an input"):
+        zincir.gather(first, 0, index, out=first)
+    with pytest.raises(ArgumentError, match="several elements of out are one"):
+        zincir.neg(first, out=zincir.zeros(1).expand(3))
+    assert memory.tolist() == [0, -1, -2, 0, 1, 2]
+
+
+def test_out_of_what_picks_has_its_type(x: Tensor) -> None:
+    index = zincir.tensor([0])
+    with pytest.raises(DTypeError, match=r"index_select\(\): expected out tensor to have dtype"):
+        zincir.index_select(x, 0, index, out=zincir.empty(0, dtype=zincir.float64))
+    where = zincir.empty(0, dtype=zincir.int32)
+    with pytest.raises(DTypeError, match=r"max\(\): expected out tensor to have dtype"):
+        zincir.max(x, 1, out=(zincir.empty(0), where))
+    assert where.shape == (0,)
+
+
+def test_what_is_made_goes_to_out() -> None:
+    out = zincir.empty(0, dtype=zincir.float64)
+    assert zincir.arange(3, out=out) is out
+    assert out.tolist() == [0, 1, 2]
+    assert zincir.ones(3, out=out).dtype is zincir.float64
+    assert zincir.linspace(0, 1, 3, out=out).tolist() == [0, 0.5, 1]
+    with pytest.raises(DTypeError, match=r"full\(\): dtype does not match that of out"):
+        zincir.full((3,), 2.0, dtype=zincir.float32, out=out)
+
+
+def test_two_numbers_are_no_tensor() -> None:
+    for call in (zincir.pow, zincir.remainder, zincir.bitwise_and, zincir.float_power):
+        with pytest.raises(TypeError, match="at least one of two arguments must be Tensor"):
+            call(2, 3)
+    assert zincir.add(2, 3).item() == 5, "as in PyTorch"
+    with pytest.raises(TypeError, match=r"logical_and\(\): argument 'other' must be Tensor"):
+        zincir.logical_and(zincir.tensor([1]), 2)
 
 
 def test_several_outs(x: Tensor) -> None:

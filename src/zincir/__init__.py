@@ -57,7 +57,6 @@ from zincir.complex_numbers import (
     view_as_real as view_as_real,
 )
 from zincir.creation import (
-    arange as arange,
     as_tensor as as_tensor,
     asarray as asarray,
     empty as empty,
@@ -68,8 +67,6 @@ from zincir.creation import (
     full as full,
     full_like as full_like,
     get_default_dtype as get_default_dtype,
-    linspace as linspace,
-    logspace as logspace,
     ones as ones,
     ones_like as ones_like,
     set_default_dtype as set_default_dtype,
@@ -139,6 +136,38 @@ from zincir.naming import (
     sparse_coo as sparse_coo,
     strided as strided,
 )
+from zincir.nn.functional import (
+    adaptive_avg_pool1d as adaptive_avg_pool1d,
+    avg_pool1d as avg_pool1d,
+    bilinear as bilinear,
+    celu as celu,
+    celu_ as celu_,
+    channel_shuffle as channel_shuffle,
+    conv1d as conv1d,
+    conv2d as conv2d,
+    conv3d as conv3d,
+    conv_transpose1d as conv_transpose1d,
+    conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d,
+    cosine_similarity as cosine_similarity,
+    group_norm as group_norm,
+    hardshrink as hardshrink,
+    layer_norm as layer_norm,
+    max_pool1d as max_pool1d,
+    max_pool2d as max_pool2d,
+    max_pool3d as max_pool3d,
+    pairwise_distance as pairwise_distance,
+    pixel_shuffle as pixel_shuffle,
+    pixel_unshuffle as pixel_unshuffle,
+    prelu as prelu,
+    rms_norm as rms_norm,
+    rrelu as rrelu,
+    rrelu_ as rrelu_,
+    selu as selu,
+    selu_ as selu_,
+    threshold as threshold,
+    threshold_ as threshold_,
+)
 from zincir.nn.functional.recurrent import (
     gru_cell as gru_cell,
     lstm_cell as lstm_cell,
@@ -181,6 +210,7 @@ from zincir.runtime.team import (
 )
 from zincir.scan import scan as scan
 from zincir.serialization import load as load, save as save
+from zincir.series import arange as arange, linspace as linspace, logspace as logspace
 from zincir.short_time import istft as istft, stft as stft
 from zincir.signal.periodic import (
     bartlett_window as bartlett_window,

@@ -1,4 +1,4 @@
-"""How operations are called: methods as functions, `input=`, `out=`, and NumPy's names.
+"""How operations are called: methods as functions, `input=`, and NumPy's names.
 
 What is said here once holds for every method of `Tensor`, and for what `takes_out` is written over.
 """
@@ -11,15 +11,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from zincir import inplace, storage
 from zincir.convert import operand
-from zincir.errors import ArgumentError, DTypeError, GradientError, explain
-from zincir.graph.node import MODE, grad_mode, user_line
+from zincir.errors import explain
+from zincir.graph.node import user_line
 from zincir.ops import arithmetic as ar
-from zincir.ops.dims import is_several
-from zincir.tensor_base import TensorBase
+from zincir.out import into
 
 T = TypeVar("T", bound=type)
+R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 Function = Callable[..., Any]
 
@@ -27,14 +26,14 @@ NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 """Names that PyTorch takes for its own in every method and function."""
 _FIRST = ("input", "x", "a", "x1")
 """Names of the tensor that a function is a method of: PyTorch's, and NumPy's."""
-_EXACT = ("aminmax", "complex", "polar")
-"""Functions whose `out=` must be of the type of their results."""
 _NUMBERS_FIRST = (
     *("add", "sub", "subtract", "mul", "multiply"),
     *("div", "divide", "true_divide", "floor_divide", "remainder"),
     *("bitwise_left_shift", "bitwise_right_shift"),
 )
 """Functions that take a number in its place."""
+_NOT_TWO_NUMBERS = ("remainder", "bitwise_left_shift", "bitwise_right_shift")
+"""Those of them that do not take two."""
 
 
 # Methods ----------------------------------------------------------------------------------------
@@ -115,7 +114,7 @@ def _function(method: Function, name: str, cls: type) -> Function:
         if named or not args or not isinstance(args[0], cls):
             args = _with_first(name, cls, args, named)
             if "out" in named:
-                return _into(named.pop("out"), name, method, args, named)
+                return into(named.pop("out"), name, method, args, named)
         return method(*args, **named)
 
     function.__name__ = function.__qualname__ = name
@@ -140,6 +139,8 @@ def _with_first(
         return args
     if len(args) > 0 and name in _NUMBERS_FIRST and isinstance(args[0], float | int):
         other = operand(args[1] if len(args) > 1 else named.get("other"))
+        if name in _NOT_TWO_NUMBERS and isinstance(other, float | int):
+            raise two_numbers(name)
         first = ar.common(args[0], other)[0]
         return (cast(Any, cls)._of(first), *args[1:])
     got = type(args[0]).__name__ if len(args) > 0 else "nothing"
@@ -152,111 +153,25 @@ def _with_first(
     )
 
 
-# out= -------------------------------------------------------------------------------------------
+def two_numbers(name: str) -> TypeError:
+    """The error for an operation on two numbers, of which one should be a tensor."""
+    return TypeError(
+        explain(
+            f"{name}(): at least one of two arguments must be Tensor, not two numbers",
+            where=user_line(),
+            try_="zincir.tensor(...)",
+        )
+    )
 
 
-def takes_out(function: Callable[..., Any]) -> Callable[..., Any]:
+def takes_out(function: Callable[..., R]) -> Callable[..., R]:
     """Let a function take NumPy's names, and write its result to the tensor given as `out=`."""
     function = _named(function)
 
     @wraps(function)
     def called(*args: Any, **named: Any) -> Any:
         if "out" in named:
-            return _into(named.pop("out"), function.__name__, function, args, named)
+            return into(named.pop("out"), function.__name__, function, args, named)
         return function(*args, **named)
 
     return called
-
-
-def _into(
-    out: Any, name: str, function: Function, args: tuple[Any, ...], named: dict[str, Any]
-) -> Any:
-    """Call a function, and write what it returns to `out`."""
-    if out is None:
-        return function(*args, **named)
-    outs = tuple(out) if is_several(out) else (out,)
-    for one in outs:
-        if not isinstance(one, TensorBase):
-            raise TypeError(
-                explain(
-                    f"{name}(): argument 'out' must be Tensor, not {type(one).__name__}",
-                    where=user_line(),
-                )
-            )
-    if MODE.grad and _any_grad((*outs, *args, *named.values())):
-        raise GradientError(
-            explain(
-                f"{name}(): functions with out=... arguments don't support automatic"
-                " differentiation, but one of the arguments requires grad.",
-                where=user_line(),
-                try_="the function without out=, or `with zincir.no_grad():`",
-            )
-        )
-    if "dtype" not in named and "dtype" in inspect.signature(function).parameters:
-        named["dtype"] = outs[0].dtype  # what sums and the like are worked out in
-    with grad_mode(False):
-        result: Any = function(*args, **named)
-        results: tuple[Any, ...] = result if is_several(result) else (result,)
-        if len(outs) != len(results):
-            raise ArgumentError(
-                explain(
-                    f"{name}(): expected {len(results)} tensors as out",
-                    where=user_line(),
-                    got=str(len(outs)),
-                )
-            )
-        for one, value in zip(outs, results, strict=True):
-            _write(one, value, name)
-    if not is_several(result):
-        return outs[0]
-    return result._make(outs) if hasattr(result, "_make") else outs
-
-
-def _any_grad(values: Any) -> bool:
-    for value in values:
-        if isinstance(value, TensorBase):
-            if value.requires_grad:
-                return True
-        elif is_several(value) and _any_grad(value):
-            return True
-    return False
-
-
-def _write(out: Any, value: Any, name: str) -> None:
-    if name in _EXACT and out.dtype is not value.dtype:
-        raise DTypeError(
-            explain(
-                f"{name}(): Expected out tensor to have dtype {value.dtype.name}, but got"
-                f" {out.dtype.name} instead",
-                where=user_line(),
-            )
-        )
-    if value.dtype.category > out.dtype.category:
-        raise DTypeError(
-            explain(
-                f"{name}(): result type {value.dtype.name} can't be cast to the desired output"
-                f" type {out.dtype.name}",
-                where=user_line(),
-            )
-        )
-    if out.shape == value.shape:
-        inplace.write(out, value._node, f"{name}(out=)", convert=True)
-        return
-    if out.numel():
-        warnings.warn(
-            "An output with one or more elements was resized since it had shape"
-            f" {list(out.shape)}, which does not match the required output shape"
-            f" {list(value.shape)}. Give an empty tensor, or one of that shape.",
-            UserWarning,
-            stacklevel=4,
-        )
-    if storage.is_shared(out):
-        raise ArgumentError(
-            explain(
-                f"{name}(): out has another shape, and shares its memory with another tensor",
-                where=user_line(),
-                expected=str(value.shape),
-                got=str(out.shape),
-            )
-        )
-    inplace.take_over(out, value.to(out.dtype))

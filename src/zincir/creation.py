@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from zincir.calling import takes_out
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import user_line
 from zincir.half import converted, filled, plain
@@ -24,7 +25,6 @@ from zincir.types import (
     complex64,
     complex128,
     float32,
-    float64,
     from_numpy_dtype,
     int64,
     promote,
@@ -79,10 +79,11 @@ def tensor(
         shared = as_tensor(data).detach().clone()
         shared = shared if dtype is None else shared.to(as_dtype(dtype))
         return shared.requires_grad_() if requires_grad else shared
-    return _made(_as_array(data, dtype), requires_grad)
+    return made(_as_array(data, dtype), requires_grad)
 
 
-def _made(array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
+def made(array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
+    """A leaf over the memory of `array`."""
     t = from_array(array)
     return t.requires_grad_() if requires_grad else t
 
@@ -289,6 +290,7 @@ def _shape(sizes: tuple[Any, ...]) -> Shape:
     return shape
 
 
+@takes_out
 def full(
     size: Any,
     fill_value: Scalar,
@@ -308,7 +310,7 @@ def full(
         kind = as_dtype(dtype)
     sizes = size if is_several(size) else (size,)
     value = fit(kind, value, "full")
-    return _made(filled(_shape(tuple(sizes)), value, kind), requires_grad)
+    return made(filled(_shape(tuple(sizes)), value, kind), requires_grad)
 
 
 def _filled(
@@ -325,9 +327,10 @@ def _filled(
     kind = DEFAULT.floating if dtype is None else as_dtype(dtype)
     shape = _shape(sizes if size is None else (size,))
     array = filled(shape, value, kind) if value else np.zeros(shape, kind.memory)
-    return _made(array, requires_grad)
+    return made(array, requires_grad)
 
 
+@takes_out
 def zeros(
     *sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
@@ -336,6 +339,7 @@ def zeros(
     return _filled(0, sizes, size, dtype, layout, device, requires_grad, pin_memory)
 
 
+@takes_out
 def ones(
     *sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
@@ -344,6 +348,7 @@ def ones(
     return _filled(1, sizes, size, dtype, layout, device, requires_grad, pin_memory)
 
 
+@takes_out
 def empty(*sizes: Any, size: Any = None, memory_format: Any = None, **options: Any) -> Tensor:
     """A tensor to be filled; its values are zeros, and nothing should rely on that."""
     check_storage(memory_format=memory_format)
@@ -389,83 +394,7 @@ def full_like(
     return full(input.shape, fill_value, dtype=kind, **options)
 
 
-def _number(x: Any) -> Any:
-    return x.item() if isinstance(x, Tensor) or hasattr(x, "item") else x
-
-
-def arange(
-    start: Scalar,
-    end: Scalar | None = None,
-    step: Scalar = 1,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Numbers from `start` up to, and without, `end`.
-
-    >>> arange(3)
-    tensor([0, 1, 2])
-    """
-    check_storage(device, layout, pin_memory)
-    first, last, by = _number(start), _number(end), _number(step)
-    if last is None:
-        first, last = 0, first
-    if by == 0 or (last - first) * by < 0:
-        raise ArgumentError(
-            explain(
-                "arange: the steps do not lead from start to end",
-                where=user_line(),
-                got=f"start={first}, end={last}, step={by}",
-            )
-        )
-    floats = any(isinstance(v, float) for v in (first, last, by))
-    kind = as_dtype(dtype) if dtype is not None else DEFAULT.floating if floats else int64
-    count = int(np.ceil((last - first) / by))
-    series = first + np.arange(count) * by
-    return _made(converted(series, kind), requires_grad)
-
-
-def linspace(
-    start: Scalar,
-    end: Scalar,
-    steps: int,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """`steps` numbers at equal distances, from `start` to `end`, both included."""
-    check_storage(device, layout, pin_memory)
-    kind = DEFAULT.floating if dtype is None else as_dtype(dtype)
-    series = np.linspace(_number(start), _number(end), steps, dtype=float64.numpy)
-    return _made(converted(series, kind), requires_grad)
-
-
-def logspace(
-    start: Scalar,
-    end: Scalar,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Powers of `base` with exponents at equal distances."""
-    check_storage(device, layout, pin_memory)
-    kind = DEFAULT.floating if dtype is None else as_dtype(dtype)
-    exponents = linspace(start, end, steps, dtype=float64)
-    series = (base**exponents).to(kind)
-    return series.requires_grad_() if requires_grad else series
-
-
+@takes_out
 def eye(
     n: int, m: int | None = None, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
@@ -474,4 +403,4 @@ def eye(
     check_storage(device, layout, pin_memory)
     kind = DEFAULT.floating if dtype is None else as_dtype(dtype)
     ones = np.eye(*_shape((n, n if m is None else m)), dtype=bool)
-    return _made(converted(ones, kind), requires_grad)
+    return made(converted(ones, kind), requires_grad)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zincir.calling import takes_out
-from zincir.creation import arange, get_default_dtype
+from zincir.creation import get_default_dtype
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.ops import fourier
@@ -19,6 +19,7 @@ from zincir.ops.dims import one_axis
 from zincir.ops.layout import roll
 from zincir.ops.movement import pad, slice_
 from zincir.ops.parts import WHOLE
+from zincir.series import arange
 from zincir.tensor import Tensor, wrap
 from zincir.tensor_types import as_dtype, check_storage
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.calling import functions_of, takes_out
+from zincir.calling import functions_of, takes_out, two_numbers
 from zincir.convert import operand
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
@@ -35,16 +35,28 @@ def is_floating_point(input: Tensor) -> bool:
     return input.is_floating_point()
 
 
+def _one_tensor(name: str, input: Any, other: Any) -> tuple[Any, Any]:
+    """Two operands, of which one is a tensor.
+
+    Raises:
+        TypeError: both are numbers.
+    """
+    found = operand(input), operand(other)
+    if not (isinstance(found[0], Node) or isinstance(found[1], Node)):
+        raise two_numbers(name)
+    return found
+
+
 @takes_out
 def pow(input: Any, exponent: Any) -> Tensor:
     """The first to the power of the second; one of the two may be a number."""
-    return wrap(powers.power(operand(input), operand(exponent)))
+    return wrap(powers.power(*_one_tensor("pow", input, exponent)))
 
 
 @takes_out
 def float_power(input: Any, exponent: Any) -> Tensor:
     """The first to the power of the second, in float64; one of the two may be a number."""
-    return wrap(numeric.float_power(operand(input), operand(exponent)))
+    return wrap(numeric.float_power(*_one_tensor("float_power", input, exponent)))
 
 
 @takes_out
@@ -58,19 +70,19 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 @takes_out
 def bitwise_and(input: Any, other: Any) -> Tensor:
     """Bit by bit, where both are 1."""
-    return wrap(ar.bitwise("and", operand(input), operand(other)))
+    return wrap(ar.bitwise("and", *_one_tensor("bitwise_and", input, other)))
 
 
 @takes_out
 def bitwise_or(input: Any, other: Any) -> Tensor:
     """Bit by bit, where one is 1."""
-    return wrap(ar.bitwise("or", operand(input), operand(other)))
+    return wrap(ar.bitwise("or", *_one_tensor("bitwise_or", input, other)))
 
 
 @takes_out
 def bitwise_xor(input: Any, other: Any) -> Tensor:
     """Bit by bit, where exactly one is 1."""
-    return wrap(ar.bitwise("xor", operand(input), operand(other)))
+    return wrap(ar.bitwise("xor", *_one_tensor("bitwise_xor", input, other)))
 
 
 def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 
 from zincir.recording import note_done
 from zincir.tensor_base import Storage, TensorBase, base_of
-from zincir.types import contiguous_strides
+from zincir.types import contiguous_strides, size
 from zincir.views import ViewOp
 
 T = TypeVar("T", bound=TensorBase)
@@ -69,6 +69,39 @@ def offset(tensor: TensorBase) -> int:
     for step in reversed(steps):
         seen_ = step.look(seen_)
     return seen_.__array_interface__["data"][0] - array.__array_interface__["data"][0]
+
+
+def shared_part(a: TensorBase, b: TensorBase) -> str:
+    """How much of its memory a tensor shares with another: "all", "some", or "none" that counts.
+
+    As in PyTorch, what does not fill the stretch where it lies counts as apart from others.
+    """
+    if a is b:
+        return "all"
+    if a._storage is None or a._storage is not b._storage or not (_fills(a) and _fills(b)):
+        return "none"
+    first, second = offset(a), offset(b)
+    m, n = size(a._held.shape), size(b._held.shape)
+    if first == second and m == n:
+        return "all" if strides(a) == strides(b) else "some"
+    return "some" if first < second + n and second < first + m else "none"
+
+
+def repeats(tensor: TensorBase) -> bool:
+    """Whether several elements of a tensor are one in memory."""
+    shape = tensor._held.shape
+    again = (s == 0 and n > 1 for s, n in zip(strides(tensor), shape, strict=True))
+    return size(shape) > 0 and any(again)
+
+
+def _fills(tensor: TensorBase) -> bool:
+    """Whether the elements of a tensor lie side by side, in whatever order."""
+    room = 1
+    for step, n in sorted(zip(strides(tensor), tensor._held.shape, strict=True)):
+        if n != 1 and step != room:
+            return False
+        room *= n
+    return True
 
 
 def replace(tensor: TensorBase) -> None:

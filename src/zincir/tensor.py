@@ -196,6 +196,17 @@ def _compare(relation: str, doc: str) -> Method:
     return _named(method, relation, doc)
 
 
+def _logical(which: str, doc: str) -> Method:
+    name = f"logical_{which}"
+
+    def method(self: Tensor, other: Tensor) -> Tensor:
+        return wrap(
+            co.logical(which, self._node, tensor_node(other, f"{name}(): argument 'other'"))
+        )
+
+    return _named(method, name, doc)
+
+
 def _in_place(method: Callable[..., TensorBase]) -> Method:
     """The variant of a method that changes its tensor.
 
@@ -719,17 +730,9 @@ class Tensor(
     logical_not = _unary(co.logical_not, "logical_not", "Where it is 0 or False.")
     bitwise_not = _unary(co.bitwise_not, "bitwise_not", "All bits turned round.")
 
-    def logical_and(self, other: Tensor) -> Tensor:
-        """Where neither is 0."""
-        return wrap(co.logical("and", self._node, node_beside(other, self._node)))
-
-    def logical_or(self, other: Tensor) -> Tensor:
-        """Where one is not 0."""
-        return wrap(co.logical("or", self._node, node_beside(other, self._node)))
-
-    def logical_xor(self, other: Tensor) -> Tensor:
-        """Where exactly one is not 0."""
-        return wrap(co.logical("xor", self._node, node_beside(other, self._node)))
+    logical_and = _logical("and", "Where neither is 0.")
+    logical_or = _logical("or", "Where one is not 0.")
+    logical_xor = _logical("xor", "Where exactly one is not 0.")
 
     bitwise_and, bitwise_or, bitwise_xor = __and__, __or__, __xor__
 
@@ -1061,6 +1064,9 @@ class Tensor(
     def narrow(self, dim: Int, start: Int, length: Int) -> Tensor:
         """A range of one dimension."""
         axis = one_axis(dim, self.ndim)
+        if isinstance(start, Tensor) and (start.ndim or start.dtype.category != 1):
+            what = "narrow: start must be an 0-dim integral Tensor"
+            raise DTypeError(explain(what, where=user_line(), got=f"{start.dtype} {start.shape}"))
         kept = slice(*narrowed(self.shape, axis, int(start), length))
         return self[(slice(None),) * axis + (kept,)]
 
@@ -1207,6 +1213,10 @@ class Tensor(
 
     def masked_fill(self, mask: Tensor, value: Operand) -> Tensor:
         """`value` where the mask holds."""
+        if isinstance(value, Tensor) and value.ndim:
+            got = f"{value.ndim} dimensions"
+            what = "masked_fill only supports a 0-dimensional value tensor"
+            raise ShapeError(explain(what, where=user_line(), got=got))
         return wrap(ar.where(mask._node, assigned(value, self.dtype), self._node))
 
     def masked_select(self, mask: Tensor) -> Tensor:

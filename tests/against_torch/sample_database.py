@@ -178,10 +178,11 @@ def ours_of(op: Any) -> Callable[..., Any] | None:
 class Both:
     """Arguments for both libraries, made of those of a sample."""
 
-    def __init__(self, gradients: bool) -> None:
+    def __init__(self, gradients: bool, shared: Iterable[int] = ()) -> None:
         self.gradients = gradients
         self.leaves: list[tuple[Any, Any]] = []
         self._made: dict[int, tuple[Any, Any]] = {}
+        self._memory: dict[int, Any] = dict.fromkeys(shared)
 
     def of(self, value: Any) -> tuple[Any, Any]:
         """The same for PyTorch and for this library."""
@@ -209,12 +210,37 @@ class Both:
         x = value.detach().clone()
         if x.layout is not torch.strided:
             raise NotImplementedError("a sparse tensor")
+        memory = value.untyped_storage().data_ptr()
+        if memory in self._memory:
+            return x, self._part(memory, value)
         y = as_zincir(x)
         if value.requires_grad and self.gradients:
             x.requires_grad_()
             y.requires_grad_()
             self.leaves.append((x, y))
         return x, y
+
+    def _part(self, memory: int, value: Any) -> Any:
+        """A view of memory that several tensors share."""
+        if self._memory[memory] is None:
+            whole = torch.empty(0, dtype=value.dtype).set_(value.untyped_storage())
+            self._memory[memory] = as_zincir(whole.clone())
+        return self._memory[memory].as_strided(
+            tuple(value.shape), value.stride(), value.storage_offset()
+        )
+
+
+def sharing(arguments: Any) -> set[int]:
+    """Memory that several tensors share, or several elements of one."""
+    found: dict[int, set[int]] = {}
+    again: set[int] = set()
+    for x in flat(arguments):
+        if isinstance(x, torch.Tensor) and x.layout is torch.strided and x.numel():
+            memory = x.untyped_storage().data_ptr()
+            found.setdefault(memory, set()).add(id(x))
+            if len(found[memory]) > 1 or 0 in x.stride():
+                again.add(memory)
+    return again
 
 
 def as_zincir(x: Any) -> Any:
@@ -504,7 +530,8 @@ class Walk:
     def _call(self, what: str, sample: Any) -> Try:
         """One sample, in both libraries."""
         self.tried += 1
-        tried = Try(what, values=self.values, slack=SLACK.get(self.op.name, 1))
+        values = self.values and not sample.kwargs.get("dropout_p")
+        tried = Try(what, values=values, slack=SLACK.get(self.op.name, 1))
         both = Both(self.op.supports_autograd)
         process = sample.output_process_fn_grad
         plain = "output_process_fn_grad" in repr(process) or process is None
@@ -569,7 +596,7 @@ class Walk:
         both = Both(False)
         tried = Try(what, values=self.values)
         (theirs, names), (ours, our_names) = both.of(((sample.input, *sample.args), sample.kwargs))
-        if not theirs or not isinstance(theirs[0], torch.Tensor):
+        if not isinstance(theirs[0], torch.Tensor) and kind != self._out:
             return tried
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -629,8 +656,9 @@ class Walk:
         _seed(0)
         for k, wrong in enumerate(_seeded(self.op.error_inputs_func(self.op, "cpu"))):
             sample = wrong.sample_input
+            given = (sample.input, *sample.args), sample.kwargs
             try:
-                _, (args, names) = Both(False).of(((sample.input, *sample.args), sample.kwargs))
+                _, (args, names) = Both(False, sharing(given)).of(given)
             except (NotImplementedError, TypeError, ValueError):
                 continue  # what NumPy does not know either
             if "device" in names or (self.name[:2] == "__" and type(args[0]) is int):

@@ -7,6 +7,7 @@ import pytest
 
 import zincir
 from zincir import nn
+from zincir.errors import DTypeError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing is compared")
 pytestmark = [
@@ -121,6 +122,35 @@ def test_transposed(shape: Any, out: int, kernel: Any, options: dict[str, Any]) 
     del arrays["bias"]
     if 0 not in shape:
         agree(f"conv_transpose{len(kernel)}d", arrays, "channels last", **options)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64"])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_whole_numbers(dtype: str, groups: int) -> None:
+    rng = np.random.default_rng(0)
+    x, w, b = (
+        rng.integers(0, 100, shape).astype(dtype)
+        for shape in ((2, 4, 6, 5), (8, 4 // groups, 3, 3), (8,))
+    )
+    names = ("conv2d", "conv_transpose2d") if dtype == "int64" else ("conv2d",)
+    for name in names:
+        kernel = w[:4] if "transpose" in name else w
+        bias = b[: kernel.shape[1] * groups] if "transpose" in name else b
+        ours, theirs = (
+            getattr(library.nn.functional, name)(
+                *map(library.tensor, (x, kernel, bias)), stride=2, padding=1, groups=groups
+            ).numpy()
+            for library in (zincir, torch)
+        )
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+
+
+def test_types_that_are_not_multiplied() -> None:
+    for name, dtype in (("conv1d", "bool"), ("conv_transpose1d", "int32")):
+        x = zincir.ones(1, 2, 5, dtype=getattr(zincir, dtype))
+        with pytest.raises(DTypeError, match="one type of numbers"):
+            getattr(nn.functional, name)(x, x[:, :, :3])
 
 
 LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = [

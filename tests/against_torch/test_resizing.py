@@ -121,6 +121,21 @@ def test_interpolate(mode: str, corners: bool | None, antialias: bool) -> None:
         agree("interpolate", [numbers(*shape).astype(kind)], rtol=rtol, **options)
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_bytes_are_mixed_in_whole_numbers(mode: str, antialias: bool) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 9)).astype(np.uint8)
+    for size in ((4, 13), (14, 9), (7, 4)):
+        for corners in (False, True):
+            ours, theirs = (
+                library.nn.functional.interpolate(
+                    library.tensor(x), size, mode=mode, align_corners=corners, antialias=antialias
+                ).numpy()
+                for library in (zincir, torch)
+            )
+            np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("exact", [False, True])
 def test_nearest_takes_the_same_elements(exact: bool) -> None:
     mode = "nearest-exact" if exact else "nearest"

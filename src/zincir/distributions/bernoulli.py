@@ -6,13 +6,13 @@ import math
 from typing import Any, ClassVar
 
 from zincir.autograd.modes import no_grad
-from zincir.creation import arange
 from zincir.distributions import constraints
 from zincir.distributions.distribution import Distribution
 from zincir.distributions.parameters import Binary, broadcast_all, one_of_two
 from zincir.functional import where
 from zincir.nn.functional import binary_cross_entropy_with_logits
 from zincir.random import bernoulli
+from zincir.series import arange
 from zincir.tensor import Tensor
 from zincir.types import Shape
 

@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar
 
 from zincir.autograd.modes import no_grad
-from zincir.creation import _shape as shape_of, arange, full
+from zincir.creation import _shape as shape_of, full
 from zincir.distributions import constraints
 from zincir.distributions.distribution import Distribution
 from zincir.distributions.parameters import OneOfMany, one_of_two
@@ -15,6 +15,7 @@ from zincir.functional import broadcast_tensors
 from zincir.graph.node import user_line
 from zincir.limits import finfo
 from zincir.random import multinomial
+from zincir.series import arange
 from zincir.tensor import Tensor
 from zincir.types import Shape, size
 

@@ -64,7 +64,7 @@ def gather(x: Node, dim: int, index: Node) -> Node:
     """y[i][j] = x[i][index[i][j]], for dim=1."""
     axis = one_axis(dim, x.ndim)
     index = _integers(index, "gather")
-    if not x.ndim or not index.ndim:
+    if not x.ndim or not index.ndim or not size(index.shape):
         return _gather_single(x, index)
     _check(x, axis, index, "gather")
     return rows.take(_flat(x), elements(x.shape, index, axis))

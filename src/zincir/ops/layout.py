@@ -158,6 +158,16 @@ def cat(xs: Sequence[Node], dim: int) -> Node:
             )
         )
     axis = one_axis(dim, ndim)
+    first = xs[0].shape
+    for x in xs:
+        if x.shape[:axis] != first[:axis] or x.shape[axis + 1 :] != first[axis + 1 :]:
+            raise ShapeError(
+                explain(
+                    f"cat: sizes of tensors must match except in dimension {axis}",
+                    where=user_line(),
+                    got=" ".join(str(x.shape) for x in xs),
+                )
+            )
     full = [x for x in xs if x.shape[axis]]
     return mv.cat(full or xs[:1], axis) if len(full) != len(xs) else mv.cat(list(xs), axis)
 

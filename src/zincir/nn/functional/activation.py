@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 
+from zincir.calling import takes_out
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.module.user_line import at_user_line, floats, in_steps, node_of
@@ -102,6 +103,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     return _out(_elu(_given(input, "selu", inplace), SELU_ALPHA) * SELU_SCALE, input, inplace)
 
 
+@takes_out
 @at_user_line
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """Computes x * Phi(x), Phi being the normal distribution (https://arxiv.org/abs/1606.08415).
@@ -171,6 +173,7 @@ def tanh(input: Tensor) -> Tensor:
     return wrap(_tanh(node_of(input, "tanh: input")))
 
 
+@takes_out
 @at_user_line
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold.
@@ -194,6 +197,7 @@ def softplus_of(x: Node) -> Node:
     return where(negative, 0.0, x) + log1p(exp(where(negative, x, -x)))
 
 
+@takes_out
 @at_user_line
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x)), accurate for very negative x.

@@ -8,7 +8,7 @@ from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.functional.windows import Sizes, sizes
 from zincir.nn.module.user_line import node_of
-from zincir.types import Shape
+from zincir.types import DType, Shape, int8, int16, int32, int64, uint8
 
 _AXES = ("depth", "height", "width")
 
@@ -56,12 +56,12 @@ def operands(
     """The nodes of the operands.
 
     Raises:
-        DTypeError: types that are not floating, or differ.
+        DTypeError: bools, complex numbers, or types that differ.
         ShapeError: a wrong number of axes, or an empty one that is not the batch.
     """
     x, w = node_of(input, f"{what}: input"), node_of(weight, f"{what}: weight")
     b = None if bias is None else node_of(bias, f"{what}: bias")
-    if x.dtype.category != 2 or x.dtype is not w.dtype or (b and b.dtype is not w.dtype):
+    if not _multiplied(x.dtype, what) or x.dtype is not w.dtype or (b and b.dtype is not w.dtype):
         raise _types(what, x, w, b)
     if w.ndim != rank + 2 or 0 in w.shape:
         ends = "(in, out / groups" if "transpose" in what else "(out, in / groups"
@@ -87,6 +87,12 @@ def operands(
     return x, w, b
 
 
+def _multiplied(dtype: DType, what: str) -> bool:
+    """Whether convolutions are made of a type: floating ones, and integers as in PyTorch."""
+    whole = (int64,) if "transpose" in what else (int64, int32, int16, int8, uint8)
+    return dtype.category == 2 or dtype in whole
+
+
 def _types(what: str, x: Node, w: Node, b: Node | None) -> DTypeError:
     double = w.dtype.name == "float64"
     remedy = "x.double()" if double else "x.float(), or model.double()"
@@ -100,7 +106,7 @@ def _types(what: str, x: Node, w: Node, b: Node | None) -> DTypeError:
             f"{what}: input is {x.dtype.name}, weight is {w.dtype.name}"
             + (f", bias is {b.dtype.name}" if b else ""),
             where=user_line(),
-            expected="one floating type",
+            expected="one type of numbers, in all of them",
             got=_both(x, w),
             try_=remedy,
         )

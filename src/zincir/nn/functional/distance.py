@@ -8,7 +8,7 @@ from zincir.creation import from_numpy
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.nn.functional.normalization import euclidean_norm
-from zincir.nn.module.user_line import at_user_line, floats
+from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.ops import composed
 from zincir.ops.arithmetic import common, maximum
 from zincir.ops.dims import dropped, one_axis
@@ -43,7 +43,7 @@ def pairwise_distance(
     >>> pairwise_distance(zincir.zeros(1, 2), zincir.tensor([[3.0, 4.0]]), eps=0.0).tolist()
     [5.0]
     """
-    a, b = floats(x1, "pairwise_distance: x1"), floats(x2, "pairwise_distance: x2")
+    a, b = node_of(x1, "pairwise_distance: x1"), node_of(x2, "pairwise_distance: x2")
     return wrap(composed.norm(a - b + eps, float(p), -1, keepdim))
 
 

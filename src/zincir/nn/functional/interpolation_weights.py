@@ -129,3 +129,15 @@ def area(n: int, m: int) -> Array:
     first, last = i * n // m, -(-(i + 1) * n // m)
     column = np.arange(n)
     return ((column >= first) & (column < last)) / (last - first)
+
+
+def fixed_point(matrix: Array) -> tuple[Array, int]:
+    """A matrix times a power of two, in whole numbers below 2^15, and the exponent.
+
+    PyTorch mixes images of bytes so, which Pillow has done before
+    (https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c).
+    """
+    most = float(matrix.max())
+    bits = next((b for b in range(22) if int(0.5 + most * (1 << (b + 1))) >= 1 << 15), 22)
+    scaled = matrix * (1 << bits)
+    return np.trunc(scaled + np.where(scaled < 0.0, -0.5, 0.5)).astype(np.int32), bits

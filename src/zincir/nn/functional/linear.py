@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zincir.calling import takes_out
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.module.user_line import at_user_line, floats, node_of
@@ -12,6 +13,7 @@ from zincir.tensor import Tensor, wrap
 from zincir.types import size
 
 
+@takes_out
 @at_user_line
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Computes input @ weight.T + bias.

@@ -7,7 +7,7 @@ from zincir.graph.node import Node, grad_mode, user_line
 from zincir.nn.functional.normalization import channelwise, scaled, standardised
 from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.ops.arithmetic import cast, compare, where
+from zincir.ops.arithmetic import cast, compare, copy, where
 from zincir.ops.elementwise import sqrt
 from zincir.ops.movement import expand, reshape, slice_, sum_
 from zincir.ops.source import const, detach, with_gradient_of
@@ -44,6 +44,8 @@ def batch_norm(
     ([1.0], [1.5])
     """
     x = floats(input, "batch_norm: input")
+    if x.shape == (0,):
+        return wrap(copy(x))  # nothing, which PyTorch takes for what has no channels
     need_axes("batch_norm", x, 2)
     given = of_channels("batch_norm", x, running_mean, running_var, weight, bias)
     channels = (1, x.shape[1]) + (1,) * (x.ndim - 2)

@@ -51,6 +51,7 @@ def avg_pool1d(
     return _avg_pool("avg_pool1d", input, 1, options, count_include_pad, None)
 
 
+@takes_out
 @at_user_line
 def avg_pool2d(
     input: Tensor,

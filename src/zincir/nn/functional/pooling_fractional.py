@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from zincir.creation import arange
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.functional import cat
 from zincir.graph.node import user_line
 from zincir.nn.functional.windows import Sizes
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.random import rand
+from zincir.series import arange
 from zincir.tensor import Tensor
 from zincir.types import int64
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from zincir.creation import arange
 from zincir.errors import ShapeError, explain
 from zincir.functional import cat, stack
 from zincir.graph.node import user_line
 from zincir.nn.module.user_line import at_user_line
+from zincir.series import arange
 from zincir.tensor import Tensor
 from zincir.types import DType
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast as as_type
 
 import numpy as np
 
@@ -14,11 +14,13 @@ from zincir.graph.node import Node, user_line
 from zincir.half import array_in
 from zincir.nn.functional import interpolation_weights as resampling
 from zincir.nn.module.user_line import at_user_line, floats, node_of
+from zincir.ops.arithmetic import cast, floor_divide
+from zincir.ops.composed import clamp
 from zincir.ops.contraction import matmul
 from zincir.ops.indexing import take
 from zincir.ops.movement import expand, permute, reshape, slice_, swap_last
 from zincir.tensor import Tensor, from_array, wrap
-from zincir.types import Shape, size as size_of
+from zincir.types import Shape, int32, size as size_of, uint8
 
 DIMENSIONS = {
     "nearest": (3, 4, 5),
@@ -83,8 +85,12 @@ def interpolate(
     sizes = _sizes(x, size, scale_factor, bool(recompute_scale_factor) or mode == "area")
     if mode.startswith("nearest"):
         return wrap(_nearest(x, sizes, mode == "nearest-exact"))
-    x = floats(input, "interpolate: input")
     build = _matrix_of(mode, bool(align_corners), antialias)
+    if x.dtype is uint8 and mode in ("bilinear", "bicubic"):
+        for k in reversed(range(x.ndim - 2)):
+            x = _mixed_bytes(x, 2 + k, build(x.shape[2 + k], sizes.output[k], sizes.scales[k]))
+        return wrap(x)
+    x = floats(input, "interpolate: input")
     # Axes that shrink go first: what follows has less to do.
     growth = [m / n for m, n in zip(sizes.output, x.shape[2:], strict=True)]
     for k in sorted(range(x.ndim - 2), key=growth.__getitem__):
@@ -160,7 +166,7 @@ def _each(name: str, given: Any, places: Shape) -> tuple[Any, ...]:
     """One value for each axis: as given, or the same one for all."""
     if not isinstance(given, Sequence):
         return (given,) * len(places)
-    value = tuple(cast("Sequence[Any]", given))
+    value = tuple(as_type("Sequence[Any]", given))
     if len(value) == len(places):
         return value
     raise _argument(
@@ -192,7 +198,7 @@ def _matrix_of(
 def _mixed(x: Node, axis: int, matrix: resampling.Array) -> Node:
     """`x` with its elements along `axis`, size n, mixed by a matrix (m, n)."""
     m, n = matrix.shape
-    if m == n and np.array_equal(matrix, np.eye(n)):
+    if _changes_nothing(matrix):
         return x
     shape = (*x.shape[:axis], m, *x.shape[axis + 1 :])
     rows, inner = size_of(x.shape[:axis]), size_of(x.shape[axis + 1 :])
@@ -201,6 +207,20 @@ def _mixed(x: Node, axis: int, matrix: resampling.Array) -> Node:
         return reshape(matmul(reshape(x, (rows, n)), swap_last(by)), shape)
     by = expand(reshape(by, (1, m, n)), (rows, m, n))
     return reshape(matmul(by, reshape(x, (rows, n, inner))), shape)
+
+
+def _changes_nothing(matrix: resampling.Array) -> bool:
+    m, n = matrix.shape
+    return m == n and np.array_equal(matrix, np.eye(n))
+
+
+def _mixed_bytes(x: Node, axis: int, matrix: resampling.Array) -> Node:
+    """`_mixed` for images of bytes, as PyTorch does it: whole numbers, rounded after each axis."""
+    if _changes_nothing(matrix):
+        return x
+    whole, bits = resampling.fixed_point(matrix)
+    y = _mixed(cast(x, int32), axis, whole) + (1 << (bits - 1))
+    return cast(clamp(floor_divide(y, 1 << bits), 0, 255), uint8)
 
 
 def _nearest(x: Node, sizes: _Sizes, centred: bool) -> Node:
