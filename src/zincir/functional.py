@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zincir.calling import functions_of, takes_out, two_numbers
-from zincir.convert import operand
+from zincir.convert import operand, tensor_node
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node, user_line
@@ -87,8 +87,9 @@ def bitwise_xor(input: Any, other: Any) -> Tensor:
 
 def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """The other minus `alpha` times the input."""
-    first = ar.common(operand(other), input._node)[0]
-    return wrap(composed.scaled_add(first, input._node, alpha, minus=True))
+    second = tensor_node(input, "rsub(): argument 'input'")
+    first = ar.common(operand(other), second)[0]
+    return wrap(composed.scaled_add(first, second, alpha, minus=True))
 
 
 @takes_out
