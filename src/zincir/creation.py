@@ -42,7 +42,7 @@ def set_default_dtype(d: Any) -> None:
     It is the type of new tensors and parameters, of Python's floating numbers beside whole ones,
     and of quotients of these.
 
-    >>> from zincir.types import float32
+    >>> from zincir.types import float32, float64
     >>> set_default_dtype(float64)
     >>> tensor([0.5]).dtype, (tensor([1]) * 0.5).dtype
     (zincir.float64, zincir.float64)
