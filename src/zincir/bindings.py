@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from zincir.evaluate import evaluate
-from zincir.graph.node import MODE, Node, here
+from zincir.graph.node import MODE, Node, grad_mode, here
 from zincir.inplace import is_leaf, wrote_memory
-from zincir.ops.source import given_up, leaf
+from zincir.ops.indexing import scatter
+from zincir.ops.movement import expand
+from zincir.ops.source import const, given_up, leaf
 from zincir.runtime.buffer import Buffer, allocate, arranged
 from zincir.storage import seen
 from zincir.tensor import Tensor
@@ -119,9 +121,53 @@ class Gradient:
     """The order in memory of the gradient that is read, and of the new one."""
     same: Tensor | None
     """The gradient that there must be, if it looks at the memory of something else."""
+    few: FewRows | None = None
+    """Set if the new one is few rows added to zeros: then these are what the program writes."""
     held: Tensor | None = None
     value: Buffer | None = None
     """The tensor that was made for the new one, and where the program writes it."""
+
+
+@dataclass(slots=True)
+class FewRows:
+    """The gradient of a table of which few rows were looked up.
+
+    It is added up when somebody looks at it, and for most tables nobody does.
+    """
+
+    forms: tuple[tuple[Shape, DType], tuple[Shape, DType]]
+    """Shape and type of the rows, and of their numbers."""
+    shape: Shape
+    attrs: tuple[Any, ...]
+    """Of the gradient."""
+    index: int
+    """The slot of the numbers of rows among the outputs."""
+    parts: tuple[Buffer, Buffer] | None = None
+    """Where the program writes the rows, and their numbers."""
+
+    def begin(self) -> tuple[Buffer, Buffer]:
+        """Memory for both."""
+        rows, index = self.forms
+        self.parts = allocate(*rows), allocate(*index)
+        return self.parts
+
+    def gradient(self) -> Tensor:
+        """The tensor, of what the program has written."""
+        assert self.parts is not None
+        rows, index = [_known(buffer) for buffer in self.parts]
+        self.parts = None
+        t = object.__new__(Tensor)
+        with grad_mode(False):
+            zeros = expand(const(0, rows.dtype), self.shape)
+            node = t._held = scatter(zeros, index, rows, *self.attrs)
+        node.owner = weakref.ref(t)
+        return t
+
+
+def _known(buffer: Buffer) -> Node:
+    node = leaf(buffer.array.shape, from_numpy_dtype(buffer.array.dtype))
+    node.value = buffer
+    return node
 
 
 @dataclass(slots=True)

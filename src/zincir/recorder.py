@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from zincir.arguments import compared
-from zincir.bindings import Captured, Changed, Gradient, GradientRead, Left, Result
+from zincir.bindings import Captured, Changed, FewRows, Gradient, GradientRead, Left, Result
 from zincir.compiler.options import Options, Terms
 from zincir.compiler.program_cache import find_program
 from zincir.compiler.snapshot import above, snapshot, structure
 from zincir.evaluate import ENGINE, evaluate, numbers
 from zincir.graph.node import Node, changed_at
 from zincir.inplace import is_leaf
+from zincir.ops.indexing import few_rows
 from zincir.ops.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Replay
@@ -83,6 +84,8 @@ class Recorder:
         self.orders: list[Shape | None] = []
         self.known: set[int] = set()
         self._overlapped: set[int] = set()
+        self._few: dict[int, FewRows] = {}
+        """By the number of their rows among the outputs: gradients that are few rows."""
         self.made = Replay()
 
     def want(self, node: Node, order: Shape | None = None) -> int:
@@ -253,6 +256,7 @@ class Recorder:
 
     def _want_gradient(self, t: Tensor, before: Tensor | None) -> int:
         """The same for the gradient of `t`, stored as `t` is; -1 if it has none or it is the old.
+        Of few rows added to zeros the number of these rows.
 
         The old one is among what was changed in place, if it was changed.
         """
@@ -260,7 +264,15 @@ class Recorder:
             return -1
         change = self.recording.changed.get(id(t))
         node = t._held if change is None else change.node
-        return self.want(t._grad._node, None if node.value is None else node.value.order)
+        new = t._grad._node
+        found = None if new.needs_grad else few_rows(new)
+        if found is None:
+            return self.want(new, None if node.value is None else node.value.order)
+        index, rows = found
+        at = self.want(rows)
+        forms = (rows.shape, rows.dtype), (index.shape, index.dtype)
+        self._few[at] = FewRows(forms, new.shape, new.attrs, self.want(index))
+        return at
 
     def _whose(self, t: Tensor) -> tuple[Tensor | None, int, Tensor | int | None]:
         """Whose gradient `t` was, if it was one: then it is that of this call."""
@@ -326,7 +338,10 @@ class Recorder:
         had = before is not None if added or stays else None
         orders = (order, self.orders[at] if at >= 0 else None)
         tensor = t if argument < 0 else None
-        self.made.gradients.append(Gradient(tensor, argument, slot, had, at, stays, orders, same))
+        few = self._few.get(at)
+        self.made.gradients.append(
+            Gradient(tensor, argument, slot, had, at, stays, orders, same, few)
+        )
 
     def _add_read(self, t: Tensor, grad: Tensor | None, slot_of: dict[int, int]) -> None:
         if grad is None:

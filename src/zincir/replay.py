@@ -278,6 +278,11 @@ class Replay:
                 held = None
             if g.output < 0:
                 continue
+            if g.few is not None:
+                rows, index = g.few.begin()
+                pointers[outputs + g.output] = rows.pointer
+                pointers[outputs + g.few.index] = index.pointer
+                continue
             if held is None or held._shown or held._storage is not None or held._held.used:
                 node = t._held
                 g.value = allocate(node.shape, node.dtype, g.orders[1])
@@ -301,7 +306,7 @@ class Replay:
                 continue
             t = g.tensor if g.tensor is not None else inputs[g.argument]
             if done:
-                t._grad = g.held
+                t._grad = g.held if g.few is None else g.few.gradient()
             elif g.had is None:
                 t._grad = None
         for number, flag in self.flags if done else ():

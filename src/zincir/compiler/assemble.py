@@ -198,6 +198,8 @@ class Assembler:
             case LoopNests(calls):
                 made: list[Kernel] = []
                 for call in calls:
+                    if self._is_there(call):
+                        continue
                     task, _ = self._nest_code(call)
                     made.append(Kernel(task, self._nest(call), False, threads))
                 return made
@@ -213,6 +215,17 @@ class Assembler:
                 return self._looped(loop)
             case HostCall():
                 raise AssertionError("host calls have phases of their own")
+
+    def _is_there(self, call: NestCall) -> bool:
+        """Whether it would copy a value to where that lies."""
+        if not call.nest.copies or self._loop is not None:
+            return False
+        (given, strides), (made, others) = zip(call.accesses, call.strides, strict=True)
+        if given.buffer is None or made.buffer is None:
+            return False
+        home = self._plan.home
+        same = home[given.buffer] == home[made.buffer] and home[given.buffer][0] != "scratch"
+        return same and given.at == made.at and strides == others
 
     def _nest(self, call: NestCall) -> int:
         """Write the arguments of a nest (see `codegen.slots`); returns where they begin."""

@@ -9,8 +9,8 @@ import numpy as np
 from zincir.errors import DivisionByZero, DTypeError, IndexOutOfRange, explain
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
-from zincir.ops.movement import expand
-from zincir.ops.source import const
+from zincir.ops.movement import expand, expand_p
+from zincir.ops.source import const, const_p
 from zincir.types import size
 
 DIVISOR = "divisor"
@@ -124,3 +124,21 @@ def take(x: Node, index: Node, what: str = "index") -> Node:
 def scatter(base: Node, index: Node, source: Node, mode: str, what: str = "index") -> Node:
     """`base` (P, *rest) with `source` (*index.shape, *rest) added or set at rows `index`."""
     return apply(scatter_p, base, index, source, attrs=(mode, what))
+
+
+_SHARE = 2
+"""A table with so many times as many elements as are added has few rows that change."""
+
+
+def few_rows(x: Node) -> tuple[Node, Node] | None:
+    """The index and the rows, if `x` is nothing but few rows added to zeros."""
+    if x.op is not scatter_p or x.value is not None or x.attrs[0] != "add":
+        return None
+    if x.dtype.category != 2 or x.dtype.half:
+        return None
+    zeros, index, rows = x.inputs
+    while zeros.op is expand_p:
+        zeros = zeros.inputs[0]
+    if zeros.op is not const_p or zeros.attrs[0] != 0 or size(x.shape) < _SHARE * size(rows.shape):
+        return None
+    return index, rows

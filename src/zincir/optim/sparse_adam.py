@@ -8,12 +8,16 @@ from zincir.errors import GradientError, explain
 from zincir.graph.node import Node, describe, here
 from zincir.ops.arithmetic import compare, where
 from zincir.ops.elementwise import expm1, sqrt
+from zincir.ops.indexing import few_rows, scatter, take
+from zincir.ops.movement import expand, reshape
+from zincir.ops.source import const, iota
 from zincir.optim.adam import mean_of
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Betas, Group, Params, Rate, Setting, Switch
 from zincir.optim.state import STEP, StateSpec
 from zincir.tensor import Tensor
+from zincir.types import int64, size
 
 
 class SparseAdam(Formula):
@@ -85,10 +89,35 @@ class SparseAdam(Formula):
 
     def update(self, p: Node, g: Node, state: Nodes, hyper: Hyper) -> tuple[Node, Nodes]:
         """One step of the equations above."""
+        table = {"p": p, "g": g, **state}
+        found, counted = few_rows(g), few_rows(state["count"])
+        if found is None or counted is None or found[0] is not counted[0]:
+            new = self._rows(table, hyper)
+        else:
+            # The rows that were looked up alone. One that was looked up twice is written twice.
+            index, rows = found
+            looked_up = {k: take(x, index) for k, x in table.items() if k != "g"}
+            made = self._rows({**looked_up, "g": _summed(index, rows, p.shape[0])}, hyper)
+            new = {k: scatter(table[k], index, x, "set") for k, x in made.items()}
+        return new.pop("p"), new
+
+    def _rows(self, old: Nodes, hyper: Hyper) -> Nodes:
         beta1, beta2 = hyper.betas
-        touched = compare("gt", state["count"], 0)
-        m, v = state["exp_avg"], state["exp_avg_sq"]
+        p, g, m, v = (old[k] for k in ("p", "g", "exp_avg", "exp_avg_sq"))
+        touched = compare("gt", old["count"], 0)
         m = where(touched, mean_of(m, g, beta1), m)
         v = where(touched, mean_of(v, g * g, beta2), v)
         moved = p - hyper.step_size * m / (sqrt(v) + hyper.eps)
-        return where(touched, moved, p), {"exp_avg": m, "exp_avg_sq": v}
+        return {"p": where(touched, moved, p), "exp_avg": m, "exp_avg_sq": v}
+
+
+def _summed(index: Node, rows: Node, count: int) -> Node:
+    """For each row that was looked up, the sum of all `rows` at its number, of so many numbers.
+
+    The sums lie where the last one of them was: there is no table of them.
+    """
+    places = reshape(iota((size(index.shape),), 0, int64), index.shape)
+    last = scatter(expand(const(0, int64), (count,)), index, places, "set")
+    where_last = take(last, index)
+    zeros = expand(const(0.0, rows.dtype), (size(index.shape), *rows.shape[index.ndim :]))
+    return take(scatter(zeros, where_last, rows, "add"), where_last)

@@ -1,5 +1,6 @@
 """Rows looked up by number: large rows, counted gradients, given weights."""
 
+import numpy as np
 import pytest
 
 import zincir
@@ -82,3 +83,107 @@ def test_one_hot_errors() -> None:
         F.one_hot(zincir.tensor([0, 3]), 3)
     with pytest.raises(DTypeError, match="one_hot: labels are not integers"):
         F.one_hot(zincir.ones(2))
+
+
+ROWS = 3000
+
+
+def trained(compiled: bool, optimizer: str, looked: bool, sparse: bool) -> list[np.ndarray]:
+    zincir.manual_seed(0)
+    words = zincir.nn.Embedding(ROWS, 4, sparse=sparse)
+    words.weight.sum().item()
+    make = getattr(zincir.optim, optimizer)
+    steps = make(words.parameters(), 0.1)
+
+    def step(index: zincir.Tensor) -> zincir.Tensor:
+        steps.zero_grad()
+        loss = words(index).sin().square().sum()
+        loss.backward()
+        steps.step()
+        return loss
+
+    run = zincir.compile(step) if compiled else step
+    found = []
+    for k in range(5):
+        index = zincir.tensor([[k, 7, 7], [ROWS - 1, 2 * k, 11]])
+        found.append(run(index).detach().numpy().copy())
+        if looked or k == 4:
+            grad = words.weight.grad
+            assert grad is not None
+            assert grad.shape == (ROWS, 4)
+            assert words.weight.grad is grad
+            found.append(grad.numpy().copy())
+    return [*found, words.weight.detach().numpy().copy()]
+
+
+@pytest.mark.parametrize("looked", [False, True])
+@pytest.mark.parametrize(
+    ("optimizer", "sparse"), [("SGD", False), ("SGD", True), ("SparseAdam", True), ("Adam", False)]
+)
+def test_compiled_steps_of_a_large_table(optimizer: str, sparse: bool, looked: bool) -> None:
+    """Whose gradient nobody adds up before it is looked at."""
+    for ours, plain in zip(
+        trained(True, optimizer, looked, sparse),
+        trained(False, optimizer, looked, sparse),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, plain, 1e-5, 1e-6)
+
+
+def test_gradients_of_few_rows_are_those_of_their_call() -> None:
+    words = zincir.nn.Embedding(ROWS, 2)
+    index = zincir.tensor([1, 1, 2])
+
+    @zincir.compile
+    def step(index: zincir.Tensor, factor: zincir.Tensor) -> zincir.Tensor:
+        words.weight.grad = None
+        loss = (words(index) * factor).sum()
+        loss.backward()
+        return loss
+
+    kept = []
+    for factor in (1.0, 2.0, 3.0, 4.0):
+        step(index, zincir.tensor(factor))
+        assert words.weight.grad is not None
+        kept.append(words.weight.grad)
+        index.add_(1)
+    for k, grad in enumerate(kept):
+        assert grad[k + 1].tolist() == [2.0 * (k + 1)] * 2
+        assert grad[k + 2].tolist() == [1.0 * (k + 1)] * 2
+        assert grad.sum().item() == 6.0 * (k + 1)
+
+
+def test_gradients_of_few_rows_are_added_to() -> None:
+    words = zincir.nn.Embedding(ROWS, 2)
+
+    @zincir.compile
+    def step(index: zincir.Tensor) -> zincir.Tensor:
+        loss = words(index).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(4):
+        step(zincir.tensor([5, 5, 9]))
+    assert words.weight.grad is not None
+    assert words.weight.grad[5].tolist() == [8.0, 8.0]
+    assert words.weight.grad.sum().item() == 24.0
+
+
+def test_a_number_out_of_range_changes_nothing() -> None:
+    words = zincir.nn.Embedding(ROWS, 2)
+    steps = zincir.optim.SGD(words.parameters(), 0.5)
+
+    @zincir.compile
+    def step(index: zincir.Tensor) -> zincir.Tensor:
+        steps.zero_grad()
+        loss = words(index).sum()
+        loss.backward()
+        steps.step()
+        return loss
+
+    for _ in range(3):
+        step(zincir.tensor([5, 6]))
+    before = words.weight.detach().numpy().copy()
+    with pytest.raises(IndexOutOfRange, match=str(ROWS)):
+        step(zincir.tensor([5, ROWS]))
+    assert (words.weight.detach().numpy() == before).all()

@@ -126,6 +126,11 @@ class Nest:
         """Text that determines the code."""
         return str(self)
 
+    @property
+    def copies(self) -> bool:
+        """Whether it does nothing but copy what lies at one slot to another."""
+        return isinstance(self.body[0], Load) and self.stores == ((1, 0),) and len(self.body) == 1
+
     def __str__(self) -> str:
         head = (
             f"nest rows={self.rows} inner={self.inner} lanes={self.lanes} "

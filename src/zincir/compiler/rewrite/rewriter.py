@@ -91,6 +91,11 @@ class Rewriter:
         node = self.make(source, op, xs, attrs)
         return self._better(node, xs) if stay else self.rebuilt(node, xs)
 
+    def only_user(self, node: Node, k: int) -> bool:
+        """Whether nothing but `node`, one of the nodes that are rewritten, uses its k-th input."""
+        x = node.inputs[k]
+        return self._uses[x] == 1 and x not in self._roots
+
     def make(
         self, source: Node, op: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...]
     ) -> Node:

@@ -4,6 +4,7 @@ mul(x, 1) --> x
 cast(x, its own type) --> x
 sum(x[1, 5], axis 0) --> x
 add(update(0, x, 0), update(0, y, 4)) --> cat(x, y)
+add(x, scatter(0, index, rows)) --> scatter(x, index, rows)
 
 Behind the pass that moves permutations, which needs to see every shape that the user made.
 """
@@ -11,13 +12,14 @@ Behind the pass that moves permutations, which needs to see every shape that the
 from __future__ import annotations
 
 from zincir.compiler.options import Options
+from zincir.compiler.rewrite.few_rows import added, scaled, subtracted
 from zincir.compiler.rewrite.rewriter import Rewriter, Rules, rewrite
 from zincir.compiler.rewrite.side_by_side import put_together
 from zincir.compiler.rewrite.views import VIEWS
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.arithmetic import add_p, cast_p, div_p, mul_p
+from zincir.ops.arithmetic import add_p, cast_p, div_p, mul_p, sub_p
 from zincir.ops.movement import expand_p
 from zincir.ops.source import const_p
 
@@ -37,7 +39,11 @@ def _mul(build: Rewriter, node: Node, xs: tuple[Node, ...], single: bool) -> Nod
     for one, x in (xs, xs[::-1]):
         if x.shape == node.shape and _constant(one) == 1:
             return x
-    return None
+    return scaled(build, node, xs)
+
+
+def _add(build: Rewriter, node: Node, xs: tuple[Node, ...], single: bool) -> Node | None:
+    return added(build, node, xs) or put_together(build, node, xs, single)
 
 
 def _div(build: Rewriter, node: Node, xs: tuple[Node, ...], single: bool) -> Node | None:
@@ -64,7 +70,8 @@ def reduction(build: Rewriter, node: Node, xs: tuple[Node, ...], single: bool) -
 
 ALGEBRA: Rules = {
     **VIEWS,
-    add_p: put_together,
+    add_p: _add,
+    sub_p: subtracted,
     mul_p: _mul,
     div_p: _div,
     cast_p: _cast,

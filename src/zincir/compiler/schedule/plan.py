@@ -24,7 +24,9 @@ from zincir.compiler.schedule.launch import (
     Looped,
     LoopNests,
     MatMul,
+    ScatterRows,
     WinogradTiles,
+    Work,
 )
 from zincir.compiler.schedule.placing import (
     Home,
@@ -144,8 +146,8 @@ class _Donor:
         return donated
 
     def _can(self, base: Node, source: Node) -> bool:
-        launch = self.writer.get(base)
-        if launch is None or self.writers[base] != 1 or source in self.legal.graph.layouts:
+        launch = self._first_writer(base)
+        if launch is None or source in self.legal.graph.layouts:
             return False
         readers = self.readers.get(source, set()) - {launch}
         if any(self._waits_for(reader, launch) for reader in readers):
@@ -154,6 +156,24 @@ class _Donor:
             return False
         self.after[launch] |= readers
         return True
+
+    def _first_writer(self, base: Node) -> Launch | None:
+        """What writes a buffer; of a table to which rows are added, what copies the old one there.
+
+        That has nothing to do if the new one takes the place of the old one.
+        """
+        launch = self.writer.get(base)
+        if launch is None or self.writers[base] == 1:
+            return launch
+        if self.writers[base] != 2 or not isinstance(launch.work, ScatterRows):
+            return None
+        (first,) = (x for x in self.after[launch] if base in x.writes)
+        return first if self._copies(first.work) else None
+
+    def _copies(self, work: Work) -> bool:
+        if not isinstance(work, LoopNests) or len(work.calls) != 1:
+            return False
+        return work.calls[0].nest.copies
 
     def _waits_for(self, launch: Launch, other: Launch) -> bool:
         seen: set[Launch] = set()
