@@ -61,8 +61,11 @@ def legalise(graph: Graph, options: Options) -> Legal:
     for node in toposort(graph.outputs):
         new[node] = maker.legal_node(node, tuple(new[n] for n in node.inputs))
     outputs: list[Node] = []
+    owned: set[Node] = set()
     for root in graph.outputs:
-        outputs.append(maker.legal_output(new[root], outputs))
+        output = maker.legal_output(new[root], owned)
+        outputs.append(output)
+        owned.add(legal.views[output].base)
     return replace(legal, graph=graph.with_outputs(outputs))
 
 
@@ -166,18 +169,17 @@ class _Legaliser:
             return x
         return self._whole(x)
 
-    def legal_output(self, x: Node, before: list[Node]) -> Node:
-        """An output owns its memory, alone."""
-        taken = any(self.legal.views[o].base is x for o in before)
-        if taken or x.op.kind in (Kind.VIEW, Kind.SOURCE):
-            if self._whole_temporary(x, before):
+    def legal_output(self, x: Node, owned: set[Node]) -> Node:
+        """An output owns its memory, alone: what is `owned` is another one's."""
+        if x in owned or x.op.kind in (Kind.VIEW, Kind.SOURCE):
+            if self._whole_temporary(x, owned):
                 return x
             return self._own_copy(x)
         if x.op.kind in INLINE:
             self._whole(x)
         return x
 
-    def _whole_temporary(self, x: Node, before: list[Node]) -> bool:
+    def _whole_temporary(self, x: Node, owned: set[Node]) -> bool:
         """Whether x is all of a buffer of this program as it lies, and not handed out yet."""
         view = self.legal.views.get(x)
         if (
@@ -189,7 +191,7 @@ class _Legaliser:
         lies = zip(x.shape, view.strides, contiguous_strides(x.shape), strict=True)
         if view.offset or any(n != 1 and mine != other for n, mine, other in lies):
             return False
-        return not any(self.legal.views[o].base is view.base for o in before)
+        return view.base not in owned
 
     def _own_copy(self, x: Node) -> Node:
         copy = copy_of(x)
