@@ -98,12 +98,15 @@ def test_out_beside_what_is_read() -> None:
     with pytest.raises(ArgumentError, match=r"neg\(\): .* out shares memory with an input"):
         zincir.neg(first, out=memory[1:4])
     assert zincir.neg(first, out=memory[3:]).tolist() == [0, 1, 2]
+    assert zincir.max(first, -first, out=first).tolist() == [0, 1, 2]
     index = zincir.tensor([2, 1, 0])
+    assert zincir.sort(first, descending=True, out=(first, index.clone())).values is first
+    assert first.tolist() == [2, 1, 0]
     with pytest.raises(ArgumentError, match=r"gather\(\): .* shares memory with an input"):
         zincir.gather(first, 0, index, out=first)
     with pytest.raises(ArgumentError, match="several elements of out are one"):
         zincir.neg(first, out=zincir.zeros(1).expand(3))
-    assert memory.tolist() == [0, -1, -2, 0, 1, 2]
+    assert memory.tolist() == [2, 1, 0, 0, 1, 2]
 
 
 def test_out_of_what_picks_has_its_type(x: Tensor) -> None:

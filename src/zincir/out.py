@@ -19,11 +19,10 @@ Function = Callable[..., Any]
 _MOVES = frozenset(
     (
         *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"),
-        *("gather", "index_select", "masked_select", "take", "take_along_dim", "cross"),
-        *("sort", "msort", "topk", "kthvalue", "mode", "cummax", "cummin", "max", "min"),
+        *("gather", "index_select", "masked_select", "take", "take_along_dim", "cross", "kthvalue"),
     )
 )
-"""Functions that write elements elsewhere than they read them: `out=` is none of their inputs."""
+"""Functions that read elements elsewhere than they write them: `out=` is none of their inputs."""
 _EXACT = frozenset(
     (
         *("gather", "index_select", "masked_select", "take", "take_along_dim"),
