@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, Node, changed_at, describe
+from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.ops.arithmetic import cast, div_p, mul_p
 from zincir.ops.compound import output_p, specs_of
@@ -135,15 +136,16 @@ def _through(
         return
     rule = node.op.vjp
     assert rule is not None
+    own, *inputs = saved = _as_in_memory(node)
     gradients: Node | tuple[Node | None, ...] | None
     arrived = tuple(g.each) if isinstance(g, Several) else g
     half = node.dtype.half or any([x.dtype.half for x in node.inputs])
     if half and not moves(node.op, node.attrs):
         # As in PyTorch: the whole rule in float32, and one rounding.
         arrived = _wide(arrived)
-        gradients = rule(arrived, *map(widened, (node, *node.inputs)), *wide_attrs(node.attrs))
+        gradients = rule(arrived, *map(widened, saved), *wide_attrs(node.attrs))
     else:
-        gradients = rule(arrived, node, *node.inputs, *node.attrs)
+        gradients = rule(arrived, own, *inputs, *node.attrs)
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
     bent = node.bent if MODE.grad else None
@@ -158,7 +160,7 @@ def _through(
             gx = cast(gx, x.dtype)
         already = pending.get(x)
         pending[x] = gx if already is None else already + gx
-    _refuse_changed(node, g, gradients)
+    _refuse_changed(node, saved, g, gradients)
 
 
 def _wide(g: Any) -> Any:
@@ -173,17 +175,34 @@ def _to_one_of_several(output: Node, g: Node, pending: dict[Node, Arrived]) -> N
     each[index] = g if each[index] is None else each[index] + g
 
 
-def _refuse_changed(node: Node, g: Arrived, gradients: Sequence[Node | None]) -> None:
+def _as_in_memory(node: Node) -> tuple[Node, ...]:
+    """A node and its inputs: as they are by now, if they were changed and nobody was to notice."""
+    return tuple([_read_again(x) for x in (node, *node.inputs)])
+
+
+def _read_again(x: Node) -> Node:
+    held = x
+    while held.home is None and held.op.kind is Kind.VIEW and held.inputs:
+        held = held.inputs[0]
+    home = held.home
+    if home is None or home[0].writes == home[1] or changed_at(held) is not None:
+        return x
+    return home[0].read_again(x) or x
+
+
+def _refuse_changed(
+    node: Node, saved: Sequence[Node], g: Arrived, gradients: Sequence[Node | None]
+) -> None:
     if not node.op.saves:
         return
     changed = [
         x
-        for x in (node, *node.inputs)
-        if (x.superseded is not None or x.home is not None) and changed_at(x) is not None
+        for x in saved
+        if x.superseded is not None or (x.home is not None and x.home[0].writes != x.home[1])
     ]
     if not changed:
         return
-    used = _looked_at([n for n in gradients if n is not None], g, {node, *node.inputs})
+    used = _looked_at([n for n in gradients if n is not None], g, set(saved))
     for x in changed:
         if x in used:
             raise GradientError(
@@ -191,7 +210,7 @@ def _refuse_changed(node: Node, g: Arrived, gradients: Sequence[Node | None]) ->
                     f"backward: {node.op.name} needs a tensor that was changed in place since",
                     where=describe(node.origin),
                     expected=f"the {x.dtype.name}{list(x.shape)} tensor as it was then",
-                    got=f"a change in place at {describe(changed_at(x) or x.origin)}",
+                    got=f"a change in place at {describe(changed_at(x) or x.home[0].written_at)}",
                     try_="change a copy (x.clone()), or write x = x + ... instead of x += ...",
                 )
             )

@@ -158,6 +158,8 @@ def _written(whole: TensorBase, storage: Storage, origin: Origin) -> None:
     node = whole._held
     storage.version += 1
     storage.writes += 1
+    if not whole._unnoticed:
+        storage.noticed = storage.writes
     storage.written_at = origin
     whole._seen = storage.version
     node.home = (storage, storage.writes)
@@ -188,6 +190,7 @@ def wrote_memory(whole: TensorBase) -> None:
         return
     storage.version += 1
     storage.writes += 1
+    storage.noticed = storage.writes
     storage.written_at = MODE.origin or here()
     whole._seen = storage.version
     whole._held.home = (storage, storage.writes)

@@ -359,8 +359,12 @@ class Tensor(
 
     @property
     def data(self) -> Tensor:
-        """The same memory, without gradients."""
-        return self.detach()
+        """The same memory, without gradients, which do not notice what is written there."""
+        data = tensor = self.detach()
+        while tensor is not None:
+            tensor._unnoticed = True
+            tensor = tensor._base
+        return data
 
     @data.setter
     def data(self, value: Tensor) -> None:

@@ -23,9 +23,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from zincir.graph.node import Node, Origin
+from zincir.graph.node import Node, Origin, apply
+from zincir.graph.primitive import Kind
 from zincir.hook_handle import Hooks
-from zincir.ops.source import leaf, leaf_p, variable_p
+from zincir.ops.source import leaf, leaf_p, variable_p, with_gradient_of
 from zincir.recording import CURRENT, note_flag_read
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape, from_numpy_dtype
@@ -75,6 +76,8 @@ class TensorBase:
     """For a gradient: whether anybody but a backward pass has asked for it."""
     _order: Shape | None = None
     """The axes as values are to lie in memory, the slowest first, if that is another order."""
+    _unnoticed: bool = False
+    """Whether it is what `.data` gave: gradients do not notice that it is written to."""
     _is_array: bool = False
     """Whether it stands for an array that was given to a compiled function."""
 
@@ -156,6 +159,7 @@ class Storage:
         "heirs",
         "lies",
         "node",
+        "noticed",
         "order",
         "several",
         "stamp",
@@ -171,6 +175,9 @@ class Storage:
         """Which value it is: raised by everything that makes tensors take theirs anew."""
         self.writes = writes
         """How often it was changed in place: what gradients must not overlook."""
+        self.noticed = writes
+        """The number of the last of these changes that was not made through `.data`, of which
+        gradients know nothing."""
         self.written_at: Origin | None = None
         """Where that was done last."""
         self.several = False
@@ -225,6 +232,22 @@ class Storage:
         self.close(node)
         self.version += 1
         return False
+
+    def read_again(self, node: Node) -> Node | None:
+        """What a node of this memory is by now, with the gradients it has; None if unknown."""
+        chain = [node]
+        while chain[-1].op.kind in (Kind.VIEW, Kind.ALIAS) and chain[-1].inputs:
+            chain.append(chain[-1].inputs[0])
+        here = [k for k, n in enumerate(chain) if n.home is not None and n.home[0] is self]
+        whole = self.node
+        if whole is None or not here:
+            return None
+        root = chain[here[-1]]
+        if (root.shape, root.dtype) != (whole.shape, whole.dtype):
+            return None
+        for step in reversed(chain[: here[-1]]):
+            whole = apply(step.op, whole, *step.inputs[1:], attrs=step.attrs)
+        return with_gradient_of(whole, node, always=True)
 
     def close(self, node: Node) -> None:
         """The memory is private from now on; its value is that of `node`."""

@@ -118,7 +118,7 @@ class Node(Operand):
 def changed_at(node: Node) -> Origin | None:
     """Where the tensor that held `node` was changed in place since; None if it was not."""
     home = node.home
-    if node.superseded is None and home is not None and home[0].writes != home[1]:
+    if node.superseded is None and home is not None and home[0].noticed > home[1]:
         return home[0].written_at
     return node.superseded
 

@@ -120,17 +120,20 @@ class Cutting(TensorBase):
     ) -> Any:
         """Any elements of this tensor's memory, by strides from a start."""
         whole: Any = self
-        if self._base is not None:
-            if self.requires_grad:
+        own = storage.offset(self)
+        start = own if storage_offset is None else storage_offset
+        if self._base is not None and self.requires_grad:
+            if not whole.is_contiguous() or start < own:
                 raise GradientError(
                     explain(
-                        "as_strided: not of a view with gradients",
+                        "as_strided: of a view with gradients, elements outside of it",
                         where=user_line(),
                         try_="x.clone().as_strided(...), or indices",
                     )
                 )
+            start -= own
+        elif self._base is not None:
             whole = storage.whole_of(self)
-        start = storage.offset(self) if storage_offset is None else storage_offset
         step = _strided(whole, tuple(size), tuple(stride), start)
         return whole._view(Reshape((whole.numel(),)), step)
 

@@ -244,10 +244,10 @@ class _Fuser:
         """Whether what is read depends on `target` through a third group."""
         seen: set[Group] = set()
         stack = [g for x in starts if (g := self.group_of.get(x)) and g not in without]
+        first = self._first_to_reach(target.span[0]) if stack else 0
         while stack:
             group = stack.pop()
-            # What comes before all of the target cannot depend on it.
-            if group in seen or group.span[1] < target.span[0]:
+            if group in seen or group.span[1] < first:
                 continue
             seen.add(group)
             for x in group.reads:
@@ -257,6 +257,14 @@ class _Fuser:
                 if below is not None and below not in without:
                     stack.append(below)
         return False
+
+    def _first_to_reach(self, place: int) -> int:
+        """The first place from which a group may depend on what comes at `place` or later.
+
+        One that ends before `place` does so through a group that begins before and ends behind it.
+        """
+        starts = [g.span[0] for g in self.groups if g.span[0] < place <= g.span[1]]
+        return min(starts, default=place)
 
     def ordered(self) -> list[Group]:
         """Groups, each after those it reads from."""
