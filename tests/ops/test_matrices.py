@@ -192,3 +192,56 @@ def test_approximations_of_low_rank():
         np.testing.assert_allclose(again.numpy(), a.numpy(), atol=1e-10)
     with pytest.raises(zincir.errors.ArgumentError, match="not greater than min"):
         zincir.pca_lowrank(left, q=4)
+
+
+def unpacked(ld, pivots):
+    """L and D (of one matrix), with the exchanges of rows that were made done in L."""
+    n, d = len(ld), np.zeros_like(ld)
+    low, k = np.eye(n), 0
+    starts = []
+    while k < n:
+        step = 1 if pivots[k] > 0 else 2
+        part = slice(k, k + step)
+        d[part, part] = np.tril(ld[part, part]) + np.tril(ld[part, part], -1).T
+        starts.append((k, step))
+        k += step
+    for k, step in reversed(starts):  # P1 L1 P2 L2 ...
+        mine = np.eye(n)
+        mine[k + step :, k : k + step] = ld[k + step :, k : k + step]
+        low = mine @ low
+        other = abs(pivots[k]) - 1
+        low[[k + step - 1, other]] = low[[other, k + step - 1]]
+    return low, d
+
+
+def test_symmetric_matrices_that_are_not_definite():
+    rng = np.random.default_rng(2)
+    a = rng.standard_normal((6, 7, 7))
+    a = a + a.swapaxes(-1, -2)
+    a[0, range(7), range(7)] = 0  # needs blocks of two
+    ld, pivots = linalg.ldl_factor(zincir.from_numpy(a))
+    assert (pivots.numpy() < 0).any()
+    assert (pivots.numpy() > 0).any()
+    for one, factors, order in zip(a, ld.numpy(), pivots.numpy(), strict=True):
+        low, d = unpacked(factors, order)
+        np.testing.assert_allclose(low @ d @ low.T, one, atol=1e-12)
+    b = zincir.from_numpy(rng.standard_normal((7, 2)))
+    np.testing.assert_allclose(a @ linalg.ldl_solve(ld, pivots, b).numpy(), [b.numpy()] * 6, 1e-8)
+    with pytest.raises(zincir.errors.LinAlgError, match="diagonal element 2 of D"):
+        linalg.ldl_factor(zincir.ones(2, 2))
+    assert linalg.ldl_factor_ex(zincir.ones(2, 2)).info.item() == 2
+    with pytest.raises(zincir.errors.ShapeError, match="do not fit"):
+        linalg.ldl_solve(ld, pivots[0], b)
+    with pytest.raises(zincir.errors.DTypeError, match="integers"):
+        linalg.ldl_solve(ld, ld[..., 0], b)
+
+
+def test_what_has_no_gradient_says_so():
+    x, rows = zincir.eye(2).requires_grad_(), zincir.tensor([1, 2])
+    for y in (
+        zincir.geqrf(x).a,
+        linalg.ldl_factor(x).LD,
+        linalg.ldl_solve(x, rows, zincir.ones(2, 1)),
+    ):
+        with pytest.raises(zincir.errors.GradientError, match="derivative is not implemented"):
+            y.sum().backward()

@@ -13,7 +13,7 @@ from zincir.graph.node import Node, user_line
 from zincir.methods import results as rs
 from zincir.methods.matrices import at_once
 from zincir.ops import movement as mv
-from zincir.ops.matrices import checks as ck, solving as sv, spectral as sp, twins
+from zincir.ops.matrices import checks as ck, indefinite, solving as sv, spectral as sp, twins
 from zincir.ops.source import with_gradient_of
 from zincir.shared_value import array_of
 from zincir.tensor import Tensor, wrap
@@ -285,3 +285,50 @@ def _with_gradients(x: Any, a: Node, b: Node) -> Node:
     if not (a.needs_grad or b.needs_grad) or not size(value.shape):
         return value
     return with_gradient_of(value, ck.mm(sp.pinv(a, None, None, False), b))
+
+
+# --- symmetric matrices that need not be definite ------------------------------------------------
+
+
+@takes_out
+def ldl_factor(A: Tensor, *, hermitian: bool = False) -> rs.LDL:
+    """L and D of A = P L D L^T P^T in one matrix, and the rows exchanged, counted from 1.
+
+    Of the symmetric matrix A the lower half is read. Two pivots that are negative, and the same,
+    belong to a block of 2 x 2 in D. Without a gradient.
+
+    Raises:
+        LinAlgError: D has a zero column.
+
+    >>> from zincir.creation import tensor
+    >>> ldl_factor(tensor([[4.0, 2.0], [2.0, 0.0]])).LD.tolist()
+    [[4.0, 0.0], [0.5, -1.0]]
+    """
+    found = indefinite.ldl_factor(A._node, "linalg.ldl_factor", checked=True)
+    return rs.LDL(*map(wrap, at_once(*found)[:2]))
+
+
+@takes_out
+def ldl_factor_ex(
+    A: Tensor, *, hermitian: bool = False, check_errors: bool = False
+) -> rs.CheckedLDL:
+    """`ldl_factor`, and the number of the first column of D that is 0 (0 if there is none).
+
+    >>> from zincir.creation import zeros
+    >>> ldl_factor_ex(zeros(2, 2)).info.item()
+    1
+    """
+    found = indefinite.ldl_factor(A._node, "linalg.ldl_factor_ex", checked=check_errors)
+    return rs.CheckedLDL(*map(wrap, at_once(*found) if check_errors else found))
+
+
+@takes_out
+def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:
+    """The solution of A X = B from what `ldl_factor` gives of A; without a gradient.
+
+    >>> from zincir.creation import tensor
+    >>> factors = ldl_factor(tensor([[0.0, 2.0], [2.0, 0.0]]))
+    >>> ldl_solve(*factors, tensor([[2.0], [4.0]])).tolist()
+    [[2.0], [1.0]]
+    """
+    return wrap(indefinite.ldl_solve(LD._node, pivots._node, B._node))

@@ -121,6 +121,21 @@ class CheckedLU(NamedTuple):
     info: Any
 
 
+class LDL(NamedTuple):
+    """What `linalg.ldl_factor` returns."""
+
+    LD: Any
+    pivots: Any
+
+
+class CheckedLDL(NamedTuple):
+    """What `linalg.ldl_factor_ex` returns."""
+
+    LD: Any
+    pivots: Any
+    info: Any
+
+
 class LeastSquares(NamedTuple):
     """What `linalg.lstsq` returns."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-from zincir.errors import DTypeError, LinAlgError, ShapeError, explain
-from zincir.graph.node import Node, user_line
+from zincir.errors import DTypeError, GradientError, LinAlgError, ShapeError, explain
+from zincir.graph.node import Node, describe, user_line
 from zincir.graph.primitive import Spec
 from zincir.ops import arithmetic as ar, movement as mv
 from zincir.ops.products import matmul as mm
@@ -138,6 +139,18 @@ def column(x: Node) -> Node:
 def row(x: Node) -> Node:
     """The vectors of `x` as rows."""
     return mv.reshape(x, (*x.shape[:-1], 1, x.shape[-1]))
+
+
+def no_gradient(what: str, instead: str = "") -> Callable[..., NoReturn]:
+    """The rule of an operation that has no gradient: an error when one is asked for."""
+
+    def vjp(g: Any, y: Node, *rest: Any) -> NoReturn:
+        raise GradientError(
+            explain(f"{what}: its derivative is not implemented", where=describe(y.origin),
+                    try_=instead)
+        )  # fmt: skip
+
+    return vjp
 
 
 def failed(what: str, why: str, batch: int | None = None, try_: str = "") -> LinAlgError:

@@ -15,7 +15,6 @@ from zincir.ops.matrices import checks as ck
 from zincir.ops.matrices.checks import mm, transposed
 from zincir.ops.matrices.solving import solve_triangular
 from zincir.ops.packed import several
-from zincir.ops.source import detach
 
 
 def _spec(a: Spec) -> tuple[Spec, Spec]:
@@ -34,12 +33,13 @@ geqrf_p = several(
     doc="R, with Householder's vectors below its diagonal, and their factors.",
     infer=_spec,
     numpy=_numpy,
+    vjp=ck.no_gradient("geqrf", "zincir.linalg.qr"),
 )
 
 
 def geqrf(a: Node) -> tuple[Node, ...]:
     """R, with Householder's vectors below its diagonal, and their factors."""
-    return outputs(apply(geqrf_p, detach(ck.matrices(a, "geqrf"))))
+    return outputs(apply(geqrf_p, ck.matrices(a, "geqrf")))
 
 
 def reflected(a: Node, tau: Node, c: Node, *, back: bool) -> Node:
