@@ -51,3 +51,11 @@ def test_histogram_of_points(density: bool) -> None:
         zincir.histogramdd(points, [3])
     with pytest.raises(zincir.errors.DTypeError, match="same dtype"):
         zincir.histogramdd(points, 3, weight=weights.float())
+
+
+def test_negative_weights_of_covariances_are_refused() -> None:
+    x, weights = zincir.from_numpy(X.T), zincir.tensor([1, 2, -1, 0, 1])
+    with pytest.raises(zincir.errors.ArgumentError, match="fweights cannot be negative"):
+        x.cov(fweights=weights)
+    with pytest.raises(zincir.errors.ArgumentError, match="aweights cannot be negative"):
+        x.cov(aweights=weights.double())

@@ -10,15 +10,6 @@ OPERATIONS: dict[str, dict[str, str]] = {
     "as_strided_scatter": {
         "samples": "no gradient where elements are replaced; PyTorch has it only there",
     },
-    "clamp_max": {
-        "errors": "takes a number, or an array, where PyTorch wants a tensor",
-    },
-    "clamp_min": {
-        "errors": "takes a number, or an array, where PyTorch wants a tensor",
-    },
-    "cov": {
-        "errors": "some of what PyTorch refuses is taken, or refused by another error",
-    },
     "linalg.svd": {
         "variants": "vectors may have other signs",
     },
@@ -34,9 +25,6 @@ OPERATIONS: dict[str, dict[str, str]] = {
     "nn.functional.poisson_nll_loss": {
         "samples": "not for integers or bools",
     },
-    "nn.functional.triplet_margin_with_distance_loss": {
-        "samples": "no nn.PairwiseDistance",
-    },
     "svd": {
         "variants": "vectors may have other signs",
     },
@@ -48,6 +36,15 @@ OPERATIONS: dict[str, dict[str, str]] = {
     },
     "special.bessel_y1": {
         "samples": "exact, where PyTorch is off by up to 8e-7 for arguments above 5",
+    },
+    "cov": {
+        "samples": "weights of float32 beside float64 are added up in float64",
+    },
+    "fft.ihfft2": {
+        "variants": "out= holds the result, where PyTorch leaves what was there",
+    },
+    "fft.ihfftn": {
+        "variants": "out= holds the result, where PyTorch leaves what was there",
     },
 }
 """Of operations, by kind of difference: `samples`, `variants`, `errors` (`sample_database.py`)."""

@@ -6,8 +6,11 @@ from typing import Any, Self
 
 from zincir.calling import takes_names
 from zincir.convert import tensor_node
+from zincir.errors import ArgumentError, explain
+from zincir.graph.node import user_line
 from zincir.ops import products
-from zincir.shared_value import current
+from zincir.recording import CURRENT
+from zincir.shared_value import array_of, current
 from zincir.tensor_base import TensorBase
 from zincir.types import bool_
 
@@ -47,6 +50,12 @@ class Products(TensorBase):
 
     def cov(self, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Self:
         """The covariances of rows, columns being observations, which may have weights."""
+        if CURRENT.recording is None:
+            for name, w in (("fweights", fweights), ("aweights", aweights)):
+                if w is not None and (array_of(w, "cov()") < 0).any():
+                    raise ArgumentError(
+                        explain(f"cov: {name} cannot be negative", where=user_line())
+                    )
         weights = [None if w is None else current(w) for w in (fweights, aweights)]
         return self._of(products.cov(current(self), correction, *weights))
 
