@@ -1,5 +1,6 @@
 """What every test runs under: a private cache, verified passes, fixed seeds, loud skips."""
 
+import gc
 import os
 import stat
 import sys
@@ -65,6 +66,12 @@ def grad_mode_is_left_on() -> Iterator[None]:
     if not zincir.is_grad_enabled():
         zincir.set_grad_enabled(True)
         pytest.fail("the test left gradients turned off")
+
+
+def pytest_collection_finish() -> None:
+    """Recordings collect garbage: not by looking through millions of objects of the tests each."""
+    gc.collect()
+    gc.freeze()
 
 
 # --- PyTorch: the fourth oracle, when it is there ---------------------------------------------
