@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base
 FILES = sorted(p.relative_to(SRC).as_posix() for p in SRC.rglob("*.py"))
 
 
-def definitions(source: str) -> Iterator[tuple[str, ast.AST]]:
+@cache
+def definitions(source: str) -> list[tuple[str, ast.AST]]:
     """Every function and class with its qualified name, nested ones included."""
 
     def walk(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
@@ -42,7 +44,7 @@ def definitions(source: str) -> Iterator[tuple[str, ast.AST]]:
             else:
                 yield from walk(child, prefix)
 
-    yield from walk(ast.parse(source), "")
+    return list(walk(ast.parse(source), ""))
 
 
 def code_lines(node: ast.AST) -> int:
