@@ -114,10 +114,12 @@ def test_recorded_and_replayed():
         solved(zincir.ones(3, 3).double(), zincir.ones(3, 1).double())
 
 
-def test_complex_results_are_refused():
-    for function in (linalg.eig, linalg.eigvals):
-        with pytest.raises(zincir.errors.DTypeError, match="complex"):
-            function(zincir.eye(2))
+def test_eigenvalues_of_a_real_matrix_are_complex_numbers():
+    turn = zincir.tensor([[0.0, -2.0], [2.0, 0.0]])
+    values, vectors = linalg.eig(turn)
+    assert values.dtype is linalg.eigvals(turn).dtype is zincir.complex64
+    assert sorted(values.tolist(), key=lambda value: value.imag) == [-2j, 2j]
+    np.testing.assert_allclose((turn + 0j) @ vectors, vectors * values, atol=1e-6)
 
 
 @pytest.mark.parametrize(
