@@ -46,6 +46,9 @@ OPERATIONS: dict[str, dict[str, str]] = {
     "fft.ihfftn": {
         "variants": "out= holds the result, where PyTorch leaves what was there",
     },
+    "linalg.eigh": {
+        "variants": "vectors may have other signs",
+    },
 }
 """Of operations, by kind of difference: `samples`, `variants`, `errors` (`sample_database.py`)."""
 

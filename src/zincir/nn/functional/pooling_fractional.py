@@ -156,8 +156,9 @@ def _pooled(
         shape[2 + axis], shape[2 + axes + axis] = outputs[axis], kernel[axis]
         place = place * sizes[axis] + taps.reshape(shape)
     place = place.reshape(batch, channels, math.prod(outputs), math.prod(kernel))
-    flat = x.reshape(batch, channels, -1)
-    windows = flat.gather(2, place.reshape(batch, channels, -1)).reshape(place.shape)
+    flat = x.reshape(batch, channels, math.prod(sizes))
+    taps = place.reshape(batch, channels, math.prod(outputs) * math.prod(kernel))
+    windows = flat.gather(2, taps).reshape(place.shape)
     largest, which = windows.max(-1)
     where = place.gather(-1, which.unsqueeze(-1))
     shape = (*input.shape[:-axes], *outputs)
