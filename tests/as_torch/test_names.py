@@ -30,6 +30,18 @@ from torch.utils.data._utils.collate import default_collate
 from torch.utils.hooks import RemovableHandle
 torch._dynamo.config.suppress_errors = True
 torch._inductor.config.coordinate_descent_tuning = True
+from torch.distributed import nn as exchanges
+from torch.utils.checkpoint import checkpoint, get_device_states, set_device_states
+net = torch.nn.Linear(1, 1)
+net.compile(mode="default")
+x = torch.ones(1, requires_grad=True)
+(exchanges.all_reduce(x) * 2 + exchanges.all_gather(x)[0]).backward()
+assert x.grad.item() == 3.0 and x.is_cpu and get_device_states(x) == ([], [])
+set_device_states([], [])
+torch.manual_seed(0)
+with torch.random.fork_rng(devices=[]):
+    first = torch.rand(1)
+assert torch.equal(first, torch.rand(1))
 torch._C._jit_set_profiling_executor(False)
 @torch.compiler.disable
 def double(x):

@@ -20,6 +20,7 @@ class Memory(TensorBase):
     """Methods about where a tensor lies: on the CPU, in this process."""
 
     is_cuda = is_mps = is_xpu = is_meta = is_quantized = is_mkldnn = False
+    is_cpu = True
 
     def get_device(self) -> int:
         """The number of the GPU it lies on: -1, since there is none."""

@@ -353,6 +353,9 @@ class Module(Saved):
         """Convert floating parameters and buffers to float64."""
         return self.to(float64)
 
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Nothing: what a module computes is compiled as it is computed."""
+
     def share_memory(self) -> Self:
         """Nothing: threads share all memory, and there are no other processes."""
         return self
