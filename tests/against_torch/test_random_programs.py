@@ -31,8 +31,8 @@ from random_programs import Shrinker, generate, runnable, shrunk, text_of  # noq
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
 CHUNK = 20
-SEEDS = range(0, 240, CHUNK)
-MORE = range(240, 20_240, 500)
+SEEDS = range(0, 120, CHUNK)
+MORE = range(120, 20_120, 500)
 
 
 @pytest.fixture(autouse=True, scope="module")
