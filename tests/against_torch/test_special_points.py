@@ -168,6 +168,8 @@ NOT_OF_NUMBERS = [
     "size",
     "dim",
     "ndimension",
+    "dense_dim",
+    "sparse_dim",
     "numel",
     "nelement",
     "element_size",
