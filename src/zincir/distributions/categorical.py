@@ -109,3 +109,43 @@ class Categorical(OneOfMany, Distribution):
     def enumerate_support(self, expand: bool = True) -> Tensor:
         values = arange(self._num_events).reshape((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values
+
+
+class OverCategories(Distribution):
+    """What distributions of vectors share that have a place for each of several categories."""
+
+    arg_constraints: ClassVar = Categorical.arg_constraints
+    _kept: ClassVar[tuple[str, ...]] = ()
+    """What a larger batch takes over as it is."""
+
+    def __init__(
+        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
+        self._categorical = Categorical(probs, logits, validate_args)
+        shape = self._categorical.batch_shape
+        super().__init__(shape, self._categorical.param_shape[-1:], validate_args=False)
+        self._validate_args = self._categorical._validate_args
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        new = self._blank(_instance)
+        new._categorical = self._categorical.expand(batch_shape)
+        for name in self._kept:
+            setattr(new, name, getattr(self, name))
+        Distribution.__init__(new, new._categorical.batch_shape, self._event_shape, False)
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """Their logarithms."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> Shape:
+        """The shape of the parameters."""
+        return self._categorical.param_shape

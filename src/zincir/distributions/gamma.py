@@ -13,7 +13,7 @@ from zincir.distributions.distribution import Distribution
 from zincir.distributions.parameters import smallest
 from zincir.generator import default_generator
 from zincir.ops.host import call
-from zincir.special import digamma, gammaln, xlogy
+from zincir.special import digamma, gammainc, gammaln, xlogy
 from zincir.tensor import Tensor, wrap
 
 
@@ -63,6 +63,9 @@ class Gamma(Distribution):
         value = self._checked(value)
         a, rate = self.concentration, self.rate
         return xlogy(a, rate) + xlogy(a - 1, value) - rate * value - gammaln(a)
+
+    def cdf(self, value: Any) -> Tensor:
+        return gammainc(self.concentration, self.rate * self._checked(value))
 
     def entropy(self) -> Tensor:
         a = self.concentration

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from zincir.distributions.bernoulli import Bernoulli
 from zincir.distributions.beta import Beta
+from zincir.distributions.binomial import Binomial
 from zincir.distributions.categorical import Categorical
 from zincir.distributions.dirichlet import Dirichlet
 from zincir.distributions.distribution import Distribution
@@ -21,6 +22,7 @@ from zincir.distributions.multivariate_normal import MultivariateNormal
 from zincir.distributions.normal import Normal
 from zincir.distributions.one_hot_categorical import OneHotCategorical
 from zincir.distributions.parameters import sum_of_last
+from zincir.distributions.poisson import Poisson
 from zincir.distributions.transformed_distribution import TransformedDistribution
 from zincir.distributions.uniform import Uniform
 from zincir.errors import ArgumentError, explain
@@ -134,6 +136,17 @@ def _multivariate(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
 def _exponential(p: Exponential, q: Exponential) -> Tensor:
     ratio = q.rate / p.rate
     return -ratio.log() + ratio - 1
+
+
+@register_kl(Poisson, Poisson)
+def _poisson(p: Poisson, q: Poisson) -> Tensor:
+    return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
+
+
+@register_kl(Binomial, Binomial)
+def _binomial(p: Binomial, q: Binomial) -> Tensor:
+    one = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
+    return where(p.total_count > q.total_count, math.inf, p.total_count * one)
 
 
 @register_kl(Uniform, Uniform)

@@ -6,14 +6,12 @@ from typing import Any, ClassVar
 
 from zincir.creation import eye
 from zincir.distributions import constraints
-from zincir.distributions.categorical import Categorical
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.categorical import OverCategories
 from zincir.nn.functional import one_hot
 from zincir.tensor import Tensor
-from zincir.types import Shape
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OverCategories):
     """As `Categorical`, but samples are vectors with 1 in the place of what was drawn.
 
     Example:
@@ -27,36 +25,6 @@ class OneHotCategorical(Distribution):
     }
     support = constraints.one_hot
     has_enumerate_support = True
-
-    def __init__(
-        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
-    ) -> None:
-        self._categorical = Categorical(probs, logits, validate_args)
-        shape = self._categorical.batch_shape
-        super().__init__(shape, self._categorical.param_shape[-1:], validate_args=False)
-        self._validate_args = self._categorical._validate_args
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._blank(_instance)
-        new._categorical = self._categorical.expand(batch_shape)
-        Distribution.__init__(new, new._categorical.batch_shape, self._event_shape, False)
-        new._validate_args = self._validate_args
-        return new
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Their logarithms."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Shape:
-        """The shape of the parameters."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:
