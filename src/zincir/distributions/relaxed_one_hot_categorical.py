@@ -8,7 +8,7 @@ from zincir.creation import as_tensor, full_like
 from zincir.distributions import constraints
 from zincir.distributions.categorical import Categorical, OverCategories
 from zincir.distributions.parameters import broadcast_all, clamp_probs
-from zincir.distributions.transformed_distribution import TransformedDistribution
+from zincir.distributions.relaxed_bernoulli import Relaxed
 from zincir.distributions.transforms import ExpTransform
 from zincir.random import rand
 from zincir.special import gammaln
@@ -50,7 +50,7 @@ class ExpRelaxedCategorical(OverCategories):
         return score + many + self.temperature.log() * (count - 1)
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(Relaxed):
     """Vectors that tend to one 1 as `temperature` falls, with gradients.
 
     Example:
@@ -71,18 +71,3 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     ) -> None:
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self) -> Tensor:
-        """How far from vectors of one 1."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the probabilities."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probability of each."""
-        return self.base_dist.probs
