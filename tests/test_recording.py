@@ -475,6 +475,29 @@ def assigns_data(T, C):
     return found
 
 
+@gives([[1.0], [3.0], [6.0], [2.0], [5.0]])
+def assigns_data_of_an_argument_that_learns_from_then_on(T, C):
+    @C
+    def f(x, v):
+        x.data = v * 1
+        x.requires_grad_()
+        x.register_hook(lambda g: g * 3)
+        (x * x).sum().backward()
+
+    x, w, u = T.zeros(1), T.zeros(1), T.zeros(1, requires_grad=True)
+    f(x, T.ones(1))
+    found = [x.clone(), T.ones(1) * x.requires_grad * 3, x.grad.clone()]
+
+    @C
+    def g(w, v):
+        w.data = v * 2
+        w.mul_(u + 1)  # no leaf any more
+
+    g(w, T.ones(1))
+    (w.clone() * 2.5).sum().backward()
+    return [*found, w, u.grad]
+
+
 @gives([[0.0], [3.0], [6.0], [9.0], [12.0]])
 def assigns_a_gradient(T, C):
     w = T.ones(1, requires_grad=True)

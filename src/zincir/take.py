@@ -434,11 +434,13 @@ class Take:
         if id(t) in recording.reassigned and isinstance(x, Tensor):
             if not _taken_over(x, t, memory):
                 x.data = t
+            if t.requires_grad and not is_leaf(t):
+                _change(x, t)
         elif id(t) in recording.changed or t._storage in recording.written:
             _change(x, t)
         if not isinstance(x, Tensor):
             return
-        if id(t) in recording.flags:
+        if id(t) in recording.flags or (id(t) in recording.reassigned and is_leaf(t)):
             x.requires_grad_(t.requires_grad)
             x._hooks, x._after = t._hooks, t._after
         if id(t) in recording.grads:

@@ -7,7 +7,7 @@ import pytest
 
 import zincir
 from zincir import nn, optim
-from zincir.errors import ArgumentError, DTypeError
+from zincir.errors import ArgumentError, RecordingWarning, DTypeError
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,31 @@ def test_a_parameter_that_a_group_holds_twice_is_updated_twice(compiled: bool) -
     assert p.item() == pytest.approx(3.0)
     run()
     assert optimizer.state[p]["step"].item() == 4.0
-    assert list(optimizer.state_dict()["state"]) == [0, 1]
-    assert optimizer.state_dict()["param_groups"][0]["params"] == [0, 1, 0]
+    saved = optimizer.state_dict()  # a parameter's number is the last of its places, as in PyTorch
+    assert list(saved["state"]) == [2, 1]
+    assert saved["param_groups"][0]["params"] == [2, 1, 2]
+    optimizer.load_state_dict(saved)
+    assert optimizer.state[p]["step"].item() == 4.0
+    assert optimizer.state[q]["step"].item() == 2.0
+
+
+def test_a_step_that_is_taken_back_leaves_no_state_behind() -> None:
+    """A function that cannot be recorded is run again: for SGD that is its first step then."""
+    p, count = nn.Parameter(zincir.tensor([0.0])), zincir.ones(2)
+    with pytest.warns(UserWarning, match="duplicate parameters"):
+        optimizer = optim.SGD([p, p], lr=0.25, momentum=0.5)
+
+    @zincir.compile
+    def step(x: zincir.Tensor) -> zincir.Tensor:
+        count.mul_(x)  # its own argument: not recorded
+        p.grad = zincir.tensor([3.0])
+        optimizer.step()
+        return x * 2
+
+    with pytest.warns(RecordingWarning):
+        step(count)
+    assert p.item() == -1.5
+    assert optimizer.state[p]["momentum_buffer"].item() == 3.0
 
 
 def test_named_parameters() -> None:

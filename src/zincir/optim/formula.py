@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import Any, ClassVar, TypeAlias
 
@@ -117,6 +118,8 @@ class Formula(Optimizer):
         return loss
 
     def _step(self) -> None:
+        states = {p: dict(state) for p, state in self.state.items()}
+        recording.note_done(partial(recording.refill, self.state, states))
         for group in self.param_groups:
             self._step_group(group)
         recording.note_condition(self, self._form)

@@ -6,6 +6,7 @@ import copy
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 from zincir.errors import explain
@@ -125,9 +126,8 @@ class Optimizer:
         """State and settings, with numbers in place of parameters, as PyTorch has it."""
         for hook in list(self._hooks("before_saving").values()):
             hook(self)
-        numbers: dict[Any, int] = {}
-        for number, p in enumerate(p for group in self.param_groups for p in group["params"]):
-            numbers.setdefault(p, number)
+        held = chain.from_iterable(group["params"] for group in self.param_groups)
+        numbers: dict[Any, int] = {p: number for number, p in enumerate(held)}
         state = {numbers.get(k, k): self._saved(held) for k, held in self.state.items()}
         saved: dict[str, Any] = {
             "state": {k: held for k, held in state.items() if held != {}},
