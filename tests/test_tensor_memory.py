@@ -309,3 +309,60 @@ def test_a_value_computed_by_another_thread_from_what_was_given_up():
     loss.backward()
     assert loss.item() == pytest.approx(math.exp(0.25), rel=1e-5)
     assert other.item() == pytest.approx(math.exp(0.25) + 1, rel=1e-5)
+
+
+def computed_then_changed(w):
+    x = w * 1
+    x.data = zincir.ones(3)[1:]
+    x.mul_(w)
+    return x
+
+
+def changed_then_given_again(w):
+    u, x = zincir.ones(3), zincir.ones(2)
+    for _ in range(2):
+        x.data = u[1:]
+        x.mul_(w)
+    assert not u.requires_grad
+    return x
+
+
+def changed_in_part(w):
+    x = w * 1
+    x.data = zincir.ones(2, 2)[1]
+    x[0] = w[1] * 3
+    return x * w
+
+
+def changed_through_a_view(w):
+    x = w * 1
+    x.data = zincir.ones(2, 2)[1]
+    x[:1].mul_(w[1])
+    return x * w
+
+
+def changed_unseen(w):
+    u, x = zincir.ones(2, 2), w * 1
+    x.data = u[1]
+    with zincir.no_grad():
+        x.mul_(w)
+    return x * w + u[1]
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "grad"),
+    [
+        (computed_then_changed, [2, 2], [9, 9]),
+        (changed_then_given_again, [4, 4], [12, 12]),
+        (changed_in_part, [12, 2], [18, 27]),
+        (changed_through_a_view, [4, 2], [18, 15]),
+        (changed_unseen, [6, 6], [12, 12]),
+    ],
+)
+def test_gradients_of_what_was_given_part_of_other_memory(function, value, grad):
+    """The values and gradients are PyTorch's."""
+    w = zincir.full((2,), 2.0).requires_grad_()
+    x = function(w)
+    (x * 3).sum().backward()
+    assert x.tolist() == value
+    assert w.grad.tolist() == grad

@@ -99,9 +99,14 @@ def rebind(tensor: TensorBase, value: Node) -> None:
         _written(tensor, storage, origin)
         return
     assert tensor._step is not None
+    learns = tensor._leaf_view and (not is_leaf(tensor) or (value.needs_grad and MODE.grad))
+    if learns:  # gradients of its own, which what it shares memory with has no part in
+        _bind(tensor, value, origin)
     if tensor._leaf_view:
         value = detach(value)
     rebind(base, tensor._step.write(current(base), value))
+    if learns:
+        tensor._seen, tensor._held.home = storage.version, (storage, storage.writes)
     if tensor._loose and value.needs_grad:
         current(tensor)  # keeps its gradients, should the base lose them
 

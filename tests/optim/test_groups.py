@@ -7,7 +7,7 @@ import pytest
 
 import zincir
 from zincir import nn, optim
-from zincir.errors import ArgumentError, RecordingWarning, DTypeError
+from zincir.errors import ArgumentError, DTypeError, RecordingWarning
 
 
 @pytest.mark.parametrize(
