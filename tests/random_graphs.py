@@ -14,10 +14,10 @@ from zincir.compiler.program_cache import runnable
 from zincir.compiler.snapshot import Graph, snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
-from zincir.ops import arithmetic as ar, elementwise as el, movement as mv, reduction as rd
-from zincir.ops.contraction import matmul
-from zincir.ops.indexing import scatter, take
-from zincir.ops.source import const, iota, leaf
+from zincir.operations import arithmetic as ar, elementwise as el, movement as mv, reduction as rd
+from zincir.operations.contraction import matmul
+from zincir.operations.indexing import scatter, take
+from zincir.operations.source import const, iota, leaf
 from zincir.runtime.buffer import Buffer, allocate
 from zincir.types import (
     DType,

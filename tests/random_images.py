@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from random_graphs import BINARY, UNARY, data
 from zincir.graph.node import Node
-from zincir.ops import elementwise as el, movement as mv
-from zincir.ops.convolution import convolution, gradient_of_input
+from zincir.operations import elementwise as el, movement as mv
+from zincir.operations.convolution import convolution, gradient_of_input
 
 CHANNELS = st.sampled_from([1, 3, 16, 32])
 CONTINUOUS = BINARY[:-1]

@@ -20,9 +20,9 @@ from zincir.graph.show import show
 from zincir.graph.subgraph import Subgraph
 from zincir.graph.verify import verify
 from zincir.interpret import interpret
-from zincir.ops import arithmetic as ar, elementwise as el, layout, movement as mv
-from zincir.ops.compound import outputs
-from zincir.ops.source import const, leaf
+from zincir.operations import arithmetic as ar, elementwise as el, layout, movement as mv
+from zincir.operations.compound import outputs
+from zincir.operations.source import const, leaf
 from zincir.tensor import Tensor, wrap
 from zincir.types import DType, Shape, float32, float64
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from zincir.errors import TraceError, explain
 from zincir.graph.node import describe, here
-from zincir.ops.live_number import LiveNumber
+from zincir.operations.live_number import LiveNumber
 from zincir.storage import gaps
 from zincir.tensor import Tensor
 

@@ -13,9 +13,9 @@ from zincir.creation import empty, full, zeros
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.functional import cat, meshgrid, stack
 from zincir.graph.node import user_line
-from zincir.ops import movement
-from zincir.ops.dims import is_several, one_axis
-from zincir.ops.sizes import several
+from zincir.operations import movement
+from zincir.operations.dims import is_several, one_axis
+from zincir.operations.sizes import several
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import size as size_of

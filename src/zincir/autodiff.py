@@ -14,11 +14,11 @@ from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, Node, changed_at, describe
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
-from zincir.ops.arithmetic import cast, div_p, mul_p
-from zincir.ops.compound import output_p, specs_of
-from zincir.ops.halves import moves, wide_attrs, widened
-from zincir.ops.movement import attached, sum_to
-from zincir.ops.source import const_p, unconnected_p, variable_p
+from zincir.operations.arithmetic import cast, div_p, mul_p
+from zincir.operations.compound import output_p, specs_of
+from zincir.operations.halves import moves, wide_attrs, widened
+from zincir.operations.movement import attached, sum_to
+from zincir.operations.source import const_p, unconnected_p, variable_p
 
 Hook = Callable[[Node, Node], Node]
 

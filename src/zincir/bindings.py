@@ -14,9 +14,9 @@ import numpy as np
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, grad_mode, here
 from zincir.inplace import is_leaf, wrote_memory
-from zincir.ops.indexing import scatter
-from zincir.ops.movement import expand
-from zincir.ops.source import const, given_up, leaf
+from zincir.operations.indexing import scatter
+from zincir.operations.movement import expand
+from zincir.operations.source import const, given_up, leaf
 from zincir.runtime.buffer import Buffer, allocate, arranged
 from zincir.storage import seen
 from zincir.tensor import Tensor

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from zincir.convert import operand
 from zincir.errors import explain
 from zincir.graph.node import user_line
-from zincir.ops import arithmetic as ar
+from zincir.operations import arithmetic as ar
 from zincir.out import into
 
 T = TypeVar("T", bound=type)

@@ -6,8 +6,8 @@ from zincir.calling import takes_out
 from zincir.convert import tensor_node
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import user_line
-from zincir.ops import complex_rules as rules
-from zincir.ops.parts import WHOLE, join
+from zincir.operations import complex_rules as rules
+from zincir.operations.parts import WHOLE, join
 from zincir.shared_value import look_at
 from zincir.storage import plain
 from zincir.tensor import Tensor, wrap

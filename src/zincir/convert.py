@@ -8,10 +8,10 @@ import numpy as np
 
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops import arithmetic as ar, movement as mv, numbers
-from zincir.ops.dims import is_several
-from zincir.ops.layout import fitted
-from zincir.ops.source import const, leaf
+from zincir.operations import arithmetic as ar, movement as mv, numbers
+from zincir.operations.dims import is_several
+from zincir.operations.layout import fitted
+from zincir.operations.source import const, leaf
 from zincir.runtime.buffer import Buffer
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase

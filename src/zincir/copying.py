@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from zincir.errors import GradientError, explain
 from zincir.graph.node import user_line
 from zincir.inplace import is_leaf, turned
-from zincir.ops.source import leaf
+from zincir.operations.source import leaf
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.shared_value import array_of, detached, look_at
 from zincir.storage import path, plain, whole_of

@@ -10,8 +10,8 @@ from zincir.calling import takes_out
 from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import user_line
 from zincir.half import converted, filled, plain
-from zincir.ops.dims import is_several, whole_number
-from zincir.ops.numbers import fit
+from zincir.operations.dims import is_several, whole_number
+from zincir.operations.numbers import fit
 from zincir.recording import CURRENT, note_read
 from zincir.shared_value import adopt
 from zincir.tensor import Tensor, from_array

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops.arithmetic import cast, common
-from zincir.ops.layout import diagonal
-from zincir.ops.movement import expand, permute, reshape, sum_
-from zincir.ops.products import matmul
+from zincir.operations.arithmetic import cast, common
+from zincir.operations.layout import diagonal
+from zincir.operations.movement import expand, permute, reshape, sum_
+from zincir.operations.products import matmul
 from zincir.types import int64, size
 
 Term = tuple[Node, str]

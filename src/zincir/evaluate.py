@@ -22,8 +22,8 @@ from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.graph.node import Node, describe
 from zincir.graph.primitive import Kind
 from zincir.half import array_in
-from zincir.ops.indexing import problem
-from zincir.ops.movement import expand_p
+from zincir.operations.indexing import problem
+from zincir.operations.movement import expand_p
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, looking
 from zincir.types import DType, Scalar, Shape

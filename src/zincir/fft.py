@@ -12,13 +12,13 @@ from zincir.calling import takes_out
 from zincir.creation import get_default_dtype
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops import fourier
-from zincir.ops.arithmetic import cast, copy, floating
-from zincir.ops.complex_rules import conj
-from zincir.ops.dims import one_axis
-from zincir.ops.layout import roll
-from zincir.ops.movement import pad, slice_
-from zincir.ops.parts import WHOLE
+from zincir.operations import fourier
+from zincir.operations.arithmetic import cast, copy, floating
+from zincir.operations.complex_rules import conj
+from zincir.operations.dims import one_axis
+from zincir.operations.layout import roll
+from zincir.operations.movement import pad, slice_
+from zincir.operations.parts import WHOLE
 from zincir.series import arange
 from zincir.tensor import Tensor, wrap
 from zincir.tensor_types import as_dtype, check_storage

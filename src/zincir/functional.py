@@ -13,8 +13,8 @@ from zincir.convert import operand, tensor_node
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops import arithmetic as ar, composed, layout, numeric, powers, products
-from zincir.ops.dims import is_several
+from zincir.operations import arithmetic as ar, composed, layout, numeric, powers, products
+from zincir.operations.dims import is_several
 from zincir.recording import CURRENT
 from zincir.shared_value import glance
 from zincir.size import sized

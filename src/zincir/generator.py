@@ -15,10 +15,10 @@ from zincir.device import check_device
 from zincir.errors import ArgumentError, DTypeError, StateError, explain
 from zincir.graph.node import Node, user_line
 from zincir.limits import finfo
-from zincir.ops import random
-from zincir.ops.host import call
-from zincir.ops.parts import join
-from zincir.ops.source import PARTS
+from zincir.operations import random
+from zincir.operations.host import call
+from zincir.operations.parts import join
+from zincir.operations.source import PARTS
 from zincir.random_bits import fold_key, philox2x32
 from zincir.recording import live, note_draw, refuse_replay
 from zincir.types import DType, Scalar, Shape, float32, int64, size

@@ -16,11 +16,11 @@ from zincir.errors import ArgumentError, DTypeError, GradientError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, Origin, describe, grad_mode, here, user_line
 from zincir.half import array_in
-from zincir.ops.arithmetic import cast
-from zincir.ops.layout import fitted
-from zincir.ops.movement import attached, sum_to
-from zincir.ops.numbers import fit
-from zincir.ops.source import (
+from zincir.operations.arithmetic import cast
+from zincir.operations.layout import fitted
+from zincir.operations.movement import attached, sum_to
+from zincir.operations.numbers import fit
+from zincir.operations.source import (
     alias,
     custom,
     detach,

@@ -11,7 +11,7 @@ from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.half import converted, plain
-from zincir.ops.halves import moves, wide_attrs
+from zincir.operations.halves import moves, wide_attrs
 from zincir.types import float32, float64
 
 Watcher = Callable[[Node, Any], None]

@@ -8,7 +8,7 @@ import numpy as np
 
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import user_line
-from zincir.ops.numbers import most
+from zincir.operations.numbers import most
 from zincir.tensor_types import as_dtype
 from zincir.types import DType, bfloat16, float32
 

@@ -12,8 +12,8 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.methods.order import isin as _isin
 from zincir.methods.results import Grid
-from zincir.ops import composed as co, counting, running, statistics as st
-from zincir.ops.dims import is_several, many_axes
+from zincir.operations import composed as co, counting, running, statistics as st
+from zincir.operations.dims import is_several, many_axes
 from zincir.tensor import Tensor, wrap
 
 

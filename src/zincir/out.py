@@ -10,7 +10,7 @@ from typing import Any
 from zincir import inplace, storage
 from zincir.errors import ArgumentError, DTypeError, GradientError, explain
 from zincir.graph.node import MODE, grad_mode, user_line
-from zincir.ops.dims import is_several
+from zincir.operations.dims import is_several
 from zincir.tensor_base import TensorBase
 from zincir.tensor_types import as_dtype
 

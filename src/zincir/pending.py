@@ -13,7 +13,7 @@ from typing import Any
 from zincir import anomaly
 from zincir.evaluate import ENGINE
 from zincir.graph.node import Node
-from zincir.ops.source import leaf_p
+from zincir.operations.source import leaf_p
 from zincir.recording import CURRENT, refuse_one_of_many
 from zincir.tensor_base import TensorBase
 

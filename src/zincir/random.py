@@ -18,10 +18,10 @@ from zincir.generator import (
 )
 from zincir.graph.node import Node, user_line
 from zincir.methods.drawing import check_whole, refuse_whole, whole_numbers
-from zincir.ops.arithmetic import cast
-from zincir.ops.dims import is_several
-from zincir.ops.host import argsort, call
-from zincir.ops.movement import attached
+from zincir.operations.arithmetic import cast
+from zincir.operations.dims import is_several
+from zincir.operations.host import argsort, call
+from zincir.operations.movement import attached
 from zincir.tensor import Tensor, wrap
 from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import DEFAULT, DType, broadcast, float64, int64, size as size_of

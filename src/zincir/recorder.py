@@ -17,8 +17,8 @@ from zincir.compiler.snapshot import above, snapshot, structure
 from zincir.evaluate import ENGINE, evaluate, numbers
 from zincir.graph.node import Node, changed_at
 from zincir.inplace import is_leaf
-from zincir.ops.indexing import few_rows
-from zincir.ops.source import leaf
+from zincir.operations.indexing import few_rows
+from zincir.operations.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Replay
 from zincir.runtime.buffer import Buffer, again, allocate, arranged

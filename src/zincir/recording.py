@@ -25,7 +25,7 @@ from zincir.errors import TraceError, explain
 from zincir.graph.node import Node, Origin, describe, here, next_serial
 from zincir.graph.walk import toposort
 from zincir.half import array_in
-from zincir.ops.source import leaf
+from zincir.operations.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape
 

@@ -30,7 +30,7 @@ from zincir.evaluate import ENGINE, raise_out_of_range
 from zincir.graph.node import Node, grad_mode
 from zincir.half import put
 from zincir.inplace import rebind
-from zincir.ops.source import leaf
+from zincir.operations.source import leaf
 from zincir.pending import settle, waiting
 from zincir.recording import EPOCH
 from zincir.runtime import team

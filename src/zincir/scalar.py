@@ -9,7 +9,7 @@ from typing import Any
 from zincir.errors import AnomalyError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.half import plain
-from zincir.ops.arithmetic import COMPARISONS
+from zincir.operations.arithmetic import COMPARISONS
 from zincir.pending import evaluate_with
 from zincir.recording import CURRENT
 from zincir.shared_value import array_of, current

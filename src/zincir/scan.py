@@ -10,8 +10,8 @@ from zincir.graph.node import MODE, Node, apply, next_serial, user_line
 from zincir.graph.subgraph import Subgraph
 from zincir.graph.walk import toposort
 from zincir.loop.scan import scan as scan_nodes
-from zincir.ops.random import uniform_p
-from zincir.ops.source import alias, const_p, custom_p, detach_p, leaf
+from zincir.operations.random import uniform_p
+from zincir.operations.source import alias, const_p, custom_p, detach_p, leaf
 from zincir.pending import WAITING
 from zincir.recording import CURRENT, Recording, resumed
 from zincir.tensor import Tensor, wrap

@@ -12,7 +12,7 @@ from zincir.creation import made
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.half import converted
-from zincir.ops.dims import whole_number
+from zincir.operations.dims import whole_number
 from zincir.tensor import Tensor
 from zincir.tensor_types import as_dtype, check_storage
 from zincir.types import DEFAULT, DType, Scalar, bool_, int64

@@ -17,7 +17,7 @@ import numpy as np
 
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, grad_mode, here
-from zincir.ops.source import (
+from zincir.operations.source import (
     alias,
     detach,
     detach_p,

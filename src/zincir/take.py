@@ -18,8 +18,8 @@ from zincir.errors import TraceError
 from zincir.graph.node import Node, Origin, here
 from zincir.graph.walk import toposort
 from zincir.inplace import is_leaf, rebind, write_through
-from zincir.ops.live_number import LiveNumber, settled
-from zincir.ops.source import alias, custom_p, detach
+from zincir.operations.live_number import LiveNumber, settled
+from zincir.operations.source import alias, custom_p, detach
 from zincir.pending import alive_pending, settle
 from zincir.recorder import Recorder, take_back
 from zincir.recording import CURRENT, Change, Recording, live, refill

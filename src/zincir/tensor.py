@@ -1,7 +1,7 @@
 """Tensor: what users hold. A node of the graph, its gradient, and whose memory it shows.
 
-Methods are one line each: shapes and types are the business of `ops`, memory that of `inplace`,
-gradients that of `tensor_backward`.
+Methods are one line each: shapes and types are the business of `operations`, memory that of
+`inplace`, gradients that of `tensor_backward`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ from zincir.naming import (
     sparse_coo,
     strided,
 )
-from zincir.ops import (
+from zincir.operations import (
     arithmetic as ar,
     composed as co,
     elementwise as el,
@@ -82,9 +82,9 @@ from zincir.ops import (
     powers,
     products,
 )
-from zincir.ops.dims import Dims, check_different, many_axes, one_axis
-from zincir.ops.parts import real as real_part
-from zincir.ops.sizes import (
+from zincir.operations.dims import Dims, check_different, many_axes, one_axis
+from zincir.operations.parts import real as real_part
+from zincir.operations.sizes import (
     full_shape,
     given_sizes,
     is_whole,
@@ -94,7 +94,7 @@ from zincir.ops.sizes import (
     parts_of,
     several,
 )
-from zincir.ops.source import alias, const, given_up_p, leaf
+from zincir.operations.source import alias, const, given_up_p, leaf
 from zincir.pending import TOO_MANY, WAITING, crowded, wait_for
 from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer

@@ -13,10 +13,10 @@ from zincir.graph.node import MODE, Node, describe, grad_mode, user_line
 from zincir.graph.walk import toposort
 from zincir.hook_handle import Hooks, RemovableHandle
 from zincir.inplace import is_leaf, rebind
-from zincir.ops.arithmetic import cast
-from zincir.ops.dims import is_several
-from zincir.ops.movement import expand
-from zincir.ops.source import const, leaf_p, variable_p, with_gradient_of_p
+from zincir.operations.arithmetic import cast
+from zincir.operations.dims import is_several
+from zincir.operations.movement import expand
+from zincir.operations.source import const, leaf_p, variable_p, with_gradient_of_p
 from zincir.recording import (
     CURRENT,
     changed_setting,

@@ -26,7 +26,7 @@ import numpy as np
 from zincir.graph.node import Node, Origin, apply
 from zincir.graph.primitive import Kind
 from zincir.hook_handle import Hooks
-from zincir.ops.source import leaf, leaf_p, variable_p, with_gradient_of
+from zincir.operations.source import leaf, leaf_p, variable_p, with_gradient_of
 from zincir.recording import CURRENT, note_flag_read
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape, from_numpy_dtype

@@ -10,7 +10,7 @@ import numpy as np
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
-from zincir.ops import arithmetic, indexing, layout, movement, source
+from zincir.operations import arithmetic, indexing, layout, movement, source
 from zincir.runtime.buffer import Buffer
 from zincir.types import DType, Shape, int64, inverse_permutation
 

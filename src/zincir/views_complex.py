@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from zincir.graph.node import Node
-from zincir.ops import layout, movement
-from zincir.ops.parts import WHOLE, imag, join, real
-from zincir.ops.source import PARTS
+from zincir.operations import layout, movement
+from zincir.operations.parts import WHOLE, imag, join, real
+from zincir.operations.source import PARTS
 from zincir.types import DType, Shape
 from zincir.views import Strides
 

@@ -6,8 +6,8 @@ import pytest
 import zincir
 from zincir.graph.node import Node
 from zincir.nn import functional as F
-from zincir.ops.bfloat import bfloat16
-from zincir.ops.source import leaf
+from zincir.operations.bfloat import bfloat16
+from zincir.operations.source import leaf
 from zincir.runtime import native
 from zincir.runtime.buffer import Buffer
 from zincir.tensor import wrap

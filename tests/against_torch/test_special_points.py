@@ -241,7 +241,7 @@ NOT_OF_NUMBERS = [
     "storage_offset",
     "sum_to_size",
     "sgn",  # PyTorch's gradient is a tensor without values
-    # Other digits near their zeros and poles: tests/ops/test_special.py
+    # Other digits near their zeros and poles: tests/operations/test_special.py
     *("digamma", "i0", "lgamma", "sinc"),
 ]
 UNARY = sorted(

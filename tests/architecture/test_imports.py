@@ -39,7 +39,7 @@ def test_contracts_can_be_broken(tmp_path: Path) -> None:
         config.write(file)
     kept, says = lint(broken)
     assert not kept
-    assert "zincir.ops is not allowed to import zincir.graph" in says
+    assert "zincir.operations is not allowed to import zincir.graph" in says
     assert "3 kept, 1 broken" in says
 
 

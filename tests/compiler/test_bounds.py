@@ -219,10 +219,10 @@ def child() -> None:
     from zincir.evaluate import numbers, run as run_program
     from zincir.graph.node import apply
     from zincir.graph.primitive import REGISTRY, Kind
-    from zincir.ops import arithmetic, elementwise, movement, reduction
-    from zincir.ops.contraction import matmul
-    from zincir.ops.convolution import convolution
-    from zincir.ops.indexing import scatter, take
+    from zincir.operations import arithmetic, elementwise, movement, reduction
+    from zincir.operations.contraction import matmul
+    from zincir.operations.convolution import convolution
+    from zincir.operations.indexing import scatter, take
     from zincir.runtime import program
     from zincir.runtime.buffer import Buffer
 

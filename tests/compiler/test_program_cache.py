@@ -22,9 +22,9 @@ from zincir.compiler.snapshot import Snapshot, snapshot
 from zincir.errors import IndexOutOfRange
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
-from zincir.ops import arithmetic as ar, elementwise as el, host, movement as mv
-from zincir.ops.contraction import matmul
-from zincir.ops.indexing import take
+from zincir.operations import arithmetic as ar, elementwise as el, host, movement as mv
+from zincir.operations.contraction import matmul
+from zincir.operations.indexing import take
 from zincir.runtime import disk, native
 from zincir.runtime.buffer import allocate
 from zincir.types import float32, float64

@@ -16,9 +16,9 @@ from zincir.compiler.snapshot import Graph, snapshot
 from zincir.errors import CompileError
 from zincir.graph.node import Node, describe
 from zincir.graph.verify import verify
-from zincir.ops import arithmetic as ar, elementwise as el, movement as mv, reduction as rd
-from zincir.ops.contraction import matmul
-from zincir.ops.convolution import convolution
+from zincir.operations import arithmetic as ar, elementwise as el, movement as mv, reduction as rd
+from zincir.operations.contraction import matmul
+from zincir.operations.convolution import convolution
 from zincir.types import float32
 
 GROUPS = sys.modules["zincir.compiler.fuse.groups"]

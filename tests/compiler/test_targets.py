@@ -16,8 +16,8 @@ from zincir.compiler.program_cache import runnable
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops import elementwise as el
-from zincir.ops.contraction import matmul
+from zincir.operations import elementwise as el
+from zincir.operations.contraction import matmul
 from zincir.runtime import native
 from zincir.runtime.buffer import allocate
 from zincir.types import float32

@@ -16,7 +16,7 @@ from zincir.graph.node import apply
 from zincir.graph.primitive import REGISTRY, Kind
 from zincir.graph.verify import verify
 from zincir.interpret import interpret
-from zincir.ops.source import leaf
+from zincir.operations.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.tensor import wrap
 from zincir.types import ALL_DTYPES, bool_, float32, float64, int64
@@ -37,20 +37,20 @@ ELSEWHERE = {
     "attention": "tests/loop/test_attention.py",
     "scan": "tests/loop/test_scan.py",
     "rounds": "what programs make of a scan: tests/loop/test_rounds.py",
-    "packed": "the results of those that run a twin: tests/ops/test_matrices.py",
-    "lu": "several outputs: tests/ops/test_matrices.py",
-    "qr": "several outputs: tests/ops/test_matrices.py",
-    "svd": "several outputs: tests/ops/test_matrices.py",
-    "eigh": "several outputs: tests/ops/test_matrices.py",
-    "eig": "several outputs: tests/ops/test_matrices.py",
-    "ldl_factor": "several outputs: tests/ops/test_matrices.py",
-    "ldl_solve": "of what ldl_factor gives: tests/ops/test_matrices.py",
-    "geqrf": "several outputs: tests/ops/test_matrices.py",
-    "slogdet": "several outputs: tests/ops/test_matrices.py",
-    "pinv": "what counts as 0 has no gradient: tests/ops/test_matrices.py",
-    "igamma": "no gradient for its first argument: tests/ops/test_special.py",
-    "zeta": "no gradient for its first argument: tests/ops/test_special.py",
-    "cholesky": "only of positive definite matrices: tests/ops/test_matrices.py",
+    "packed": "the results of those that run a twin: tests/operations/test_matrices.py",
+    "lu": "several outputs: tests/operations/test_matrices.py",
+    "qr": "several outputs: tests/operations/test_matrices.py",
+    "svd": "several outputs: tests/operations/test_matrices.py",
+    "eigh": "several outputs: tests/operations/test_matrices.py",
+    "eig": "several outputs: tests/operations/test_matrices.py",
+    "ldl_factor": "several outputs: tests/operations/test_matrices.py",
+    "ldl_solve": "of what ldl_factor gives: tests/operations/test_matrices.py",
+    "geqrf": "several outputs: tests/operations/test_matrices.py",
+    "slogdet": "several outputs: tests/operations/test_matrices.py",
+    "pinv": "what counts as 0 has no gradient: tests/operations/test_matrices.py",
+    "igamma": "no gradient for its first argument: tests/operations/test_special.py",
+    "zeta": "no gradient for its first argument: tests/operations/test_special.py",
+    "cholesky": "only of positive definite matrices: tests/operations/test_matrices.py",
     "ctc_loss": "its gradient is that of logits: tests/nn/functional/loss/test_ctc.py",
     "ctc_slope": "its gradient is refused: tests/nn/functional/loss/test_ctc.py",
     "cast": "rounds: its differences are checked below",

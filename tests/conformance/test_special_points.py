@@ -13,7 +13,7 @@ from zincir.evaluate import evaluate
 from zincir.graph.node import apply
 from zincir.graph.primitive import REGISTRY, Kind
 from zincir.interpret import interpret
-from zincir.ops.source import leaf
+from zincir.operations.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import ALL_DTYPES
 
@@ -21,9 +21,9 @@ DTYPES = {d.name: d for d in ALL_DTYPES}
 SKIPPED = {
     "cast": "out of range, NumPy and C leave open what becomes of a number",
     "bfloat16": "tests/compiler/rewrite/test_precision.py",
-    "ndtri": "its twin is not exact near 1/2: tests/ops/test_special.py",
-    "lgamma": "its twin is not exact near 1: tests/ops/test_special.py",
-    "digamma": "its twin is not exact near 1: tests/ops/test_special.py",
+    "ndtri": "its twin is not exact near 1/2: tests/operations/test_special.py",
+    "lgamma": "its twin is not exact near 1: tests/operations/test_special.py",
+    "digamma": "its twin is not exact near 1: tests/operations/test_special.py",
     "pair": "tests/compiler/rewrite/test_precision.py",
 }
 NAMES = [n for n, op in REGISTRY.items() if op.kind is Kind.POINTWISE and n not in SKIPPED]

@@ -13,7 +13,7 @@ import zincir
 from zincir import nn, optim
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops.source import const
+from zincir.operations.source import const
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper, HyperParameter
 from zincir.optim.settings import Betas, NotNegative, Params, Rate, Switch

@@ -12,9 +12,9 @@ import zincir
 from zincir import nn, optim
 from zincir.errors import ArgumentError, StateError
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import cast
-from zincir.ops.composed import mean
-from zincir.ops.elementwise import sqrt
+from zincir.operations.arithmetic import cast
+from zincir.operations.composed import mean
+from zincir.operations.elementwise import sqrt
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Group, Params, Rate, between

@@ -15,7 +15,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 def test_it_has_three_places() -> None:
     assert RECIPE.files() == [
-        "src/zincir/ops/arithmetic.py",
+        "src/zincir/operations/arithmetic.py",
         "src/zincir/tensor.py",
         "src/zincir/__init__.py",
     ]

@@ -180,7 +180,7 @@ with tempfile.TemporaryDirectory() as parent:
 def test_sources_are_known_by_what_they_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in ("compiler", "graph", "ops", "runtime"):
+    for folder in ("compiler", "graph", "operations", "runtime"):
         (tmp_path / folder).mkdir()
     (tmp_path / "types.py").write_text("one")
     inner = tmp_path / "compiler" / "inner.py"
@@ -196,7 +196,7 @@ def test_sources_are_known_by_what_they_say(
     assert known() == first
     assert state("abd") != first
     assert state("abc") == first
-    inner.rename(tmp_path / "ops" / "inner.py")
+    inner.rename(tmp_path / "operations" / "inner.py")
     assert known() != first
     (tmp_path / "types.py").unlink()  # as in an archive: what others have made is not found
     assert known() != known()

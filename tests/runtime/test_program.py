@@ -202,9 +202,9 @@ from zincir.compiler.program_cache import find_program
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
-from zincir.ops import elementwise as el
-from zincir.ops.contraction import matmul
-from zincir.ops.source import leaf
+from zincir.operations import elementwise as el
+from zincir.operations.contraction import matmul
+from zincir.operations.source import leaf
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate
 from zincir.types import float32

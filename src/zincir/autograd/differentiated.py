@@ -9,9 +9,9 @@ from zincir.autograd.gradients import grad
 from zincir.batching.walk import batched, rebuilt
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import Node, grad_mode, user_line
-from zincir.ops.arithmetic import cast, compare
-from zincir.ops.movement import reshape
-from zincir.ops.source import iota, leaf, variable_like
+from zincir.operations.arithmetic import cast, compare
+from zincir.operations.movement import reshape
+from zincir.operations.source import iota, leaf, variable_like
 from zincir.tensor import Tensor, wrap
 from zincir.trees import flatten
 from zincir.types import int64

@@ -16,9 +16,9 @@ from typing import Any, cast as cast_type
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, changed_at, describe, grad_mode, user_line
 from zincir.inplace import is_leaf
-from zincir.ops.arithmetic import cast
-from zincir.ops.movement import expand, sum_to
-from zincir.ops.source import const, custom, detach
+from zincir.operations.arithmetic import cast
+from zincir.operations.movement import expand, sum_to
+from zincir.operations.source import const, custom, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import float32
 

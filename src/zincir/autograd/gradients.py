@@ -9,7 +9,7 @@ from typing import Any
 from zincir import anomaly, tensor_backward
 from zincir.errors import ArgumentError, GradientError, explain
 from zincir.graph.node import describe, user_line
-from zincir.ops import layout
+from zincir.operations import layout
 from zincir.pending import settle
 from zincir.tensor import Tensor, wrap
 

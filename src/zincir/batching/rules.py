@@ -11,11 +11,11 @@ from typing import Any
 
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind
-from zincir.ops import movement
-from zincir.ops.arithmetic import compare, where
-from zincir.ops.contraction import matmul, matmul_p
-from zincir.ops.indexing import scatter_p, take_p
-from zincir.ops.source import iota
+from zincir.operations import movement
+from zincir.operations.arithmetic import compare, where
+from zincir.operations.contraction import matmul, matmul_p
+from zincir.operations.indexing import scatter_p, take_p
+from zincir.operations.source import iota
 from zincir.types import int64
 
 Inputs = Sequence[Node | None]

@@ -10,9 +10,9 @@ from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, Node, apply, describe, grad_mode
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
-from zincir.ops.movement import cat, reshape, sum_
-from zincir.ops.random import uniform_p
-from zincir.ops.source import alias, custom, custom_p, leaf
+from zincir.operations.movement import cat, reshape, sum_
+from zincir.operations.random import uniform_p
+from zincir.operations.source import alias, custom, custom_p, leaf
 
 Translate = Callable[[Any, Node], list[Any]]
 """Gradients of one custom node, given what computes them and the gradient that arrives."""

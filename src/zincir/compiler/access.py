@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from zincir.graph.node import Node
-from zincir.ops.movement import expand_p, permute_p, reshape_p, slice_p, windows_p
+from zincir.operations.movement import expand_p, permute_p, reshape_p, slice_p, windows_p
 from zincir.types import Shape, contiguous_strides
 
 

@@ -35,7 +35,7 @@ INSTRUCTION_NS = 0.5
 EXPENSIVE = 12
 """How many times that a value with an exponential or the like takes. Shows in `--only rows`."""
 TRANSFORM_NS = 0.5
-"""Transforming a channel of a place, see `ops.winograd`. Shows in `--only conv`: VGG."""
+"""Transforming a channel of a place, see `operations.winograd`. Shows in `--only conv`: VGG."""
 GRAIN_NS = 3_000.0
 """Work in a kernel that is worth another thread. Shows in `--only mlp,rl`."""
 PROGRAM_GRAIN_NS = 25_000.0

@@ -17,8 +17,8 @@ from zincir.errors import GradientError, explain
 from zincir.graph.node import Node, Origin, describe
 from zincir.graph.primitive import Kind, Spec
 from zincir.graph.show import show
-from zincir.ops.movement import permute_p
-from zincir.ops.source import const_p, leaf_p
+from zincir.operations.movement import permute_p
+from zincir.operations.source import const_p, leaf_p
 from zincir.types import DType, Scalar, Shape
 
 _PLAIN = (0.0, 1.0, -1.0, 2.0, 0.5)

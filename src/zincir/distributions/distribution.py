@@ -13,7 +13,7 @@ from zincir.distributions.parameters import broadcast_all, derived
 from zincir.errors import ArgumentError, explain
 from zincir.functional import where
 from zincir.graph.node import user_line
-from zincir.ops.host import checked
+from zincir.operations.host import checked
 from zincir.recording import CURRENT
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape

@@ -12,7 +12,7 @@ from zincir.distributions import constraints
 from zincir.distributions.distribution import Distribution
 from zincir.distributions.parameters import smallest
 from zincir.generator import default_generator
-from zincir.ops.host import call
+from zincir.operations.host import call
 from zincir.special import digamma, gammainc, gammaln, xlogy
 from zincir.tensor import Tensor, wrap
 

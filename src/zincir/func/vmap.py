@@ -14,8 +14,8 @@ from zincir.errors import ArgumentError, DTypeError, ShapeError, TraceError, exp
 from zincir.functional import cat
 from zincir.generator import DRAWS
 from zincir.graph.node import Node, describe, next_serial, user_line
-from zincir.ops.dims import one_axis
-from zincir.ops.source import leaf
+from zincir.operations.dims import one_axis
+from zincir.operations.source import leaf
 from zincir.pending import alive_pending
 from zincir.recording import CURRENT
 from zincir.tensor import Tensor, wrap

@@ -44,7 +44,7 @@ class Kind(Enum):
 class Operand:
     """The arithmetic that gradient rules may use: every graph node has it.
 
-    The operations themselves are filled in by `zincir.ops`, one level above.
+    The operations themselves are filled in by `zincir.operations`, one level above.
     """
 
     __slots__ = ()
@@ -95,7 +95,7 @@ class Primitive:
 
     An operation with several outputs is of the kind COMPOUND or LOOP: `infer` gives a tuple of
     shapes and types, `numpy` a tuple of arrays, and the `g` of `vjp` is a tuple of gradients, None
-    for outputs that nothing depends on. Its outputs are taken by `ops.compound.outputs`.
+    for outputs that nothing depends on. Its outputs are taken by `operations.compound.outputs`.
     """
 
     name: str

@@ -11,8 +11,8 @@ import numpy as np
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import MODE, Node, apply, user_line
 from zincir.indexing.rows import check_now, elements
-from zincir.ops import indexing as rows
-from zincir.ops.arithmetic import (
+from zincir.operations import indexing as rows
+from zincir.operations.arithmetic import (
     bitwise,
     cast,
     compare,
@@ -21,11 +21,11 @@ from zincir.ops.arithmetic import (
     refuse_bool,
     where,
 )
-from zincir.ops.dims import one_axis
-from zincir.ops.host import call, cumsum
-from zincir.ops.movement import broadcast_to_common, expand, permute, reshape, slice_
-from zincir.ops.numbers import to
-from zincir.ops.source import const, custom, detach, with_gradient_of
+from zincir.operations.dims import one_axis
+from zincir.operations.host import call, cumsum
+from zincir.operations.movement import broadcast_to_common, expand, permute, reshape, slice_
+from zincir.operations.numbers import to
+from zincir.operations.source import const, custom, detach, with_gradient_of
 from zincir.types import Scalar, bool_, broadcast, int32, int64, inverse_permutation, size
 
 

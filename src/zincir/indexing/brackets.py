@@ -13,8 +13,8 @@ import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops.arithmetic import cast
-from zincir.ops.source import leaf
+from zincir.operations.arithmetic import cast
+from zincir.operations.source import leaf
 from zincir.runtime.buffer import Buffer
 from zincir.types import Shape, bool_, int64, uint8
 from zincir.views import Index, Reshape, Slice, ViewOp, ViewOps

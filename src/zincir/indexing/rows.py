@@ -9,10 +9,10 @@ import numpy as np
 
 from zincir.errors import IndexOutOfRange, ShapeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops.arithmetic import bitwise, cast, compare, where
-from zincir.ops.indexing import out_of_range, scatter, take
-from zincir.ops.movement import expand, permute, reshape
-from zincir.ops.source import iota
+from zincir.operations.arithmetic import bitwise, cast, compare, where
+from zincir.operations.indexing import out_of_range, scatter, take
+from zincir.operations.movement import expand, permute, reshape
+from zincir.operations.source import iota
 from zincir.types import Shape, broadcast, contiguous_strides, int64, inverse_permutation, size
 
 CHECKED_AT_ONCE = 100_000

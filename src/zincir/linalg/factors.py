@@ -5,7 +5,7 @@ from __future__ import annotations
 from zincir.calling import takes_out
 from zincir.methods import results as rs
 from zincir.methods.matrices import at_once
-from zincir.ops.matrices import eigen, spectral as sp
+from zincir.operations.matrices import eigen, spectral as sp
 from zincir.tensor import Tensor, wrap
 
 

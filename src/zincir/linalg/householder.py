@@ -7,7 +7,7 @@ from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.linalg.factors import qr, svd
 from zincir.methods import results as rs
-from zincir.ops.matrices import householder as hh
+from zincir.operations.matrices import householder as hh
 from zincir.tensor import Tensor, wrap
 
 

@@ -11,9 +11,9 @@ from zincir.errors import ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.linalg.solving import inv, solve
 from zincir.methods.matrices import at_once
-from zincir.ops import arithmetic as ar, composed as co
-from zincir.ops.dims import Dims
-from zincir.ops.matrices import functions as fn
+from zincir.operations import arithmetic as ar, composed as co
+from zincir.operations.dims import Dims
+from zincir.operations.matrices import functions as fn
 from zincir.tensor import Tensor, wrap
 from zincir.tensor_types import as_dtype
 from zincir.types import DType

@@ -12,9 +12,15 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.methods import results as rs
 from zincir.methods.matrices import at_once
-from zincir.ops import movement as mv
-from zincir.ops.matrices import checks as ck, indefinite, solving as sv, spectral as sp, twins
-from zincir.ops.source import with_gradient_of
+from zincir.operations import movement as mv
+from zincir.operations.matrices import (
+    checks as ck,
+    indefinite,
+    solving as sv,
+    spectral as sp,
+    twins,
+)
+from zincir.operations.source import with_gradient_of
 from zincir.shared_value import array_of
 from zincir.tensor import Tensor, wrap
 from zincir.types import size

@@ -26,14 +26,14 @@ from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.graph.subgraph import Subgraph
 from zincir.interpret import interpret
 from zincir.loop.scan import scan
-from zincir.ops import movement as mv
-from zincir.ops.arithmetic import cast, compare, where
-from zincir.ops.compound import outputs
-from zincir.ops.contraction import matmul
-from zincir.ops.elementwise import exp, log
-from zincir.ops.random import uniform
-from zincir.ops.reduction import amax
-from zincir.ops.source import const, iota, leaf
+from zincir.operations import movement as mv
+from zincir.operations.arithmetic import cast, compare, where
+from zincir.operations.compound import outputs
+from zincir.operations.contraction import matmul
+from zincir.operations.elementwise import exp, log
+from zincir.operations.random import uniform
+from zincir.operations.reduction import amax
+from zincir.operations.source import const, iota, leaf
 from zincir.types import Shape, bool_, from_numpy_dtype, int32, int64, size
 
 _AT_ONCE = 1 << 22

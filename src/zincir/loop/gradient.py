@@ -22,11 +22,11 @@ from zincir.graph.node import Node, apply, grad_mode
 from zincir.graph.primitive import Kind
 from zincir.graph.subgraph import Subgraph
 from zincir.graph.walk import toposort
-from zincir.ops import movement as mv
-from zincir.ops.arithmetic import add_p, neg_p
-from zincir.ops.compound import outputs
-from zincir.ops.contraction import matmul, matmul_p
-from zincir.ops.source import alias_p, const, leaf
+from zincir.operations import movement as mv
+from zincir.operations.arithmetic import add_p, neg_p
+from zincir.operations.compound import outputs
+from zincir.operations.contraction import matmul, matmul_p
+from zincir.operations.source import alias_p, const, leaf
 from zincir.types import Shape, size
 
 _MOST_ROWS = 1 << 24

@@ -24,10 +24,10 @@ from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.graph.subgraph import Subgraph
 from zincir.interpret import interpret
 from zincir.loop.gradient import scan_vjp, with_kept
-from zincir.ops import movement as mv
-from zincir.ops.compound import outputs
-from zincir.ops.layout import stack
-from zincir.ops.source import const
+from zincir.operations import movement as mv
+from zincir.operations.compound import outputs
+from zincir.operations.layout import stack
+from zincir.operations.source import const
 from zincir.types import float32
 
 

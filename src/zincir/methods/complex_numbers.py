@@ -7,7 +7,7 @@ from typing import Any, Self
 from zincir.calling import takes_names
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import user_line
-from zincir.ops import complex_rules as rules
+from zincir.operations import complex_rules as rules
 from zincir.shared_value import current, look_at
 from zincir.storage import plain
 from zincir.tensor_base import TensorBase

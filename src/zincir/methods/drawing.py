@@ -11,9 +11,9 @@ from zincir import generator as gen, inplace
 from zincir.calling import takes_names
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops import arithmetic as ar, elementwise as el, movement as mv
-from zincir.ops.host import call
-from zincir.ops.source import const
+from zincir.operations import arithmetic as ar, elementwise as el, movement as mv
+from zincir.operations.host import call
+from zincir.operations.source import const
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 from zincir.types import DType, Shape, bool_, float64, int64

@@ -8,9 +8,9 @@ from zincir.calling import takes_names
 from zincir.convert import tensor_node
 from zincir.graph.node import Node
 from zincir.methods import results as rs
-from zincir.ops import movement as mv
-from zincir.ops.dims import is_several
-from zincir.ops.matrices import (
+from zincir.operations import movement as mv
+from zincir.operations.dims import is_several
+from zincir.operations.matrices import (
     checks as ck,
     determinants as dt,
     functions as fn,

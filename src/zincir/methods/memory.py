@@ -10,7 +10,7 @@ import numpy as np
 from zincir.device import no_gpu
 from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import user_line
-from zincir.ops.sizes import given_sizes
+from zincir.operations.sizes import given_sizes
 from zincir.size import Size
 from zincir.tensor_base import TensorBase
 from zincir.tensor_types import check_storage

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Self
 
 from zincir.calling import takes_names
 from zincir.convert import operand, tensor_node
-from zincir.ops import arithmetic as ar, composed as co, numeric as nu
-from zincir.ops.parts import imag
+from zincir.operations import arithmetic as ar, composed as co, numeric as nu
+from zincir.operations.parts import imag
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 

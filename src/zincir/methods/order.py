@@ -11,9 +11,9 @@ from zincir.convert import as_node, operand
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, user_line
 from zincir.methods.results import Extreme, Histogram
-from zincir.ops import composed as co, counting, running, sorting
-from zincir.ops.dims import Dims, one_axis
-from zincir.ops.source import const
+from zincir.operations import composed as co, counting, running, sorting
+from zincir.operations.dims import Dims, one_axis
+from zincir.operations.source import const
 from zincir.shared_value import array_of, current
 from zincir.tensor_base import TensorBase
 from zincir.types import bool_

@@ -8,7 +8,7 @@ from zincir.calling import takes_names
 from zincir.convert import tensor_node
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
-from zincir.ops import products
+from zincir.operations import products
 from zincir.recording import CURRENT
 from zincir.shared_value import array_of, current
 from zincir.tensor_base import TensorBase

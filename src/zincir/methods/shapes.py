@@ -14,10 +14,10 @@ from zincir.convert import operand, tensor_node
 from zincir.errors import ArgumentError, GradientError, IndexOutOfRange, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.indexing import basic
-from zincir.ops import composed as co, layout, movement as mv
-from zincir.ops.dims import is_several, one_axis, whole_number
-from zincir.ops.sizes import several
-from zincir.ops.source import const
+from zincir.operations import composed as co, layout, movement as mv
+from zincir.operations.dims import is_several, one_axis, whole_number
+from zincir.operations.sizes import several
+from zincir.operations.source import const
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 from zincir.types import Shape, contiguous_strides, int64, size as size_of

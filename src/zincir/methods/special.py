@@ -8,8 +8,8 @@ from typing import Any, Self
 from zincir.calling import takes_names
 from zincir.convert import operand, tensor_node
 from zincir.graph.node import Node
-from zincir.ops import special as sp
-from zincir.ops.incomplete_gamma import igamma as incomplete
+from zincir.operations import special as sp
+from zincir.operations.incomplete_gamma import igamma as incomplete
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 

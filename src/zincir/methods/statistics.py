@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from zincir.calling import takes_names
 from zincir.methods.results import Range
-from zincir.ops import statistics as st
-from zincir.ops.dims import Dims
+from zincir.operations import statistics as st
+from zincir.operations.dims import Dims
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 from zincir.types import DType

@@ -13,7 +13,7 @@ from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import Node, describe, here
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
-from zincir.ops.source import const
+from zincir.operations.source import const
 from zincir.random import get_rng_state, set_rng_state
 from zincir.storage import whole_of
 from zincir.tensor import Tensor

@@ -14,7 +14,7 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.generator import Generator, default_generator
 from zincir.graph.node import Node, describe, here
 from zincir.half import converted
-from zincir.ops import random
+from zincir.operations import random
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import size
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from zincir.graph.node import Node
 from zincir.limits import finfo
-from zincir.ops.arithmetic import cast, maximum, minimum
-from zincir.ops.composed import mean, norm
-from zincir.ops.elementwise import exp, log, sqrt
+from zincir.operations.arithmetic import cast, maximum, minimum
+from zincir.operations.composed import mean, norm
+from zincir.operations.elementwise import exp, log, sqrt
 from zincir.optim.adam import mean_of
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper

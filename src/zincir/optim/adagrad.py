@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zincir.graph.node import Node
-from zincir.ops.elementwise import sqrt
+from zincir.operations.elementwise import sqrt
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Group, NotNegative, Params, Rate, Switch

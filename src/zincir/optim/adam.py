@@ -6,8 +6,8 @@ from typing import Any
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
-from zincir.ops.arithmetic import maximum
-from zincir.ops.elementwise import expm1, sqrt
+from zincir.operations.arithmetic import maximum
+from zincir.operations.elementwise import expm1, sqrt
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Betas, Group, NotNegative, Params, Rate, Switch

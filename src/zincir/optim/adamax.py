@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import abs as absolute, maximum
-from zincir.ops.elementwise import expm1
+from zincir.operations.arithmetic import abs as absolute, maximum
+from zincir.operations.elementwise import expm1
 from zincir.optim.adam import mean_of
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import cast, compare, maximum, where
-from zincir.ops.elementwise import exp, log
+from zincir.operations.arithmetic import cast, compare, maximum, where
+from zincir.operations.elementwise import exp, log
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Group, NotNegative, Number, Params, Rate, Switch

@@ -13,7 +13,7 @@ from zincir import recording
 from zincir.autograd import enable_grad
 from zincir.graph.node import MODE, Node, here
 from zincir.half import filled
-from zincir.ops.arithmetic import cast
+from zincir.operations.arithmetic import cast
 from zincir.optim.hyper import Hyper, HyperParameter, form, hyper_parameters
 from zincir.optim.optimizer import Optimizer
 from zincir.optim.settings import Group, Params, Settings, declared

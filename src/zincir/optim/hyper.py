@@ -14,9 +14,9 @@ from typing import Any
 from zincir import recording
 from zincir.graph.node import Node
 from zincir.graph.primitive import OPERATORS
-from zincir.ops.arithmetic import cast
-from zincir.ops.elementwise import log
-from zincir.ops.movement import reshape, slice_
+from zincir.operations.arithmetic import cast
+from zincir.operations.elementwise import log
+from zincir.operations.movement import reshape, slice_
 from zincir.optim.settings import Group, Settings
 from zincir.tensor import Tensor
 from zincir.types import DType, float64

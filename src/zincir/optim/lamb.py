@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import bitwise, compare, where
-from zincir.ops.composed import norm
-from zincir.ops.elementwise import expm1, sqrt
+from zincir.operations.arithmetic import bitwise, compare, where
+from zincir.operations.composed import norm
+from zincir.operations.elementwise import expm1, sqrt
 from zincir.optim.adam import mean_of
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper

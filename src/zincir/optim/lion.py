@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import sign
+from zincir.operations.arithmetic import sign
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Betas, Group, NotNegative, Params, Rate, Switch

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
-from zincir.ops.arithmetic import cast, maximum
-from zincir.ops.bfloat import bfloat16
-from zincir.ops.composed import norm
-from zincir.ops.contraction import matmul
-from zincir.ops.movement import swap_last
+from zincir.operations.arithmetic import cast, maximum
+from zincir.operations.bfloat import bfloat16
+from zincir.operations.composed import norm
+from zincir.operations.contraction import matmul
+from zincir.operations.movement import swap_last
 from zincir.optim.adam import mean_of
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper

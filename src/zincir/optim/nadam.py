@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import cast
-from zincir.ops.elementwise import exp, expm1, sqrt
+from zincir.operations.arithmetic import cast
+from zincir.operations.elementwise import exp, expm1, sqrt
 from zincir.optim.adam import decayed, mean_of
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import compare, maximum, minimum, sign, where
+from zincir.operations.arithmetic import compare, maximum, minimum, sign, where
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Group, Kind, Params, Rate, Setting, Switch

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
-from zincir.ops.arithmetic import cast
-from zincir.ops.source import const
+from zincir.operations.arithmetic import cast
+from zincir.operations.source import const
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper
 from zincir.optim.settings import Group, NotNegative, Number, Params, Rate, Switch

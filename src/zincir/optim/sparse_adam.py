@@ -6,11 +6,11 @@ from typing import Annotated
 
 from zincir.errors import GradientError, explain
 from zincir.graph.node import Node, describe, here
-from zincir.ops.arithmetic import compare, where
-from zincir.ops.elementwise import expm1, sqrt
-from zincir.ops.indexing import few_rows, scatter, take
-from zincir.ops.movement import expand, reshape
-from zincir.ops.source import const, iota
+from zincir.operations.arithmetic import compare, where
+from zincir.operations.elementwise import expm1, sqrt
+from zincir.operations.indexing import few_rows, scatter, take
+from zincir.operations.movement import expand, reshape
+from zincir.operations.source import const, iota
 from zincir.optim.adam import mean_of
 from zincir.optim.formula import Formula, Nodes
 from zincir.optim.hyper import Hyper

@@ -170,7 +170,7 @@ def sources() -> str:
     state = hashlib.sha256(_MAGIC)
     root = Path(__file__).parent.parent
     paths = [root / "types.py"]
-    for folder in ("compiler", "graph", "ops", "runtime"):
+    for folder in ("compiler", "graph", "operations", "runtime"):
         paths += sorted((root / folder).rglob("*.py"))
     try:
         for path in paths:

@@ -7,7 +7,7 @@ from typing import Any
 
 from zincir.calling import takes_out
 from zincir.convert import operand, tensor_node
-from zincir.ops import bessel as bs, orthogonal
+from zincir.operations import bessel as bs, orthogonal
 from zincir.tensor import Tensor, wrap
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zincir.calling import takes_out
-from zincir.ops import special as sp
+from zincir.operations import special as sp
 from zincir.special.families import one_tensor
 from zincir.tensor import Tensor, wrap
 

@@ -9,7 +9,7 @@ from zincir import settings
 from zincir.compiler.codegen.emit import emit
 from zincir.compiler.codegen.storage import STORAGE, Storage
 from zincir.compiler.loops.nest import Apply, Load, Nest, Slot, Step
-from zincir.ops.arithmetic import add_p, mul_p
+from zincir.operations.arithmetic import add_p, mul_p
 from zincir.runtime import native
 from zincir.types import DType, float32
 

@@ -10,11 +10,11 @@ from zincir.compiler.options import Options
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops import elementwise as el, movement as mv
-from zincir.ops.contraction import matmul
-from zincir.ops.convolution import convolution
-from zincir.ops.indexing import scatter
-from zincir.ops.source import const
+from zincir.operations import elementwise as el, movement as mv
+from zincir.operations.contraction import matmul
+from zincir.operations.convolution import convolution
+from zincir.operations.indexing import scatter
+from zincir.operations.source import const
 
 Made = tuple[list[Node], bool]
 

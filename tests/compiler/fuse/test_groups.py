@@ -11,10 +11,10 @@ from random_graphs import compiled, data
 from zincir import tensor
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops import elementwise as el, movement as mv
-from zincir.ops.contraction import matmul
-from zincir.ops.convolution import convolution
-from zincir.ops.indexing import scatter, take
+from zincir.operations import elementwise as el, movement as mv
+from zincir.operations.contraction import matmul
+from zincir.operations.convolution import convolution
+from zincir.operations.indexing import scatter, take
 
 
 def array(*shape: int, dtype: type = np.float32) -> Node:

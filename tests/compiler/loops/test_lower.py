@@ -6,7 +6,7 @@ from random_graphs import data, made_by
 from zincir import settings
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
-from zincir.ops import elementwise as el, movement as mv, reduction as rd
+from zincir.operations import elementwise as el, movement as mv, reduction as rd
 
 
 def zeros(*shape: int) -> Node:

@@ -11,8 +11,8 @@ from zincir.compiler import stages
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops import movement as mv
-from zincir.ops.convolution import convolution, convolution_p
+from zincir.operations import movement as mv
+from zincir.operations.convolution import convolution, convolution_p
 from zincir.runtime import native
 
 CHANNELS = st.sampled_from([1, 1, 2, 3, 7, 16, 17])

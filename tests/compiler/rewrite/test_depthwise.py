@@ -7,8 +7,8 @@ from zincir.compiler.options import Options
 from zincir.compiler.rewrite.depthwise import depthwise
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
-from zincir.ops import arithmetic as ar
-from zincir.ops.convolution import convolution
+from zincir.operations import arithmetic as ar
+from zincir.operations.convolution import convolution
 
 
 def zeros(*shape: int) -> Node:

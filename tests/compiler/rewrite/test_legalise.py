@@ -6,7 +6,7 @@ from random_graphs import data, made_by
 from zincir.compiler.rewrite.legalise import Legal
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
-from zincir.ops import arithmetic as ar, movement as mv
+from zincir.operations import arithmetic as ar, movement as mv
 
 
 def zeros(*shape: int) -> Node:

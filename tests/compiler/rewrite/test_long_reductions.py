@@ -5,7 +5,7 @@ import numpy as np
 from random_graphs import data, made_by
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
-from zincir.ops import movement as mv, reduction as rd
+from zincir.operations import movement as mv, reduction as rd
 
 
 def zeros(*shape: int) -> Node:

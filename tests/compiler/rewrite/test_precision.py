@@ -25,8 +25,8 @@ from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.interpret import interpret
 from zincir.nn import functional as F
-from zincir.ops.bfloat import bfloat16, bfloat16_p, pair_p
-from zincir.ops.contraction import matmul
+from zincir.operations.bfloat import bfloat16, bfloat16_p, pair_p
+from zincir.operations.contraction import matmul
 from zincir.runtime import native
 from zincir.runtime.buffer import allocate
 

@@ -5,8 +5,8 @@ import numpy as np
 from random_graphs import data, made_by
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
-from zincir.ops import arithmetic as ar, movement as mv
-from zincir.ops.source import const
+from zincir.operations import arithmetic as ar, movement as mv
+from zincir.operations.source import const
 from zincir.types import float32, float64
 
 

@@ -5,8 +5,8 @@ import numpy as np
 from random_graphs import data, made_by
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
-from zincir.ops import movement as mv
-from zincir.ops.contraction import matmul
+from zincir.operations import movement as mv
+from zincir.operations.contraction import matmul
 
 
 def zeros(*shape: int) -> Node:

@@ -12,10 +12,15 @@ from zincir.compiler import stages
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops import elementwise as el
-from zincir.ops.convolution import convolution, convolution_p
-from zincir.ops.movement import permute, reshape
-from zincir.ops.winograd import winograd_p, winograd_sums_p, winograd_taps_p, winograd_weight_p
+from zincir.operations import elementwise as el
+from zincir.operations.convolution import convolution, convolution_p
+from zincir.operations.movement import permute, reshape
+from zincir.operations.winograd import (
+    winograd_p,
+    winograd_sums_p,
+    winograd_taps_p,
+    winograd_weight_p,
+)
 
 Shape = tuple[int, ...]
 

@@ -19,10 +19,10 @@ from zincir.compiler.schedule.launch import (
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops.contraction import matmul
-from zincir.ops.convolution import convolution
-from zincir.ops.elementwise import tanh
-from zincir.ops.movement import pad, reshape, slice_, sum_
+from zincir.operations.contraction import matmul
+from zincir.operations.convolution import convolution
+from zincir.operations.elementwise import tanh
+from zincir.operations.movement import pad, reshape, slice_, sum_
 
 
 def launches(outputs: list[Node], threads: int = 2) -> list[Launch]:

@@ -17,11 +17,11 @@ from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers, run
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops.composed import softmax
-from zincir.ops.contraction import matmul
-from zincir.ops.convolution import convolution
-from zincir.ops.elementwise import tanh
-from zincir.ops.movement import permute, reshape, swap_last
+from zincir.operations.composed import softmax
+from zincir.operations.contraction import matmul
+from zincir.operations.convolution import convolution
+from zincir.operations.elementwise import tanh
+from zincir.operations.movement import permute, reshape, swap_last
 from zincir.runtime.buffer import allocate
 from zincir.types import float32, size
 

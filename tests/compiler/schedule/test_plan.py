@@ -7,7 +7,7 @@ from zincir.compiler import compile_graph
 from zincir.compiler.options import Options
 from zincir.compiler.snapshot import snapshot
 from zincir.evaluate import numbers
-from zincir.ops import movement as mv
+from zincir.operations import movement as mv
 from zincir.runtime.buffer import allocate
 
 

@@ -20,10 +20,10 @@ from zincir.errors import CompileError
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.interpret import interpret
-from zincir.ops import arithmetic as ar, elementwise as el, movement as mv
-from zincir.ops.contraction import matmul
-from zincir.ops.convolution import convolution
-from zincir.ops.indexing import scatter, take
+from zincir.operations import arithmetic as ar, elementwise as el, movement as mv
+from zincir.operations.contraction import matmul
+from zincir.operations.convolution import convolution
+from zincir.operations.indexing import scatter, take
 
 PASS = {
     "chain": sys.modules["zincir.compiler.schedule.batch_tiling"],

@@ -9,10 +9,10 @@ from zincir.compiler.schedule.launch import Launch, LoopNests
 from zincir.compiler.snapshot import snapshot
 from zincir.graph.node import Node
 from zincir.interpret import interpret
-from zincir.ops.contraction import matmul
-from zincir.ops.elementwise import exp, tanh
-from zincir.ops.movement import sum_
-from zincir.ops.reduction import amax
+from zincir.operations.contraction import matmul
+from zincir.operations.elementwise import exp, tanh
+from zincir.operations.movement import sum_
+from zincir.operations.reduction import amax
 from zincir.runtime import native
 
 SIDE = 1536

@@ -29,7 +29,7 @@ from zincir.compiler.loops.nest import (
 from zincir.compiler.loops.staging import Stage, levels, stages, stored_inside
 from zincir.compiler.machine import FREE_MASK_LANES, ROW_VALUES, ROW_VECTORS
 from zincir.graph.primitive import ON_COMPLEX, Primitive
-from zincir.ops.halves import moves
+from zincir.operations.halves import moves
 from zincir.types import DType
 
 Body = Callable[[Sequence[Value]], Sequence[Value]]

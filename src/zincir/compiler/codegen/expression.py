@@ -79,7 +79,7 @@ class ExpressionBuilder(Builder):
         return self.select(wrong, self.add(left, y), left)
 
     def bfloat16(self, x: Value) -> Value:
-        """The nearest bfloat16, halves to even: see `ops.bfloat`."""
+        """The nearest bfloat16, halves to even: see `operations.bfloat`."""
         return self.bitcast(self._upper_half(x), "float")
 
     def pair(self, x: Value, y: Value) -> Value:
@@ -136,7 +136,7 @@ class ExpressionBuilder(Builder):
         return self.convert(x, in_register(dtype).kind)
 
     def uniform(self, position: Value, key: Value, start: Value, dtype: DType) -> Value:
-        """Uniform in [0, 1): see `ops.random`."""
+        """Uniform in [0, 1): see `operations.random`."""
         counter = self.add(position, self.splat(start, position.type.lanes))
         if dtype is float32:
             bits = self._random_bits(counter, key, 8)

@@ -15,8 +15,8 @@ from zincir.compiler.options import Options
 from zincir.compiler.rewrite.legalise import INLINE, Legal
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.movement import expand_p, update_p
-from zincir.ops.source import const_p
+from zincir.operations.movement import expand_p, update_p
+from zincir.operations.source import const_p
 from zincir.types import Shape, contiguous_strides, size
 
 _STRIDED = (GroupKind.NEST, GroupKind.MATMUL, GroupKind.TRANSFORM, GroupKind.ASSEMBLY)

@@ -10,7 +10,7 @@ from zincir.compiler.access import Affine, Map, broadcast_map, identity, view_ma
 from zincir.compiler.rewrite.legalise import Legal
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.source import const_p
+from zincir.operations.source import const_p
 from zincir.types import Shape, contiguous_strides
 
 

@@ -25,7 +25,7 @@ from zincir.compiler.loops.staging import worth_keeping
 from zincir.compiler.rewrite.legalise import Legal
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.source import const_p, position_strides
+from zincir.operations.source import const_p, position_strides
 from zincir.types import DType, Shape, contiguous_strides, size
 
 

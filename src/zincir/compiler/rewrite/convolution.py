@@ -22,8 +22,8 @@ from collections.abc import Callable
 
 from zincir.compiler.machine import COLUMN_COSTS, SHORT_LINE
 from zincir.graph.node import Node
-from zincir.ops.contraction import matmul_p
-from zincir.ops.movement import expand_p, permute_p, reshape_p, sum_p, windows_p
+from zincir.operations.contraction import matmul_p
+from zincir.operations.movement import expand_p, permute_p, reshape_p, sum_p, windows_p
 from zincir.types import Shape, size
 
 Make = Callable[..., Node]

@@ -18,9 +18,9 @@ from zincir.compiler.rewrite.rewriter import Build, Rewriter, rewrite
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.walk import toposort
-from zincir.ops.arithmetic import add_p, mul_p
-from zincir.ops.convolution import convolution_p, padded
-from zincir.ops.movement import cat_p, permute_p, reshape_p, slice_p, sum_p
+from zincir.operations.arithmetic import add_p, mul_p
+from zincir.operations.convolution import convolution_p, padded
+from zincir.operations.movement import cat_p, permute_p, reshape_p, slice_p, sum_p
 
 
 def depthwise(graph: Graph, options: Options) -> Graph:

@@ -16,7 +16,7 @@ from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.loop.scan import scan_p
-from zincir.ops.compound import specs_of
+from zincir.operations.compound import specs_of
 
 
 def expand(graph: Graph, options: Options) -> Graph:

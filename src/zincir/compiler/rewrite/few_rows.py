@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from zincir.compiler.rewrite.rewriter import Rewriter
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import mul_p, neg_p
-from zincir.ops.indexing import few_rows, scatter_p
+from zincir.operations.arithmetic import mul_p, neg_p
+from zincir.operations.indexing import few_rows, scatter_p
 from zincir.types import size
 
 

@@ -15,9 +15,9 @@ from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
-from zincir.ops.arithmetic import cast_p
-from zincir.ops.halves import moves, wide_attrs
-from zincir.ops.source import const_p
+from zincir.operations.arithmetic import cast_p
+from zincir.operations.halves import moves, wide_attrs
+from zincir.operations.source import const_p
 from zincir.types import float32
 
 

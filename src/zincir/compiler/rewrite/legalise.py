@@ -18,9 +18,9 @@ from zincir.graph.node import Node
 from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import toposort
 from zincir.loop.rounds import Rounds
-from zincir.ops.arithmetic import copy_p
-from zincir.ops.movement import reshape_p
-from zincir.ops.source import const_p
+from zincir.operations.arithmetic import copy_p
+from zincir.operations.movement import reshape_p
+from zincir.operations.source import const_p
 from zincir.types import contiguous_strides, size
 
 INLINE = frozenset({Kind.POINTWISE, Kind.INDEXED, Kind.TAKE})

@@ -13,7 +13,7 @@ from zincir.compiler.rewrite.simplify import ALGEBRA, reduction
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.movement import reshape_p
+from zincir.operations.movement import reshape_p
 from zincir.types import size
 
 _LONG = 4096

@@ -23,7 +23,7 @@ from zincir.compiler.rewrite.views import VIEWS
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind, Primitive
-from zincir.ops.movement import (
+from zincir.operations.movement import (
     cat_p,
     expand_p,
     interleave_p,
@@ -33,7 +33,7 @@ from zincir.ops.movement import (
     update_p,
     windows_p,
 )
-from zincir.ops.source import const_p
+from zincir.operations.source import const_p
 from zincir.types import Shape, size
 
 Axes = tuple[int, ...]

@@ -22,9 +22,9 @@ from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, describe, here
 from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import toposort
-from zincir.ops.bfloat import bfloat16_p, pair_p
-from zincir.ops.movement import expand_p, permute_p, reshape_p, slice_p
-from zincir.ops.source import const_p
+from zincir.operations.bfloat import bfloat16_p, pair_p
+from zincir.operations.movement import expand_p, permute_p, reshape_p, slice_p
+from zincir.operations.source import const_p
 from zincir.runtime.native import Target
 from zincir.types import Shape, float32, size
 

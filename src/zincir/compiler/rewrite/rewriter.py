@@ -17,7 +17,7 @@ from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind, Primitive
 from zincir.graph.walk import toposort
-from zincir.ops.source import const_p
+from zincir.operations.source import const_p
 
 Build: TypeAlias = Callable[..., Node]
 """`build(op, inputs, *attrs)`: a rewritten node. With `stay=True` no `first` rule is asked."""

@@ -16,9 +16,9 @@ from zincir.graph.subgraph import Subgraph
 from zincir.graph.walk import toposort
 from zincir.loop.rounds import Rounds, rounds_p
 from zincir.loop.scan import Loop
-from zincir.ops.compound import output_p, specs_of
-from zincir.ops.movement import expand_p, reshape_p, slice_p
-from zincir.ops.source import leaf_p
+from zincir.operations.compound import output_p, specs_of
+from zincir.operations.movement import expand_p, reshape_p, slice_p
+from zincir.operations.source import leaf_p
 
 _FEWEST = 2
 """Rounds that are worth a loop."""

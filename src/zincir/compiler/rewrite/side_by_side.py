@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from zincir.compiler.rewrite.rewriter import Rewriter
 from zincir.graph.node import Node
-from zincir.ops.arithmetic import add_p
-from zincir.ops.movement import cat_p, expand_p, update_p
-from zincir.ops.source import const_p
+from zincir.operations.arithmetic import add_p
+from zincir.operations.movement import cat_p, expand_p, update_p
+from zincir.operations.source import const_p
 
 _MOST = 16
 """Parts of a value."""

@@ -19,9 +19,9 @@ from zincir.compiler.rewrite.views import VIEWS
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
-from zincir.ops.arithmetic import add_p, cast_p, div_p, mul_p, sub_p
-from zincir.ops.movement import expand_p
-from zincir.ops.source import const_p
+from zincir.operations.arithmetic import add_p, cast_p, div_p, mul_p, sub_p
+from zincir.operations.movement import expand_p
+from zincir.operations.source import const_p
 
 
 def simplify(graph: Graph, options: Options) -> Graph:

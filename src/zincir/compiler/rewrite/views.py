@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from zincir.compiler.rewrite.rewriter import Rewriter, Rules
 from zincir.graph.node import Node
-from zincir.ops.contraction import matmul_p
-from zincir.ops.movement import expand_p, permute_p, reshape_p
+from zincir.operations.contraction import matmul_p
+from zincir.operations.movement import expand_p, permute_p, reshape_p
 
 
 def _reshape(build: Rewriter, node: Node, xs: tuple[Node, ...], single: bool) -> Node | None:

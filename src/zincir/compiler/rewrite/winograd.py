@@ -1,4 +1,4 @@
-"""Convolutions with kernels of 3x3 taps as products of transformed tiles: see `ops.winograd`.
+"""Convolutions of 3x3 taps as products of transformed tiles: see `operations.winograd`.
 
 It is worth its transforms where each transformed number is used often: with many channels on both
 sides, and with more tiles than transforming the weight costs. The shape alone decides.
@@ -17,8 +17,13 @@ from zincir.compiler.machine import (
 )
 from zincir.compiler.rewrite.convolution import is_wider
 from zincir.graph.node import Node
-from zincir.ops.movement import permute_p, reshape_p
-from zincir.ops.winograd import winograd_p, winograd_sums_p, winograd_taps_p, winograd_weight_p
+from zincir.operations.movement import permute_p, reshape_p
+from zincir.operations.winograd import (
+    winograd_p,
+    winograd_sums_p,
+    winograd_taps_p,
+    winograd_weight_p,
+)
 from zincir.types import Shape, float32
 
 Make = Callable[..., Node]

@@ -39,9 +39,9 @@ from zincir.compiler.schedule.launch import (
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.loop.rounds import Rounds
-from zincir.ops.compound import output_p, specs_of
-from zincir.ops.movement import expand_p, reshape_p
-from zincir.ops.winograd import winograd_p, winograd_sums_p, winograd_weight_p
+from zincir.operations.compound import output_p, specs_of
+from zincir.operations.movement import expand_p, reshape_p
+from zincir.operations.winograd import winograd_p, winograd_sums_p, winograd_weight_p
 from zincir.types import Shape, contiguous_strides, float32, pair, size
 
 

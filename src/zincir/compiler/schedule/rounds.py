@@ -29,7 +29,7 @@ from zincir.compiler.schedule.plan_verify import verify_plan
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
 from zincir.graph.verify import verify
-from zincir.ops.source import leaf_p
+from zincir.operations.source import leaf_p
 from zincir.types import contiguous_strides, uint8
 
 _PASSES: tuple[Callable[[Any, Options], Any], ...] = (

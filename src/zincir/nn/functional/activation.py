@@ -13,12 +13,12 @@ from zincir.calling import takes_out
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.module.user_line import at_user_line, floats, in_steps, node_of
-from zincir.ops import composed
-from zincir.ops.arithmetic import abs, bitwise, compare, refuse_bool, where
-from zincir.ops.composed import logical_not
-from zincir.ops.elementwise import erf, exp, expm1, log1p, sigmoid as _sigmoid, tanh as _tanh
-from zincir.ops.movement import reshape, slice_
-from zincir.ops.source import alias, bent, detach
+from zincir.operations import composed
+from zincir.operations.arithmetic import abs, bitwise, compare, refuse_bool, where
+from zincir.operations.composed import logical_not
+from zincir.operations.elementwise import erf, exp, expm1, log1p, sigmoid as _sigmoid, tanh as _tanh
+from zincir.operations.movement import reshape, slice_
+from zincir.operations.source import alias, bent, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import DType, uint8
 

@@ -8,10 +8,10 @@ from zincir.generator import default_generator
 from zincir.graph.node import Node, user_line
 from zincir.nn.functional.activation import leaky_relu
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import abs, compare, where
-from zincir.ops.elementwise import expm1, tanh
-from zincir.ops.random import uniform
-from zincir.ops.source import alias, bent, detach
+from zincir.operations.arithmetic import abs, compare, where
+from zincir.operations.elementwise import expm1, tanh
+from zincir.operations.random import uniform
+from zincir.operations.source import alias, bent, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import size
 

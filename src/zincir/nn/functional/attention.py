@@ -10,14 +10,14 @@ from zincir.graph.node import Node, user_line
 from zincir.loop.attention import attention, draws
 from zincir.nn.functional.dropout import dropout
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.ops.arithmetic import cast, compare, where
-from zincir.ops.composed import softmax
-from zincir.ops.elementwise import exp
-from zincir.ops.layout import repeat_interleave
-from zincir.ops.movement import expand, sum_, swap_last
-from zincir.ops.products import matmul
-from zincir.ops.reduction import amax
-from zincir.ops.source import detach, iota
+from zincir.operations.arithmetic import cast, compare, where
+from zincir.operations.composed import softmax
+from zincir.operations.elementwise import exp
+from zincir.operations.layout import repeat_interleave
+from zincir.operations.movement import expand, sum_, swap_last
+from zincir.operations.products import matmul
+from zincir.operations.reduction import amax
+from zincir.operations.source import detach, iota
 from zincir.tensor import Tensor, wrap
 from zincir.types import bool_, broadcast, float32, int32, size
 

@@ -17,9 +17,9 @@ from zincir.nn.functional.convolution_checks import (
 )
 from zincir.nn.functional.windows import Sizes, sizes
 from zincir.nn.module.user_line import at_user_line
-from zincir.ops.convolution import convolution, gradient_of_input
-from zincir.ops.movement import expand, permute, reshape, sum_
-from zincir.ops.source import with_gradient_of
+from zincir.operations.convolution import convolution, gradient_of_input
+from zincir.operations.movement import expand, permute, reshape, sum_
+from zincir.operations.source import with_gradient_of
 from zincir.tensor import Tensor, wrap
 
 

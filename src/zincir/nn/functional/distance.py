@@ -9,11 +9,11 @@ from zincir.errors import ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.nn.functional.normalization import euclidean_norm
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops import composed
-from zincir.ops.arithmetic import common, maximum
-from zincir.ops.dims import dropped, one_axis
-from zincir.ops.indexing import take
-from zincir.ops.movement import broadcast_to_common, sum_
+from zincir.operations import composed
+from zincir.operations.arithmetic import common, maximum
+from zincir.operations.dims import dropped, one_axis
+from zincir.operations.indexing import take
+from zincir.operations.movement import broadcast_to_common, sum_
 from zincir.tensor import Tensor, wrap
 
 

@@ -10,8 +10,8 @@ from zincir.generator import default_generator
 from zincir.graph.node import Node, user_line
 from zincir.nn.functional.activation import SELU_ALPHA, SELU_SCALE
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.ops.arithmetic import compare, where
-from zincir.ops.random import uniform
+from zincir.operations.arithmetic import compare, where
+from zincir.operations.random import uniform
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, size
 

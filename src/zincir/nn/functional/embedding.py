@@ -7,10 +7,10 @@ from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, grad_mode, user_line
 from zincir.nn.functional.labels import checked_labels
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import cast, compare, where
-from zincir.ops.indexing import scatter, take
-from zincir.ops.movement import expand, reshape
-from zincir.ops.source import const, custom, detach, iota, with_gradient_of
+from zincir.operations.arithmetic import cast, compare, where
+from zincir.operations.indexing import scatter, take
+from zincir.operations.movement import expand, reshape
+from zincir.operations.source import const, custom, detach, iota, with_gradient_of
 from zincir.recording import paused
 from zincir.tensor import Tensor, wrap
 from zincir.types import int32, int64

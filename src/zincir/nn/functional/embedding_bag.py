@@ -8,8 +8,8 @@ from zincir.functional import cat
 from zincir.graph.node import user_line
 from zincir.nn.functional.embedding import embedding, row_number
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.ops.host import checked
-from zincir.ops.indexing import scatter
+from zincir.operations.host import checked
+from zincir.operations.indexing import scatter
 from zincir.tensor import Tensor, wrap
 from zincir.types import bool_, int64
 

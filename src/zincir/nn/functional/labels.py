@@ -11,9 +11,9 @@ import numpy as np
 from zincir import recording
 from zincir.errors import IndexOutOfRange
 from zincir.graph.node import Node, user_line
-from zincir.ops.arithmetic import cast, compare, where
-from zincir.ops.indexing import out_of_range, take
-from zincir.ops.source import iota
+from zincir.operations.arithmetic import cast, compare, where
+from zincir.operations.indexing import out_of_range, take
+from zincir.operations.source import iota
 from zincir.types import int32, uint8
 
 Array = np.ndarray[Any, Any]

@@ -6,9 +6,9 @@ from zincir.calling import takes_out
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.contraction import matmul
-from zincir.ops.movement import permute, reshape, sum_, swap_last
-from zincir.ops.products import matmul as product
+from zincir.operations.contraction import matmul
+from zincir.operations.movement import permute, reshape, sum_, swap_last
+from zincir.operations.products import matmul as product
 from zincir.tensor import Tensor, wrap
 from zincir.types import size
 

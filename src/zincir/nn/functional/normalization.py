@@ -8,14 +8,14 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import MODE, Node, grad_mode, user_line
 from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value, over_last
 from zincir.nn.module.user_line import at_user_line, floats, in_steps
-from zincir.ops.arithmetic import maximum
-from zincir.ops.composed import norm as vector_norm, root
-from zincir.ops.dims import one_axis
-from zincir.ops.elementwise import sqrt
-from zincir.ops.halves import once
-from zincir.ops.movement import pad, reshape, sum_, windows
-from zincir.ops.powers import power
-from zincir.ops.source import custom
+from zincir.operations.arithmetic import maximum
+from zincir.operations.composed import norm as vector_norm, root
+from zincir.operations.dims import one_axis
+from zincir.operations.elementwise import sqrt
+from zincir.operations.halves import once
+from zincir.operations.movement import pad, reshape, sum_, windows
+from zincir.operations.powers import power
+from zincir.operations.source import custom
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, float64, size
 

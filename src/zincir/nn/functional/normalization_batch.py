@@ -7,10 +7,10 @@ from zincir.graph.node import Node, grad_mode, user_line
 from zincir.nn.functional.normalization import channelwise, scaled, standardised
 from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.ops.arithmetic import cast, compare, copy, where
-from zincir.ops.elementwise import sqrt
-from zincir.ops.movement import expand, reshape, slice_, sum_
-from zincir.ops.source import const, detach, with_gradient_of
+from zincir.operations.arithmetic import cast, compare, copy, where
+from zincir.operations.elementwise import sqrt
+from zincir.operations.movement import expand, reshape, slice_, sum_
+from zincir.operations.source import const, detach, with_gradient_of
 from zincir.tensor import Tensor, wrap
 from zincir.types import float64, size
 

@@ -13,10 +13,10 @@ from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.half import array_in, plain
 from zincir.nn.module.user_line import at_user_line, node_of
-from zincir.ops import movement as mv
-from zincir.ops.arithmetic import where
-from zincir.ops.indexing import take
-from zincir.ops.source import const
+from zincir.operations import movement as mv
+from zincir.operations.arithmetic import where
+from zincir.operations.indexing import take
+from zincir.operations.source import const
 from zincir.tensor import Tensor, from_array, wrap
 
 

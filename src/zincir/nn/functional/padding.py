@@ -12,7 +12,7 @@ from typing import Any
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.module.user_line import at_user_line, node_of
-from zincir.ops.movement import cat, expand, pad as surround, slice_
+from zincir.operations.movement import cat, expand, pad as surround, slice_
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape
 

@@ -16,9 +16,9 @@ from zincir.nn.functional.pooling_average import sums
 from zincir.nn.functional.pooling_max import largest, lowest, numbers, to_places, with_indices
 from zincir.nn.functional.windows import Window, along, nothing, planes, sizes, with_gradient
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.ops import movement as mv, reduction
-from zincir.ops.arithmetic import bitwise, cast, compare, div_p, where
-from zincir.ops.source import const, detach
+from zincir.operations import movement as mv, reduction
+from zincir.operations.arithmetic import bitwise, cast, compare, div_p, where
+from zincir.operations.source import const, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, contiguous_strides, int64
 

@@ -24,10 +24,10 @@ from zincir.nn.functional.windows import (
     with_gradient,
 )
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops import movement as mv
-from zincir.ops.arithmetic import cast, compare, div_p, maximum, minimum, where
-from zincir.ops.powers import power
-from zincir.ops.source import const, detach
+from zincir.operations import movement as mv
+from zincir.operations.arithmetic import cast, compare, div_p, maximum, minimum, where
+from zincir.operations.powers import power
+from zincir.operations.source import const, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import int64
 

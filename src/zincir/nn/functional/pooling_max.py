@@ -26,10 +26,10 @@ from zincir.nn.functional.windows import (
     with_gradient,
 )
 from zincir.nn.module.user_line import at_user_line, node_of
-from zincir.ops import movement as mv, reduction
-from zincir.ops.arithmetic import cast, compare, div_p, maximum, where
-from zincir.ops.indexing import scatter, take
-from zincir.ops.source import bent, const, detach
+from zincir.operations import movement as mv, reduction
+from zincir.operations.arithmetic import cast, compare, div_p, maximum, where
+from zincir.operations.indexing import scatter, take
+from zincir.operations.source import bent, const, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import Scalar, contiguous_strides, int32, int64, size, uint8
 

@@ -17,9 +17,9 @@ from zincir.nn.functional.windows import (
     with_gradient,
 )
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops import movement as mv
-from zincir.ops.movement import permute, reshape
-from zincir.ops.source import detach
+from zincir.operations import movement as mv
+from zincir.operations.movement import permute, reshape
+from zincir.operations.source import detach
 from zincir.tensor import Tensor, wrap
 
 

@@ -22,7 +22,7 @@ from zincir.nn.functional.recurrent_steps import (
     steps,
 )
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.ops import movement as mv
+from zincir.operations import movement as mv
 from zincir.tensor import Tensor, wrap
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from zincir.graph.node import Node
 from zincir.graph.subgraph import Subgraph
 from zincir.loop.scan import scan
-from zincir.ops import movement as mv
-from zincir.ops.arithmetic import where
-from zincir.ops.composed import relu
-from zincir.ops.contraction import matmul
-from zincir.ops.elementwise import sigmoid, tanh
-from zincir.ops.source import leaf
+from zincir.operations import movement as mv
+from zincir.operations.arithmetic import where
+from zincir.operations.composed import relu
+from zincir.operations.contraction import matmul
+from zincir.operations.elementwise import sigmoid, tanh
+from zincir.operations.source import leaf
 from zincir.types import DType, bool_
 
 

@@ -14,11 +14,11 @@ from zincir.graph.node import Node, user_line
 from zincir.half import array_in
 from zincir.nn.functional import interpolation_weights as resampling
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import cast, floor_divide
-from zincir.ops.composed import clamp
-from zincir.ops.contraction import matmul
-from zincir.ops.indexing import take
-from zincir.ops.movement import expand, permute, reshape, slice_, swap_last
+from zincir.operations.arithmetic import cast, floor_divide
+from zincir.operations.composed import clamp
+from zincir.operations.contraction import matmul
+from zincir.operations.indexing import take
+from zincir.operations.movement import expand, permute, reshape, slice_, swap_last
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import Shape, int32, size as size_of, uint8
 

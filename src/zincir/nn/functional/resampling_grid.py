@@ -14,11 +14,11 @@ from zincir.graph.node import Node, user_line
 from zincir.half import converted
 from zincir.nn.functional.interpolation_weights import KEYS_A, keys_far, keys_near
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.ops.arithmetic import abs, bitwise, cast, compare, floor, remainder, round, where
-from zincir.ops.contraction import matmul
-from zincir.ops.indexing import take
-from zincir.ops.movement import expand, permute, reshape, slice_, swap_last
-from zincir.ops.source import detach, iota
+from zincir.operations.arithmetic import abs, bitwise, cast, compare, floor, remainder, round, where
+from zincir.operations.contraction import matmul
+from zincir.operations.indexing import take
+from zincir.operations.movement import expand, permute, reshape, slice_, swap_last
+from zincir.operations.source import detach, iota
 from zincir.tensor import Tensor, from_array, wrap
 from zincir.types import Shape, int64, size as size_of
 

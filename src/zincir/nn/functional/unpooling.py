@@ -10,7 +10,7 @@ from zincir.graph.node import Node, user_line
 from zincir.nn.functional.pooling_max import to_places
 from zincir.nn.functional.windows import Sizes, planes, sizes
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import bitwise, cast, compare, where
+from zincir.operations.arithmetic import bitwise, cast, compare, where
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, int64, size
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import MODE, Node, user_line
-from zincir.ops import movement as mv
-from zincir.ops.arithmetic import compare, where
-from zincir.ops.source import const, custom, iota
+from zincir.operations import movement as mv
+from zincir.operations.arithmetic import compare, where
+from zincir.operations.source import const, custom, iota
 from zincir.types import DType, Shape, contiguous_strides, int32, int64
 
 Sizes = int | Sequence[int]

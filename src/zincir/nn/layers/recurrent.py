@@ -17,7 +17,7 @@ from zincir.nn.module.checks import check_device
 from zincir.nn.module.module import Module
 from zincir.nn.module.parameter import Parameter
 from zincir.nn.module.user_line import at_user_line
-from zincir.ops import movement as mv
+from zincir.operations import movement as mv
 from zincir.tensor import Tensor, wrap
 from zincir.types import DType, Shape
 

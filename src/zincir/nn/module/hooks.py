@@ -9,7 +9,7 @@ from typing import Any, cast
 from zincir.errors import GradientError, explain
 from zincir.graph.node import MODE, user_line
 from zincir.hook_handle import Hooks, RemovableHandle
-from zincir.ops.arithmetic import copy
+from zincir.operations.arithmetic import copy
 from zincir.recording import note_module, refuse_replay
 from zincir.tensor import Tensor, wrap
 

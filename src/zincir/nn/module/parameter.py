@@ -7,7 +7,7 @@ from typing import Any
 from zincir.creation import tensor
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import describe, here
-from zincir.ops.source import variable_like
+from zincir.operations.source import variable_like
 from zincir.shared_value import share
 from zincir.tensor import Tensor
 

@@ -11,7 +11,7 @@ from zincir.errors import ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.module.checks import check_device
 from zincir.nn.module.parameter import Parameter
-from zincir.ops.source import variable_like
+from zincir.operations.source import variable_like
 from zincir.tensor import Tensor
 from zincir.types import DEFAULT, DType, Shape
 

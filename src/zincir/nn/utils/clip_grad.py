@@ -12,7 +12,7 @@ from zincir.creation import tensor
 from zincir.errors import GradientError, explain
 from zincir.functional import stack
 from zincir.graph.node import user_line
-from zincir.ops.host import checked
+from zincir.operations.host import checked
 from zincir.tensor import Tensor, wrap
 
 

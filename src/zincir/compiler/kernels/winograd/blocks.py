@@ -1,4 +1,4 @@
-"""How the work of the kernels of `ops.winograd` is cut into blocks and parts.
+"""How the work of the kernels of `operations.winograd` is cut into blocks and parts.
 
 Each function gives the numbers that a kernel is told (see `transforms`), and the product it calls.
 """

@@ -1,4 +1,4 @@
-"""Lines of tiles transformed and put together again: the arithmetic of `ops.winograd`."""
+"""Lines of tiles transformed and put together again: the arithmetic of `operations.winograd`."""
 
 from __future__ import annotations
 

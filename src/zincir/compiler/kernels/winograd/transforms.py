@@ -1,4 +1,4 @@
-"""The kernels of `ops.winograd`: tiles of images are transformed, multiplied, and put together.
+"""The kernels of `operations.winograd`: tiles transformed, multiplied, put together.
 
 A block is as many lines of tiles as the nearest caches hold in transformed shape. For each block
 one of 16 transformed places of all tiles lies beside another, and the product's kernel (`gemm`)

@@ -11,11 +11,11 @@ from zincir.graph.node import Node, user_line
 from zincir.nn.functional.labels import Labels, checked_labels
 from zincir.nn.functional.loss.reduction import reduction_of
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import cast, compare, where
-from zincir.ops.elementwise import exp, log
-from zincir.ops.movement import permute, reshape, sum_
-from zincir.ops.reduction import amax
-from zincir.ops.source import bent, detach, iota
+from zincir.operations.arithmetic import cast, compare, where
+from zincir.operations.elementwise import exp, log
+from zincir.operations.movement import permute, reshape, sum_
+from zincir.operations.reduction import amax
+from zincir.operations.source import bent, detach, iota
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, int32, size
 

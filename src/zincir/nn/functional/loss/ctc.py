@@ -9,9 +9,9 @@ from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.functional.loss.reduction import reduced
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import cast, maximum
-from zincir.ops.ctc import ctc
-from zincir.ops.movement import reshape
+from zincir.operations.arithmetic import cast, maximum
+from zincir.operations.ctc import ctc
+from zincir.operations.movement import reshape
 from zincir.tensor import Tensor
 from zincir.types import int64, size
 

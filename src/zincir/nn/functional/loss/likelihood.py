@@ -8,13 +8,13 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import compare, where
-from zincir.ops.composed import clamp
-from zincir.ops.elementwise import exp, log
-from zincir.ops.host import checked
-from zincir.ops.movement import reshape
-from zincir.ops.reduction import amin
-from zincir.ops.source import const, detach, with_gradient_of
+from zincir.operations.arithmetic import compare, where
+from zincir.operations.composed import clamp
+from zincir.operations.elementwise import exp, log
+from zincir.operations.host import checked
+from zincir.operations.movement import reshape
+from zincir.operations.reduction import amin
+from zincir.operations.source import const, detach, with_gradient_of
 from zincir.tensor import Tensor
 from zincir.types import size
 

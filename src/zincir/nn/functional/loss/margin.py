@@ -9,12 +9,12 @@ from zincir.nn.functional.labels import checked_labels
 from zincir.nn.functional.loss.operands import pair, weighted
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import bitwise, cast, compare, where
-from zincir.ops.composed import clamp, logical_not
-from zincir.ops.indexing import take
-from zincir.ops.movement import reshape, sum_
-from zincir.ops.reduction import amin
-from zincir.ops.source import iota
+from zincir.operations.arithmetic import bitwise, cast, compare, where
+from zincir.operations.composed import clamp, logical_not
+from zincir.operations.indexing import take
+from zincir.operations.movement import reshape, sum_
+from zincir.operations.reduction import amin
+from zincir.operations.source import iota
 from zincir.tensor import Tensor
 from zincir.types import int32, size
 

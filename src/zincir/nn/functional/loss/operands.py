@@ -5,7 +5,7 @@ from __future__ import annotations
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.module.user_line import floats, node_of
-from zincir.ops.arithmetic import common
+from zincir.operations.arithmetic import common
 from zincir.tensor import Tensor
 from zincir.types import broadcast, size
 

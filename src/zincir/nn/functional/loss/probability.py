@@ -7,9 +7,9 @@ from zincir.nn.functional.activation import softplus_of
 from zincir.nn.functional.loss.operands import factor, probabilities, weighted
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line
-from zincir.ops.arithmetic import abs, compare, where
-from zincir.ops.elementwise import exp, log, log1p
-from zincir.ops.source import detach, with_gradient_of
+from zincir.operations.arithmetic import abs, compare, where
+from zincir.operations.elementwise import exp, log, log1p
+from zincir.operations.source import detach, with_gradient_of
 from zincir.tensor import Tensor
 
 

@@ -6,7 +6,7 @@ import warnings
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, user_line
-from zincir.ops.movement import reshape, sum_
+from zincir.operations.movement import reshape, sum_
 from zincir.tensor import Tensor, wrap
 from zincir.types import size
 

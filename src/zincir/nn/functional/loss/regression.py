@@ -10,7 +10,7 @@ from zincir.graph.node import user_line
 from zincir.nn.functional.loss.operands import pair
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line
-from zincir.ops.arithmetic import abs, compare, where
+from zincir.operations.arithmetic import abs, compare, where
 from zincir.tensor import Tensor
 
 

@@ -6,9 +6,9 @@ from zincir.nn.functional.activation import softplus_of
 from zincir.nn.functional.loss.operands import pair, probabilities
 from zincir.nn.functional.loss.reduction import reduced
 from zincir.nn.module.user_line import at_user_line
-from zincir.ops.elementwise import sigmoid
-from zincir.ops.movement import reshape, sum_
-from zincir.ops.powers import power
+from zincir.operations.elementwise import sigmoid
+from zincir.operations.movement import reshape, sum_
+from zincir.operations.powers import power
 from zincir.tensor import Tensor
 
 

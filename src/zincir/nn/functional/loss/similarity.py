@@ -9,10 +9,10 @@ from zincir.graph.node import user_line
 from zincir.nn.functional.distance import pairwise_distance
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line, floats, node_of
-from zincir.ops.arithmetic import compare, minimum, where
-from zincir.ops.composed import clamp
-from zincir.ops.elementwise import sqrt
-from zincir.ops.movement import reshape, sum_
+from zincir.operations.arithmetic import compare, minimum, where
+from zincir.operations.composed import clamp
+from zincir.operations.elementwise import sqrt
+from zincir.operations.movement import reshape, sum_
 from zincir.tensor import Tensor
 
 EPSILON = 1e-12
