@@ -44,7 +44,8 @@ FAILURES = (WRONG, REFUSAL, CRASH)
 #   later gradient reads the new numbers without a word. `Torch.notice` lets the counter see it, so
 #   that PyTorch refuses; Zincir may refuse or use the numbers of the moment of the call.
 # - A tensor written from another that overlaps it: PyTorch's numbers depend on the order in which
-#   it happens to copy. `Apart` gives it a copy to read from.
+#   it happens to copy, or it refuses. `Apart` gives it a copy to read from; Zincir may refuse the
+#   gradient, which needs what was written over.
 # - Gradients from `autograd.grad` whose elements are one in memory (that of a sum): `Apart` copies
 #   them, since nobody wants to write to all elements at once.
 # - An integer tensor written from one that requires a gradient: PyTorch says it requires one too.
@@ -119,6 +120,7 @@ class Trace:
     end: Facts = field(default_factory=dict)
     finished: bool = False
     failed: Exception | None = None  # while looking at what is left
+    copied: bool = False  # whether an operand was, since it overlaps what is written
 
 
 @dataclass(frozen=True)
@@ -222,11 +224,13 @@ class Apart(TorchFunctionMode):
 
     Attributes:
         indices: what was given to functions that index; the graph may be all that holds it.
+        copied: whether an operand with gradients was, since it overlaps what is written.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.indices: list[torch.Tensor] = []
+        self.copied = False
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -239,7 +243,10 @@ class Apart(TorchFunctionMode):
             return torch.from_numpy(np.array(kwargs["array"], order="C"))
         if CHANGES.search(getattr(func, "__name__", "")) and len(args) > 1:
             moved = MOVES.search(func.__name__) is not None
+            before = args
             args = (args[0], *(apart(x, args[0], moved) for x in args[1:]))
+            pairs = zip(before, args, strict=True)
+            self.copied = self.copied or any(a is not b and _tracked(a) for a, b in pairs)
             if not args[0].is_floating_point():
                 args = (args[0], *(detached(x) for x in args[1:]))
         if func is torch.Tensor.__getitem__:
@@ -256,6 +263,10 @@ class Apart(TorchFunctionMode):
     def _note_indices(self, function: str, args: tuple[Any, ...]) -> None:
         if INDEXES.search(function):
             self.indices += (x for x in args if is_tensor(x) and not x.is_floating_point())
+
+
+def _tracked(x: Any) -> bool:
+    return isinstance(x, torch.Tensor) and x.requires_grad
 
 
 def refuse_data(x: torch.Tensor, value: torch.Tensor) -> None:
@@ -345,10 +356,10 @@ class Torch(Session):
     def __init__(self) -> None:
         super().__init__(torch, uncompiled)
         self._known: dict[str, tuple[torch.Tensor, int, bytes]] = {}
-        self._apart = Apart()
+        self.apart = Apart()
 
     def run(self, text: str, local: dict[str, Any] | None = None) -> Exception | None:
-        with self._apart:
+        with self.apart:
             error = super().run(text, local)
         self.notice()
         return error
@@ -359,7 +370,7 @@ class Torch(Session):
                 yield name, value
             elif isinstance(value, torch.nn.Module):
                 yield from ((f"{name}.{k}", p) for k, p in value.named_parameters())
-        yield from ((f"index {i}", index) for i, index in enumerate(self._apart.indices))
+        yield from ((f"index {i}", index) for i, index in enumerate(self.apart.indices))
 
     def notice(self) -> None:
         tensors = dict(self.tensors())
@@ -400,6 +411,7 @@ def torch_trace(part: Part) -> Trace:
             break
     else:
         session.finish(trace)
+    trace.copied = session.apart.copied
     return trace
 
 
@@ -459,7 +471,7 @@ def compared(part: Part, theirs: Trace, ours: Trace) -> Outcome:
     steps = zip(part, theirs.errors, ours.errors, theirs.looks, ours.looks, strict=False)
     for i, (statement, their, our, seen, looked) in enumerate(steps):
         if our is not None and their is None:
-            return refused(our, f"statement {i}: {statement.text}", text)
+            return refused(our, f"statement {i}: {statement.text}", text, theirs.copied)
         if our is None and their is not None:
             return Outcome(RIGHT, f"{statement.text}: {their}")
         found = difference(seen, looked, tolerance)
@@ -468,11 +480,11 @@ def compared(part: Part, theirs: Trace, ours: Trace) -> Outcome:
     if theirs.failed is not None:
         return Outcome(RIGHT, f"looking at what is left: {theirs.failed}")
     if ours.failed is not None:
-        return refused(ours.failed, "looking at what is left", text)
+        return refused(ours.failed, "looking at what is left", text, theirs.copied)
     return difference(theirs.end, ours.end, tolerance) or Outcome(EQUAL)
 
 
-def refused(error: Exception, where: str, program: str) -> Outcome:
+def refused(error: Exception, where: str, program: str, copied: bool) -> Outcome:
     text = str(error).partition("\n")[0]
     kind = REFUSAL if isinstance(error, ZincirError) else CRASH
     if re.search(r"has no attribute|unexpected keyword", text) and "NoneType" not in text:
@@ -480,7 +492,8 @@ def refused(error: Exception, where: str, program: str) -> Outcome:
     if kind == REFUSAL and any(words in text for words in REFUSALS):
         kind = INTENDED
     if kind == REFUSAL and isinstance(error, GradientError):
-        kind = INTENDED if CHANGED in text and ".data" in program else kind
+        unseen = copied or ".data" in program
+        kind = INTENDED if CHANGED in text and unseen else kind
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(FOLDER)]
     place = f"{frames[-1].filename[len(FOLDER) + 1 :]} {frames[-1].name}" if frames else ""
     key = re.sub(r"\d+|\(.*?\)|<.*?>", "#", f"{type(error).__name__}: {text}")

@@ -212,6 +212,15 @@ def test_a_view_is_given_no_other_memory() -> None:
     assert judge(program(lines[0], "t1.data = T.zeros(1)", lines[3])).kind == EQUAL
 
 
+def test_a_gradient_may_be_refused_of_what_overlaps_what_was_written() -> None:
+    """PyTorch itself refuses the change."""
+    lines = ("t1 = T.tensor(3.0, requires_grad=True) * 2", "t2 = t1.view(1)", "t2 *= t1")
+    assert judge(program(*lines, "t1.sum().backward()")).kind == INTENDED
+    with pytest.raises(RuntimeError, match="single memory location"):
+        x = torch.tensor(3.0) * 2
+        x.view(1).mul_(x)
+
+
 def test_a_gradient_may_be_refused_after_memory_was_given() -> None:
     lines = (
         "t1 = T.tensor(0.25, requires_grad=True)",
