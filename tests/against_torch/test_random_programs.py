@@ -216,8 +216,8 @@ def test_a_gradient_may_be_refused_of_what_overlaps_what_was_written() -> None:
     """PyTorch itself refuses the change."""
     lines = ("t1 = T.tensor(3.0, requires_grad=True) * 2", "t2 = t1.view(1)", "t2 *= t1")
     assert judge(program(*lines, "t1.sum().backward()")).kind == INTENDED
+    x = torch.tensor(3.0) * 2
     with pytest.raises(RuntimeError, match="single memory location"):
-        x = torch.tensor(3.0) * 2
         x.view(1).mul_(x)
 
 
