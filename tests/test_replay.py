@@ -1,11 +1,13 @@
 """Replays read and write the memory that tensors have at that moment, in the order it has there."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 
 import zincir
+from zincir.errors import RecordingWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::zincir.errors.RecordingWarning")
 
@@ -608,3 +610,28 @@ def test_a_recording_for_another_shape_copies_no_parameters():
             predict(zincir.ones(rows, 4))
             step(zincir.ones(rows, 4))
     assert [p._held.value.pointer for p in net.parameters()] == places
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_numpy_sees_keeps_its_gradients_when_a_recording_is_undone(kept):
+    w, other = zincir.ones(2, requires_grad=True), zincir.zeros(3)
+    x = w * w
+    seen = x.detach().numpy()
+
+    @zincir.compile
+    def double(y):
+        with zincir.no_grad():
+            x.mul_(2)
+        if kept:
+            other.data[0] = 0.5  # cannot be recorded
+        return y * 2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RecordingWarning)
+        for k in range(1, 4):
+            double(other)
+            assert seen.tolist() == x.tolist() == [2**k] * 2
+    assert x.requires_grad
+    assert not x.is_leaf
+    x.sum().backward()
+    assert w.grad.tolist() == [2, 2]

@@ -375,3 +375,24 @@ def test_detached_results_do_not_keep_graphs_alive():
     kept = [(w * k).sum().detach() for k in range(3)]
     assert [k.item() for k in kept] == [0, 3, 6]
     assert all(not k._node.inputs and k._base is None for k in kept)
+
+
+@pytest.mark.parametrize(
+    "overwrite",
+    [
+        lambda x, v: x.copy_(v),
+        lambda x, v: x.fill_(v),
+        lambda x, v: x.__setitem__(..., v),
+        lambda x, v: x.view(()).copy_(v),
+        lambda x, v: x.copy_(x.detach() * 0 + v),
+    ],
+)
+def test_what_is_overwritten_whole_passes_a_gradient_of_zero_on(overwrite):
+    """It is still part of the graph, as in PyTorch: a zero is no None to an optimizer."""
+    w, v = (zincir.tensor(x, requires_grad=True) for x in (3.0, 2.0))
+    x = w * 2
+    overwrite(x, v)
+    assert [g.item() for g in zincir.autograd.grad(x, [w, v], retain_graph=True)] == [0, 1]
+    x.backward()
+    assert w.grad.item() == 0
+    assert v.grad.item() == 1

@@ -146,7 +146,7 @@ def _bind(tensor: TensorBase, value: Node, origin: Origin) -> None:
             value = (
                 variable(value) if is_leaf(tensor) else with_gradient_of(value, old, always=True)
             )
-    elif old.needs_grad and not value.needs_grad:
+    elif old.needs_grad and not _comes_from(value, old):
         # Overwritten whole: still part of the graph, with a gradient of zero.
         value = attached(value, old)
     if value is old or value.owner is not None:
@@ -156,6 +156,20 @@ def _bind(tensor: TensorBase, value: Node, origin: Origin) -> None:
     tensor._held = value
     if value.value is None:
         wait_for(tensor)
+
+
+def _comes_from(value: Node, old: Node) -> bool:
+    """Whether gradients of `value` pass through `old`."""
+    stack, seen = [value], {value}
+    while stack:
+        node = stack.pop()
+        if node is old:
+            return True
+        for x in node.inputs:
+            if x.needs_grad and x.serial >= old.serial and x not in seen:
+                seen.add(x)
+                stack.append(x)
+    return False
 
 
 def _written(whole: TensorBase, storage: Storage, origin: Origin) -> None:

@@ -34,10 +34,10 @@ def undo(recording: Recording) -> None:
     for tensor, node in recording.flags.values():
         tensor._held = node
     for change in recording.changed.values():
-        tensor, node = change.tensor, change.node
+        tensor, node, held = change.tensor, change.node, change.held
         turned = recording.flags.get(id(tensor))
         if turned is not None and turned[1].serial < node.serial:
-            node = turned[1]  # that was done before
+            node = held = turned[1]  # that was done before
         node.superseded = None
         storage = tensor._storage
         tensor._held = node
@@ -49,9 +49,9 @@ def undo(recording: Recording) -> None:
         tensor._seen = storage.version
         if storage.several:
             storage.node = node
-        if storage.array is not None:  # what it held was a leaf over the memory itself
-            tensor._held = leaf(node.shape, node.dtype, node.needs_grad)
-            tensor._held.owner = weakref.ref(tensor)
+        if storage.array is not None:  # the node is one over the memory itself
+            tensor._held = held
+            held.owner = weakref.ref(tensor)
     for tensor, grad, _ in recording.grads.values():
         tensor._grad = grad
     for generator, state in recording.generators.values():

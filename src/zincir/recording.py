@@ -36,6 +36,8 @@ class Change:
 
     tensor: Any
     node: Node
+    held: Node
+    """What the tensor held: another node, if NumPy sees its memory."""
     writes: int
     there: bool
     """Whether the tensor was there before the recording."""
@@ -219,7 +221,8 @@ def note_change(tensor: Any) -> None:
         return  # what it was before it got other memory is known
     if id(tensor) not in recording.changed:
         there = recording.was_there(tensor)
-        recording.changed[id(tensor)] = Change(tensor, tensor._node, tensor._version, there)
+        node = tensor._node  # first: the tensor may take its value anew
+        recording.changed[id(tensor)] = Change(tensor, node, tensor._held, tensor._version, there)
 
 
 def note_grad(tensor: Any, before: Any, *, added: bool) -> None:
