@@ -29,6 +29,17 @@ class ArgumentError(ZincirError, RuntimeError, ValueError):
     """An argument outside what a function accepts."""
 
 
+class DataError(ArgumentError):
+    """Data that cannot be trained on as they are: names the file, the row or the column."""
+
+
+class DataNotFound(DataError, FileNotFoundError):
+    """A file or folder of data that is not there."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
 class DeviceError(ArgumentError, AssertionError):
     """A device that there is not."""
 

@@ -1,20 +1,42 @@
-"""Data to train on, as NumPy arrays; and PyTorch's data sets and loaders (`zincir.utils.data`).
+"""Data to train on: data sets that ship with the package, files and arrays as data sets; and
+PyTorch's data sets and loaders (`zincir.utils.data`).
 
 Images are changed at random by `zincir.data.augment`, which is imported by name.
 """
 
+from zincir.data.coco import CocoDataset as CocoDataset
+from zincir.data.columns import Column as Column
+from zincir.data.decoding import read_image as read_image
+from zincir.data.detection import (
+    DetectionDataset as DetectionDataset,
+    collate_detections as collate_detections,
+)
 from zincir.data.digits import Digits as Digits, load_digits as load_digits
 from zincir.data.fashion_mnist import (
     FASHION_MNIST_CLASSES as FASHION_MNIST_CLASSES,
     FashionMNIST as FashionMNIST,
     load_fashion_mnist as load_fashion_mnist,
 )
+from zincir.data.folders import (
+    DatasetFolder as DatasetFolder,
+    ImageFolder as ImageFolder,
+)
+from zincir.data.image_arrays import ImageArrays as ImageArrays
 from zincir.data.names import Names as Names, load_names as load_names
 from zincir.data.shakespeare import (
     Shakespeare as Shakespeare,
     load_shakespeare as load_shakespeare,
 )
 from zincir.data.spam import Spam as Spam, load_spam as load_spam
+from zincir.data.splits import (
+    class_weights as class_weights,
+    stratified_split as stratified_split,
+    targets_of as targets_of,
+)
+from zincir.data.table_encoder import TableDataset as TableDataset, TableEncoder as TableEncoder
+from zincir.data.tables import Table as Table
+from zincir.data.texts import TextDataset as TextDataset
+from zincir.data.yolo import YoloDataset as YoloDataset
 from zincir.utils.data import (
     BatchSampler as BatchSampler,
     ChainDataset as ChainDataset,
