@@ -635,3 +635,32 @@ def test_what_numpy_sees_keeps_its_gradients_when_a_recording_is_undone(kept):
     assert not x.is_leaf
     x.sum().backward()
     assert w.grad.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda c, a: a / c.to(zincir.float64),
+        lambda c, a: a * c,
+        lambda c, a: a**c,
+        lambda c, a: (a + 1) ** c.double(),
+        lambda c, a: a.clamp(max=c),
+    ],
+)
+@pytest.mark.parametrize("first", [0, 2])
+def test_a_tensor_set_to_one_number_is_no_constant_to_what_reads_it(use, first):
+    count, a = zincir.ones((), dtype=zincir.int64), zincir.ones(2, dtype=zincir.float64)
+    count.fill_(first)
+
+    @zincir.compile
+    def step(x):
+        count.add_(4)
+        return use(count, x)
+
+    for start in (first, 1, 0):
+        count.fill_(start)
+        for k in range(1, 4):
+            expected = use(zincir.tensor(start + 4 * k), a).tolist()
+            assert step(a).tolist() == expected
+            assert count.item() == start + 4 * k
+            assert use(count, a).tolist() == expected

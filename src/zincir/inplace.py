@@ -22,6 +22,7 @@ from zincir.operations.movement import attached, sum_to
 from zincir.operations.numbers import fit
 from zincir.operations.source import (
     alias,
+    const_p,
     custom,
     detach,
     leaf,
@@ -149,8 +150,8 @@ def _bind(tensor: TensorBase, value: Node, origin: Origin) -> None:
     elif old.needs_grad and not _comes_from(value, old):
         # Overwritten whole: still part of the graph, with a gradient of zero.
         value = attached(value, old)
-    if value is old or value.owner is not None:
-        value = alias(value)
+    if value is old or value.owner is not None or value.op is const_p:
+        value = alias(value)  # of a constant too: what a tensor holds may be written over
     old.superseded = origin
     value.owner = weakref.ref(tensor)
     tensor._held = value

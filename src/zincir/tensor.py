@@ -94,7 +94,7 @@ from zincir.operations.sizes import (
     parts_of,
     several,
 )
-from zincir.operations.source import alias, const, given_up_p, leaf
+from zincir.operations.source import alias, const, const_p, given_up_p, leaf
 from zincir.pending import TOO_MANY, WAITING, crowded, wait_for
 from zincir.recording import CURRENT, note_grad, note_grad_read, refuse_to_look
 from zincir.runtime.buffer import Buffer
@@ -129,7 +129,7 @@ Bool: TypeAlias = builtins.bool
 def wrap(node: Node) -> Tensor:
     """A tensor that holds `node`, or another name of it if a tensor holds it already."""
     t = _new(Tensor)
-    if node.owner is not None:
+    if node.owner is not None or node.op is const_p:  # the memory of a tensor may be written over
         node = alias(node)
     node.owner = reference = _ref(t)
     t._held = node

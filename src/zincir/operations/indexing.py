@@ -137,7 +137,7 @@ def few_rows(x: Node) -> tuple[Node, Node] | None:
     if x.dtype.category != 2 or x.dtype.half:
         return None
     zeros, index, rows = x.inputs
-    while zeros.op is expand_p:
+    while zeros.op is expand_p and zeros.value is None:
         zeros = zeros.inputs[0]
     if zeros.op is not const_p or zeros.attrs[0] != 0 or size(x.shape) < _SHARE * size(rows.shape):
         return None
