@@ -119,3 +119,9 @@ def test_compiled_functions_follow_the_same_rule(make, beside, kind, function):
         assert isinstance(found, zincir.Tensor)
         assert described(found) == described(expected)
         assert array.tolist() == [3, 2, 1]
+
+
+def test_a_copy_lies_in_memory_as_numpy_would_copy_it():
+    for t in (zincir.zeros(4).expand(2, 4), zincir.zeros(2, 3).T):
+        assert np.array(t).strides == t.numpy().copy("K").strides
+        assert np.array(t, order="C").flags.c_contiguous
