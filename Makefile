@@ -13,7 +13,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 TORCH_VERSION := torch==2.13.0
-TORCH_SAMPLES := expecttest # what PyTorch's databases of samples import
+TORCH_EXTRAS := expecttest torchmetrics # PyTorch's databases of samples import one; the other is compared with
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,5 +63,5 @@ $(VENV)/.demo $(VENV)/.test $(VENV)/.bench: $(VENV)/.%: pyproject.toml | $(PY)
 
 $(VENV)/.torch: Makefile | $(PY)
 	@echo "installing PyTorch into $(VENV), for comparison"
-	$(PIP) install '$(TORCH_VERSION)' $(TORCH_SAMPLES)
+	$(PIP) install '$(TORCH_VERSION)' $(TORCH_EXTRAS)
 	touch $@

@@ -6,6 +6,7 @@ What a block of the first prints stands in the ```text block behind it, or in co
 """
 
 import contextlib
+import doctest
 import io
 import re
 from pathlib import Path
@@ -44,6 +45,13 @@ def test_the_book_runs() -> None:
         line = BOOK[: block.start(1)].count("\n")
         found = printed(source, names, line)
         assert found == expected(source, text), f"how_it_works.md, line {line + 1}"
+
+
+def test_examples_of_metrics_run() -> None:
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    found = doctest.testfile(str(DOCS / "metrics.md"), module_relative=False, optionflags=flags)
+    assert not found.failed
+    assert found.attempted > 10
 
 
 def test_every_text_block_is_checked() -> None:

@@ -9,6 +9,7 @@ from zincir import (
     fft as fft,
     func as func,
     linalg as linalg,
+    metrics as metrics,
     models as models,
     nn as nn,
     optim as optim,
