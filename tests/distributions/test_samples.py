@@ -29,6 +29,12 @@ CONTINUOUS: dict[str, Callable[[], Distribution]] = {
     "mixture": lambda: D.MixtureSameFamily(
         D.Categorical(zincir.tensor([0.25, 0.75])), D.Normal(zincir.tensor([-3.0, 2.0]), 1.0)
     ),
+    "HalfCauchy": lambda: D.HalfCauchy(2.0),
+    "Weibull": lambda: D.Weibull(2.0, 1.5),
+    "Pareto": lambda: D.Pareto(2.0, 5.5),
+    "Kumaraswamy": lambda: D.Kumaraswamy(2.0, 3.0),
+    "GeneralizedPareto": lambda: D.GeneralizedPareto(1.0, 2.0, -0.3),
+    "ContinuousBernoulli": lambda: D.ContinuousBernoulli(0.2),
 }  # fmt: skip
 COUNT = 20_000
 
@@ -47,6 +53,7 @@ DISCRETE: dict[str, Callable[[], Distribution]] = {
     "Bernoulli": lambda: D.Bernoulli(0.3),
     "Geometric": lambda: D.Geometric(0.3),
     "Categorical": lambda: D.Categorical(zincir.tensor([0.1, 0.2, 0.7])),
+    "NegativeBinomial": lambda: D.NegativeBinomial(2.5, 0.3),
 }
 
 
@@ -59,11 +66,12 @@ def test_samples_are_as_frequent_as_probable(name: str) -> None:
         assert abs(count - COUNT * p) < 4 * math.sqrt(COUNT * p * (1 - p)) + 1
 
 
-NO_MOMENTS = ("Cauchy", "sigmoid")  # there are none, or not in closed form
+NO_MOMENTS = ("Cauchy", "HalfCauchy", "sigmoid")  # there are none, or not in closed form
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in (*CONTINUOUS, "Bernoulli", "Geometric") if n not in NO_MOMENTS]
+    "name",
+    [n for n in (*CONTINUOUS, "Bernoulli", "Geometric", "NegativeBinomial") if n not in NO_MOMENTS],
 )
 def test_moments(name: str) -> None:
     d = (CONTINUOUS | DISCRETE)[name]()
@@ -252,3 +260,77 @@ def test_logits_come_from_probabilities_and_back() -> None:
     assert d.logits.isfinite().all()
     assert D.Categorical(logits=zincir.zeros(4)).probs.tolist() == [0.25] * 4
     assert d.entropy()[1].item() == pytest.approx(0.5623, abs=1e-4)
+
+
+def test_moments_of_what_has_no_cdf() -> None:
+    for d in (D.InverseGamma(6.0, 2.0), D.FisherSnedecor(4.0, 14.0)):
+        x = d.sample((COUNT,)).double().numpy()
+        sd = d.stddev.item()
+        assert abs(x.mean() - d.mean.item()) < 5 * sd / math.sqrt(COUNT)
+        assert abs(x.std() / sd - 1) < 0.15
+
+
+def test_samples_of_angles() -> None:
+    """The mean direction, and how far it is from the middle: I1(k) / I0(k)."""
+    d = D.VonMises(zincir.tensor(3.0), 2.0)
+    x = d.sample((COUNT,)).double().numpy()
+    assert -math.pi <= x.min()
+    assert x.max() < math.pi
+    middle = np.exp(1j * x).mean()
+    assert abs(np.angle(middle) - 3.0) < 0.05
+    assert abs(abs(middle) - (1 - d.variance.item())) < 0.02
+
+
+def test_samples_of_matrices() -> None:
+    scale = zincir.tensor([[2.0, 0.5], [0.5, 1.0]])
+    wishart = D.Wishart(zincir.tensor(4.0), scale)
+    x = wishart.sample((COUNT,))
+    away = (x.mean(0) - wishart.mean).abs() / (wishart.variance / COUNT).sqrt()
+    assert away.max().item() < 5
+    assert ((x.var(0) / wishart.variance - 1).abs() < 0.15).all().item()
+    low = D.LowRankMultivariateNormal(
+        zincir.zeros(2), zincir.tensor([[1.0], [2.0]]), zincir.ones(2)
+    )
+    y = low.sample((COUNT,))
+    np.testing.assert_allclose((y.T @ y / COUNT).numpy(), low.covariance_matrix.numpy(), atol=0.2)
+    lkj = D.LKJCholesky(3, 2.0)
+    factor = lkj.sample((COUNT,))
+    assert lkj.support.check(factor).all().item()
+    correlation = (factor @ factor.mT)[:, 0, 1]
+    # Between any two, (1 + r) / 2 has a beta distribution: here Beta(2.5, 2.5), of variance 1 / 24.
+    assert abs(correlation.mean().item()) < 0.02
+    assert abs(correlation.var().item() - 4 / 24) < 0.01
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: D.Weibull(p, 3.0),
+        lambda p: D.Pareto(p, 6.0),
+        lambda p: D.InverseGamma(5.0, p),
+        lambda p: D.Kumaraswamy(p, 2.0),
+        lambda p: D.FisherSnedecor(4.0, 10 + p),
+        lambda p: D.ContinuousBernoulli(p / 5),
+        lambda p: D.GeneralizedPareto(0.0, p, 0.1),
+    ],
+)
+def test_gradients_of_samples_are_those_of_their_mean(make: Callable[..., Any]) -> None:
+    p = zincir.tensor(1.5, dtype=zincir.float64, requires_grad=True)
+    drawn = make(p).rsample((COUNT,)).mean()
+    drawn.backward()
+    found = p.grad.item()
+    p.grad = None
+    make(p).mean.backward()
+    assert abs(found - p.grad.item()) < 0.05 * abs(p.grad.item()) + 0.01
+
+
+def test_a_compiled_step_draws_and_scores_matrices() -> None:
+    d = D.Wishart(zincir.tensor(4.0), zincir.eye(2))
+
+    @zincir.compile
+    def score() -> zincir.Tensor:
+        return d.log_prob(d.sample((3,)))
+
+    found = [score() for _ in range(4)]
+    assert all(f.isfinite().all().item() for f in found)
+    assert found[2].tolist() != found[3].tolist()

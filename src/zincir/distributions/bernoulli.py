@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from zincir.autograd.modes import no_grad
 from zincir.distributions import constraints
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.exp_family import ExponentialFamily
 from zincir.distributions.parameters import Binary, broadcast_all, one_of_two
 from zincir.functional import where
 from zincir.nn.functional import binary_cross_entropy_with_logits
@@ -17,7 +17,7 @@ from zincir.tensor import Tensor
 from zincir.types import Shape
 
 
-class Bernoulli(Binary, Distribution):
+class Bernoulli(Binary, ExponentialFamily):
     """1 with the probability `probs`, or with the log odds `logits`; else 0.
 
     Example:

@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 from zincir.distributions import constraints
 from zincir.distributions.dirichlet import Dirichlet
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.exp_family import ExponentialFamily
 from zincir.distributions.parameters import broadcast_all
 from zincir.functional import stack
 from zincir.tensor import Tensor
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """Beta: p(x) is proportional to x^(concentration1 - 1) (1 - x)^(concentration0 - 1).
 
     Example:
@@ -37,7 +37,7 @@ class Beta(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._blank(_instance)
         new._dirichlet = self._dirichlet.expand(batch_shape)
-        Distribution.__init__(new, new._dirichlet.batch_shape, validate_args=False)
+        ExponentialFamily.__init__(new, new._dirichlet.batch_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
 

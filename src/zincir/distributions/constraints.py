@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from zincir import functional
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import user_line
+from zincir.limits import finfo
+from zincir.linalg import cholesky_ex, eigvalsh, vector_norm
 from zincir.tensor import Tensor
 
 
@@ -152,6 +155,8 @@ class _Bounded(Constraint):
 
 
 class _GreaterThan(_Bounded):
+    """What is larger than a bound."""
+
     _bounds = ("lower_bound",)
     lower_bound: Any
 
@@ -160,11 +165,15 @@ class _GreaterThan(_Bounded):
 
 
 class _GreaterThanEq(_GreaterThan):
+    """What is not smaller than a bound."""
+
     def check(self, value: Tensor) -> Tensor:
         return value >= self.lower_bound
 
 
 class _LessThan(_Bounded):
+    """What is smaller than a bound."""
+
     _bounds = ("upper_bound",)
     upper_bound: Any
 
@@ -173,6 +182,8 @@ class _LessThan(_Bounded):
 
 
 class _Interval(_Bounded):
+    """What lies between bounds, which belong to it."""
+
     lower_bound: Any
     upper_bound: Any
 
@@ -181,11 +192,15 @@ class _Interval(_Bounded):
 
 
 class _HalfOpenInterval(_Interval):
+    """What lies between bounds, of which the lower one belongs to it."""
+
     def check(self, value: Tensor) -> Tensor:
         return (value >= self.lower_bound) & (value < self.upper_bound)
 
 
 class _IntegerInterval(_Interval):
+    """Whole numbers between bounds, which belong to it."""
+
     is_discrete = True
 
     def check(self, value: Tensor) -> Tensor:
@@ -200,6 +215,8 @@ class _IntegerGreaterThan(_GreaterThan):
 
 
 class _Multinomial(_Bounded):
+    """Counts that add up to no more than a bound."""
+
     _bounds = ("upper_bound",)
     upper_bound: Any
     is_discrete = True
@@ -244,41 +261,105 @@ class _Symmetric(_Square):
         return all_of_last(value.isclose(value.transpose(-2, -1), atol=1e-6), 2)
 
 
-def greater_than(lower_bound: Any) -> Constraint:
-    """What is larger than a bound."""
-    return _GreaterThan(lower_bound)
+class _CorrCholesky(_LowerCholesky):
+    """Cholesky factors of correlations: rows of length 1."""
+
+    def check(self, value: Tensor) -> Tensor:
+        near = finfo(value.dtype).eps * value.shape[-1] * 10
+        away = (vector_norm(value.detach(), dim=-1) - 1).abs()
+        return super().check(value) & (away <= near).all(-1)
 
 
-def greater_than_eq(lower_bound: Any) -> Constraint:
-    """What is not smaller than a bound."""
-    return _GreaterThanEq(lower_bound)
+class _Definite(_Symmetric):
+    """Symmetric matrices whose eigenvalues pass; unless all are symmetric, that alone is said."""
+
+    def check(self, value: Tensor) -> Tensor:
+        symmetric = super().check(value)
+        if value.shape[-2] != value.shape[-1]:
+            return symmetric
+        return functional.where(symmetric.all(), self._of_symmetric(value), symmetric)
+
+    def _of_symmetric(self, value: Tensor) -> Tensor:
+        raise NotImplementedError
 
 
-def less_than(upper_bound: Any) -> Constraint:
-    """What is smaller than a bound."""
-    return _LessThan(upper_bound)
+class _PositiveDefinite(_Definite):
+    def _of_symmetric(self, value: Tensor) -> Tensor:
+        return cholesky_ex(value.detach()).info == 0
 
 
-def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
-    """What lies between bounds, which belong to it."""
-    return _Interval(lower_bound, upper_bound)
+class _PositiveSemidefinite(_Definite):
+    def _of_symmetric(self, value: Tensor) -> Tensor:
+        return (eigvalsh(value.detach()) >= 0).all(-1)
 
 
-def half_open_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
-    """What lies between bounds, of which the lower one belongs to it."""
-    return _HalfOpenInterval(lower_bound, upper_bound)
+class _Joined(Constraint):
+    """A region for each part along a dimension."""
+
+    def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
+        self.cseq, self.dim = list(cseq), dim
+        if not all(isinstance(c, Constraint) for c in self.cseq):
+            raise ArgumentError(
+                explain("All elements of cseq must be Constraint instances", where=user_line())
+            )
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        """Whether one of them is."""
+        return any(c.is_discrete for c in self.cseq)
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        """The most that one of them has."""
+        return max(c.event_dim for c in self.cseq)
 
 
-def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
-    """Whole numbers between bounds, which belong to it."""
-    return _IntegerInterval(lower_bound, upper_bound)
+class _Cat(_Joined):
+    """Regions of parts that are put together as `zincir.cat` does; `lengths` of 1 if left out."""
+
+    def __init__(
+        self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(cseq, dim)
+        self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
+        if len(self.lengths) != len(self.cseq):
+            raise ArgumentError(
+                explain(
+                    "constraints.cat: a length for each part",
+                    where=user_line(),
+                    expected=str(len(self.cseq)),
+                    got=str(len(self.lengths)),
+                )
+            )
+
+    def check(self, value: Tensor) -> Tensor:
+        cut = value.narrow(self.dim, 0, sum(self.lengths)).split(self.lengths, self.dim)
+        return functional.cat([c.check(v) for c, v in zip(self.cseq, cut, strict=True)], self.dim)
 
 
-def multinomial(upper_bound: Any) -> Constraint:
-    """Counts that add up to no more than a bound."""
-    return _Multinomial(upper_bound)
+class _Stack(_Joined):
+    """Regions of parts that are put together as `zincir.stack` does."""
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        """The most that one of them has, and one more if parts lie within an event."""
+        most = super().event_dim
+        return most + 1 if self.dim + most < 0 else most
+
+    def check(self, value: Tensor) -> Tensor:
+        pairs = zip(self.cseq, value.unbind(self.dim), strict=False)
+        return functional.stack([c.check(v) for c, v in pairs], self.dim)
 
 
+greater_than = _GreaterThan
+greater_than_eq = _GreaterThanEq
+less_than = _LessThan
+interval = _Interval
+half_open_interval = _HalfOpenInterval
+integer_interval = _IntegerInterval
+multinomial = _Multinomial
+cat = _Cat
+stack = _Stack
 dependent = Dependent()
 boolean: Constraint = _Boolean()
 one_hot: Constraint = _OneHot()
@@ -294,3 +375,6 @@ lower_triangular: Constraint = _LowerTriangular()
 lower_cholesky: Constraint = _LowerCholesky()
 square: Constraint = _Square()
 symmetric: Constraint = _Symmetric()
+corr_cholesky: Constraint = _CorrCholesky()
+positive_definite: Constraint = _PositiveDefinite()
+positive_semidefinite: Constraint = _PositiveSemidefinite()

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from zincir.creation import zeros_like
 from zincir.distributions import constraints
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.exp_family import ExponentialFamily
 from zincir.distributions.gamma import standard_gamma
 from zincir.errors import ArgumentError, explain
 from zincir.functional import where
@@ -15,7 +15,7 @@ from zincir.special import digamma, gammaln, xlogy
 from zincir.tensor import Tensor
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """Probabilities that add up to 1: p(x) is proportional to the product of x[i]^(a[i] - 1).
 
     Samples are gamma numbers divided by their sum, and have their gradients.

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from zincir.creation import zeros_like
 from zincir.distributions import constraints
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.exp_family import ExponentialFamily
 from zincir.random import rand
 from zincir.tensor import Tensor
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """Exponential with mean 1 / rate: log p(x) = log(rate) - rate x, from 0 on.
 
     Example:

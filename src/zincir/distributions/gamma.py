@@ -9,7 +9,7 @@ import numpy as np
 
 from zincir.autograd.function import Function, once_differentiable
 from zincir.distributions import constraints
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.exp_family import ExponentialFamily
 from zincir.distributions.parameters import smallest
 from zincir.generator import default_generator
 from zincir.operations.host import call
@@ -17,7 +17,7 @@ from zincir.special import digamma, gammainc, gammaln, xlogy
 from zincir.tensor import Tensor, wrap
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """Gamma: p(x) = rate^a x^(a - 1) exp(-rate x) / Gamma(a), where a is `concentration`.
 
     Samples have the gradient that keeps the distribution function where it is: dx / da = -(dF / da)

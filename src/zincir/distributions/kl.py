@@ -1,86 +1,46 @@
-"""The Kullback-Leibler divergence between two distributions, by their kinds."""
+"""The Kullback-Leibler divergence between two distributions of one kind."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from zincir.distributions.bernoulli import Bernoulli
 from zincir.distributions.beta import Beta
 from zincir.distributions.binomial import Binomial
 from zincir.distributions.categorical import Categorical
+from zincir.distributions.cauchy import Cauchy
+from zincir.distributions.continuous_bernoulli import ContinuousBernoulli
 from zincir.distributions.dirichlet import Dirichlet
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.exp_family import ExponentialFamily, bregman
 from zincir.distributions.exponential import Exponential
 from zincir.distributions.gamma import Gamma
 from zincir.distributions.geometric import Geometric
+from zincir.distributions.gumbel import Gumbel
 from zincir.distributions.half_normal import HalfNormal
 from zincir.distributions.independent import Independent
+from zincir.distributions.kl_registry import (
+    kl_divergence as kl_divergence,
+    register_kl as register_kl,
+)
 from zincir.distributions.laplace import Laplace
+from zincir.distributions.lowrank_multivariate_normal import LowRankMultivariateNormal
 from zincir.distributions.multivariate_normal import MultivariateNormal
 from zincir.distributions.normal import Normal
 from zincir.distributions.one_hot_categorical import OneHotCategorical
-from zincir.distributions.parameters import sum_of_last
+from zincir.distributions.parameters import EULER, sum_of_last
+from zincir.distributions.pareto import Pareto
 from zincir.distributions.poisson import Poisson
 from zincir.distributions.transformed_distribution import TransformedDistribution
 from zincir.distributions.uniform import Uniform
 from zincir.errors import ArgumentError, explain
-from zincir.functional import where
+from zincir.functional import broadcast_shapes, cat, where
 from zincir.graph.node import user_line
 from zincir.linalg import solve_triangular
 from zincir.nn.functional import softplus
+from zincir.recording import CURRENT
 from zincir.special import digamma, gammaln
 from zincir.tensor import Tensor
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_FORMULAS: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
-
-
-def register_kl(type_p: type, type_q: type) -> Callable[[F], F]:
-    """A decorator: the function computes the divergence of a `type_p` from a `type_q`.
-
-    Raises:
-        ArgumentError: they are no distributions.
-    """
-    for kind in (type_p, type_q):
-        if not (isinstance(kind, type) and issubclass(kind, Distribution)):
-            raise ArgumentError(
-                explain("register_kl: needs two kinds of Distribution", where=user_line())
-            )
-
-    def decorator(function: F) -> F:
-        _FORMULAS[type_p, type_q] = function
-        return function
-
-    return decorator
-
-
-def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
-    """KL(p || q): the mean of log p(x) - log q(x) over samples of p.
-
-    The formula is that of the nearest kinds of which the two are.
-
-    Raises:
-        NotImplementedError: there is none.
-
-    Example:
-        >>> kl_divergence(Normal(0.0, 1.0), Normal(1.0, 1.0))
-        tensor(0.5000)
-    """
-    found = [
-        (type(p).__mro__.index(a) + type(q).__mro__.index(b), a, b)
-        for a, b in _FORMULAS
-        if isinstance(p, a) and isinstance(q, b)
-    ]
-    if not found:
-        raise NotImplementedError(
-            f"No KL(p || q) is implemented for p type {type(p).__name__} and q type "
-            f"{type(q).__name__}"
-        )
-    _, a, b = min(found, key=lambda entry: entry[0])
-    return _FORMULAS[a, b](p, q)
 
 
 @register_kl(Normal, Normal)
@@ -143,8 +103,90 @@ def _poisson(p: Poisson, q: Poisson) -> Tensor:
     return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
 
 
+def _of_vectors(p: Any, q: Any) -> None:
+    if p.event_shape != q.event_shape:
+        raise ArgumentError(
+            explain(
+                "KL-divergence between normal vectors of different lengths",
+                where=user_line(),
+                got=f"{p.event_shape} and {q.event_shape}",
+            )
+        )
+
+
+def _from_low_rank(p: Any, factor: Tensor, q: LowRankMultivariateNormal, log_det: Tensor) -> Tensor:
+    """Where the covariance of p is `factor factor^T`, and that of q of low rank."""
+    a = solve_triangular(q._small_tril, q._weighted(), upper=False)
+    ratio = (factor * q.cov_diag.rsqrt().unsqueeze(-1)).square().sum((-2, -1))
+    ratio = ratio - (a @ factor).square().sum((-2, -1))
+    away = q.distance(q.loc - p.loc)
+    return 0.5 * (q.log_det() - log_det + ratio + away - p.event_shape[0])
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+def _low_rank(p: LowRankMultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
+    _of_vectors(p, q)
+    factor = cat([p.cov_factor, p.cov_diag.sqrt().diag_embed()], -1)
+    return _from_low_rank(p, factor, q, p.log_det())
+
+
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+def _to_low_rank(p: MultivariateNormal, q: LowRankMultivariateNormal) -> Tensor:
+    _of_vectors(p, q)
+    return _from_low_rank(p, p.scale_tril, q, 2 * p._half_log_det())
+
+
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+def _of_low_rank(p: LowRankMultivariateNormal, q: MultivariateNormal) -> Tensor:
+    _of_vectors(p, q)
+    n = p.event_shape[0]
+    factor = cat([p.cov_factor, p.cov_diag.sqrt().diag_embed()], -1)
+    batch = broadcast_shapes(p.batch_shape, q.batch_shape)
+    tril = q.scale_tril.expand((*batch, n, n))
+    factor = factor.expand((*batch, *factor.shape[-2:]))
+    away = (q.loc - p.loc).expand((*batch, n)).unsqueeze(-1)
+    ratio = solve_triangular(tril, factor, upper=False).square().sum((-2, -1))
+    away = solve_triangular(tril, away, upper=False).square().sum((-2, -1))
+    return 0.5 * (2 * q._half_log_det() - p.log_det() + ratio + away - n)
+
+
+@register_kl(ExponentialFamily, ExponentialFamily)
+def _exponential_family(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
+    if type(p) is not type(q):
+        raise NotImplementedError("no divergence of two different exponential families in general")
+    return bregman(p, q)
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> Tensor:
+    own = p._log_constant() + (-p.probs).log1p()
+    return p.mean * (p.logits - q.logits) + own - q._log_constant() - (-q.probs).log1p()
+
+
+@register_kl(Gumbel, Gumbel)
+def _gumbel(p: Gumbel, q: Gumbel) -> Tensor:
+    ratio, away = p.scale / q.scale, (p.loc - q.loc) / q.scale
+    beyond = (gammaln(1 + ratio) - away).exp()
+    return away - ratio.log() + ratio * EULER + beyond - (1 + EULER)
+
+
+@register_kl(Pareto, Pareto)
+def _pareto(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    found = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return where(p.scale < q.scale, math.inf, found)
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchy(p: Cauchy, q: Cauchy) -> Tensor:
+    away = ((p.scale + q.scale).square() + (p.loc - q.loc).square()).log()
+    return away - (4 * p.scale * q.scale).log()
+
+
 @register_kl(Binomial, Binomial)
 def _binomial(p: Binomial, q: Binomial) -> Tensor:
+    if CURRENT.recording is None and bool((p.total_count < q.total_count).any()):
+        raise NotImplementedError("KL between Binomials where q.total_count > p.total_count")
     one = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
     return where(p.total_count > q.total_count, math.inf, p.total_count * one)
 

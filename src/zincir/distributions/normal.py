@@ -6,13 +6,13 @@ import math
 from typing import Any, ClassVar
 
 from zincir.distributions import constraints
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.exp_family import ExponentialFamily
 from zincir.random import randn
 from zincir.special import erfinv
 from zincir.tensor import Tensor
 
 
-class Normal(Distribution):
+class Normal(ExponentialFamily):
     """Normal with mean `loc` and standard deviation `scale`.
 
     log p(x) = -(x - loc)^2 / (2 scale^2) - log(scale) - log(2 pi) / 2

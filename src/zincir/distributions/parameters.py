@@ -15,6 +15,9 @@ from zincir.graph.node import user_line
 from zincir.limits import finfo
 from zincir.tensor import Tensor
 
+EULER = 0.57721566490153286060
+"""The constant of Euler and Mascheroni."""
+
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     """Numbers and tensors as tensors of one shape; numbers take the type of the first tensor."""

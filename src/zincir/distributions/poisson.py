@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from zincir.autograd.modes import no_grad
 from zincir.distributions import constraints
-from zincir.distributions.distribution import Distribution
+from zincir.distributions.exp_family import ExponentialFamily
 from zincir.distributions.parameters import broadcast_all
 from zincir.random import poisson
 from zincir.special import gammaln, xlogy
 from zincir.tensor import Tensor
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """How often something happens that happens `rate` times on average: P(k) = rate^k e^-rate / k!.
 
     Example:

@@ -79,6 +79,8 @@ class TransformedDistribution(Distribution):
             shape = t.inverse_shape(shape)
         new.base_dist = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
         new.transforms = self.transforms
+        for name in self._event_dims:  # what it holds besides, with one number for each element
+            setattr(new, name, getattr(self, name).expand(tuple(batch_shape)))
         Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new

@@ -8,6 +8,8 @@ from typing import Any
 from zincir.creation import eye, full_like
 from zincir.distributions import constraints
 from zincir.distributions.constraints import Constraint
+from zincir.distributions.correlation import CorrCholeskyTransform as CorrCholeskyTransform
+from zincir.distributions.distribution import Distribution
 from zincir.distributions.parameters import broadcast_all, smallest, spacing
 from zincir.distributions.transform import (
     ComposeTransform as ComposeTransform,
@@ -15,7 +17,12 @@ from zincir.distributions.transform import (
     ReshapeTransform as ReshapeTransform,
     Transform as Transform,
 )
+from zincir.distributions.transform_joined import (
+    CatTransform as CatTransform,
+    StackTransform as StackTransform,
+)
 from zincir.functional import broadcast_shapes, where
+from zincir.linalg import cholesky
 from zincir.nn.functional import pad, softplus
 from zincir.tensor import Tensor
 from zincir.types import Shape, bool_
@@ -292,6 +299,56 @@ class LowerCholeskyTransform(_Same):
 
     def _inverse(self, y: Tensor) -> Tensor:
         return y.tril(-1) + _on_diagonal(y.diagonal(dim1=-2, dim2=-1).log())
+
+
+class PositiveDefiniteTransform(_Same):
+    """Matrices to positive definite ones: the product of a lower triangle with its transpose."""
+
+    domain: Constraint = constraints.independent(constraints.real, 2)
+    codomain = constraints.positive_definite
+    bijective = False
+
+    def _call(self, x: Tensor) -> Tensor:
+        tril = LowerCholeskyTransform()(x)
+        return tril @ tril.mT
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return LowerCholeskyTransform().inv(cholesky(y))
+
+
+class CumulativeDistributionTransform(Transform):
+    """y = P(X < x) of a distribution.
+
+    Example:
+        >>> from zincir.distributions.normal import Normal
+        >>> CumulativeDistributionTransform(Normal(0.0, 1.0))(Tensor([0.0]))
+        tensor([0.5000])
+    """
+
+    bijective = True
+    codomain = constraints.unit_interval
+    sign = 1
+
+    def __init__(self, distribution: Distribution, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.distribution = distribution
+
+    def _again(self, cache_size: int) -> Transform:
+        return CumulativeDistributionTransform(self.distribution, cache_size)
+
+    @property
+    def domain(self) -> Any:
+        """Where x lies."""
+        return self.distribution.support
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.distribution.cdf(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self.distribution.icdf(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.distribution.log_prob(x)
 
 
 identity_transform = ComposeTransform([])
