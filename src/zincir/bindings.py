@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import weakref
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from zincir.inplace import is_leaf, wrote_memory
 from zincir.operations.indexing import scatter
 from zincir.operations.movement import expand
 from zincir.operations.source import const, given_up, leaf
-from zincir.runtime.buffer import Buffer, allocate, arranged
+from zincir.runtime.buffer import Buffer, address_of, allocate, arranged
 from zincir.storage import seen
 from zincir.tensor import Tensor
 from zincir.types import DType, Shape, from_numpy_dtype
@@ -338,11 +337,7 @@ def address(x: Tensor | np.ndarray[Any, Any], keep: list[Any]) -> int:
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
         keep.append(x)
-    try:
-        # A third of the time that `x.ctypes.data` takes.
-        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
-    except (TypeError, ValueError):  # read-only, or empty
-        return x.ctypes.data
+    return address_of(x)
 
 
 def placed(buffer: Buffer, order: Shape | None, keep: list[Any]) -> int:

@@ -93,3 +93,18 @@ def test_what_looks_at_values_is_run_as_written():
 def test_bad_input(call, words):
     with pytest.raises(zincir.errors.ZincirError, match=words):
         call(zincir.from_numpy(X))
+
+
+def test_long_lines_are_sorted_in_a_stable_way() -> None:
+    rng = np.random.default_rng(0)
+    distinct = rng.permutation(6000).astype(np.float64).reshape(3, 2000)
+    ties = np.floor(distinct / 7)
+    gaps = np.where(distinct % 50 == 0, np.nan, distinct)
+    for array in (distinct, ties, gaps, ties.astype(np.int32)):
+        for axis in (0, 1):
+            found = zincir.from_numpy(array).argsort(axis, stable=True)
+            np.testing.assert_array_equal(
+                found.numpy(), np.argsort(array, axis, kind="stable"), strict=True
+            )
+    down = zincir.from_numpy(distinct).argsort(1, descending=True, stable=True)
+    np.testing.assert_array_equal(down.numpy(), np.argsort(-distinct, 1, kind="stable"))

@@ -74,6 +74,37 @@ def test_rows_of_tensors_are_what_stacking_gives() -> None:
     np.testing.assert_allclose(x.grad.numpy(), expected)
 
 
+def subset(*indices: int) -> Any:
+    rows = D.TensorDataset(zincir.arange(12).reshape(6, 2), zincir.arange(6) > 2)
+    return D.Subset(D.Subset(rows, [5, 4, 3, 2, 1, -6]), indices)
+
+
+def test_rows_of_parts() -> None:
+    loader = D.DataLoader(subset(0, 5, -1, 2), batch_size=3)
+    stacked = D.DataLoader(subset(0, 5, -1, 2), batch_size=3, collate_fn=list)
+    for (x, y), samples in zip(loader, stacked, strict=True):
+        assert x.tolist() == [row.tolist() for row, _ in samples]
+        assert y.tolist() == [label.item() for _, label in samples]
+    for wrong in (D.DataLoader(subset(0, 6), 2), D.DataLoader(subset(0), sampler=[7])):
+        with pytest.raises(IndexError):
+            next(iter(wrong))
+
+
+def test_rows_that_numpy_does_not_know() -> None:
+    x = zincir.arange(6).to(zincir.bfloat16)
+    (batch,) = next(iter(D.DataLoader(D.TensorDataset(x), 3)))
+    assert batch.dtype is zincir.bfloat16
+    assert batch.tolist() == [0, 1, 2]
+
+
+def test_rows_are_those_of_the_moment() -> None:
+    x = zincir.zeros(4)
+    steps = iter(D.DataLoader(D.TensorDataset(x), 2))
+    next(steps)
+    x += 1
+    assert next(steps)[0].tolist() == [1, 1]
+
+
 def test_batches_are_copies() -> None:
     x = zincir.zeros(4, 2)
     (batch,) = next(iter(D.DataLoader(D.TensorDataset(x), batch_size=4)))

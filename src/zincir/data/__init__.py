@@ -4,6 +4,7 @@ PyTorch's data sets and loaders (`zincir.utils.data`).
 Images are changed at random by `zincir.data.augment`, which is imported by name.
 """
 
+from zincir.data.balance import BalancedSampler as BalancedSampler
 from zincir.data.coco import CocoDataset as CocoDataset
 from zincir.data.columns import Column as Column
 from zincir.data.decoding import read_image as read_image

@@ -68,7 +68,7 @@ def class_weights(
         >>> class_weights([0, 0, 0, 1]).round(3).tolist()
         [0.6669999957084656, 2.0]
     """
-    labels = _labels(targets)
+    labels = labels_of(targets)
     counts = np.bincount(labels, minlength=num_classes or 0).astype(np.float64)
     if num_classes is not None and len(counts) > num_classes:
         raise ArgumentError(
@@ -86,7 +86,8 @@ def class_weights(
     return (weights / mean if mean else weights).astype(np.float32)
 
 
-def _labels(targets: Any) -> npt.NDArray[np.int64]:
+def labels_of(targets: Any) -> npt.NDArray[np.int64]:
+    """(N,) labels that are given as such, or as a data set that has them."""
     if isinstance(targets, Dataset):
         return targets_of(targets)
     array = targets.detach().numpy() if isinstance(targets, Tensor) else np.asarray(targets)
@@ -122,7 +123,7 @@ def stratified_split(
         >>> sorted(int(y) for _, y in test)
         [0, 0, 0, 0, 1]
     """
-    labels = targets_of(dataset) if targets is None else _labels(targets)
+    labels = targets_of(dataset) if targets is None else labels_of(targets)
     if len(labels) != len(dataset):
         raise ShapeError(
             explain(

@@ -102,10 +102,22 @@ argsort_p = register(
 )
 
 
+def _stable_order(x: Any, axis: int) -> Any:
+    """The order of a stable sort. Where all elements differ any sort has that order, and NumPy's
+    own takes a fifth of the time.
+    """
+    if x.dtype.kind in "fiu" and x.size >= 1000:
+        order = np.argsort(x, axis)
+        line = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
+        if (line[..., 1:] > line[..., :-1]).all():  # with a NaN, it is not
+            return order
+    return np.argsort(x, axis, kind="stable")
+
+
 def _argsort(x: Any, axis: int, descending: bool) -> Any:
     if not descending:
-        return np.argsort(x, axis, kind="stable").astype(np.int64)
-    backwards = np.argsort(np.flip(x, axis), axis, kind="stable")
+        return _stable_order(x, axis).astype(np.int64)
+    backwards = _stable_order(np.flip(x, axis), axis)
     return (x.shape[axis] - 1 - np.flip(backwards, axis)).astype(np.int64)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import multiprocessing
 import multiprocessing.context
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from zincir.errors import ArgumentError, DTypeError, TraceError, explain
 from zincir.generator import Generator, fresh_seed
 from zincir.graph.node import user_line
 from zincir.recording import CURRENT
+from zincir.utils.data import position
 from zincir.utils.data.collate import default_collate, default_convert
 from zincir.utils.data.dataset import IterableDataset
 from zincir.utils.data.fetch import Fetcher, fetcher_for
@@ -126,6 +128,10 @@ class DataLoader(Generic[T_co]):
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self._iterator: LoaderIterator | None = None
+        self._position: position.Position | None = None
+        """How far the latest way through the data has got."""
+        self._resume: dict[str, Any] | None = None
+        """The state that the next way goes on from."""
         self._told: int | None = None
         """The length of an iterable data set, as `len` was told."""
         self._initialized = True
@@ -151,6 +157,12 @@ class DataLoader(Generic[T_co]):
                     try_="wrap what is done with one batch, and call it in the loop",
                 )
             )
+        if self._resume is not None:
+            state, self._resume = self._resume, None
+            resumed = LoaderIterator.resumed(self, state)
+            if resumed is not None:
+                self._iterator = resumed if self.persistent_workers else None
+                return resumed
         if not (self.persistent_workers and self.num_workers):
             return LoaderIterator(self)
         if self._iterator is None:
@@ -170,6 +182,40 @@ class DataLoader(Generic[T_co]):
         return math.ceil(length / self.batch_size)
 
     @property
+    def is_iterable(self) -> bool:
+        """Whether samples come one after another, without numbers."""
+        return isinstance(self.dataset, IterableDataset)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the latest way through the data is: numbers, texts, lists and dictionaries.
+
+        A loader that is given this state goes on with the next batch, in the same order; at the end
+        of an epoch, with the next one. What workers draw goes on as well. An order that is drawn
+        from a generator is drawn again; a sampler with `state_dict` and `load_state_dict` of its
+        own is asked for its state. Samples of an iterable data set are fetched and left out.
+
+        Example:
+            >>> loader = DataLoader(range(5), batch_size=2)
+            >>> batches = iter(loader)
+            >>> _, state = next(batches), loader.state_dict()
+            >>> again = DataLoader(range(5), batch_size=2)
+            >>> again.load_state_dict(state)
+            >>> [batch.tolist() for batch in again]
+            [[2, 3], [4]]
+        """
+        return dict(self._resume) if self._resume else position.saved(self, self._position)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Let the next `for` go on where `state_dict` was called.
+
+        Raises:
+            StateError: it is the state of something else, or of a loader with other batches.
+        """
+        self._resume = position.check(self, state_dict)
+        self._iterator = None
+        position.restore_generators(position.generators_of(self), self._resume)
+
+    @property
     def _order(self) -> Any:
         """What is asked for at each step: lists of numbers, or numbers."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
@@ -186,16 +232,57 @@ class LoaderIterator:
                 "then device pinned memory won't be used.",
                 stacklevel=3,
             )
+        self.position = loader._position = position.begun(loader)
         self._order = iter(loader._order)
         seed = fresh_seed(loader.generator)
         count = loader.num_workers
         self._workers = [Worker(i, count, seed + i, loader.dataset) for i in range(count)]
+        self.position.workers = self._workers
         for worker in self._workers:
             worker.prepare(loader.worker_init_fn)
         self._start()
 
+    @classmethod
+    def resumed(cls, loader: DataLoader[Any], state: dict[str, Any]) -> LoaderIterator | None:
+        """The way that was saved, from there on; None if the next one begins as any other does."""
+        lives_on = loader.persistent_workers and bool(state.get("workers"))
+        if "start" not in state or (state["finished"] and not lives_on):
+            return None
+        replayed = position.Replayed(loader, state)
+        with replayed:
+            iterator = cls(loader)
+            if state["again"]:
+                replayed.rewind()
+                iterator.begin()
+            if not state["finished"]:
+                iterator._skip(state)
+        position.restore_workers(iterator._workers, state)
+        if state["finished"]:
+            iterator.begin()
+        return iterator
+
+    def _skip(self, state: dict[str, Any]) -> None:
+        """Leave out the batches that there were before."""
+        count: int = state["batches"]
+        if position.restore_sampler(self._loader, state):
+            self._order = iter(self._loader._order)
+        elif self._loader.is_iterable:
+            for _ in range(count):
+                self._next()
+        else:
+            for _ in itertools.islice(self._order, count):
+                pass
+            turn = count % len(self._turns)
+            self._turns = self._turns[turn:] + self._turns[:turn]
+        start = state["start"]
+        self.position.default = start["default"]
+        self.position.generators = start["generators"]
+        self.position.batches = count
+
     def begin(self) -> None:
         """Go through the data once more, with the same workers."""
+        self.position = self._loader._position = position.begun(self._loader, again=True)
+        self.position.workers = self._workers
         self._order = iter(self._loader._order)
         self._start()
 
@@ -217,8 +304,13 @@ class LoaderIterator:
         return len(self._loader._order)
 
     def __next__(self) -> Any:
-        data = self._next()
+        try:
+            data = self._next()
+        except StopIteration:
+            self.position.finished = True
+            raise
         self._yielded += 1
+        self.position.batches += 1
         told = self._loader._told
         if told is not None and self._yielded > told:
             warnings.warn(

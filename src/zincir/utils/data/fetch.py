@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
-from zincir.tensor import Tensor
+import numpy as np
+
+from zincir.errors import ZincirError
+from zincir.graph.node import here
+from zincir.runtime.buffer import Buffer
+from zincir.tensor import Tensor, from_buffer
 from zincir.utils.data.collate import default_collate, default_collate_fn_map
-from zincir.utils.data.dataset import IterableDataset, TensorDataset
+from zincir.utils.data.dataset import IterableDataset, Subset, TensorDataset
 
 
 class Fetcher(Protocol):
@@ -22,29 +27,52 @@ class Numbered:
 
     def __init__(self, dataset: Any, batches: bool, collate: Callable[[Any], Any]) -> None:
         self._dataset, self._batches, self._collate = dataset, batches, collate
+        self._origin = here()
 
     def fetch(self, numbers: Any) -> Any:
         dataset = self._dataset
         if not self._batches:
             return self._collate(dataset[numbers])
+        rows = self._rows(numbers)
+        if rows is not None:
+            return rows
         if getattr(dataset, "__getitems__", None):
             return self._collate(dataset.__getitems__(numbers))
-        if numbers and self._is_rows() and all(type(i) is int for i in numbers):
-            return [t[numbers] for t in dataset.tensors]
         return self._collate([dataset[i] for i in numbers])
 
-    def _is_rows(self) -> bool:
-        """Whether a batch is nothing but rows of tensors: picked at once, they are the same."""
-        kind = cast(Any, type(self._dataset))
-        return (
-            getattr(kind, "__getitem__", None) is TensorDataset.__getitem__
-            and self._collate is default_collate
-            and all(type(t) is Tensor for t in self._dataset.tensors)
-            and default_collate_fn_map[Tensor] is _TENSORS
-        )
+    def _rows(self, numbers: Any) -> list[Tensor] | None:
+        """The batch, if it is nothing but rows of tensors: picked at once, they are the same.
+
+        None if it is something else.
+        """
+        if self._collate is not default_collate or set(map(type, numbers)) != _INTS:
+            return None
+        dataset = self._dataset
+        while type(dataset) is Subset:
+            try:
+                numbers = [dataset.indices[i] for i in numbers]
+            except (IndexError, TypeError):
+                return None
+            dataset = dataset.dataset
+        kind = cast(Any, type(dataset))
+        if getattr(kind, "__getitem__", None) is not TensorDataset.__getitem__:
+            return None
+        if callable(getattr(kind, "__getitems__", None)) or set(map(type, numbers)) != _INTS:
+            return None
+        if default_collate_fn_map[Tensor] is not _TENSORS:
+            return None
+        tensors: tuple[Tensor, ...] = dataset.tensors
+        if any(type(t) is not Tensor for t in tensors):
+            return None
+        try:
+            places = np.array(numbers, np.int64)
+            return [from_buffer(Buffer(t.numpy().take(places, 0)), self._origin) for t in tensors]
+        except (ZincirError, LookupError, OverflowError):  # it has a gradient, or is not for NumPy
+            return [t[numbers] for t in tensors]
 
 
 _TENSORS = default_collate_fn_map[Tensor]
+_INTS = {int}
 
 
 class InTurn:

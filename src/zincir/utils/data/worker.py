@@ -26,7 +26,8 @@ class WorkerInfo:
     """Its own copy."""
 
 
-_States: TypeAlias = tuple[Any, Any, np.ndarray[Any, Any]]
+Streams: TypeAlias = tuple[Any, Any, np.ndarray[Any, Any]]
+"""The states of Python's, NumPy's and the default generator."""
 
 
 class _Current(threading.local):
@@ -56,9 +57,9 @@ class Worker:
 
     def __init__(self, number: int, of: int, seed: int, dataset: Any) -> None:
         self.info = WorkerInfo(number, of, seed, _copied(dataset))
-        self._outer: list[tuple[WorkerInfo | None, _States]] = []
+        self._outer: list[tuple[WorkerInfo | None, Streams]] = []
         seeds = [seed & 0xFFFFFFFF, seed >> 32]
-        self._states: _States = (
+        self.streams: Streams = (
             random.Random(seed).getstate(),
             np.random.RandomState(seeds).get_state(),
             np.array([seed, 0], np.int64),
@@ -68,10 +69,10 @@ class Worker:
         """What runs from here on is done by this worker."""
         self._outer.append((_CURRENT.worker, _states()))
         _CURRENT.worker = self.info
-        _restore(self._states)
+        _restore(self.streams)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self._states = _states()
+        self.streams = _states()
         _CURRENT.worker, before = self._outer.pop()
         _restore(before)
         if isinstance(error, Exception) and not isinstance(error, StopIteration):
@@ -84,11 +85,11 @@ class Worker:
                 function(self.info.id)
 
 
-def _states() -> _States:
+def _states() -> Streams:
     return random.getstate(), np.random.get_state(), default_generator.get_state()
 
 
-def _restore(states: _States) -> None:
+def _restore(states: Streams) -> None:
     random.setstate(states[0])
     np.random.set_state(states[1])
     default_generator.set_state(states[2])
