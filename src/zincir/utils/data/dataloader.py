@@ -73,6 +73,10 @@ class DataLoader(Generic[T_co]):
     """
 
     _initialized = False
+    _position: position.Position | None = None
+    """How far the latest way through the data has got."""
+    _resume: dict[str, Any] | None = None
+    """The state that the next way goes on from."""
 
     def __init__(
         self,
@@ -128,10 +132,6 @@ class DataLoader(Generic[T_co]):
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self._iterator: LoaderIterator | None = None
-        self._position: position.Position | None = None
-        """How far the latest way through the data has got."""
-        self._resume: dict[str, Any] | None = None
-        """The state that the next way goes on from."""
         self._told: int | None = None
         """The length of an iterable data set, as `len` was told."""
         self._initialized = True
