@@ -40,8 +40,10 @@ CASES: dict[str, Callable[[], A.Transform]] = {
     "randaugment": lambda: A.RandAugment(),
     "randaugment strong": lambda: A.RandAugment(3, 25, interpolation="bilinear", fill=0.5),
     "trivial": A.TrivialAugmentWide,
+    "letterbox": lambda: A.Letterbox((20, 14)),
+    "mosaic": lambda: A.Mosaic(0.8),
 }
-STEADY = {"normalize", "resize", "resize both", "center crop", "center crop beyond"}
+STEADY = {"normalize", "resize", "resize both", "center crop", "center crop beyond", "letterbox"}
 POLICIES = {"randaugment", "randaugment strong", "trivial"}
 BATCH = 16
 INDEX = np.arange(BATCH) * 7 + 100
@@ -81,7 +83,7 @@ def images(request: pytest.FixtureRequest) -> Iterator[np.ndarray]:
 
 def test_every_transform_has_its_row() -> None:
     kinds = {k for k in vars(A).values() if isinstance(k, type) and issubclass(k, A.Transform)}
-    assert kinds - {A.Transform, A.Mixing} == {type(make()) for make in CASES.values()}
+    assert kinds - {A.Transform, A.Geometric, A.Mixing} == {type(make()) for make in CASES.values()}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -117,7 +119,7 @@ def test_compiled_steps_agree_and_bake_nothing_in(case: str, images: np.ndarray)
             close(a, b.numpy())
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c not in ("mixup", "cutmix")])
+@pytest.mark.parametrize("case", [c for c in CASES if c not in ("mixup", "cutmix", "mosaic")])
 def test_a_sample_depends_on_seed_epoch_and_number_alone(case: str) -> None:
     x = pixels()
     chain = A.Compose([CASES[case]()], seed=5)

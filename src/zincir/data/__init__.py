@@ -10,6 +10,7 @@ from zincir.data.columns import Column as Column
 from zincir.data.decoding import read_image as read_image
 from zincir.data.detection import (
     DetectionDataset as DetectionDataset,
+    Letterboxed as Letterboxed,
     collate_detections as collate_detections,
 )
 from zincir.data.digits import Digits as Digits, load_digits as load_digits

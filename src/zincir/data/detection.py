@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zincir.creation import from_numpy
+from zincir.data.augment import Letterbox
 from zincir.data.decoding import read_image
 from zincir.errors import ArgumentError, DataError, explain
 from zincir.functional import stack
@@ -198,11 +199,60 @@ def collate_detections(batch: Sequence[tuple[Any, Target]]) -> tuple[Tensor, lis
                 "collate_detections: images differ in size",
                 where=user_line(),
                 got=" and ".join(map(str, sorted(sizes)[:3])),
-                try_="a transform of the data set that brings them to one size",
+                try_="transform=zincir.data.Letterboxed(640) brings them to one size",
             )
         )
     images = stack([_tensor(image) for image, _ in batch])
     return images, [{k: _tensor(v) for k, v in target.items()} for _, target in batch]
+
+
+class Letterboxed:
+    """Samples of a `DetectionDataset` brought to one size: see `augment.Letterbox`.
+
+    Boxes and areas are scaled; "orig_size" says height and width of the image as it was.
+
+    Args:
+        size: height and width; one number for a square.
+
+    Example:
+        >>> target = {"boxes": np.array([[0, 0, 4, 2]], np.float32), "labels": np.array([3])}
+        >>> fitted = Letterboxed(8)
+        >>> image, target = fitted(np.zeros((3, 2, 4), np.uint8), target)
+        >>> image.shape, target["boxes"].tolist()
+        ((3, 8, 8), [[0.0, 2.0, 8.0, 6.0]])
+        >>> fitted.undo(target["boxes"], target["orig_size"]).tolist()
+        [[0.0, 0.0, 4.0, 2.0]]
+    """
+
+    def __init__(self, size: int | Sequence[int]) -> None:
+        self._letterbox = Letterbox(size)
+
+    def __call__(self, image: npt.NDArray[Any], target: Target) -> tuple[Any, Target]:
+        """The image and its target, in one size."""
+        batch, size = image[None], image.shape
+        out = self._letterbox.apply(batch, np.zeros((1, 0), np.float32))[0]
+        target = dict(target)
+        top, left, height, width = self._letterbox.inside(size[1], size[2])
+        down, across = height / size[1], width / size[2]
+        scale = np.array([across, down, across, down], np.float32)
+        shift = np.array([left, top, left, top], np.float32)
+        target["boxes"] = target["boxes"] * scale + shift
+        if "area" in target:
+            target["area"] = target["area"] * np.float32(across * down)
+        target["orig_size"] = (size[1], size[2])
+        return out, target
+
+    def undo(self, boxes: Any, orig_size: Sequence[int]) -> Any:
+        """Boxes (K, 4) in the image as it was, from boxes in the fitted one; arrays or tensors."""
+        top, left, height, width = self._letterbox.inside(*orig_size)
+        down, across = height / orig_size[0], width / orig_size[1]
+        shift = np.array([left, top, left, top], np.float32)
+        scale = np.array([across, down, across, down], np.float32)
+        return (boxes - _like(shift, boxes)) / _like(scale, boxes)
+
+
+def _like(numbers: npt.NDArray[Any], boxes: Any) -> Any:
+    return from_numpy(numbers) if isinstance(boxes, Tensor) else numbers
 
 
 _ARRAY: type[Any] = np.ndarray

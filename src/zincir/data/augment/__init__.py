@@ -41,6 +41,16 @@ Images are bytes, or float32 from 0 to 1, and come out as what they were, but fo
 makes float32; results are rounded to the nearest byte. Nothing is changed in place. RandAugment and
 TrivialAugmentWide do not run inside a compiled step; all others do.
 
+Boxes and masks follow: `chain(images, epoch=e, index=i, boxes=boxes, masks=masks)` returns all
+three. Boxes are padded to one number for each image (`pad_boxes`, `unpad_boxes`); those that leave
+the image are cut, and dropped below a share of their area.
+
+>>> chain = augment.Compose([augment.RandomHorizontalFlip(p=1), augment.CenterCrop(4)])
+>>> boxes = augment.pad_boxes([{"boxes": [[0, 2, 3, 5]], "labels": [7]}])
+>>> x, boxes = chain(np.zeros((1, 3, 8, 8), np.uint8), epoch=0, index=[0], boxes=boxes)
+>>> boxes.places.tolist(), boxes.labels.tolist()
+([[[3.0, 0.0, 4.0, 3.0]]], [[7]])
+
 Names, defaults and meanings are torchvision's; `interpolation` is a text. A policy draws for each
 sample, and so do ColorJitter's order, MixUp and CutMix, which torchvision draws for each batch.
 """
@@ -48,6 +58,11 @@ sample, and so do ColorJitter's order, MixUp and CutMix, which torchvision draws
 from zincir.data.augment.affine import (
     RandomAffine as RandomAffine,
     RandomRotation as RandomRotation,
+)
+from zincir.data.augment.boxes import (
+    Boxes as Boxes,
+    pad_boxes as pad_boxes,
+    unpad_boxes as unpad_boxes,
 )
 from zincir.data.augment.colour import (
     ColorJitter as ColorJitter,
@@ -61,7 +76,9 @@ from zincir.data.augment.flip import (
     RandomHorizontalFlip as RandomHorizontalFlip,
     RandomVerticalFlip as RandomVerticalFlip,
 )
+from zincir.data.augment.letterbox import Letterbox as Letterbox
 from zincir.data.augment.mix import CutMix as CutMix, MixUp as MixUp
+from zincir.data.augment.mosaic import Mosaic as Mosaic
 from zincir.data.augment.policy import (
     RandAugment as RandAugment,
     TrivialAugmentWide as TrivialAugmentWide,
@@ -72,6 +89,7 @@ from zincir.data.augment.resize import (
 )
 from zincir.data.augment.transform import (
     Compose as Compose,
+    Geometric as Geometric,
     Mixing as Mixing,
     Transform as Transform,
 )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from zincir.data.augment import sampling
+from zincir.data.augment import arrays as ar, sampling
 from zincir.data.augment.arrays import Array
+from zincir.data.augment.boxes import Boxes, joined
 from zincir.data.augment.checks import around, bad, interval, one_of
 from zincir.data.augment.draws import Draws
-from zincir.data.augment.transform import Numbers, Size, Transform
+from zincir.data.augment.transform import Geometric, Numbers, Size
 
 
-class RandomRotation(Transform):
+class RandomRotation(Geometric):
     """Each image turned by a random angle, counter-clockwise.
 
     Args:
@@ -57,8 +59,12 @@ class RandomRotation(Transform):
         """The shape of `images`."""
         return sampling.affine(images, numbers, self.interpolation, self.fill)
 
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Around the corners, wherever they are now."""
+        return turned(boxes, numbers, size)
 
-class RandomAffine(Transform):
+
+class RandomAffine(Geometric):
     """Each image turned, moved, scaled and sheared at random; what is straight stays straight.
 
     Args:
@@ -120,6 +126,10 @@ class RandomAffine(Transform):
         """The shape of `images`."""
         return sampling.affine(images, numbers, self.interpolation, self.fill)
 
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Around the corners, wherever they are now."""
+        return turned(boxes, numbers, size)
+
     def _shears(self) -> tuple[tuple[float, float], tuple[float, float]]:
         if isinstance(self.shear, Sequence) and len(self.shear) == 4:
             return (
@@ -127,6 +137,22 @@ class RandomAffine(Transform):
                 interval("RandomAffine: shear", self.shear[2:]),
             )
         return around("RandomAffine: shear", self.shear or 0.0, 0.0), (0.0, 0.0)
+
+
+def turned(boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+    """The boxes around what becomes of boxes, if pixels come from where `numbers` (N, 6) say."""
+    p, q, u, r, s, v = (numbers[:, k, None] for k in range(6))
+    whole = p * s - q * r
+    middle = size[2] / 2, size[1] / 2
+    x1, y1, x2, y2 = (boxes.places[:, :, k] - middle[k % 2] for k in range(4))
+    xs: list[Array] = []
+    ys: list[Array] = []
+    for x, y in ((x1, y1), (x2, y1), (x1, y2), (x2, y2)):
+        xs.append((s * (x - u) - q * (y - v)) / whole + middle[0])
+        ys.append((p * (y - v) - r * (x - u)) / whole + middle[1])
+    lows = [functools.reduce(ar.smaller, line) for line in (xs, ys)]
+    highs = [functools.reduce(ar.larger, line) for line in (xs, ys)]
+    return boxes._replace(places=joined([*lows, *highs]))
 
 
 def inverse_map(

@@ -40,6 +40,8 @@ class ColorJitter(Transform):
         [0.5, 0.5, 0.5]
     """
 
+    keeps_places = True
+
     needs_colours = True
 
     def __init__(
@@ -102,6 +104,8 @@ class RandomGrayscale(Transform):
         [76, 76, 76]
     """
 
+    keeps_places = True
+
     needs_colours = True
 
     def __init__(self, p: float = 0.1) -> None:
@@ -138,6 +142,8 @@ class Normalize(Transform):
         >>> Compose([Normalize(mean=0.5, std=0.25)])(images, epoch=0, index=[0]).tolist()
         [[[[-2.0, 2.0]]]]
     """
+
+    keeps_places = True
 
     def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
         self.mean = mean

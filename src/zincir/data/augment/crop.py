@@ -8,15 +8,16 @@ import numpy as np
 
 from zincir.data.augment import arrays as ar
 from zincir.data.augment.arrays import Array
+from zincir.data.augment.boxes import Boxes, moved
 from zincir.data.augment.checks import bad, one_of, two_sides, whole_number
 from zincir.data.augment.draws import Draws
 from zincir.data.augment.regions import MODES, window
-from zincir.data.augment.transform import Numbers, Size, Transform
+from zincir.data.augment.transform import Geometric, Numbers, Size
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import user_line
 
 
-class RandomCrop(Transform):
+class RandomCrop(Geometric):
     """A box at a random place of the image, which may be padded before.
 
     Args:
@@ -79,6 +80,10 @@ class RandomCrop(Transform):
         size = two_sides("RandomCrop", self.size)
         return window(images, numbers, size, self.fill, self.padding_mode)
 
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Seen from the corner; in padding that mirrors the image, there are none."""
+        return moved(boxes, (1, 1), (-numbers[:, 1], -numbers[:, 0]))
+
     def _corners(self, size: Size) -> tuple[tuple[int, int], tuple[int, int]]:
         """The first and the last corner a box may have."""
         left, top, right, bottom = _four_sides(self.padding)
@@ -101,7 +106,7 @@ def _four_sides(padding: int | Sequence[int] | None) -> tuple[int, int, int, int
     return left, top, right, bottom
 
 
-class CenterCrop(Transform):
+class CenterCrop(Geometric):
     """The middle of the image; zeros around it, if the image is smaller.
 
     Args:
@@ -118,6 +123,9 @@ class CenterCrop(Transform):
         self.size = size
         two_sides("CenterCrop", self.size)
 
+    fill: float = 0
+    """What is around a smaller image."""
+
     def size_after(self, size: Size) -> Size:
         """That of the crop."""
         return (size[0], *two_sides("CenterCrop", self.size))
@@ -125,9 +133,17 @@ class CenterCrop(Transform):
     def apply(self, images: Array, numbers: Array) -> Array:
         """(N, C, height, width)."""
         sides = two_sides("CenterCrop", self.size)
-        corner = [_middle(n, side) for n, side in zip(images.shape[2:], sides, strict=True)]
-        corners = np.tile(np.array(corner, np.float32), (images.shape[0], 1))
-        return window(images, ar.like(corners, images), sides)
+        corners = np.tile(np.array(self._corner(*images.shape[2:]), np.float32), (len(images), 1))
+        return window(images, ar.like(corners, images), sides, self.fill)
+
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Seen from the corner."""
+        top, left = self._corner(size[1], size[2])
+        return moved(boxes, (1, 1), (-left, -top))
+
+    def _corner(self, height: int, width: int) -> tuple[int, int]:
+        sides = two_sides("CenterCrop", self.size)
+        return _middle(height, sides[0]), _middle(width, sides[1])
 
 
 def _middle(count: int, side: int) -> int:

@@ -37,6 +37,8 @@ class RandomErasing(Transform):
         True
     """
 
+    keeps_places = True
+
     def __init__(
         self,
         p: float = 0.5,
@@ -101,6 +103,8 @@ class Cutout(Transform):
         >>> bool(0 < (out == 0).sum() <= 16)
         True
     """
+
+    keeps_places = True
 
     def __init__(self, size: int, p: float = 1.0, value: float | Sequence[float] = 0) -> None:
         self.size = size

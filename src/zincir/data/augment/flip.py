@@ -6,12 +6,13 @@ import numpy as np
 
 from zincir.data.augment import arrays as ar
 from zincir.data.augment.arrays import Array
+from zincir.data.augment.boxes import Boxes, joined
 from zincir.data.augment.checks import probability
 from zincir.data.augment.draws import Draws
-from zincir.data.augment.transform import Numbers, Size, Transform
+from zincir.data.augment.transform import Geometric, Numbers, Size
 
 
-class RandomHorizontalFlip(Transform):
+class RandomHorizontalFlip(Geometric):
     """Left and right exchanged, with probability p.
 
     >>> from zincir.data.augment import Compose
@@ -32,8 +33,12 @@ class RandomHorizontalFlip(Transform):
         """The shape of `images`."""
         return ar.only(numbers[:, 0] > 0, _left_right, images)
 
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Left and right exchanged."""
+        return _mirrored(boxes, numbers, 0, size[2])
 
-class RandomVerticalFlip(Transform):
+
+class RandomVerticalFlip(Geometric):
     """Up and down exchanged, with probability p.
 
     >>> from zincir.data.augment import Compose
@@ -53,6 +58,20 @@ class RandomVerticalFlip(Transform):
     def apply(self, images: Array, numbers: Array) -> Array:
         """The shape of `images`."""
         return ar.only(numbers[:, 0] > 0, _up_down, images)
+
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Top and bottom exchanged."""
+        return _mirrored(boxes, numbers, 1, size[1])
+
+
+def _mirrored(boxes: Boxes, numbers: Array, axis: int, length: int) -> Boxes:
+    """Boxes of the images that are flipped, seen from the other end of an axis (0 is x)."""
+    flipped = numbers[:, 0:1] > 0
+    lines = [boxes.places[:, :, k] for k in range(4)]
+    low, high = lines[axis], lines[axis + 2]
+    lines[axis] = ar.where(flipped, length - high, low)
+    lines[axis + 2] = ar.where(flipped, length - low, high)
+    return boxes._replace(places=joined(lines))
 
 
 def _left_right(x: Array) -> Array:

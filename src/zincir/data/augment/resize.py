@@ -10,15 +10,16 @@ import numpy as np
 
 from zincir.data.augment import arrays as ar
 from zincir.data.augment.arrays import Array
+from zincir.data.augment.boxes import Boxes, moved
 from zincir.data.augment.checks import interval, one_of, two_sides
 from zincir.data.augment.draws import Draws
 from zincir.data.augment.sampling import INTERPOLATIONS, resample, weights
-from zincir.data.augment.transform import Numbers, Size, Transform
+from zincir.data.augment.transform import Geometric, Numbers, Size
 
 TRIES = 10
 
 
-class Resize(Transform):
+class Resize(Geometric):
     """All images in one size. Shrinking averages, as torchvision's `antialias=True`.
 
     Args:
@@ -54,10 +55,15 @@ class Resize(Transform):
         if (height, width) == (h, w):
             return images
         whole = np.array([[0, 0, h, w]], np.float32)
-        return _zoom(images, ar.like(whole, images), (height, width), self.interpolation)
+        return zoom(images, ar.like(whole, images), (height, width), self.interpolation)
+
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """In the new scale."""
+        _, height, width = self.size_after(size)
+        return moved(boxes, (width / size[2], height / size[1]), (0, 0))
 
 
-class RandomResizedCrop(Transform):
+class RandomResizedCrop(Geometric):
     """A box of random size, shape and place, in one size: "Inception-style" cropping.
 
     From Szegedy et al., "Going deeper with convolutions", https://arxiv.org/abs/1409.4842.
@@ -108,7 +114,13 @@ class RandomResizedCrop(Transform):
 
     def apply(self, images: Array, numbers: Array) -> Array:
         """(N, C, height, width)."""
-        return _zoom(images, numbers, two_sides("RandomResizedCrop", self.size), self.interpolation)
+        return zoom(images, numbers, two_sides("RandomResizedCrop", self.size), self.interpolation)
+
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Seen from the corner, in the new scale."""
+        height, width = two_sides("RandomResizedCrop", self.size)
+        down, across = height / numbers[:, 2], width / numbers[:, 3]
+        return moved(boxes, (across, down), (-numbers[:, 1] * across, -numbers[:, 0] * down))
 
 
 def sides(
@@ -138,7 +150,7 @@ def first_fit(
     return np.concatenate([draws.integers("corner", room, 2), box], axis=1)
 
 
-def _zoom(images: Array, boxes: Array, size: tuple[int, int], interpolation: str) -> Array:
+def zoom(images: Array, boxes: Array, size: tuple[int, int], interpolation: str) -> Array:
     """Boxes (N or 1, 4) of images, in another size."""
     top, left, height, width = (boxes[:, k] for k in range(4))
     h, w = images.shape[2:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -10,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zincir.creation import from_numpy
+from zincir.data.augment import arrays as ar
 from zincir.data.augment.arrays import Array
+from zincir.data.augment.boxes import Boxes, clipped, without_small_rests
 from zincir.data.augment.checks import bad, whole_number
 from zincir.data.augment.draws import Draws
-from zincir.errors import DTypeError, ShapeError, TraceError, explain
+from zincir.errors import ArgumentError, DTypeError, ShapeError, TraceError, explain
 from zincir.graph.node import user_line
 from zincir.recording import CURRENT
 from zincir.tensor import Tensor
@@ -43,6 +46,8 @@ class Transform(ABC):
 
     needs_colours = False
     """Whether pixels must still be bytes, or fractions from 0 to 1."""
+    keeps_places = False
+    """Whether all that is in an image stays where it is: then boxes and masks do, too."""
 
     def size_after(self, size: Size) -> Size:
         """Channels, height and width afterwards, from those before.
@@ -64,6 +69,59 @@ class Transform(ABC):
     def apply(self, images: Array, numbers: Array) -> Array:
         """Images (N, C, H, W) transformed: a function of its arguments, without chance."""
 
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Where the boxes of images of that size are afterwards; not yet cut at the border.
+
+        Raises:
+            ArgumentError: the transform does not know.
+        """
+        if self.keeps_places:
+            return boxes
+        raise self._unknown("boxes", "apply_boxes")
+
+    def apply_masks(self, masks: Array, numbers: Array, fill: int) -> Array:
+        """Masks (N, M, H, W), float32 whole numbers, transformed as the images are.
+
+        Args:
+            masks: what each pixel is.
+            numbers: as in `apply`.
+            fill: what comes in from outside.
+
+        Raises:
+            ArgumentError: the transform does not know.
+        """
+        if self.keeps_places:
+            return masks
+        raise self._unknown("masks", "apply_masks")
+
+    def _unknown(self, what: str, method: str) -> ArgumentError:
+        return bad(
+            f"{type(self).__name__} does not know what happens to {what}",
+            "flips, crops, Resize, Letterbox, RandomAffine, Mosaic, changes of colour, erasing",
+            self,
+            f"a chain without it; or give it a method {method} (or keeps_places = True)",
+        )
+
+
+class Geometric(Transform):
+    """A transform that moves what is in an image: boxes and masks follow."""
+
+    @abstractmethod
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """Where the boxes are afterwards; not yet cut at the border."""
+
+    def apply_masks(self, masks: Array, numbers: Array, fill: int) -> Array:
+        """As images, but each pixel is the nearest one."""
+        return self._nearest(fill).apply(masks, numbers)
+
+    def _nearest(self, fill: int) -> Transform:
+        """The same transform without interpolation."""
+        twin = copy.copy(self)
+        for name, value in (("interpolation", "nearest"), ("fill", fill)):
+            if hasattr(twin, name):
+                setattr(twin, name, value)
+        return twin
+
 
 class Mixing(Transform):
     """A transform that makes one sample of two: the labels follow."""
@@ -80,6 +138,10 @@ class Compose:
         transforms: what happens, in this order. Each draws numbers of its own, which stay the same
             when transforms of other kinds are added or taken away.
         seed: a whole number; another seed, other numbers.
+        min_visible: boxes of which a smaller share of the area is left inside the image are
+            dropped.
+        mask_fill: what masks are where an image shows nothing of itself: in padding, beyond its
+            border.
 
     Example:
         >>> from zincir.data import augment
@@ -89,8 +151,18 @@ class Compose:
         (2, 1, 8, 8)
     """
 
-    def __init__(self, transforms: Sequence[Transform], seed: int = 0) -> None:
+    def __init__(
+        self,
+        transforms: Sequence[Transform],
+        seed: int = 0,
+        *,
+        min_visible: float = 0.1,
+        mask_fill: int = 0,
+    ) -> None:
         self.transforms = tuple(transforms)
+        self.min_visible, self.mask_fill = min_visible, mask_fill
+        if not 0 <= min_visible <= 1:
+            raise bad("Compose: min_visible is not a share", "0 <= min_visible <= 1", min_visible)
         self.seed = whole_number("Compose: seed", seed)
         _check_order(self.transforms)
         kinds = [type(t).__name__ for t in self.transforms]
@@ -100,7 +172,16 @@ class Compose:
         inside = "".join(f"    {t!r},\n" for t in self.transforms)
         return f"Compose([\n{inside}], seed={self.seed})"
 
-    def __call__(self, images: Array, labels: Array = None, *, epoch: int, index: Any) -> Any:
+    def __call__(
+        self,
+        images: Array,
+        labels: Array = None,
+        *,
+        epoch: int,
+        index: Any,
+        boxes: Boxes | None = None,
+        masks: Array = None,
+    ) -> Any:
         """Transform a batch: `draw`, then `apply`.
 
         Args:
@@ -108,10 +189,14 @@ class Compose:
             labels: (N,) classes, or (N, classes) shares; needed for MixUp and CutMix.
             epoch: how often the data was gone through, from 0.
             index: (N,) the samples' numbers in the data set.
+            boxes: of each image (`pad_boxes`); they are cut at the border, and dropped (their label
+                becomes -1) where less than `min_visible` of them is left.
+            masks: (N, H, W) or (N, M, H, W) whole numbers: what each pixel is. They follow without
+                interpolation.
 
         Returns:
             The images, of the kind and type that came in (float32 after Normalize); with `labels`,
-            both.
+            `boxes` or `masks`, a tuple of the images and these, in this order.
 
         Raises:
             TraceError: inside `zincir.compile`, where the numbers would be the same for ever.
@@ -119,7 +204,8 @@ class Compose:
         if CURRENT.recording is not None:
             raise _drawn_for_ever()
         _check_images(images)
-        return self.apply(images, self.draw(images.shape, epoch=epoch, index=index), labels)
+        numbers = self.draw(images.shape, epoch=epoch, index=index)
+        return self.apply(images, numbers, labels, boxes=boxes, masks=masks)
 
     def draw(self, shape: Sequence[int], *, epoch: int, index: Any) -> tuple[Numbers, ...]:
         """The numbers for a batch of images of that shape, (N, C, H, W): an array each transform.
@@ -140,8 +226,17 @@ class Compose:
             now = after
         return tuple(numbers)
 
-    def apply(self, images: Array, numbers: Sequence[Array], labels: Array = None) -> Any:
-        """What the numbers say, done to images (and labels): without chance, in operations.
+    def apply(
+        self,
+        images: Array,
+        numbers: Sequence[Array],
+        labels: Array = None,
+        *,
+        boxes: Boxes | None = None,
+        masks: Array = None,
+    ) -> Any:
+        """What the numbers say, done to images (and labels, boxes and masks): without chance, in
+        operations.
 
         On tensors it may be part of a step under `zincir.compile`, with the numbers as arguments.
         """
@@ -149,7 +244,8 @@ class Compose:
         if labels is None and any(isinstance(t, Mixing) for t in self.transforms):
             raise bad("Compose: MixUp and CutMix need labels", "augment(images, labels, ...)", None)
         out: Any = images
-        for transform, drawn in zip(self.transforms, self._fitting(numbers, images), strict=True):
+        fitting = self._fitting(numbers, images)
+        for transform, drawn in zip(self.transforms, fitting, strict=True):
             out = transform.apply(out, drawn)
             if isinstance(transform, Mixing):
                 labels = transform.apply_labels(labels, drawn)
@@ -157,7 +253,34 @@ class Compose:
             out = out.clone() if out is images else out
         elif np.may_share_memory(out, images):
             out = out.copy()
-        return out if labels is None else (out, labels)
+        results = [out] if labels is None else [out, labels]
+        if boxes is not None:
+            results.append(self._boxes(boxes, images, fitting))
+        if masks is not None:
+            results.append(self._masks(masks, images, fitting))
+        return out if len(results) == 1 else tuple(results)
+
+    def _boxes(self, boxes: Boxes, images: Array, numbers: Sequence[Array]) -> Boxes:
+        """The boxes, where their images' contents are in the end."""
+        _check_boxes(boxes, images)
+        now: Size = (images.shape[1], images.shape[2], images.shape[3])
+        for transform, drawn in zip(self.transforms, numbers, strict=True):
+            after = transform.size_after(now)
+            if not transform.keeps_places:
+                boxes = transform.apply_boxes(boxes, drawn, now)
+                boxes = clipped(boxes, (0, 0, after[2], after[1]))
+            now = after
+        return without_small_rests(boxes, self.min_visible)
+
+    def _masks(self, masks: Array, images: Array, numbers: Sequence[Array]) -> Array:
+        """The masks of the images as they are in the end, of their own type."""
+        _check_masks(masks, images)
+        flat = masks.ndim == 3
+        out = ar.real(masks[:, None] if flat else masks)
+        for transform, drawn in zip(self.transforms, numbers, strict=True):
+            out = transform.apply_masks(out, drawn, self.mask_fill)
+        out = out[:, 0] if flat else out
+        return out.to(masks.dtype) if isinstance(out, Tensor) else out.astype(masks.dtype)
 
     def _fitting(self, numbers: Sequence[Array], images: Array) -> Sequence[Array]:
         """`numbers`, of the kind of the images: arrays or tensors.
@@ -237,6 +360,44 @@ def _check_images(images: Any) -> None:
                 expected="a NumPy array or a tensor of uint8, or of float32 from 0 to 1",
                 got=f"{type(images).__name__} {getattr(images, 'dtype', '')}".strip(),
                 try_="images.astype(numpy.float32)" if known else "",
+            )
+        )
+
+
+def _check_boxes(boxes: Boxes, images: Array) -> None:
+    shape = tuple(boxes.places.shape)
+    good = len(shape) == 3 and (shape[0], shape[2]) == (images.shape[0], 4)
+    alike = isinstance(boxes.places, Tensor) == isinstance(images, Tensor)
+    if good and alike and tuple(boxes.labels.shape) == shape[:2]:
+        return
+    raise ShapeError(
+        explain(
+            "augment: boxes do not belong to these images",
+            where=user_line(),
+            expected=f"Boxes of places ({images.shape[0]}, K, 4) and labels ({images.shape[0]}, K)"
+            f", {'tensors' if isinstance(images, Tensor) else 'arrays'} as the images are",
+            got=f"places {shape}, labels {tuple(boxes.labels.shape)}, "
+            f"{type(boxes.places).__name__}",
+            try_="pad_boxes(targets)",
+        )
+    )
+
+
+def _check_masks(masks: Any, images: Array) -> None:
+    shape = tuple(masks.shape)
+    fits = len(shape) in (3, 4) and (shape[0], *shape[-2:]) == (
+        images.shape[0],
+        images.shape[2],
+        images.shape[3],
+    )
+    if not fits or isinstance(masks, Tensor) != isinstance(images, Tensor):
+        raise ShapeError(
+            explain(
+                "augment: masks do not belong to these images",
+                where=user_line(),
+                expected=f"(N, H, W) or (N, M, H, W) of images {tuple(images.shape)}, arrays or "
+                "tensors as these are",
+                got=f"{type(masks).__name__} {shape}",
             )
         )
 
