@@ -12,6 +12,7 @@ from zincir import (
     metrics as metrics,
     models as models,
     nn as nn,
+    ops as ops,
     optim as optim,
     safetensors as safetensors,
     serialization as serialization,

@@ -15,7 +15,8 @@ import zincir
 PUBLIC = ("zincir", "zincir.nn", "zincir.nn.functional", "zincir.nn.init", "zincir.optim",
           "zincir.optim.lr_scheduler", "zincir.autograd", "zincir.data", "zincir.data.augment",
           "zincir.utils.data", "zincir.serialization", "zincir.distributions", "zincir.linalg",
-          "zincir.func", "zincir.models", "zincir.metrics")  # fmt: skip
+          "zincir.func", "zincir.models", "zincir.metrics",
+          "zincir.ops")  # fmt: skip
 
 
 def public_objects(module: ModuleType) -> Iterator[tuple[str, object]]:

@@ -45,6 +45,7 @@ EXPECTED = {
     " BatchSampler DistributedSampler",
     "zincir.data.augment": "Compose RandomCrop RandomHorizontalFlip RandomAffine Normalize"
     " ColorJitter RandomErasing RandAugment TrivialAugmentWide MixUp CutMix",
+    "zincir.ops": "nms batched_nms box_iou box_convert roi_align roi_pool RoIAlign",
     "zincir.metrics": "Metric named Accuracy Precision Recall F1Score ConfusionMatrix AUROC LogLoss"
     " MeanSquaredError R2Score Perplexity BLEUScore",
     "zincir.models": "LeNet5 VGG resnet20 resnet56 resnet18 resnet50 UNet summary",

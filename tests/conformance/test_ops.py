@@ -66,6 +66,9 @@ INDEX = np.array([[2, 0], [1, 2]])
 CASES = {
     "checked": [([(2, 2), np.array([[True, True]])], ("x",)), ([(), np.array(True)], ("x",))],
     "const": [([], (3.5, float32))],
+    "largest_in_regions": [
+        ([(2, 3, 5, 6), np.array([[0, 1, 0, 4, 3], [1, 7, 7, 9, 9.0]])], (0.5, 2, 3)),
+    ],
     "alias": [([(3,)], ())],
     "variable": [([(3,)], ())],
     "iota": [([], ((3, 4), 1, int64)), ([], ((2, 3), 0, float32))],
