@@ -226,6 +226,7 @@ from zincir.sparse import sparse_coo_tensor as sparse_coo_tensor
 from zincir.special.functions import polygamma as polygamma, xlogy as xlogy
 from zincir.step import compile as compile
 from zincir.tensor import Tensor as Tensor
+from zincir.trainer import Trainer as Trainer
 from zincir.types import (
     DType as DType,
     bfloat16 as bfloat16,

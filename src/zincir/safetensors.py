@@ -94,11 +94,8 @@ def load(data: bytes) -> dict[str, Tensor]:
     Raises:
         LoadError: they are cut off or corrupted, or hold a type that is not here.
     """
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > min(_LONGEST_HEADER, len(data) - 8):
-        raise _damaged(f"a header of {length} bytes in a file of {len(data)}")
+    header, length = _header(data)
     try:
-        header = json.loads(data[8 : 8 + length])
         named = {k: v for k, v in header.items() if k != _METADATA}
         entries = [
             (*map(int, e["data_offsets"]), str(k), str(e["dtype"]), tuple(map(int, e["shape"])))
@@ -125,6 +122,36 @@ def load(data: bytes) -> dict[str, Tensor]:
     if reached != len(memory):
         raise _damaged(f"{len(memory)} bytes, of which tensors take {reached}")
     return {name: found[name] for name in sorted(found)}
+
+
+def metadata(data: bytes) -> dict[str, str]:
+    """The text beside the tensors, in bytes that `save` gave.
+
+    Raises:
+        LoadError: they are cut off or corrupted.
+
+    Example:
+        >>> metadata(save({"w": Tensor([1.0])}, {"trained": "yes"}))
+        {'trained': 'yes'}
+    """
+    found: Any = _header(data)[0].get(_METADATA, {})
+    kind: Any = dict
+    if not isinstance(found, kind) or not all(isinstance(v, str) for v in found.values()):
+        raise _damaged("metadata that is no text")
+    return found
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int]:
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > min(_LONGEST_HEADER, len(data) - 8):
+        raise _damaged(f"a header of {length} bytes in a file of {len(data)}")
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except (ValueError, RecursionError) as error:
+        raise _damaged(f"the header is not readable: {error}") from None
+    if not isinstance(header, dict):
+        raise _damaged("the header is no table of names")
+    return cast("dict[str, Any]", header), length
 
 
 def _damaged(got: str) -> LoadError:

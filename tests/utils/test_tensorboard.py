@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import zincir
-from zincir.as_torch.tensorboard import SummaryWriter
-from zincir.as_torch.tensorboard.records import crc32c, record
+from zincir.utils.tensorboard import SummaryWriter
+from zincir.utils.tensorboard.records import crc32c, record
 
 
 def records_of(folder: Path) -> list[bytes]:

@@ -14,10 +14,10 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from zincir.as_torch.tensorboard import pictures, records
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.tensor import Tensor
+from zincir.utils.tensorboard import pictures, records
 
 _NUMBERS = count()
 

@@ -1,0 +1,313 @@
+"""Where batches come from: arrays in memory, data sets and loaders, or whatever can be iterated.
+
+Arrays are fed by their numbers: a step gets the numbers of a batch, and picks the samples itself in
+native code. Everything else hands over batches.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from zincir.creation import as_tensor
+from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.generator import Generator
+from zincir.graph.node import user_line
+from zincir.random import randperm
+from zincir.tensor import Tensor
+from zincir.trees import flatten
+from zincir.types import DType, float32, int64
+from zincir.utils.data import DataLoader, Dataset, IterableDataset
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Batch: TypeAlias = tuple[Any, int]
+"""What a step is called with, and the number of samples in it."""
+Augment: TypeAlias = Callable[..., Any]
+"""Called with images, `epoch=` and `index=` (the numbers of the samples): the images changed."""
+
+
+_PAIR: Any = (tuple, list)  # names that check without narrowing
+_DATASET: Any = Dataset
+_ITERABLE: Any = IterableDataset
+_loader: Any = DataLoader
+
+
+class Feed(ABC):
+    """Batches for one pass after another; `take` makes of one, inside the step, inputs and targets.
+
+    The order of a pass follows from the seed and from the number of the epoch alone.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Batches in a pass.
+
+        Raises:
+            TypeError: nobody knows.
+        """
+
+    @abstractmethod
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch."""
+
+    def take(self, given: Any) -> tuple[Any, Any]:
+        """Inputs and targets of a batch."""
+        return given
+
+
+class Arrays(Feed):
+    """Arrays and tensors in memory, of which each has a sample in each place of dimension 0."""
+
+    def __init__(
+        self, x: Any, y: Any, batch_size: int, seed: int | None, *, drop_last: bool = False
+    ) -> None:
+        self._batch, self._seed, self._drop = batch_size, seed, drop_last
+        self._leaves, self._build = flatten((x, y))
+        self.samples = len(self._leaves[0])
+
+    def __len__(self) -> int:
+        return (self.samples + (0 if self._drop else self._batch - 1)) // self._batch
+
+    def order(self, epoch: int) -> Array:
+        """The numbers of all samples in the order of an epoch."""
+        if self._seed is None:
+            return np.arange(self.samples)
+        return shuffled(self.samples, self._seed, epoch)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        order, size = self.order(epoch), self._batch
+        for first in range(0, len(self) * size, size):
+            numbers = order[first : first + size]
+            yield numbers, len(numbers)
+
+    def take(self, given: Any) -> tuple[Any, Any]:
+        if len(given) == self.samples and self._seed is None:
+            return self._build(self._leaves)
+        return self._build([leaf[given] for leaf in self._leaves])
+
+
+class Augmented(Feed):
+    """Arrays whose inputs are changed at random, the next batch while a step runs."""
+
+    def __init__(self, arrays: Arrays, augment: Augment, dtype: DType) -> None:
+        self._arrays, self._augment, self._dtype = arrays, augment, dtype
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        def make(given: Batch) -> Batch:
+            numbers, count = given
+            x, y = self._arrays.take(numbers)
+            x = self._augment(x.numpy(), epoch=epoch, index=numbers)
+            return (as_input(x, self._dtype, "augment"), y), count
+
+        with ThreadPoolExecutor(1) as thread:
+            coming = None
+            for given in self._arrays.batches(epoch):
+                ready, coming = coming, thread.submit(make, given)
+                if ready is not None:
+                    yield ready.result()
+            if coming is not None:
+                yield coming.result()
+
+
+class Batches(Feed):
+    """An iterable of batches, such as a `DataLoader`: pairs of inputs and targets."""
+
+    def __init__(self, source: Iterable[Any], dtype: DType) -> None:
+        self.source, self._dtype = source, dtype
+
+    def __len__(self) -> int:
+        source: Any = self.source
+        return len(source)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        for name in ("sampler", "batch_sampler"):
+            part: Any = getattr(self.source, name, None)
+            if hasattr(part, "set_epoch"):
+                part.set_epoch(epoch)
+        for batch in self.source:
+            x, y = pair(batch)
+            x, y = as_input(x, self._dtype, "inputs"), as_input(y, self._dtype, "targets")
+            yield (x, y), len(flatten((x, y))[0][0])
+
+
+def shuffled(samples: int, seed: int, epoch: int) -> Array:
+    """The numbers of all samples, in the order that belongs to a seed and an epoch."""
+    key = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
+    generator = Generator().manual_seed(int(key))
+    return randperm(samples, generator=generator).numpy()
+
+
+def pair(batch: Any) -> tuple[Any, Any]:
+    """Inputs and targets.
+
+    Raises:
+        ArgumentError: it is no pair.
+    """
+    if isinstance(batch, _PAIR) and len(batch) == 2:
+        return batch[0], batch[1]
+    raise ArgumentError(
+        explain(
+            "Trainer: a batch is a pair of inputs and targets",
+            where=user_line(),
+            got=type(batch).__name__,
+            try_="an iterable that gives (x, y); ((a, b), y) for a model of two inputs",
+        )
+    )
+
+
+def as_input(x: Any, dtype: DType, what: str) -> Any:
+    """Tensors for arrays, numbers and tensors in a tree; floating ones in the type of the model.
+
+    Raises:
+        DTypeError: something is no array of numbers.
+    """
+    leaves, build = flatten(x)
+    return build([_tensor(leaf, dtype, what) for leaf in leaves])
+
+
+def _tensor(x: Any, dtype: DType, what: str) -> Tensor:
+    if not isinstance(x, Tensor):
+        array: Any = np.asarray(x)
+        if array.dtype.kind not in "fiub":
+            raise DTypeError(
+                explain(
+                    f"Trainer: {what} are no numbers",
+                    where=user_line(),
+                    got=f"an array of {array.dtype}",
+                    try_="numbers for categories: numpy.unique(y, return_inverse=True)[1]",
+                )
+            )
+        if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+            array = array.astype(np.int64)
+        x = as_tensor(np.ascontiguousarray(array))
+    if x.is_floating_point():
+        return x.to(dtype)
+    return x.to(int64) if what == "targets" and x.dtype.name != "bool" else x
+
+
+def feed_of(
+    source: Any,
+    batch_size: int,
+    seed: int | None,
+    *,
+    dtype: DType = float32,
+    drop_last: bool = False,
+    augment: Augment | None = None,
+) -> Feed:
+    """What feeds a model from `source`.
+
+    Args:
+        source: a pair of arrays (inputs, targets), of which either may be a tuple or a dictionary
+            of arrays; a `Dataset`; or an iterable of batches.
+        seed: of the order of samples; None for the order in which they are.
+
+    Raises:
+        ArgumentError: there are no samples, or it is none of these.
+        ShapeError: arrays have different numbers of samples.
+    """
+    if isinstance(source, Feed):
+        return source
+    if isinstance(source, _PAIR) and len(source) == 2 and _is_array(source[0]):
+        x = as_input(source[0], dtype, "inputs")
+        y = as_input(source[1], dtype, "targets")
+        arrays = Arrays(*_checked(x, y), batch_size, seed, drop_last=drop_last)
+        return arrays if augment is None else Augmented(arrays, augment, dtype)
+    if augment is not None:
+        raise ArgumentError(
+            explain(
+                "Trainer.fit: augment is for arrays",
+                where=user_line(),
+                got=type(source).__name__,
+                try_="the data set's own transform",
+            )
+        )
+    if isinstance(source, _DATASET) and not isinstance(source, _ITERABLE):
+        if len(source) == 0:
+            raise _empty()
+        sampler = None if seed is None else _Shuffled(len(source), seed)
+        own = Generator()  # or each pass would draw from the default one
+        source = _loader(source, batch_size, sampler=sampler, drop_last=drop_last, generator=own)
+    elif isinstance(source, _ITERABLE):
+        source = _loader(source, batch_size, drop_last=drop_last)
+    if not hasattr(source, "__iter__"):
+        raise ArgumentError(
+            explain(
+                "Trainer: this is nothing that batches can be taken from",
+                where=user_line(),
+                expected="a pair of arrays, a data set, or an iterable of pairs",
+                got=type(source).__name__,
+            )
+        )
+    return Batches(source, dtype)
+
+
+class _Shuffled:
+    """An order that follows from a seed and the number of the epoch."""
+
+    def __init__(self, samples: int, seed: int) -> None:
+        self._samples, self._seed, self._epoch = samples, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(shuffled(self._samples, self._seed, self._epoch).tolist())
+
+
+def _is_array(x: Any) -> bool:
+    leaves = flatten(x)[0]
+    return bool(leaves) and all(hasattr(leaf, "shape") or isinstance(leaf, list) for leaf in leaves)
+
+
+def _checked(x: Any, y: Any) -> tuple[Any, Any]:
+    leaves = flatten((x, y))[0]
+    if any(leaf.ndim == 0 for leaf in leaves):
+        raise ShapeError(
+            explain("Trainer: a single number is no array of samples", where=user_line())
+        )
+    counts = {len(leaf) for leaf in leaves}
+    if len(counts) > 1:
+        raise ShapeError(
+            explain(
+                "Trainer: inputs and targets have different numbers of samples",
+                where=user_line(),
+                got=", ".join(str(tuple(leaf.shape)) for leaf in leaves),
+            )
+        )
+    if counts == {0}:
+        raise _empty()
+    for name, tree in (("inputs", x), ("targets", y)):
+        for leaf in flatten(tree)[0]:
+            _refuse_nan(leaf, name)
+    return x, y
+
+
+def _empty() -> ArgumentError:
+    return ArgumentError(explain("Trainer: there is not one sample", where=user_line()))
+
+
+def _refuse_nan(x: Tensor, name: str) -> None:
+    """Raise if there is a NaN or an infinity, and say where."""
+    if not x.is_floating_point() or bool(x.detach().isfinite().all()):
+        return
+    found = np.argwhere(~np.isfinite(x.detach().numpy()))
+    place = tuple(found[0].tolist())
+    raise ArgumentError(
+        explain(
+            f"Trainer: the {name} are not finite",
+            where=user_line(),
+            got=f"{len(found)} of {x.numel()} numbers are NaN or infinite, the first in row "
+            f"{place[0]}" + (f", place {place[1:]}" if len(place) > 1 else ""),
+            try_="leave these rows out, or fill what is missing: numpy.nan_to_num",
+        )
+    )

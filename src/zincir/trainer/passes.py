@@ -1,0 +1,204 @@
+"""What is compiled: the step of training, that of evaluation, and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from zincir.autograd import no_grad
+from zincir.creation import zeros
+from zincir.errors import ArgumentError, ShapeError, explain
+from zincir.graph.node import user_line
+from zincir.metrics import Metric, named
+from zincir.nn import Module
+from zincir.step import compile
+from zincir.tensor import Tensor
+from zincir.trainer.callback import Callbacks, Step
+from zincir.trainer.feed import Feed
+from zincir.trees import flatten
+from zincir.types import float64
+
+Loss = Callable[[Any, Any], Tensor]
+
+
+@contextmanager
+def mode(model: Module, training: bool) -> Generator[None]:
+    """Set a model and all below it to training or evaluation, and each back to what it was."""
+    before = [(module, module.training) for module in model.modules()]
+    if all(was is training for _, was in before):
+        yield
+        return
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, was in before:
+            if module.training is not was:
+                module.training = was
+
+
+def called(model: Module, x: Any) -> Any:
+    """What a model makes of inputs: a tuple is several arguments, a dictionary named ones."""
+    if isinstance(x, tuple | list):
+        return model(*x)
+    return model(**x) if isinstance(x, dict) else model(x)
+
+
+class Totals:
+    """What a pass adds up: the loss and the metrics, in tensors that its steps change in place."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self.loss = zeros((), dtype=float64)
+        self.samples = 0
+        self.metrics = metrics
+        self.inside = [m for m in metrics if m.in_step]
+        self.outside = [m for m in metrics if not m.in_step]
+
+    def reset(self) -> None:
+        self.loss.zero_()
+        self.samples = 0
+        for metric in self.metrics:
+            metric.reset()
+
+    def add(self, loss: Tensor, count: int, outputs: Any, targets: Any) -> Any:
+        """Add a batch, inside a step.
+
+        Returns:
+            what metrics want to see that are computed outside.
+        """
+        self.loss.add_(loss.detach().to(float64) * count)
+        for metric in self.inside:
+            metric.update(outputs.detach(), targets)
+        return (outputs.detach(), targets) if self.outside else None
+
+    def see(self, seen: Any, count: int) -> None:
+        """Note, outside of a step, what it gave."""
+        self.samples += count
+        if seen is not None:
+            for metric in self.outside:
+                metric.update(*seen)
+
+    def mean(self) -> float:
+        """The loss per sample until now."""
+        return self.loss.item() / self.samples if self.samples else float("nan")
+
+    def log(self, prefix: str = "") -> dict[str, Any]:
+        """The loss and the metrics by name."""
+        found: dict[str, Any] = {f"{prefix}loss": self.mean()}
+        for metric in self.metrics:
+            value = metric.compute()
+            one = isinstance(value, Tensor) and value.numel() == 1
+            found[f"{prefix}{metric.name}"] = value.item() if one else value
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        states = [metric.state_dict() for metric in self.metrics]
+        return {"loss": self.loss.clone(), "samples": self.samples, "metrics": states}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.loss.copy_(state["loss"])
+        self.samples = state["samples"]
+        for metric, held in zip(self.metrics, state["metrics"], strict=True):
+            metric.load_state_dict(held)
+
+
+def loss_of(loss: Loss, outputs: Any, targets: Any) -> Tensor:
+    """The loss of a batch.
+
+    Raises:
+        ShapeError: it is not one number.
+    """
+    value = loss(outputs, targets)
+    if value.numel() != 1:
+        raise ShapeError(
+            explain(
+                "Trainer: the loss of a batch is one number, its mean",
+                where=user_line(),
+                got=f"a tensor of shape {tuple(value.shape)}",
+                try_="reduction='mean', or lambda out, y: loss(out, y).mean()",
+            )
+        )
+    return value
+
+
+def training_step(
+    model: Module, loss: Loss, optimizer: Any, callbacks: Callbacks, totals: Totals, feed: Feed,
+    precision: str | None,
+) -> Callable[..., Any]:  # fmt: skip
+    """A step on a batch of `feed`: called with the batch, its share of the update, and whether it
+    is the first and the last batch of this update; it gives what was observed.
+    """
+
+    @compile(precision=precision)
+    def step(given: Any, share: float, first: bool, last: bool) -> Any:
+        x, y = feed.take(given)
+        if first:
+            optimizer.zero_grad()
+        outputs = called(model, x)
+        value = loss_of(loss, outputs, y)
+        (value if first and last else value * share).backward()
+        noted = Step(model, optimizer, x, y, outputs, value)
+        if last:
+            for after in callbacks.after_backward:
+                after(noted)
+            optimizer.step()
+            for after in callbacks.after_update:
+                after(noted)
+        return totals.add(value, samples_of(x), outputs, y), noted.observed
+
+    return step
+
+
+def samples_of(x: Any) -> int:
+    """The number of samples in inputs."""
+    return len(flatten(x)[0][0])
+
+
+def evaluation_step(
+    model: Module, loss: Loss | None, totals: Totals, feed: Feed, precision: str | None
+) -> Callable[[Any], Any]:
+    """A step that adds a batch to `totals`, without gradients; the caller sets the mode."""
+
+    @compile(precision=precision)
+    @no_grad()
+    def step(given: Any) -> Any:
+        x, y = feed.take(given)
+        outputs = called(model, x)
+        value = zeros(()) if loss is None else loss_of(loss, outputs, y)
+        return totals.add(value, samples_of(x), outputs, y)
+
+    return step
+
+
+def prediction(model: Module, precision: str | None) -> Callable[[Any], Any]:
+    """What a model gives for inputs, without gradients; the caller sets its mode."""
+
+    @compile(precision=precision)
+    @no_grad()
+    def predict(x: Any) -> Any:
+        return called(model, x)
+
+    return predict
+
+
+def metrics_of(given: Sequence[Any]) -> list[Metric]:
+    """Metrics, of which some may be named.
+
+    Raises:
+        ArgumentError: something is no metric.
+    """
+    found: list[Metric] = []
+    for metric in given:
+        metric = named(metric) if isinstance(metric, str) else metric
+        if not isinstance(metric, Metric):
+            raise ArgumentError(
+                explain(
+                    "Trainer: this is no metric",
+                    where=user_line(),
+                    expected="a zincir.metrics.Metric, or the name of one",
+                    got=repr(metric),
+                )
+            )
+        found.append(metric)
+    return found

@@ -1,0 +1,60 @@
+"""What takes part in a training sees of it: the `Trainer`, and the `fit` that runs."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from zincir.metrics import Metric
+from zincir.nn import Module
+from zincir.optim import Optimizer
+from zincir.tensor import Tensor
+from zincir.trainer.history import History
+
+
+class Running(Protocol):
+    """A `fit` that runs."""
+
+    until: int
+    """The number of epochs at which it ends."""
+    position: int
+    """Batches of this epoch that are done."""
+
+    @property
+    def batches(self) -> int | None:
+        """Batches in an epoch, if that is known."""
+        ...
+
+    def loss(self) -> float:
+        """The mean loss of this epoch so far."""
+        ...
+
+
+class Training(Protocol):
+    """A `Trainer`, as callbacks get it."""
+
+    model: Module
+    metrics: list[Metric]
+    scheduler: Any
+    history: History
+    epoch: int
+    """Epochs that are done."""
+    steps: int
+    """Updates that are done."""
+    stop: bool
+    """Set it, and training stops after this update."""
+    observed: dict[str, Tensor]
+    """What callbacks let the last step give."""
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """What updates the parameters."""
+        ...
+
+    @property
+    def running(self) -> Running | None:
+        """The `fit` that runs, if one does."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that training goes on from."""
+        ...
