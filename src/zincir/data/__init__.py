@@ -25,6 +25,7 @@ from zincir.data.folders import (
 )
 from zincir.data.image_arrays import ImageArrays as ImageArrays
 from zincir.data.names import Names as Names, load_names as load_names
+from zincir.data.scenes import Scenes as Scenes
 from zincir.data.shakespeare import (
     Shakespeare as Shakespeare,
     load_shakespeare as load_shakespeare,

@@ -95,19 +95,21 @@ class Mosaic(Geometric):
     ) -> np.ndarray[Any, Any]:
         """The same, of which only what is seen is computed."""
         out = np.empty_like(images)
-        h, w = images.shape[2:]
-        rows_of_numbers: list[list[float]] = numbers.tolist()
-        for i, row in enumerate(rows_of_numbers):
+        n, _, h, w = images.shape
+        parts: np.ndarray[Any, Any] = numbers[:, 2:].astype(np.float64).reshape(n, PARTS, 3, 1)
+        near = self.interpolation == "nearest"
+        rows, v = _taps(parts[:, :, 0], parts[:, :, 2], h, near)
+        columns, u = _taps(parts[:, :, 0], parts[:, :, 1], w, near)
+        centres: list[list[int]] = numbers[:, :2].astype(int).tolist()
+        for i, centre in enumerate(centres):
             for part in range(PARTS):
-                (left, top), (right, bottom) = _ends(row[:2], (w, h), part)
-                scale, x, y = row[2 + 3 * part : 5 + 3 * part]
-                if right <= left or bottom <= top:
-                    continue
-                inside = slice(int(top), int(bottom)), slice(int(left), int(right))
-                rows = _places(top, bottom, scale, y)
-                columns = _places(left, right, scale, x)
-                image = images[i - part]
-                out[i][:, *inside] = _looked_at(image, rows, columns, self.interpolation)
+                (left, top), (right, bottom) = _ends(centre, (w, h), part)
+                if right > left and bottom > top:
+                    down, across = (i, part, slice(top, bottom)), (i, part, slice(left, right))
+                    seen = _looked_at(
+                        images[i - part], rows[down], columns[across], v[down], u[across]
+                    )
+                    out[i, :, top:bottom, left:right] = ar.typed(seen, images)
         return out
 
     def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
@@ -132,28 +134,23 @@ def _ends(centre: Any, sides: Any, part: int) -> tuple[Any, Any]:
     return start, end
 
 
-def _places(start: float, end: float, scale: float, shift: float) -> np.ndarray[Any, Any]:
-    """Where the pixels of a line from `start` to `end` come from."""
-    return (np.arange(int(start), int(end)) + 0.5 - shift) / scale - 0.5
+def _taps(
+    scale: np.ndarray[Any, Any], shift: np.ndarray[Any, Any], count: int, nearest: bool
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """For each pixel of a line: the one that is seen there, and how much of the next."""
+    places: Any = (np.arange(count) + 0.5 - shift) / scale - 0.5
+    before = np.clip(np.floor(places + 0.5001 * nearest).astype(int), 0, count - 1)
+    share = places * 0 if nearest else np.clip(places - before, 0, 1)
+    return before, share.astype(np.float32)
 
 
 def _looked_at(
-    image: np.ndarray[Any, Any],
-    rows: np.ndarray[Any, Any],
-    columns: np.ndarray[Any, Any],
-    interpolation: str,
+    image: np.ndarray[Any, Any], rows: Any, columns: Any, v: Any, u: Any
 ) -> np.ndarray[Any, Any]:
-    """An image (C, H, W) at rows and columns that all are inside."""
+    """An image (C, H, W) at rows and columns, between which and the next ones v and u lead."""
     h, w = image.shape[1:]
-    if interpolation == "nearest":
-        down = np.clip(np.floor(rows + 0.5001).astype(int), 0, h - 1)
-        across = np.clip(np.floor(columns + 0.5001).astype(int), 0, w - 1)
-        return image[:, down[:, None], across]
-    upper = np.clip(np.floor(rows).astype(int), 0, h - 1)
-    left = np.clip(np.floor(columns).astype(int), 0, w - 1)
-    below = np.minimum(upper + 1, h - 1)
-    right = np.minimum(left + 1, w - 1)
-    v = np.clip(rows - upper, 0, 1).astype(np.float32)[:, None]
-    u = np.clip(columns - left, 0, 1).astype(np.float32)
-    band = ar.real(image[:, upper]) * (1 - v) + ar.real(image[:, below]) * v
-    return ar.typed(band[:, :, left] * (1 - u) + band[:, :, right] * u, image)
+    if not (v.any() or u.any()):
+        return image.take(rows, 1).take(columns, 2)
+    v = v[:, None]
+    band = image.take(rows, 1) * (1 - v) + image.take(np.minimum(rows + 1, h - 1), 1) * v
+    return band.take(columns, 2) * (1 - u) + band.take(np.minimum(columns + 1, w - 1), 2) * u
