@@ -16,7 +16,10 @@ FUNCTION_LINES = 60  # aim for 25
 PUBLIC_METHODS = 15
 
 # Larger ones, each with the reason. Paths are relative to src/zincir.
-LONG_FILES: dict[str, str] = {"tensor.py": "PyTorch's methods, one line each"}
+LONG_FILES: dict[str, str] = {
+    "tensor.py": "PyTorch's methods, one line each",
+    "__init__.py": "every public name, one line each",
+}
 LONG_FUNCTIONS: dict[str, str] = {}  # "graph/walk.py:toposort": "why"
 WIDE_CLASSES = {
     "tensor.py:Tensor": "PyTorch's methods, one line each",
