@@ -2,6 +2,7 @@
 
 from zincir.metrics.accuracy import Accuracy as Accuracy
 from zincir.metrics.bleu import BLEUScore as BLEUScore
+from zincir.metrics.coco_evaluation import CocoEvaluation as CocoEvaluation
 from zincir.metrics.confusion import ConfusionMatrix as ConfusionMatrix
 from zincir.metrics.counts import (
     DiceScore as DiceScore,
@@ -11,6 +12,7 @@ from zincir.metrics.counts import (
     Precision as Precision,
     Recall as Recall,
 )
+from zincir.metrics.detection import MeanAveragePrecision as MeanAveragePrecision
 from zincir.metrics.likelihood import (
     CalibrationError as CalibrationError,
     LogLoss as LogLoss,

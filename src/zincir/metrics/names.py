@@ -14,6 +14,7 @@ from zincir.metrics.accuracy import Accuracy
 from zincir.metrics.bleu import BLEUScore
 from zincir.metrics.confusion import ConfusionMatrix
 from zincir.metrics.counts import DiceScore, F1Score, JaccardIndex, Precision, Recall
+from zincir.metrics.detection import MeanAveragePrecision
 from zincir.metrics.likelihood import CalibrationError, LogLoss, Perplexity
 from zincir.metrics.metric import Mean, Metric
 from zincir.metrics.ranking import AUROC, AveragePrecision
@@ -45,6 +46,8 @@ NAMES: Mapping[str, Callable[..., Metric]] = {
     "mape": MeanAbsolutePercentageError,
     "r2": R2Score,
     "bleu": BLEUScore,
+    "map": partial(MeanAveragePrecision, only="map"),
+    "map_50": partial(MeanAveragePrecision, only="map_50"),
     "mean": Mean,
 }
 
