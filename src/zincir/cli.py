@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from zincir.as_torch.running import read_script, run_module, run_script
+from zincir.data_command import add_data, run_data
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     run.add_argument("-m", dest="module", action="store_true", help="run a module, by its name")
     run.add_argument("script", help="a file; - for standard input; with -m, a module")
     run.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
+    add_data(commands)
     given = parser.parse_args(argv)
+    if given.command == "data":
+        raise SystemExit(run_data(given))
     if given.module:
         run_module(given.script, given.args)
         return

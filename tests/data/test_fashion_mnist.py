@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zincir.data import FASHION_MNIST_CLASSES, FashionMNIST, fashion_mnist, load_fashion_mnist
-from zincir.data.fashion_mnist import IdxFile
+from zincir.data.idx import IdxFile
 from zincir.errors import ArgumentError
 
 REAL = fashion_mnist.DEBIAN
@@ -36,6 +36,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(fashion_mnist, "FILES", tuple(files))
     monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "not installed")
     monkeypatch.delenv("ZINCIR_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
 

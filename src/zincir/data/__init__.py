@@ -5,6 +5,11 @@ Images are changed at random by `zincir.data.augment`, which is imported by name
 """
 
 from zincir.data.balance import BalancedSampler as BalancedSampler
+from zincir.data.cifar10 import (
+    CIFAR10 as CIFAR10,
+    CIFAR10_CLASSES as CIFAR10_CLASSES,
+    load_cifar10 as load_cifar10,
+)
 from zincir.data.coco import CocoDataset as CocoDataset
 from zincir.data.columns import Column as Column
 from zincir.data.decoding import read_image as read_image
@@ -14,6 +19,7 @@ from zincir.data.detection import (
     collate_detections as collate_detections,
 )
 from zincir.data.digits import Digits as Digits, load_digits as load_digits
+from zincir.data.download import fetch_data as fetch_data
 from zincir.data.fashion_mnist import (
     FASHION_MNIST_CLASSES as FASHION_MNIST_CLASSES,
     FashionMNIST as FashionMNIST,
@@ -24,7 +30,13 @@ from zincir.data.folders import (
     ImageFolder as ImageFolder,
 )
 from zincir.data.image_arrays import ImageArrays as ImageArrays
+from zincir.data.mnist import MNIST as MNIST, load_mnist as load_mnist
 from zincir.data.names import Names as Names, load_names as load_names
+from zincir.data.registry import (
+    data_home as data_home,
+    find_data as find_data,
+    known_data as known_data,
+)
 from zincir.data.scenes import Scenes as Scenes
 from zincir.data.shakespeare import (
     Shakespeare as Shakespeare,

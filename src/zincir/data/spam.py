@@ -18,6 +18,7 @@ from email.message import Message
 from pathlib import Path
 from typing import NamedTuple
 
+from zincir.data.registry import VARIABLE, known_data, places_of
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 
@@ -48,7 +49,8 @@ def load_spam(path: str | os.PathLike[str] | None = None, test_every: int = 5) -
 
     Args:
         path: The file, or the folder that it is in. None: the folder that the variable
-            `ZINCIR_DATA` names; otherwise the one that the program runs in.
+            `ZINCIR_DATA` names, or `spam` inside of it; without it, `spam` in `data_home()`, or the
+            folder that the program runs in.
         test_every: The first of so many mails is held back, of the spam and of the rest.
 
     Raises:
@@ -86,18 +88,25 @@ def _file(given: str | os.PathLike[str] | None) -> Path:
     Raises:
         ArgumentError: there is none.
     """
-    place = Path(given or os.environ.get("ZINCIR_DATA") or ".").expanduser()
-    if place.is_file():
-        return place
-    found = sorted(place.glob(PACKAGE)) if place.is_dir() else []
-    if found:
-        return found[-1]
+    places = places_of(known_data("spam"), given)
+    if given is None and not os.environ.get(VARIABLE):
+        places.append(Path())
+    for place in places:
+        if place.is_file():
+            return place
+        found = sorted(place.glob(PACKAGE)) if place.is_dir() else []
+        if found:
+            return found[-1]
+    got = (
+        f"{place.absolute()}: {'none' if place.is_dir() else 'no such file or folder'}"
+        for place in places
+    )
     raise ArgumentError(
         explain(
             "load_spam: the mails are not there",
             where=user_line(),
             expected=PACKAGE,
-            got=f"{place.absolute()}: {'none' if place.is_dir() else 'no such file or folder'}",
+            got="\n".join(got),
             try_=f"{GET}    (20 MB; npm comes with Node.js)\n"
             "and name the file or its folder: load_spam(path), or in ZINCIR_DATA",
         )
