@@ -47,7 +47,7 @@ def test_the_book_runs() -> None:
         assert found == expected(source, text), f"how_it_works.md, line {line + 1}"
 
 
-@pytest.mark.parametrize("page", ["metrics.md", "training.md"])
+@pytest.mark.parametrize("page", ["data.md", "metrics.md", "training.md"])
 def test_examples_of_a_page_run(page: str) -> None:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     found = doctest.testfile(str(DOCS / page), module_relative=False, optionflags=flags)

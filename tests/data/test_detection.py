@@ -82,7 +82,7 @@ def test_bad_boxes(
     tmp_path: Path, numbers: tuple[float, ...], words: str, left: list[list[float]]
 ) -> None:
     files = coco(tmp_path, annotations=[box(*numbers)])
-    with pytest.warns(UserWarning, match=rf"1 boxes(.|\n)*a.png, annotation 5: .*{words}"):
+    with pytest.warns(UserWarning, match=rf"1 of 1 boxes(.|\n)*a.png, annotation 5: .*{words}"):
         found = data.CocoDataset(*files)
     assert found[0][1]["boxes"].tolist() == left
     assert len(found[0][1]["labels"]) == len(found[0][1]["area"]) == len(left)

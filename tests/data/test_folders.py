@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import zincir
 from zincir import data
 from zincir.data.decoding import write_image
 from zincir.errors import ArgumentError, DataError, DataNotFound
@@ -41,6 +42,30 @@ def test_images_and_labels(folder: Path) -> None:
     assert x.shape == (3, 4, 6)
     assert x.dtype == np.uint8
     assert y == 1
+
+
+def test_files_of_a_batch_are_read_side_by_side(folder: Path) -> None:
+    images = data.ImageFolder(folder, transform=lambda x: x + 1, target_transform=str)
+    for threads in (1, 2):
+        before = zincir.get_num_threads()
+        zincir.set_num_threads(threads)
+        batch = images.__getitems__([3, 0, 3, 1])
+        zincir.set_num_threads(before)
+        assert [(int(x[0, 0, 0]), y) for x, y in batch] == [
+            (21, "1"),
+            (31, "0"),
+            (21, "1"),
+            (41, "0"),
+        ]
+    (folder / "dog" / "bad.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"bad\.jpg(.|\n)*where .*test_folders\.py"):
+        data.ImageFolder(folder).__getitems__([0, 4])
+
+    class Own(data.ImageFolder):
+        def __getitem__(self, index: Any) -> Any:
+            return index
+
+    assert Own(folder).__getitems__([2, 1]) == [2, 1]
 
 
 def test_batches_of_a_folder(folder: Path) -> None:
@@ -79,7 +104,7 @@ def test_broken_images_are_named(folder: Path) -> None:
     images = data.ImageFolder(folder)
     with pytest.raises(DataError, match=r"cannot be decoded.*bad\.jpg"):
         list(images)
-    with pytest.warns(UserWarning, match=r"1 files cannot be decoded(.|\n)*bad\.jpg"):
+    with pytest.warns(UserWarning, match=r"1 of 5 files cannot be decoded(.|\n)*bad\.jpg"):
         images = data.ImageFolder(folder, broken="skip")
     assert len(list(images)) == len(images) == 4
     assert [Path(path).name for path, _ in images.skipped] == ["bad.jpg"]
@@ -98,7 +123,10 @@ def test_cut_off_images_are_broken(folder: Path) -> None:
 def test_nothing_to_decode(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.png").write_bytes(b"")
-    with pytest.warns(UserWarning, match="1 files"), pytest.raises(DataError, match="not one file"):
+    with (
+        pytest.warns(UserWarning, match="1 of 1 files"),
+        pytest.raises(DataError, match="not one file"),
+    ):
         data.ImageFolder(tmp_path, broken="skip")
 
 

@@ -42,6 +42,10 @@ from zincir.data.shakespeare import (
     Shakespeare as Shakespeare,
     load_shakespeare as load_shakespeare,
 )
+from zincir.data.small_tables import (
+    load_auto_mpg as load_auto_mpg,
+    load_penguins as load_penguins,
+)
 from zincir.data.spam import Spam as Spam, load_spam as load_spam
 from zincir.data.splits import (
     class_weights as class_weights,

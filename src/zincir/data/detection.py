@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from zincir.creation import from_numpy
 from zincir.data.augment import Letterbox
-from zincir.data.decoding import read_image
+from zincir.data.decoding import read_image, side_by_side
 from zincir.errors import ArgumentError, DataError, explain
 from zincir.functional import stack
 from zincir.graph.node import user_line
@@ -87,7 +87,17 @@ class DetectionDataset(Dataset[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         known = self.images[operator.index(index)]
-        image, target = read_image(known.path), known.target()
+        return self._sample(read_image(known.path), known.target())
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """The samples of a batch: files are decoded side by side, in threads."""
+        if type(self).__getitem__ is not DetectionDataset.__getitem__:
+            return [self[i] for i in indices]
+        chosen = [self.images[operator.index(i)] for i in indices]
+        images = side_by_side(read_image, [known.path for known in chosen])
+        return [self._sample(x, known.target()) for x, known in zip(images, chosen, strict=True)]
+
+    def _sample(self, image: Any, target: Target) -> Any:
         return (image, target) if self.transform is None else self.transform(image, target)
 
     def __repr__(self) -> str:
@@ -118,7 +128,7 @@ class BoxJudge:
                     got=repr(policy),
                 )
             )
-        self.what, self.policy = what, policy
+        self.what, self.policy, self.seen = what, policy, 0
         self.problems: list[str] = []
 
     def judge(
@@ -137,6 +147,7 @@ class BoxJudge:
         """
         size = np.array([width, height, width, height], np.float64)
         given = np.asarray(boxes, np.float64).reshape(-1, 4)
+        self.seen += len(given)
         clipped = np.clip(np.nan_to_num(given), 0, size)
         outside = ~(np.abs(clipped - given).max(axis=1, initial=0) <= self.TOLERANCE)
         good = (clipped[:, 2] > clipped[:, 0]) & (clipped[:, 3] > clipped[:, 1])
@@ -166,8 +177,9 @@ class BoxJudge:
         if self.problems:
             more = len(self.problems) - SHOWN
             lines = "".join(f"\n  {line}" for line in self.problems[:SHOWN])
+            count = f"{len(self.problems)} of {self.seen}"
             warnings.warn(
-                f"{self.what}: {len(self.problems)} boxes were clipped or dropped:{lines}"
+                f"{self.what}: {count} boxes were clipped or dropped:{lines}"
                 + (f"\n  and {more} more (see `problems`)" if more > 0 else ""),
                 stacklevel=3,
             )

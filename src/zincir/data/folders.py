@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zincir.data.decoding import IMAGE_EXTENSIONS, read_image
+from zincir.data.decoding import IMAGE_EXTENSIONS, read_image, side_by_side
 from zincir.errors import ArgumentError, DataError, DataNotFound, explain
 from zincir.graph.node import user_line
 from zincir.utils.data import Dataset
@@ -101,7 +101,9 @@ class DatasetFolder(Dataset[Any]):
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
         path, label = self.samples[operator.index(index)]
-        sample = self.loader(path)
+        return self._sample(self.loader(path), label)
+
+    def _sample(self, sample: Any, label: int) -> tuple[Any, Any]:
         if self.transform is not None:
             sample = self.transform(sample)
         return sample, label if self.target_transform is None else self.target_transform(label)
@@ -116,6 +118,7 @@ class DatasetFolder(Dataset[Any]):
     def _skip(self) -> None:
         """Leave out what cannot be loaded, and say so."""
         good: list[tuple[str, int]] = []
+        count = len(self.samples)
         for path, label in self.samples:
             try:
                 self.loader(path)
@@ -129,9 +132,10 @@ class DatasetFolder(Dataset[Any]):
         if self.skipped:
             shown = "".join(f"\n  {path}" for path, _ in self.skipped[:SHOWN])
             more = len(self.skipped) - SHOWN
+            rest = f"\n  and {more} more (see `skipped`)" if more > 0 else ""
             warnings.warn(
-                f"{type(self).__name__}: {len(self.skipped)} files cannot be decoded and are left "
-                f"out:{shown}" + (f"\n  and {more} more (see `skipped`)" if more > 0 else ""),
+                f"{type(self).__name__}: {len(self.skipped)} of {count} files cannot be decoded "
+                f"and are left out:{shown}{rest}",
                 stacklevel=3,
             )
         if not good:
@@ -191,6 +195,7 @@ class ImageFolder(DatasetFolder):
         mode: str = "RGB",
         broken: str = "refuse",
     ) -> None:
+        self._reads = loader is None
         super().__init__(
             root,
             loader or functools.partial(read_image, mode=mode, size=size),
@@ -202,6 +207,14 @@ class ImageFolder(DatasetFolder):
             broken=broken,
         )
         self.imgs = self.samples
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, Any]]:
+        """The samples of a batch: files are decoded side by side, in threads."""
+        if not self._reads or type(self).__getitem__ is not ImageFolder.__getitem__:
+            return [self[i] for i in indices]
+        chosen = [self.samples[operator.index(i)] for i in indices]
+        images = side_by_side(self.loader, [path for path, _ in chosen])
+        return [self._sample(x, label) for x, (_, label) in zip(images, chosen, strict=True)]
 
 
 def find_classes(directory: Named) -> tuple[list[str], dict[str, int]]:

@@ -63,8 +63,12 @@ _KNOWN = (
               "https://doi.org/10.24432/C50P49", "load_digits"),
     KnownData("names", "first names of eight languages", "MIT",
               "https://github.com/joke2k/faker", "load_names"),
-    KnownData("shakespeare", "five plays, 884,551 characters", "public domain",
+    KnownData("shakespeare", "seven plays, 884,559 characters", "public domain",
               "https://www.gutenberg.org", "load_shakespeare"),
+    KnownData("penguins", "344 penguins of three species, a table", "CC0",
+              "https://doi.org/10.5281/zenodo.3960218", "load_penguins"),
+    KnownData("auto-mpg", "392 cars and the fuel they need, a table", "CC BY 4.0",
+              "https://doi.org/10.24432/C5859H", "load_auto_mpg"),
     KnownData(
         "fashion-mnist", "70,000 photographs of clothes, 28 x 28, 10 classes", "MIT",
         "https://github.com/zalandoresearch/fashion-mnist", "load_fashion_mnist",
