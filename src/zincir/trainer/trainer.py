@@ -114,6 +114,10 @@ class Trainer:
         self._asked: Callable[[Any], Any] | None = None
         self._evaluations: list[tuple[Feed, Totals, Callable[[Any], Any]]] = []
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what is compiled: a copy compiles its own."""
+        return {**self.__dict__, "_fitting": None, "_asked": None, "_evaluations": []}
+
     @property
     def loss(self) -> Loss:
         """What is trained for.
