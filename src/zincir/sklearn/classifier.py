@@ -127,7 +127,7 @@ class Classifier(ClassifierMixin, Network):
 
 def _places(classes: Any, y: Any) -> Any:
     """Where in the sorted classes each label is."""
-    places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    places = np.minimum(classes.searchsorted(y), len(classes) - 1)
     strange = classes[places] != y
     if np.any(strange):
         raise ValueError(f"y has classes {np.unique(y[strange])}, which are none of {classes}")
