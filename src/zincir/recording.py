@@ -296,7 +296,7 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
     recording = CURRENT.recording
     if recording is None:
         return
-    inner = {k: dict(v) for k, v in owner.__dict__.items() if v.__class__ is dict}
+    inner = {k: dict(v) for k, v in owner.__dict__.items() if isinstance(v, dict)}
     for k, fields in inner.items():
         note_done(functools.partial(refill, owner.__dict__[k], fields))
     note_done(functools.partial(_restore, owner, owner.__class__, dict(owner.__dict__)))
@@ -308,8 +308,8 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
 
 def refill(container: dict[Any, Any], content: dict[Any, Any]) -> None:
     """Give a dictionary the content that it had."""
-    container.clear()
-    container.update(content)
+    dict.clear(container)
+    dict.update(container, content)
 
 
 def refuse_replay(why: str) -> None:

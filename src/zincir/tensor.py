@@ -59,6 +59,7 @@ from zincir.methods.matrices import Factoring, Solving
 from zincir.methods.memory import Memory
 from zincir.methods.numeric import Numeric
 from zincir.methods.order import Counting, Ordering
+from zincir.methods.outside import Outside
 from zincir.methods.products import Products
 from zincir.methods.results import Extreme
 from zincir.methods.shapes import Cutting, Placing, Reshaping
@@ -159,6 +160,27 @@ def from_buffer(buffer: Buffer, origin: Origin | None = None) -> Tensor:
     return t
 
 
+def _reinterpreted(tensor: Tensor, dtype: DType) -> Tensor:
+    """A tensor over the same memory, whose bytes are elements of another type."""
+    if dtype is tensor.dtype:
+        return tensor.view(tensor.shape)
+    refuse_to_look("view(dtype)", tensor._held)
+    array = shared_value.export(tensor)
+    try:
+        found = array.view(dtype.memory)
+    except (ValueError, TypeError):
+        raise ShapeError(
+            explain(
+                f"view({dtype!r}): the last dimension is no whole number of such elements",
+                where=user_line(),
+                got=f"{tensor.shape} {tensor.dtype.name} with strides {tensor.stride()}",
+            )
+        ) from None
+    new = from_array(found)
+    shared_value.adopt(new, found)
+    return new
+
+
 Method: TypeAlias = Callable[..., "Tensor"]
 
 
@@ -255,6 +277,7 @@ class Tensor(
     Memory,
     Special,
     Sparse,
+    Outside,
 ):
     """An array of numbers that remembers how it was computed.
 
@@ -944,8 +967,11 @@ class Tensor(
             return wrap(mv.reshape(self._node, new))
         return self._view(Reshape(new))
 
-    def view(self, *size: Any) -> Tensor:
-        """The same memory under another shape."""
+    def view(self, *size: Any, dtype: DType | None = None) -> Tensor:
+        """The same memory under another shape, or its bytes as elements of another type."""
+        kind = dtype or (size[0] if size else None)
+        if isinstance(kind, DType):
+            return _reinterpreted(self, kind)
         new = full_shape(self.shape, size)
         if reshaped_strides(self.shape, self.stride(), new) is None:
             raise ShapeError(
@@ -1353,7 +1379,8 @@ class Tensor(
         """The same numbers in another type; without one, PyTorch's name of this tensor's."""
         if dtype is None:
             return tensor_types.type_name(self.dtype)
-        return self.to(tensor_types.named_type(dtype))
+        kind = DEFAULT.floating if dtype is Tensor else tensor_types.named_type(dtype)
+        return self.to(kind)
 
     def type_as(self, other: Tensor) -> Tensor:
         """The same numbers in another tensor's type."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TypeAlias, cast
 
@@ -18,17 +17,24 @@ Scalar: TypeAlias = bool | int | float
 """A Python number. A complex one is taken where it is said so."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class DType:
-    """An element type. There is one object per type, so compare with `is` or `==`."""
+    """An element type. There is one object per type, so compare with `is` or `==`.
 
-    name: str
-    memory: np.dtype[np.generic]
-    """What arrays of its elements have, to which NumPy's types without a meaning belong."""
-    category: int
-    """0 boolean, 1 integer, 2 floating, 3 complex: the first thing promotion looks at."""
-    half: bool = False
-    """Whether numbers are only stored in it: they are computed in float32, and rounded."""
+    It is no dataclass: libraries take those for containers of tensors, and rebuild them.
+    """
+
+    __slots__ = ("category", "half", "memory", "name")
+
+    def __init__(
+        self, name: str, memory: np.dtype[np.generic], category: int, half: bool = False
+    ) -> None:
+        self.name = name
+        self.memory = memory
+        """What arrays of its elements have, to which NumPy's types without a meaning belong."""
+        self.category = category
+        """0 boolean, 1 integer, 2 floating, 3 complex: the first thing promotion looks at."""
+        self.half = half
+        """Whether numbers are only stored in it: they are computed in float32, and rounded."""
 
     @property
     def numpy(self) -> np.dtype[np.generic]:

@@ -65,10 +65,12 @@ def _fact(t: Tensor) -> Fact:
 
 def _attributes(module: Any) -> dict[str, Any]:
     """The attributes of a module, containers copied."""
-    return {k: _copied(v) for k, v in module.__dict__.items() if k not in _OURS}
+    fields: list[tuple[str, Any]] = [(k, v) for k, v in module.__dict__.items() if k not in _OURS]
+    return {k: _copied(dict(v) if k in _REGISTERED else v) for k, v in fields}
 
 
 _OURS = ("_name_in_parent", "_origin")
+_REGISTERED = ("_parameters", "_buffers", "_modules")
 
 
 def _copied(value: Any) -> Any:

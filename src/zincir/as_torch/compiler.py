@@ -6,6 +6,10 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from zincir.nn.module.module import CompiledModule
+
+OptimizedModule = CompiledModule
+
 
 def _same(fn: Any) -> Any:
     return fn

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar, Never
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
@@ -15,6 +16,7 @@ class ReduceOp:
 
     SUM, PRODUCT, MIN, MAX, AVG = "SUM", "PRODUCT", "MIN", "MAX", "AVG"
     BAND, BOR, BXOR = "BAND", "BOR", "BXOR"
+    RedOpType = str
 
 
 class ProcessGroup:
@@ -27,6 +29,27 @@ class ProcessGroup:
     def rank(self) -> int:
         """0."""
         return 0
+
+
+default_pg_timeout = timedelta(minutes=30)
+
+
+class GroupMember:
+    """Who is in a group."""
+
+    WORLD: ProcessGroup | None = None
+    NON_GROUP_MEMBER = -100
+
+
+class Backend(str):
+    """The name of a way to exchange values, in small letters."""
+
+    UNDEFINED, GLOO, NCCL, UCC, MPI, XCCL = "undefined", "gloo", "nccl", "ucc", "mpi", "xccl"
+    backend_list: ClassVar = [UNDEFINED, GLOO, NCCL, UCC, MPI, XCCL]
+
+    def __new__(cls, name: str) -> Backend:
+        """The name in small letters."""
+        return super().__new__(cls, name.lower())
 
 
 class Work:
@@ -45,7 +68,7 @@ class _Now:
     backend: str | None = None
 
 
-group = ProcessGroup
+group = GroupMember
 _WORLD = ProcessGroup()
 
 
@@ -116,6 +139,23 @@ def init_process_group(
 def destroy_process_group(group: Any = None) -> None:
     """End the group."""
     _Now.backend = None
+
+
+def _rank_not_in_group(  # pyright: ignore[reportUnusedFunction]
+    group: Any,
+) -> bool:
+    return group == GroupMember.NON_GROUP_MEMBER
+
+
+def _get_default_group(  # pyright: ignore[reportUnusedFunction]
+) -> ProcessGroup:
+    _check()
+    return _WORLD
+
+
+def monitored_barrier(group: Any = None, timeout: Any = None, wait_all_ranks: bool = False) -> None:
+    """Wait for all processes: they are here."""
+    _check()
 
 
 def get_backend(group: Any = None) -> str:
@@ -231,6 +271,77 @@ def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> No
     """Put `obj` into the one place of the list."""
     _check()
     object_list[0] = obj
+
+
+def gather_object(
+    obj: Any, object_gather_list: Any = None, dst: int = 0, group: Any = None
+) -> None:
+    """Put `obj` into the one place of the list."""
+    _check()
+    if object_gather_list:
+        object_gather_list[0] = obj
+
+
+def scatter_object_list(
+    scatter_object_output_list: list[Any],
+    scatter_object_input_list: Any = None,
+    src: int = 0,
+    group: Any = None,
+) -> None:
+    """Take the one object of the list."""
+    _check()
+    if scatter_object_input_list:
+        scatter_object_output_list[0] = scatter_object_input_list[0]
+
+
+def reduce_scatter(
+    output: Tensor,
+    input_list: list[Tensor],
+    op: Any = ReduceOp.SUM,
+    group: Any = None,
+    async_op: bool = False,
+) -> Work | None:
+    """Take the one tensor of the list."""
+    output.copy_(input_list[0])
+    return _done(async_op)
+
+
+def all_to_all(
+    output_tensor_list: list[Tensor],
+    input_tensor_list: list[Tensor],
+    group: Any = None,
+    async_op: bool = False,
+) -> Work | None:
+    """Copy the one tensor of the list."""
+    output_tensor_list[0].copy_(input_tensor_list[0])
+    return _done(async_op)
+
+
+def send(tensor: Tensor, dst: int = 0, group: Any = None, tag: int = 0) -> Never:
+    """An error: there is nobody to send to.
+
+    Raises:
+        ArgumentError: always.
+    """
+    raise _alone("send")
+
+
+def recv(tensor: Tensor, src: Any = None, group: Any = None, tag: int = 0) -> Never:
+    """An error: there is nobody to hear from.
+
+    Raises:
+        ArgumentError: always.
+    """
+    raise _alone("recv")
+
+
+isend, irecv = send, recv
+
+
+def _alone(name: str) -> ArgumentError:
+    return ArgumentError(
+        explain(f"torch.distributed.{name}: there is one process", where=user_line())
+    )
 
 
 def broadcast_object_list(

@@ -68,7 +68,7 @@ class Loader:
 def _public(part: ModuleType) -> Iterator[tuple[str, Any]]:
     for name, value in vars(part).items():
         # Modules are views themselves, found when they are asked for.
-        if name == "__version__":
+        if name in ("__version__", "__all__"):
             yield name, value
         if name[:1] != "_" and name != "annotations" and not isinstance(value, ModuleType):
             yield name, value

@@ -6,11 +6,16 @@ from typing import Any, Never
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
+from zincir.nn import Module
 
 
 def wrap(fn_or_name: Any) -> Any:
     """`fn_or_name` itself: it would not be traced into, and nothing is traced."""
     return fn_or_name
+
+
+class GraphModule(Module):
+    """A module made of a graph: there are none."""
 
 
 class Proxy:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-from collections.abc import Callable
 from typing import Any, Final as Final, Never
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.nn import Module
 
-ScriptModule = Module
-"""A module: none is scripted."""
-ScriptFunction = Callable
-RecursiveScriptModule = Module
+
+class ScriptModule(Module):
+    """A module to derive from: it is what it is written as, and `script` makes none."""
+
+
+class ScriptFunction:
+    """What `script` would make of a function: it makes none."""
+
+
+class TracerWarning(Warning):
+    """What tracing would warn of."""
+
+
+RecursiveScriptModule = ScriptModule
 
 
 def is_scripting() -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from zincir.as_torch.storages import PyTorchFileReader as PyTorchFileReader
 from zincir.generator import Generator as Generator
 from zincir.tensor import Tensor
 
 TensorBase = _TensorBase = Tensor
+_TensorMeta = type(Tensor)
 
 
 def _switch(*args: Any, **options: Any) -> bool:

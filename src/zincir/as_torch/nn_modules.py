@@ -8,10 +8,12 @@ from typing import Any, cast
 
 from zincir.nn.layers import convolution, normalization_batch
 from zincir.nn.layers.loss import reduced
+from zincir.nn.module.saving import IncompatibleKeys
 
 _ConvNd = convolution._Window
 _NormBase = normalization_batch._ChannelNorm
 _BatchNorm, _InstanceNorm = normalization_batch.BatchNorm, normalization_batch._InstanceNorm
+_IncompatibleKeys = IncompatibleKeys
 _Loss = _WeightedLoss = reduced.Loss
 
 

@@ -22,3 +22,7 @@ def export(*args: Any, **options: Any) -> Never:
             try_="torch.save(model.state_dict(), path), and export under PyTorch",
         )
     )
+
+
+class ONNXProgram:
+    """What an export would give: there is none."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Never
 
+from zincir.errors import explain
+from zincir.graph.node import user_line
 from zincir.tensor import Tensor
 
 
@@ -26,3 +28,22 @@ def has_torch_function_variadic(*args: Any) -> bool:
 def is_tensor_like(inp: Any) -> bool:
     """Whether it is a tensor."""
     return isinstance(inp, Tensor)
+
+
+class TorchFunctionMode:
+    """A context that would see every call: nothing calls it here.
+
+    Raises:
+        NotImplementedError: it is entered.
+    """
+
+    def __enter__(self) -> Never:
+        raise NotImplementedError(
+            explain(
+                f"{type(self).__name__}: contexts that take functions over are not there",
+                where=user_line(),
+            )
+        )
+
+    def __exit__(self, *_: object) -> None:
+        return None

@@ -70,6 +70,30 @@ class Table(list[Any]):
         return self
 
 
+EventList = Table
+
+
+def kineto_available() -> bool:
+    """False: that is part of PyTorch's binaries."""
+    return False
+
+
+class emit_nvtx(contextlib.ContextDecorator):
+    """A context without effect: marks are for NVIDIA's tools."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+emit_itt = emit_nvtx
+
+
 class profile:
     """A context that measures how long it is open, and warns that it lists no operations."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from zincir.as_torch.amp import autocast as autocast
+from zincir.as_torch.jit import ScriptFunction as ScriptFunction, ScriptModule as ScriptModule
 from zincir.as_torch.repeatable import (
     are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
     get_deterministic_debug_mode as get_deterministic_debug_mode,

@@ -15,6 +15,15 @@ from zincir.limits import finfo
 from zincir.linalg import cholesky_ex, eigvalsh, vector_norm
 from zincir.tensor import Tensor
 
+__all__ = [
+    "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property",
+    "greater_than", "greater_than_eq", "half_open_interval", "independent", "integer_interval",
+    "interval", "is_dependent", "less_than", "lower_cholesky", "lower_triangular", "multinomial",
+    "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
+    "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square",
+    "stack", "symmetric", "unit_interval",
+]  # fmt: skip
+
 
 class Constraint:
     """A region of values. A subclass has `check`.
@@ -143,22 +152,16 @@ class _Real(Constraint):
 class _Bounded(Constraint):
     """Between bounds, each of which may be missing."""
 
-    _bounds: tuple[str, ...] = ("lower_bound", "upper_bound")
-
-    def __init__(self, *bounds: Any) -> None:
-        for name, value in zip(self._bounds, bounds, strict=True):
-            setattr(self, name, value)
-
     def __repr__(self) -> str:
-        bounds = ", ".join(f"{name}={getattr(self, name)}" for name in self._bounds)
+        bounds = ", ".join(f"{name}={value}" for name, value in vars(self).items())
         return f"{type(self).__name__.lstrip('_')}({bounds})"
 
 
 class _GreaterThan(_Bounded):
     """What is larger than a bound."""
 
-    _bounds = ("lower_bound",)
-    lower_bound: Any
+    def __init__(self, lower_bound: Any) -> None:
+        self.lower_bound = lower_bound
 
     def check(self, value: Tensor) -> Tensor:
         return value > self.lower_bound
@@ -174,8 +177,8 @@ class _GreaterThanEq(_GreaterThan):
 class _LessThan(_Bounded):
     """What is smaller than a bound."""
 
-    _bounds = ("upper_bound",)
-    upper_bound: Any
+    def __init__(self, upper_bound: Any) -> None:
+        self.upper_bound = upper_bound
 
     def check(self, value: Tensor) -> Tensor:
         return value < self.upper_bound
@@ -184,8 +187,8 @@ class _LessThan(_Bounded):
 class _Interval(_Bounded):
     """What lies between bounds, which belong to it."""
 
-    lower_bound: Any
-    upper_bound: Any
+    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
+        self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
     def check(self, value: Tensor) -> Tensor:
         return (value >= self.lower_bound) & (value <= self.upper_bound)
@@ -217,10 +220,11 @@ class _IntegerGreaterThan(_GreaterThan):
 class _Multinomial(_Bounded):
     """Counts that add up to no more than a bound."""
 
-    _bounds = ("upper_bound",)
-    upper_bound: Any
     is_discrete = True
     event_dim = 1
+
+    def __init__(self, upper_bound: Any) -> None:
+        self.upper_bound = upper_bound
 
     def check(self, value: Tensor) -> Tensor:
         return (value >= 0).all(-1) & (value.sum(-1) <= self.upper_bound)

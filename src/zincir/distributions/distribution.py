@@ -15,6 +15,7 @@ from zincir.functional import where
 from zincir.graph.node import user_line
 from zincir.operations.host import checked
 from zincir.recording import CURRENT
+from zincir.size import Size, sized
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape
 
@@ -47,8 +48,8 @@ class Distribution:
     def __init__(
         self, batch_shape: Any = (), event_shape: Any = (), validate_args: bool | None = None
     ) -> None:
-        self._batch_shape: Shape = tuple(batch_shape)
-        self._event_shape: Shape = tuple(event_shape)
+        self._batch_shape: Size = sized(tuple(batch_shape))
+        self._event_shape: Size = sized(tuple(event_shape))
         if validate_args is not None:
             self._validate_args = validate_args
         if not self._validate_args:
@@ -115,13 +116,21 @@ class Distribution:
         """A distribution of this kind to be filled."""
         return object.__new__(type(self)) if instance is None else instance
 
+    def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
+        """The same for subclasses elsewhere: `cls` is whose `expand` asks for it."""
+        if _instance is None and type(self).__init__ is not getattr(cls, "__init__", None):
+            raise NotImplementedError(
+                f"{type(self).__name__} has an __init__ of its own, and needs an expand"
+            )
+        return self._blank(_instance)
+
     @property
-    def batch_shape(self) -> Shape:
+    def batch_shape(self) -> Size:
         """The shape of the batch of distributions."""
         return self._batch_shape
 
     @property
-    def event_shape(self) -> Shape:
+    def event_shape(self) -> Size:
         """The shape of one sample of one of them."""
         return self._event_shape
 
@@ -185,9 +194,9 @@ class Distribution:
     def _lacks(self, name: str) -> NotImplementedError:
         return NotImplementedError(f"{type(self).__name__} has no {name}")
 
-    def _extended_shape(self, sample_shape: Any = ()) -> Shape:
+    def _extended_shape(self, sample_shape: Any = ()) -> Size:
         """The shape of samples."""
-        return shape_of((tuple(sample_shape),)) + self._batch_shape + self._event_shape
+        return sized((*shape_of((tuple(sample_shape),)), *self._batch_shape, *self._event_shape))
 
     def _checked(self, value: Any) -> Tensor:
         """A value to be scored, of which it is made sure that it is one that can occur."""

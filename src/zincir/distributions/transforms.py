@@ -16,6 +16,7 @@ from zincir.distributions.transform import (
     IndependentTransform as IndependentTransform,
     ReshapeTransform as ReshapeTransform,
     Transform as Transform,
+    _Inverse,
 )
 from zincir.distributions.transform_joined import (
     CatTransform as CatTransform,
@@ -26,6 +27,15 @@ from zincir.linalg import cholesky
 from zincir.nn.functional import pad, softplus
 from zincir.tensor import Tensor
 from zincir.types import Shape, bool_
+
+_InverseTransform = _Inverse
+__all__ = [
+    "AbsTransform", "AffineTransform", "CatTransform", "ComposeTransform", "CorrCholeskyTransform",
+    "CumulativeDistributionTransform", "ExpTransform", "IndependentTransform",
+    "LowerCholeskyTransform", "PositiveDefiniteTransform", "PowerTransform", "ReshapeTransform",
+    "SigmoidTransform", "SoftmaxTransform", "SoftplusTransform", "StackTransform",
+    "StickBreakingTransform", "TanhTransform", "Transform", "identity_transform",
+]  # fmt: skip
 
 
 class _Same(Transform):

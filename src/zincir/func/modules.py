@@ -131,7 +131,7 @@ def _replaced(given: Mapping[str, Tensor], places: _Places) -> Generator[None]:
 def _put(tensors: Mapping[str, Any], places: _Places) -> None:
     for full, tensor in tensors.items():
         part, kind, name = places[full]
-        getattr(part, kind)[name] = tensor
+        getattr(part, kind).put(name, tensor)
         if name in part.__dict__:
             part.__dict__[name] = tensor
 

@@ -55,6 +55,8 @@ class Adagrad(Formula):
         fused: bool | None = None,
     ) -> None:
         super().__init__(params, locals())
+        for group in self.param_groups:  # the sums are there before the first step, as in PyTorch
+            self._begin([p for p in group["params"] if not hasattr(p, "materialize")], group, set())
 
     def init(self, p: Node, group: Group) -> dict[str, StateSpec]:
         """The step count, and the sum of squares."""

@@ -32,6 +32,11 @@ def storage_name(dtype: DType) -> str:
     return _BY_DTYPE[dtype.name]
 
 
+def storage_names() -> list[str]:
+    """PyTorch's names for memory of a type."""
+    return list(_NAMES)
+
+
 def is_storage_name(name: str) -> bool:
     """Whether this is PyTorch's name for memory of some type."""
     return name in _NAMES

@@ -64,7 +64,6 @@ class _Listed(Module):
         new = type(self).__new__(type(self))
         Module.__init__(new)
         new._modules.update(named)
-        new.__dict__.update(named)
         return new
 
     def _items(self) -> list[Any]:
@@ -78,7 +77,7 @@ class _Listed(Module):
 
     def _hold_checked(self, name: str, module: Module | None) -> None:
         if module is None and self._gaps:
-            self._modules[name] = self.__dict__[name] = None
+            self._modules[name] = None
             return
         if not isinstance(module, Module):
             remedy = "write nn.ReLU(), with brackets" if isinstance(module, type) else ""
@@ -192,7 +191,8 @@ class ModuleDict(Module):
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
-        self.update(modules or {})
+        if modules is not None:
+            self.update(modules)
 
     def __len__(self) -> int:
         return len(self._modules)

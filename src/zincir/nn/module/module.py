@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from zincir.autograd import no_grad
 from zincir.device import no_gpu
@@ -11,6 +11,7 @@ from zincir.errors import ArgumentError, DeviceError, DTypeError, explain
 from zincir.graph.node import describe, here
 from zincir.nn.module.checks import check_device, type_to_convert_to
 from zincir.nn.module.parameter import Buffer, Parameter
+from zincir.nn.module.parts import Parts
 from zincir.nn.module.saving import Saved
 from zincir.nn.module.tree import found, members, named, named_with_repeats
 from zincir.recording import note_module, note_setting
@@ -45,13 +46,15 @@ class Module(Saved):
     _modules: dict[str, Module | None]
     dump_patches = False
     call_super_init = False
+    _asks: ClassVar[bool] = False
+    """Whether a subclass has a `__getattr__`, which is to be asked for what is registered."""
     T_destination = TypeVar("T_destination", bound=dict[str, Any])
 
     def __init__(self) -> None:
         fields = self.__dict__
         fields["training"] = True
         for kind in _KINDS:
-            fields[kind] = {}
+            fields[kind] = Parts(self) if kind in _HELD else {}
         fields["_temporary"] = set()
         fields["_name_in_parent"] = ""
 
@@ -74,26 +77,45 @@ class Module(Saved):
             self._hold("_parameters", name, value)
         elif isinstance(value, Module):
             self._hold("_modules", name, value)
+        elif name in _HELD:
+            self._hold_all(name, value)
         elif isinstance(value, Buffer) and not self._is_part(name):
             self._hold("_buffers", name, value)
             (self._temporary.discard if value.persistent else self._temporary.add)(name)
         else:
             note_setting(self, name, value)
-            for kind in ("_parameters", "_modules", "_buffers"):
-                if name in self.__dict__.get(kind, ()):
-                    _check_kind(kind, name, value)
-                    self.__dict__[kind][name] = value
-            object.__setattr__(self, name, value)
+            held = [kind for kind in _HELD if name in self.__dict__.get(kind, ())]
+            for kind in held:
+                _check_kind(kind, name, value)
+                self.__dict__[kind].put(name, value)
+                self._show(name, value)
+            if not held:
+                object.__setattr__(self, name, value)
+            if name == "__class__":
+                self._show_all()
 
     def _is_part(self, name: str) -> bool:
         fields = self.__dict__
         return name in fields.get("_parameters", ()) or name in fields.get("_modules", ())
 
+    if not TYPE_CHECKING:  # so that misspelt names are found
+
+        def __getattr__(self, name: str) -> Any:
+            # What is registered is an attribute. This is for dictionaries put in their place
+            # unseen, and for subclasses whose `__getattr__` is asked first.
+            for kind in _HELD:
+                held = self.__dict__.get(kind, ())
+                if name in held:
+                    return held[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __delattr__(self, name: str) -> None:
         note_setting(self, name, None)
-        for kind in ("_parameters", "_modules", "_buffers"):
-            self.__dict__[kind].pop(name, None)
-        object.__delattr__(self, name)
+        held = [p for kind in _HELD if name in (p := self.__dict__.get(kind, ()))]
+        for parts in held:
+            del parts[name]  # and the attribute with it
+        if not held:
+            object.__delattr__(self, name)
 
     def _hold(self, kind: str, name: str, value: Any) -> None:
         fields = self.__dict__
@@ -109,10 +131,46 @@ class Module(Saved):
         for other in ("_parameters", "_modules", "_buffers"):
             if other != kind:
                 fields[other].pop(name, None)
-        fields[kind][name] = value
-        object.__setattr__(self, name, value)
+        fields[kind].put(name, value)
+        self._show(name, value)
         if isinstance(value, Module):
             value._learn_name(self._name_below(name))
+
+    def _hold_all(self, kind: str, given: dict[str, Any]) -> None:
+        """Hold what is in a dictionary, and nothing else of this kind."""
+        note_setting(self, kind, given)
+        fields = self.__dict__
+        for name in fields.get(kind, ()):
+            fields.pop(name, None)
+        fields[kind] = Parts(self, given)
+        self._show_all()
+
+    def _show(self, name: str, value: Any) -> None:
+        """Let what is registered be an attribute, unless the class asks `__getattr__` for it."""
+        if self._asks:
+            self.__dict__.pop(name, None)
+        else:
+            self.__dict__[name] = value
+
+    def _show_all(self) -> None:
+        for kind in _HELD:
+            for name, value in self.__dict__.get(kind, {}).items():
+                self._show(name, value)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "_asks" not in cls.__dict__:
+            own: Any = cls
+            cls._asks = own.__getattr__ is not cast(Any, Module).__getattr__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for kind in _HELD:
+            given = self.__dict__.get(kind)
+            if isinstance(given, Parts):
+                given.share(self)
+            elif given is not None:
+                self.__dict__[kind] = Parts(self, given)
 
     def _learn_name(self, name: str) -> None:
         """Learn the name under which the parent runs this module."""
@@ -423,7 +481,9 @@ class CompiledModule(Module):
         """Replay what the module does."""
         return self.__dict__["_call"](*args, **kwargs)
 
-    # The one class with this method: whatever it does not have, it hands on.
+    _asks = False  # it keeps the module as an attribute
+
+    # Whatever it does not have, it hands on.
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "_orig_mod" not in self.__dict__:
             raise AttributeError(name)

@@ -173,7 +173,7 @@ class DataLoader(Generic[T_co]):
 
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
-            return len(self._order)
+            return len(self._index_sampler)
         self._told = length = len(cast(Any, self).dataset)
         if self.batch_size is None:
             return length
@@ -216,9 +216,14 @@ class DataLoader(Generic[T_co]):
         position.restore_generators(position.generators_of(self), self._resume)
 
     @property
-    def _order(self) -> Any:
+    def _auto_collation(self) -> bool:
+        """Whether samples are fetched one by one and put together. Subclasses may say no."""
+        return self.batch_sampler is not None
+
+    @property
+    def _index_sampler(self) -> Any:
         """What is asked for at each step: lists of numbers, or numbers."""
-        return self.sampler if self.batch_sampler is None else self.batch_sampler
+        return self.batch_sampler if self._auto_collation else self.sampler
 
 
 class LoaderIterator:
@@ -233,7 +238,7 @@ class LoaderIterator:
                 stacklevel=3,
             )
         self.position = loader._position = position.begun(loader)
-        self._order = iter(loader._order)
+        self._order = iter(loader._index_sampler)
         seed = fresh_seed(loader.generator)
         count = loader.num_workers
         self._workers = [Worker(i, count, seed + i, loader.dataset) for i in range(count)]
@@ -265,7 +270,7 @@ class LoaderIterator:
         """Leave out the batches that there were before."""
         count: int = state["batches"]
         if position.restore_sampler(self._loader, state):
-            self._order = iter(self._loader._order)
+            self._order = iter(self._loader._index_sampler)
         elif self._loader.is_iterable:
             for _ in range(count):
                 self._next()
@@ -283,7 +288,7 @@ class LoaderIterator:
         """Go through the data once more, with the same workers."""
         self.position = self._loader._position = position.begun(self._loader, again=True)
         self.position.workers = self._workers
-        self._order = iter(self._loader._order)
+        self._order = iter(self._loader._index_sampler)
         self._start()
 
     def _start(self) -> None:
@@ -301,7 +306,7 @@ class LoaderIterator:
         return self
 
     def __len__(self) -> int:
-        return len(self._loader._order)
+        return len(self._loader._index_sampler)
 
     def __next__(self) -> Any:
         try:
@@ -340,6 +345,13 @@ class LoaderIterator:
             return fetcher.fetch(numbers)
         with worker:
             return fetcher.fetch(numbers)
+
+
+_BaseDataLoaderIter = _SingleProcessDataLoaderIter = LoaderIterator
+
+
+class _MultiProcessingDataLoaderIter(LoaderIterator):
+    """PyTorch's name for what starts processes: here workers take turns, and nothing is of it."""
 
 
 def _refuse(what: str, **fields: str) -> ArgumentError:

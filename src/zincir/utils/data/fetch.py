@@ -104,7 +104,7 @@ class InTurn:
 
 def fetcher_for(loader: Any, dataset: Any) -> Fetcher:
     """What a loader gets at the samples of `dataset` with."""
-    batches = loader.batch_sampler is not None
+    batches = loader._auto_collation
     if isinstance(dataset, IterableDataset):
         return InTurn(dataset, batches, loader.collate_fn, loader.drop_last)
     return Numbered(dataset, batches, loader.collate_fn)
