@@ -86,6 +86,7 @@ from zincir.operations import (
 from zincir.operations.dims import Dims, check_different, many_axes, one_axis
 from zincir.operations.parts import real as real_part
 from zincir.operations.sizes import (
+    expanded_shape,
     full_shape,
     given_sizes,
     is_whole,
@@ -1065,12 +1066,7 @@ class Tensor(
 
     def expand(self, *size: Any) -> Tensor:
         """Dimensions of size 1 repeated; -1 keeps a size."""
-        sizes = tuple(several(size))
-        lead = len(sizes) - self.ndim
-        shape = tuple(
-            self.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes)
-        )
-        return self._view(Expand(shape))
+        return self._view(Expand(expanded_shape(self.shape, size)))
 
     def expand_as(self, other: Tensor) -> Tensor:
         """Dimensions of size 1 repeated to another tensor's shape."""

@@ -1,5 +1,7 @@
 """Modules and names that scripts reach for beside layers and operations."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -160,3 +162,53 @@ def test_questions() -> None:
 def test_kernels_of_attention_are_named_rightly() -> None:
     with pytest.raises(DTypeError, match="SDPBackend"), attention.sdpa_kernel("math"):
         pass
+
+
+LIBRARIES = """
+import torch
+from torch import ScriptModule, UntypedStorage
+from torch.distributed.algorithms.join import Join
+from torch.distributed.constants import default_pg_timeout
+from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.distributed.tensor import DTensor
+from torch.distributions.constraints import __all__ as regions
+from torch.distributions.utils import lazy_property, broadcast_all, euler_constant
+from torch.jit.annotations import List
+from torch.nn.init import _calculate_fan_in_and_fan_out
+from torch.optim.optimizer import ParamsT, _use_grad_for_differentiable
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+from torch.utils._pytree import SUPPORTED_NODES, LeafSpec, TreeSpec
+
+assert torch.distributed.Backend("GLOO") == "gloo"
+assert "positive" in regions and hasattr(torch.distributions.constraints, "positive")
+assert _calculate_fan_in_and_fan_out(torch.zeros(3, 2, 5)) == (10, 15)
+assert not isinstance(torch.nn.Linear(1, 1), (ScriptModule, DTensor))
+assert isinstance(torch.ones(2).untyped_storage(), UntypedStorage)
+assert torch._C._nn._parse_to("cpu", torch.float64)[:2] == (torch.device("cpu"), torch.float64)
+assert torch.ones(2, dtype=torch.int32).type(torch.Tensor).dtype is torch.float32
+assert (1 if torch.tensor(float("nan")) > 0 else -1) == -1
+for refused in (DTensor, torch.FloatStorage, lambda: torch.distributed.send(torch.ones(1))):
+    try:
+        refused()
+    except Exception as error:
+        assert "one process" in str(error) or "several" in str(error) or "memory" in str(error)
+    else:
+        raise AssertionError(refused)
+
+class Counts(torch.optim.Optimizer):
+    @_use_grad_for_differentiable
+    def step(self):
+        assert not torch.is_grad_enabled()
+
+Counts([torch.ones(1)], {}).step()
+print("fine")
+"""
+
+
+def test_names_that_libraries_use(tmp_path: Path) -> None:
+    path = tmp_path / "libraries.py"
+    path.write_text(LIBRARIES)
+    done = subprocess.run(
+        [sys.executable, "-m", "zincir", "run", str(path)], capture_output=True, text=True
+    )
+    assert done.stdout == "fine\n", done.stderr

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 from typing import Any, Never
+from urllib.parse import urlparse as urlparse
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
@@ -41,3 +44,11 @@ def get_dir() -> str:
     """Where PyTorch keeps what it has fetched."""
     home = os.environ.get("TORCH_HOME", os.path.expanduser("~/.cache/torch"))
     return os.path.join(home, "hub")
+
+
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
+"""Where a file's name carries the beginning of its hash."""
+
+
+def _get_torch_home() -> str:  # pyright: ignore[reportUnusedFunction]
+    return str(Path(get_dir()).parent)

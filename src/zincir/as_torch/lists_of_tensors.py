@@ -53,13 +53,13 @@ def _each(name: str, method: Callable[..., Any]) -> Callable[..., list[Tensor]]:
 
 
 def _in_place(name: str, method: Callable[..., Any]) -> Callable[..., None]:
-    run = _each(name, method)
+    run = _each(f"{name}_", method)
 
     def change(self: Sequence[Tensor], *others: Any, **options: Any) -> None:
         """The same, into the tensors of the list."""
         run(self, *others, **options)
 
-    change.__name__ = change.__qualname__ = f"_foreach_{name}"
+    change.__name__ = change.__qualname__ = f"_foreach_{name}_"
     return change
 
 
@@ -102,9 +102,7 @@ def _stored(method: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name, _method in _WORDS.items():
     globals()[f"_foreach_{_name}"] = _each(_name, _method)
-    globals()[f"_foreach_{_name}_"] = _in_place(
-        _name + "_", getattr(Tensor, _name + "_", None) or _stored(_method)
-    )
+    globals()[f"_foreach_{_name}_"] = _in_place(_name, _stored(_method))
 
 
 def _foreach_norm(  # pyright: ignore[reportUnusedFunction]

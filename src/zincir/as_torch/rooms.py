@@ -73,6 +73,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "torch.utils.data._utils": ("zincir.utils.data",),
     "torch.utils.data._utils.collate": ("zincir.utils.data.collate",),
     "torch.utils.flop_counter": (f"{OWN}.flops",),
+    "torch.jit.annotations": ("typing",),
+    "torch.optim.optimizer": (f"{OWN}.optimizer_words", "zincir.optim.optimizer", "zincir.optim"),
     "torch.utils.dlpack": ("zincir",),
     "torch.utils.hooks": ("zincir.hook_handle",),
     "torch.nn.init": (f"{OWN}.nn_init", "zincir.nn.init"),

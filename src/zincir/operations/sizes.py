@@ -21,6 +21,31 @@ def several(values: tuple[Any, ...]) -> Sequence[Any]:
     return values
 
 
+def expanded_shape(shape: Shape, sizes: Any) -> Shape:
+    """What `shape` is expanded to: -1 keeps a size, and a size of 1 becomes any other.
+
+    Raises:
+        ShapeError: a size that is not 1 would become another one, or there are fewer dimensions.
+    """
+    found = tuple(whole_number(n, "a size") for n in several(sizes))
+    lead = len(found) - len(shape)
+    new = tuple(shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(found))
+    if (
+        lead < 0
+        or any(n < 0 for n in new)
+        or any(n not in (1, m) for n, m in zip(shape, new[lead:], strict=True))
+    ):
+        raise ShapeError(
+            explain(
+                f"expand: {shape} cannot be expanded to {found}",
+                where=user_line(),
+                expected="the same sizes from the last one on, other ones where it is 1",
+                got=str(shape),
+            )
+        )
+    return new
+
+
 def full_shape(shape: Shape, new: tuple[Any, ...]) -> Shape:
     """The shape that `new` is for a tensor of this shape: -1 is filled in."""
     return _filled(new, size(shape), str(shape))

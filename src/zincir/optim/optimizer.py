@@ -143,6 +143,21 @@ class Optimizer:
             saved = hook(self, saved) or saved
         return saved
 
+    @staticmethod
+    def _group_tensors_by_device_and_dtype(
+        tensorlistlist: list[list[Any]], with_indices: bool = False
+    ) -> dict[tuple[Any, Any], tuple[list[list[Any]], list[int]]]:
+        """Columns of lists by the type of their first tensor, for steps of other libraries."""
+        found: dict[tuple[Any, Any], tuple[list[list[Any]], list[int]]] = {}
+        for number, column in enumerate(zip(*tensorlistlist, strict=True)):
+            lists, indices = found.setdefault(
+                (column[0].device, column[0].dtype), ([[] for _ in tensorlistlist], [])
+            )
+            for held, tensor in zip(lists, column, strict=True):
+                held.append(tensor)
+            indices.append(number)
+        return found
+
     def _saved(self, held: Any) -> Any:
         """What is saved of what is remembered under one key of the state."""
         return copy.copy(held)
