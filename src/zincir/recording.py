@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -296,7 +296,8 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
     recording = CURRENT.recording
     if recording is None:
         return
-    inner = {k: dict(v) for k, v in owner.__dict__.items() if isinstance(v, dict)}
+    held = cast("dict[str, Any]", owner.__dict__).items()
+    inner = {k: dict(cast("dict[Any, Any]", v)) for k, v in held if isinstance(v, dict)}
     for k, fields in inner.items():
         note_done(functools.partial(refill, owner.__dict__[k], fields))
     note_done(functools.partial(_restore, owner, owner.__class__, dict(owner.__dict__)))
@@ -308,8 +309,9 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
 
 def refill(container: dict[Any, Any], content: dict[Any, Any]) -> None:
     """Give a dictionary the content that it had."""
-    dict.clear(container)
-    dict.update(container, content)
+    plain = cast(Any, dict)  # without what a subclass does besides
+    plain.clear(container)
+    plain.update(container, content)
 
 
 def refuse_replay(why: str) -> None:

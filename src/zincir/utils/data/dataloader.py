@@ -350,7 +350,7 @@ class LoaderIterator:
 _BaseDataLoaderIter = _SingleProcessDataLoaderIter = LoaderIterator
 
 
-class _MultiProcessingDataLoaderIter(LoaderIterator):
+class _MultiProcessingDataLoaderIter(LoaderIterator):  # pyright: ignore[reportUnusedClass]
     """PyTorch's name for what starts processes: here workers take turns, and nothing is of it."""
 
 
