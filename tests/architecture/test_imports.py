@@ -14,7 +14,8 @@ SRC = ROOT / "src" / "zincir"
 CONTRACTS = ROOT / ".importlinter"
 
 # Imports inside a function: optional third-party packages may always be imported late.
-OPTIONAL = {"rich", "matplotlib", "torch", "jax", "PIL", "pandas", "polars", "sklearn", "mpi4py"}
+OPTIONAL = {"rich", "matplotlib", "torch", "jax", "PIL", "pandas", "polars", "sklearn"}
+OPTIONAL |= {"mpi4py", "shtab"}
 
 
 def lint(config: Path) -> tuple[bool, str]:

@@ -11,14 +11,15 @@ from zincir.data.registry import REGISTRY, KnownData, data_home, find_data
 from zincir.errors import DataNotFound, UnknownName, ZincirError
 
 
-def add_data(commands: Any) -> None:
-    """Add the command to those of a command line; what was given goes to `run_data`."""
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
     data: argparse.ArgumentParser = commands.add_parser(
         "data",
         help="list, find and fetch data sets",
         description="Data sets that are known by name. They are fetched into the folder that the "
         f"variable ZINCIR_DATA names, otherwise into {data_home()}.",
     )
+    data.set_defaults(call=_data)
     actions = data.add_subparsers(dest="action", required=True, metavar="action")
     actions.add_parser("list", help="all of them: what, how large, under which licence, where")
     for action, text in (
@@ -30,8 +31,7 @@ def add_data(commands: Any) -> None:
         parser.add_argument("--data", metavar="FOLDER", help="a folder in place of the usual ones")
 
 
-def run_data(given: argparse.Namespace) -> int:
-    """Do what the command says: its exit code."""
+def _data(given: argparse.Namespace) -> None:
     try:
         if given.action == "list":
             sys.stdout.write(listing())
@@ -41,8 +41,7 @@ def run_data(given: argparse.Namespace) -> int:
             sys.stdout.write(f"{find_data(given.name, given.data)}\n")
     except ZincirError as error:
         sys.stderr.write(f"zincir data {given.action}: {_without_place(str(error))}\n")
-        return 2 if isinstance(error, UnknownName) else 1
-    return 0
+        raise SystemExit(2 if isinstance(error, UnknownName) else 1) from None
 
 
 def _without_place(message: str) -> str:

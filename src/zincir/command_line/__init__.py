@@ -1,0 +1,1 @@
+"""The commands of `zincir`, by what they are about."""

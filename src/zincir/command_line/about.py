@@ -1,0 +1,106 @@
+"""`zincir info`, `zincir summary`, `zincir completion`."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+from zincir import models
+from zincir.command_line.errors import plain_errors
+from zincir.errors import ArgumentError, explain
+from zincir.models import summary
+from zincir.runtime import native, team
+from zincir.settings import current
+from zincir.tasks import open_run
+
+_EXTRAS = ("scipy", "rich", "matplotlib", "pillow", "pandas", "scikit-learn", "mpi4py", "torch")
+_SHELLS = ("bash", "zsh", "tcsh")
+
+
+def add(commands: Any, parser: argparse.ArgumentParser) -> None:
+    """Add the commands to the parser."""
+    info = commands.add_parser(
+        "info",
+        help="versions, processor, threads, cache",
+        description="What this installation consists of: paste it into a report of a bug.",
+    )
+    info.set_defaults(call=_info)
+    table = commands.add_parser(
+        "summary",
+        help="the layers of a net as a table",
+        description="Layers, shapes, parameters and multiply-adds of a net of `zincir.models` "
+        "(resnet18, ...), or of one that `zincir train` made.",
+    )
+    table.add_argument("model", help="a name of zincir.models, or the folder of a training")
+    table.add_argument("--input", help="the shape of one batch, such as 1,3,224,224")
+    table.set_defaults(call=_summary)
+    complete = commands.add_parser(
+        "completion",
+        help="completion for a shell",
+        description='A script for the shell: eval "$(zincir completion bash)". Needs shtab.',
+    )
+    complete.add_argument("shell", choices=_SHELLS)
+    complete.set_defaults(call=functools.partial(_completion, parser))
+
+
+def _info(given: argparse.Namespace) -> None:
+    del given
+    rows = [
+        ("zincir", metadata.version("zincir")),
+        ("python", f"{platform.python_version()} on {platform.platform()}"),
+        ("numpy", metadata.version("numpy")),
+        ("llvmlite", metadata.version("llvmlite")),
+        ("processor", f"{native.target().cpu}, vectors of {native.target().vector_bytes} bytes"),
+        ("threads", f"{team.get_num_threads()} of {os.cpu_count()}"),
+        ("programs", f"kept in {current().cache_dir}"),
+    ]
+    for name in _EXTRAS:
+        try:
+            rows.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            rows.append((name, "not installed"))
+    width = max(len(name) for name, _ in rows)
+    sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in rows))
+
+
+def _summary(given: argparse.Namespace) -> None:
+    with plain_errors("summary"):
+        make = getattr(models, given.model, None)
+        if callable(make):
+            model: Any = make()
+        elif os.path.exists(given.model):
+            model = open_run(given.model).model
+        else:
+            raise ArgumentError(
+                explain(
+                    f"there is no model and no training {given.model!r}",
+                    expected="a name of zincir.models such as resnet18, or a folder",
+                )
+            )
+        shape = _shape(given.input)
+        sys.stdout.write(f"{summary(model, shape) if shape else model}\n")
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(n) for n in text.replace("x", ",").split(","))
+    except ValueError:
+        message = explain(f"--input is a shape such as 1,3,224,224, not {text!r}")
+        raise ArgumentError(message) from None
+
+
+def _completion(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    with plain_errors("completion"):
+        try:
+            import shtab
+        except ImportError:
+            text = explain("completion needs shtab", try_="pip install shtab")
+            raise ArgumentError(text) from None
+        sys.stdout.write(f"{shtab.complete(parser, shell=given.shell)}\n")

@@ -1,0 +1,42 @@
+"""Errors as one line, and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from zincir.errors import ZincirError
+
+WRONG = 2
+"""The exit code for data and arguments that are no good."""
+
+
+@contextmanager
+def plain_errors(command: str) -> Generator[None]:
+    """Show an error of the user's as one line, without a traceback, and exit."""
+    try:
+        yield
+    except (ZincirError, OSError, ImportError) as error:
+        sys.stderr.write(f"zincir {command}: {one_line(error)}\n")
+        raise SystemExit(WRONG) from None
+    except KeyboardInterrupt:
+        sys.stderr.write(f"zincir {command}: interrupted; --resume goes on from here\n")
+        raise SystemExit(130) from None
+
+
+def one_line(error: BaseException) -> str:
+    r"""A message in one line; where it came from in the code is left out.
+
+    >>> one_line(ZincirError("no such thing\n  where     x.py:3\n  try       another"))
+    'no such thing; try: another'
+    """
+    first, *rest = str(error).split("\n") if str(error) else [type(error).__name__]
+    parts = [first.strip()]
+    for line in rest:
+        name, _, text = line.strip().partition(" ")
+        if line.startswith(" " * 12):
+            parts[-1] += f" {line.strip()}"
+        elif name in ("expected", "got", "try", "note"):
+            parts.append(f"{name}: {text.strip()}")
+    return "; ".join(parts)

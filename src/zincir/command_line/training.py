@@ -1,0 +1,138 @@
+"""`zincir train`, `zincir eval`, `zincir predict`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, fields
+from typing import Any
+
+from zincir.command_line.errors import plain_errors
+from zincir.tasks import TASKS, Options, open_run, train
+from zincir.tasks.options import options_of
+
+_KINDS: dict[str, type[Any]] = {
+    "epochs": int, "batch_size": int, "seed": int, "patience": int, "size": int,
+    "lr": float, "weight_decay": float, "validation": float,
+}  # fmt: skip
+Commands = Any
+"""What argparse adds commands to."""
+
+_TRAIN = """\
+Train a net on a folder or a file, with settings that need no tuning to begin with.
+
+  zincir train image photos/               a folder of images for each class, or digits,
+                                           fashion-mnist
+  zincir train table prices.csv --target price
+                                           a column of a CSV file from the others; names are
+                                           classes, numbers are predicted
+  zincir train text mails/                 a folder of text files for each class, or a CSV file
+                                           with the columns text and label
+
+A fifth of the data is held back to try the net on after each epoch (folders of images may bring
+`train` and `validation`). The run goes into --out: checkpoints, the log as CSV, and all that
+`zincir eval` and `zincir predict` need. Ctrl-C stops after the step and saves; --resume goes on."""
+
+
+def add(commands: Commands) -> None:
+    """Add the commands to the parser."""
+    _add_train(commands)
+    evaluate = commands.add_parser(
+        "eval",
+        help="measure a trained net on data",
+        description="The loss and the measures of a net that `zincir train` made, on other data.",
+    )
+    evaluate.add_argument("run", help="the folder of the training")
+    evaluate.add_argument("data", help="data as it was trained on: a folder, a file or a name")
+    evaluate.add_argument("--json", action="store_true", help="as JSON")
+    evaluate.set_defaults(call=_evaluate)
+    predict = commands.add_parser(
+        "predict",
+        help="ask a trained net",
+        description="What a net that `zincir train` made says: of image files or folders of them, "
+        "of the rows of a CSV file, of texts or files of text.",
+    )
+    predict.add_argument("run", help="the folder of the training")
+    predict.add_argument("items", nargs="+", help="files, or texts")
+    predict.add_argument("--json", action="store_true", help="one JSON object in each line")
+    predict.set_defaults(call=_predict)
+
+
+def _add_train(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a net on a folder or a file",
+        description=_TRAIN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("task", choices=list(TASKS), help="what is learnt")
+    parser.add_argument("data", help="a folder, a file, or the name of a data set")
+    parser.add_argument("--out", default="run", help="folder of the run (default: run)")
+    parser.add_argument("--config", help="a TOML file with any of the settings below")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--quiet", action="store_true", help="show errors alone")
+    helps = {
+        "model": "; ".join(f"{name}: {', '.join(task.models)}" for name, task in TASKS.items()),
+        "lr": "highest learning rate; it rises and falls once",
+        "seed": "of the split, the net and the order of samples",
+        "validation": "share that is held back",
+        "patience": "epochs without anything better, after which training stops",
+        "precision": "float32 or bf16",
+        "augment": "shift and mirror images at random",
+        "size": "of images, in pixels",
+        "target": "the column of a table that is predicted (default: the last)",
+        "text": "the column with the texts",
+        "label": "the column with their classes",
+    }
+    for field in fields(Options):
+        flag, text = f"--{field.name.replace('_', '-')}", helps.get(field.name, "")
+        known = "" if field.default is None or field.default is False else f" ({field.default})"
+        if field.default is False:
+            parser.add_argument(flag, action="store_true", default=None, help=text)
+            continue
+        kind = _KINDS.get(field.name, str)
+        parser.add_argument(flag, type=kind, help=f"{text}{known}".strip() or None)
+    parser.set_defaults(call=_train)
+
+
+def _train(given: argparse.Namespace) -> None:
+    chosen = {field.name: getattr(given, field.name) for field in fields(Options)}
+    with plain_errors("train"):
+        tell = _quiet if given.quiet else _say
+        trainer = train(
+            given.task, given.data, given.out, options_of(chosen, given.config),
+            resume=given.resume, progress=not given.quiet, tell=tell,
+        )[1]  # fmt: skip
+        log: dict[str, Any] = trainer.history[-1] if len(trainer.history) else {}
+        found = {k: v for k, v in log.items() if k.startswith("val_") and isinstance(v, float)}
+        tell(f"{given.out}: {_measures(found)}; zincir predict {given.out} ... asks it")
+
+
+def _evaluate(given: argparse.Namespace) -> None:
+    with plain_errors("eval"):
+        found = open_run(given.run).evaluate(given.data)
+    sys.stdout.write(f"{json.dumps(found) if given.json else _measures(found)}\n")
+
+
+def _predict(given: argparse.Namespace) -> None:
+    with plain_errors("predict"):
+        answers = open_run(given.run).predict(given.items)
+    for answer in answers:
+        if given.json:
+            sys.stdout.write(f"{json.dumps(asdict(answer))}\n")
+        else:
+            share = "" if answer.probability is None else f"\t{answer.probability:.3f}"
+            sys.stdout.write(f"{answer.item}\t{answer.value}{share}\n")
+
+
+def _measures(found: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def _quiet(text: str) -> None:
+    del text

@@ -1,0 +1,142 @@
+"""A training as a folder: what was learnt, checkpoints, the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zincir import nn, optim
+from zincir.errors import DataNotFound, LoadError, explain
+from zincir.random import manual_seed
+from zincir.serialization.archive import replacing
+from zincir.tasks.options import Options
+from zincir.tasks.task import TASKS, Answer, Task
+from zincir.trainer import Checkpoint, CSVLog, EarlyStopping, Trainer, load_checkpoint
+from zincir.trainer.callback import Callback
+
+FILE, VERSION = "task.json", 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A training that is done, or one that goes on."""
+
+    folder: Path
+    task: Task
+    options: Options
+    model: nn.Module
+
+    def evaluate(self, data: str) -> dict[str, Any]:
+        """The loss and the measures of data that the task can load."""
+        trainer = Trainer(self.model, self.task.loss, metrics=self.task.metrics)
+        return trainer.evaluate(self.task.load(data))
+
+    def predict(self, items: Sequence[str]) -> list[Answer]:
+        """What the net says of files, texts, or the rows of a table."""
+        names, x = self.task.inputs(items)
+        return self.task.answers(names, Trainer(self.model).predict(x))
+
+
+def train(
+    kind: str,
+    data: str,
+    folder: Any,
+    options: Options,
+    *,
+    resume: bool = False,
+    progress: bool | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> tuple[Run, Trainer]:
+    """Train on data, and leave everything that evaluation and prediction need in a folder.
+
+    Args:
+        kind: a name of `TASKS`.
+        tell: called with a line of text about what was found.
+        resume: whether to go on from the checkpoint of the folder, if there is one.
+
+    Raises:
+        DataError, DataNotFound, ArgumentError: the data or the options are no good; says why.
+    """
+    task, split = TASKS[kind].begin(data, options)
+    manual_seed(options.seed)
+    model = task.model(options.model)
+    count = sum(p.numel() for p in model.parameters())
+    tell(f"{len(split.train[1])} samples to train on, {len(split.validation[1])} held back")
+    if task.classes is not None:
+        tell(f"{len(task.classes)} classes: {_some(task.classes)}")
+    tell(f"model {options.model or next(iter(task.models))}: {count:,} parameters")
+    run = Run(Path(folder), task, options, model)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    _write(run)
+    optimizer = optim.AdamW(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)
+
+    def schedule(optimizer: Any, updates: int) -> Any:
+        return optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=updates)
+
+    callbacks: list[Callback] = [Checkpoint(run.folder, seconds=30), CSVLog(run.folder / "log.csv")]
+    if options.patience is not None:
+        callbacks.insert(0, EarlyStopping(options.patience))
+    trainer = Trainer(
+        model, task.loss, optimizer, scheduler=schedule, metrics=task.metrics,
+        callbacks=callbacks, precision=options.precision, seed=options.seed,
+    )  # fmt: skip
+    trainer.fit(
+        split.train, split.validation, options.epochs, options.batch_size, augment=task.augment,
+        resume="auto" if resume else None, progress=progress,
+    )  # fmt: skip
+    return run, trainer
+
+
+def _some(names: Sequence[str], most: int = 10) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, ..."
+
+
+def _write(run: Run) -> None:
+    held = {
+        "version": VERSION,
+        "task": run.task.name,
+        "state": run.task.state_dict(),
+        "options": asdict(run.options),
+    }
+    with replacing(run.folder / FILE) as file:
+        file.write(json.dumps(held, indent=1).encode())
+
+
+def open_run(folder: Any, *, last: bool = False) -> Run:
+    """The run of a folder, with the parameters of its best epoch.
+
+    Args:
+        last: those of the last epoch instead.
+
+    Raises:
+        DataNotFound: there is no run there.
+        LoadError: it is damaged, or of a later version.
+    """
+    root = Path(folder)
+    try:
+        text = (root / FILE).read_text("utf-8")
+    except OSError:
+        raise DataNotFound(
+            explain(f"there is no training in {root}", expected=f"a folder with {FILE}",
+                    try_="zincir train TASK DATA --out FOLDER")
+        ) from None  # fmt: skip
+    try:
+        held = json.loads(text)
+        if held["version"] > VERSION:
+            raise LoadError(explain(f"{root / FILE} was written by a later version"))
+        task = TASKS[held["task"]].from_state_dict(held["state"])
+        options = Options(**held["options"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise LoadError(explain(f"{root / FILE} is damaged: {error}")) from None
+    model = task.model(options.model)
+    paths = [root / "last.ckpt"] if last else [root / "best.ckpt", root / "last.ckpt"]
+    path = next((p for p in paths if p.exists()), None)
+    if path is None:
+        raise DataNotFound(explain(f"{root}: training has not come to its first checkpoint"))
+    model.load_state_dict(load_checkpoint(path)["model"])
+    model.eval()
+    return Run(root, task, options, model)

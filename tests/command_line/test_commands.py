@@ -1,0 +1,203 @@
+"""The commands of `zincir`, as a new user types them."""
+
+import csv
+import json
+import tomllib
+
+import numpy as np
+import pytest
+
+import zincir
+from zincir.cli import main
+from zincir.tasks import Options, open_run
+from zincir.tasks.options import options_of
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*words):
+        code = 0
+        try:
+            main([str(word) for word in words])
+        except SystemExit as stopped:
+            code = stopped.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def table(path, rows=200, kind="class"):
+    random = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a", "b", "colour", "y"])
+        for _ in range(rows):
+            a, b = random.standard_normal(2).round(3)
+            colour = str(random.choice(["red", "blue"]))
+            z = a + (b if colour == "red" else -b)
+            writer.writerow([a, b, colour, ("yes" if z > 0 else "no") if kind == "class"
+                             else 50 + 10 * z])  # fmt: skip
+    return path
+
+
+def texts(path):
+    random = np.random.default_rng(0)
+    kinds = {"animal": ["cat", "dog", "cow"], "car": ["bus", "van", "lorry"]}
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for k in range(120):
+            name = list(kinds)[k % 2]
+            writer.writerow([" ".join(random.choice([*kinds[name], "the"], 5)), name])
+    return path
+
+
+def images(root, size=12):
+    pytest.importorskip("PIL", reason="Pillow is not installed: no images are read")
+    from zincir.data.decoding import write_image
+
+    random = np.random.default_rng(0)
+    for name, channel in (("red", 0), ("blue", 2)):
+        (root / name).mkdir(parents=True)
+        for k in range(20):
+            pixels = random.integers(0, 100, (3, size, size), dtype=np.uint8)
+            pixels[channel] += 100
+            write_image(root / name / f"{k}.png", pixels)
+    return root
+
+
+def test_a_table_of_classes(tmp_path, run):
+    data, out = table(tmp_path / "t.csv"), tmp_path / "run"
+    code, text, said = run("train", "table", data, "--out", out, "--epochs", 20, "--lr", 0.01)
+    assert (code, text) == (0, "")
+    assert "160 samples to train on, 40 held back" in said
+    assert "2 classes: no, yes" in said
+    assert "epoch 20/20: loss" in said
+    assert {p.name for p in out.iterdir()} == {"task.json", "last.ckpt", "best.ckpt", "log.csv"}
+    code, text, _ = run("eval", out, data, "--json")
+    assert json.loads(text)["accuracy"] > 0.9
+    code, text, _ = run("predict", out, data)
+    rows = [line.split("\t") for line in text.splitlines()]
+    known = [line.rpartition(",")[2] for line in data.read_text().splitlines()[1:]]
+    assert np.mean([row[1] == y for row, y in zip(rows, known, strict=True)]) > 0.9
+    assert all(0.5 <= float(row[2]) <= 1 for row in rows)
+
+
+def test_a_table_of_numbers(tmp_path, run):
+    data, out = table(tmp_path / "t.csv", kind="number"), tmp_path / "run"
+    code, _, said = run("train", "table", data, "--out", out, "--target", "y", "--epochs", 30,
+                        "--lr", 0.01, "--quiet")  # fmt: skip
+    assert (code, said) == (0, "")
+    assert json.loads(run("eval", out, data, "--json")[1])["r2"] > 0.9
+    answers = [json.loads(line) for line in run("predict", out, data, "--json")[1].splitlines()]
+    assert 20 < float(answers[0]["value"]) < 80
+    assert answers[0]["probability"] is None
+
+
+def test_texts(tmp_path, run):
+    data, out = texts(tmp_path / "t.csv"), tmp_path / "run"
+    assert run("train", "text", data, "--out", out, "--epochs", 15, "--lr", 0.01)[0] == 0
+    assert "accuracy 1" in run("eval", out, data)[1]
+    answers = run("predict", out, "the dog and the cow", "a VAN!")[1].splitlines()
+    assert [line.split("\t")[1] for line in answers] == ["animal", "car"]
+
+
+def test_images(tmp_path, run):
+    data, out = images(tmp_path / "data"), tmp_path / "run"
+    code, _, said = run("train", "image", data, "--out", out, "--epochs", 3, "--size", 8,
+                        "--batch-size", 8, "--lr", 0.01, "--augment")  # fmt: skip
+    assert code == 0, said
+    assert json.loads(run("eval", out, data, "--json")[1])["accuracy"] > 0.9
+    code, text, _ = run("predict", out, data / "red" / "3.png", data / "blue")
+    assert len(text.splitlines()) == 21
+    assert text.splitlines()[0].split("\t")[1] == "red"
+
+
+def test_a_run_goes_on_and_is_the_same_again(tmp_path, run):
+    data = table(tmp_path / "t.csv")
+    settings = ("--epochs", 4, "--quiet")
+    run("train", "table", data, "--out", tmp_path / "a", *settings)
+    run("train", "table", data, "--out", tmp_path / "b", *settings)
+    run("train", "table", data, "--out", tmp_path / "b", *settings, "--resume")
+    weights = [
+        b"".join(p.numpy().tobytes() for p in open_run(tmp_path / name).model.state_dict().values())
+        for name in "ab"
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_settings_from_a_file(tmp_path, run):
+    file = tmp_path / "settings.toml"
+    file.write_text('epochs = 2\nbatch-size = 16\ntarget = "colour"\n')
+    found = options_of({"epochs": 3, "lr": None}, str(file))
+    assert (found.epochs, found.batch_size, found.target) == (3, 16, "colour")
+    assert found.lr == Options().lr
+    data = table(tmp_path / "t.csv")
+    code, _, said = run("train", "table", data, "--config", file, "--out", tmp_path / "run")
+    assert code == 0
+    assert "2 classes: blue, red" in said
+    file.write_text("epoch = 2\n")
+    assert run("train", "table", data, "--config", file) == (
+        2, "", f"zincir train: options: there is no 'epoch'; got: {file}; try: epochs\n"
+    )  # fmt: skip
+    file.write_text("epochs = = 2\n")
+    assert "is no TOML" in run("train", "table", data, "--config", file)[2]
+    assert tomllib  # what reads it
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train", "image", "nowhere"), "there is no folder nowhere"),
+        (("train", "table", "nowhere.csv"), "there is no file nowhere.csv"),
+        (("train", "text", "nowhere"), "nowhere"),
+        (("train", "image", "digits", "--model", "resnet9"), "there is no model 'resnet9'"),
+        (("train", "image", "digits", "--epochs", "0"), "epochs is a whole number from 1 on"),
+        (("train", "image", "digits", "--validation", "1.5"), "validation is a number"),
+        (("eval", "nowhere", "digits"), "there is no training in nowhere"),
+        (("predict", "nowhere", "x"), "there is no training in nowhere"),
+        (("summary", "resnet19"), "there is no model and no training 'resnet19'"),
+        (("summary", "resnet20", "--input", "big"), "--input is a shape"),
+    ],
+)
+def test_errors_are_one_line(words, message, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_does_not_fit_a_table(tmp_path, run):
+    data = tmp_path / "t.csv"
+    data.write_text("a,y\n1,p\n2,p\n3,p\n4,p\n5,p\n")
+    code, _, err = run("train", "table", data)
+    assert code == 2
+    assert "has one class only" in err
+    out = tmp_path / "run"
+    run("train", "table", table(tmp_path / "u.csv"), "--out", out, "--epochs", 1, "--quiet")
+    assert "a" in run("predict", out, data)[2]
+    (out / "task.json").write_text("{")
+    assert "is damaged" in run("predict", out, data)[2]
+
+
+def test_info_and_summary(run):
+    code, text, _ = run("info")
+    assert code == 0
+    assert f"numpy         {np.__version__}" in text
+    assert zincir.__name__ in text
+    assert "multiply-adds" in run("summary", "resnet20", "--input", "1,3,32,32")[1]
+
+
+def test_help_names_every_command(run):
+    text = run("--help")[1]
+    for name in ("train", "eval", "predict", "run", "data", "info", "summary", "completion"):
+        assert name in text
+        assert run(name, "--help")[0] == 0
+
+
+def test_completion(run):
+    pytest.importorskip("shtab", reason="shtab is not installed: no completion")
+    assert "predict" in run("completion", "bash")[1]
