@@ -70,7 +70,7 @@ def _box(rng, others, image):
     return [x, y, *(rng.random(2) * 100 + 0.5)]
 
 
-def judged(annotations, results, max_detections=(1, 10, 100)):
+def judged(annotations, results, max_detections=(1, 10, 100), thresholds=None):
     """What pycocotools makes of them."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -82,6 +82,8 @@ def judged(annotations, results, max_detections=(1, 10, 100)):
         found = true.loadRes(results) if results else COCO()
         judge = COCOeval(true, found, "bbox")
         judge.params.maxDets = list(max_detections)
+        if thresholds is not None:
+            judge.params.iouThrs = np.array(thresholds)
         judge.evaluate()
         judge.accumulate()
         judge.summarize()

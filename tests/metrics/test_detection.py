@@ -133,9 +133,11 @@ def test_pycocotools(seed):
     annotations, results = scene(seed)
     limits = (1, 10, 100) if seed % 3 else (2, 5, 20)
     given = copy.deepcopy((annotations, results))
-    found = MeanAveragePrecision.from_coco(*given, max_detections=limits).evaluate()
+    thresholds = [0.5, 0.75, 1.0] if seed % 4 == 1 else None
+    settings = {"max_detections": limits, "iou_thresholds": thresholds}
+    found = MeanAveragePrecision.from_coco(*given, **settings).evaluate()
     assert given == (annotations, results)
-    judge = judged(*given, limits)
+    judge = judged(*given, limits, thresholds)
     for name in ARRAYS:
         mine, theirs = getattr(found, name), np.ascontiguousarray(judge.eval[name])
         assert mine.shape == theirs.shape

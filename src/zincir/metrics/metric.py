@@ -170,8 +170,10 @@ class Metric(ABC):
                     got=repr(other),
                 )
             )
-        with grad_mode(False):
-            self.join(other.state_dict())
+        sums = other.state_dict()
+        if sums:
+            with grad_mode(False):
+                self.join(sums)
         return self
 
     def state_dict(self) -> dict[str, Tensor]:

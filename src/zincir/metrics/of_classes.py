@@ -59,7 +59,6 @@ class OfClasses(Metric):
 
     def see(self, predictions: Any, targets: Any) -> None:
         answers = self._wanted.read(predictions, targets)
-        self._one_task(answers.task)
         outside, broken = strange(answers)
         sums = {answers.task: self.counts(answers), "broken": broken}
         if sums[answers.task].shape[0] == 2:
@@ -70,11 +69,14 @@ class OfClasses(Metric):
     def counts(self, answers: Answers) -> Tensor:
         """What a batch adds to the sum of its task."""
 
-    def _one_task(self, task: str) -> None:
-        before = [name for name in TASKS if name in self.states and name != task]
-        if before:
+    def add(self, **sums: Any) -> None:
+        """Add to sums, of one task only."""
+        tasks = {name for name in (*self.states, *sums) if name in TASKS}
+        if len(tasks) > 1:
             what = f"{type(self).__name__}: these are questions of another kind than before"
-            raise setting(what, before[0], task, try_="a metric of its own for each")
+            got = " and ".join(sorted(tasks))
+            raise setting(what, got=got, try_="a metric of its own for each")
+        super().add(**sums)
 
     def _counted(self) -> tuple[str, Tensor]:
         """The task, and the sum of the reading that holds."""

@@ -79,11 +79,19 @@ class AreaUnderCurve(Collected):
                     got=f"NaN in row {row} of this batch",
                 )
             )
-        task = np.full(len(scores), TASKS.index(answers.task))
-        if self._has_seen() and (self.kept("task")[:1] != task[:1]).any():
-            what = f"{type(self).__name__}: these are questions of another kind than before"
-            raise setting(what, got=answers.task, try_="a metric of its own for each")
-        self.add(scores=scores, true=true, task=task)
+        self.add(scores=scores, true=true, task=np.full(len(scores), TASKS.index(answers.task)))
+
+    def add(self, **sums: Any) -> None:
+        """Keep arrays, of one task and one number of classes."""
+        scores, true, task = (np.asarray(sums[name]) for name in self.keeps)
+        if scores.ndim != 2 or scores.shape != true.shape or len(task) != len(scores):
+            raise self._misfit("scores and truths (N, K)", f"{scores.shape} and {true.shape}")
+        if self._has_seen():
+            other = self.kept("scores").shape[1] != scores.shape[1]
+            if other or (self.kept("task")[:1] != task[:1]).any():
+                what = f"{type(self).__name__}: these are questions of another kind than before"
+                raise setting(what, try_="a metric of its own for each")
+        super().add(**sums)
 
     def value(self) -> Tensor:
         scores, true, task = (self.kept(name) for name in self.keeps)
