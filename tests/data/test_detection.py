@@ -104,7 +104,10 @@ def test_a_rounded_border_is_no_fault(tmp_path: Path) -> None:
         ({"annotations": [{"id": 1, "image_id": 7, "category_id": 2}]}, "no 'bbox'"),
         ({"annotations": [{**box(0, 0, 1, 1), "image_id": 8}]}, "5 belongs to no image"),
         ({"annotations": [{**box(0, 0, 1, 1), "category_id": 8}]}, "5 is of no known category"),
-        ({"annotations": [box(0, 0, 1)]}, "5 has no box"),
+        ({"annotations": [box(0, 0, 1)]}, r"annotations\[0\] has a bad 'bbox'"),
+        ({"annotations": [{**box(0, 0, 1, 1), "area": "x"}]}, "a bad 'area'"),
+        ({"categories": [{"id": None, "name": "cat"}]}, r"categories\[0\] has a bad 'id'"),
+        ({"images": [7]}, r"images\[0\] is no entry"),
         ({"images": [{"id": 1, "file_name": "a"}] * 2}, "same id"),
     ],
 )
@@ -177,6 +180,13 @@ def test_outlines_become_boxes(tmp_path: Path) -> None:
 def test_bad_lines(tmp_path: Path, line: str, words: str) -> None:
     with pytest.raises(DataError, match=rf"a\.txt, line 1 {words}"):
         data.YoloDataset(yolo(tmp_path, line), classes=["a", "b"])
+
+
+def test_labels_that_are_no_text(tmp_path: Path) -> None:
+    root = yolo(tmp_path)
+    (root / "labels/train/a.txt").write_bytes(b"0 0.5 \xff")
+    with pytest.raises(DataError, match=r"not text in utf-8: .*a\.txt"):
+        data.YoloDataset(root, classes=["a"])
 
 
 def test_bad_boxes_of_yolo(tmp_path: Path) -> None:

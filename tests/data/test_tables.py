@@ -115,12 +115,30 @@ def test_bad_files(tmp_path: Path, text: str, words: str) -> None:
         Table.from_csv(written(tmp_path, text))
 
 
+def test_files_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"a,b\n\xff,2\n")
+    with pytest.raises(DataError, match=r"not text in utf-8(.|\n)*byte 4"):
+        Table.from_csv(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_text("a,b\n" + "x" * 200_000 + ",2\n")
+    with pytest.raises(DataError, match=r"line 2: not comma-separated values(.|\n)*field larger"):
+        Table.from_csv(tmp_path / "t.csv")
+
+
 def test_bad_numbers_are_named(tmp_path: Path) -> None:
     path = written(tmp_path, "a\n1\nx\n")
     with pytest.raises(DataError, match=r"row 3, column 'a': the value is not a number(.|\n)*'x'"):
         Table.from_csv(path, kinds={"a": "number"})
     with pytest.raises(DataError, match=r"row 1, column 'x': the value is not finite"):
         Table({"x": [1.0, np.inf]})
+
+
+def test_numbers_that_are_too_large() -> None:
+    table = Table({"x": [1.0, 2.0], "y": [1.0, 1e300]}, "y")
+    with pytest.raises(DataError, match=r"row 1, column 'y': too large a number(.|\n)*1e\+300"):
+        TableDataset(table)
+    encoder = TableEncoder(Table({"x": [0.0, 1.0]}))
+    with pytest.raises(DataError, match="row 1, column 'x': too large"):
+        encoder.encode({"x": [0.0, 1e200]})
 
 
 def test_arguments() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,40 @@ from zincir.graph.node import user_line
 
 _DICT: type[Any] = dict  # names that check without narrowing
 _LIST: type[Any] = list
+
+
+_Check = Callable[[Any], bool]
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, int | float) and not isinstance(x, bool)
+
+
+def _is_whole(x: Any) -> bool:
+    return isinstance(x, int) and not isinstance(x, bool)
+
+
+def _is_text(x: Any) -> bool:
+    return isinstance(x, str)
+
+
+def _is_size(x: Any) -> bool:
+    return _is_number(x) and 0 < x < math.inf
+
+
+_FIELDS: dict[str, dict[str, _Check]] = {
+    "images": {"id": _is_whole, "file_name": _is_text, "width": _is_size, "height": _is_size},
+    "annotations": {
+        "image_id": _is_whole,
+        "category_id": _is_whole,
+        "bbox": lambda x: isinstance(x, _LIST) and len(x) == 4 and all(map(_is_number, x)),
+        "area": lambda x: _is_number(x) and math.isfinite(x),
+        "iscrowd": lambda x: x in (0, 1),
+    },
+    "categories": {"id": _is_whole, "name": _is_text},
+}
+"""What entries have, and what may be in them."""
+_OPTIONAL = ("width", "height", "area", "iscrowd")
 
 
 class CocoDataset(DetectionDataset):
@@ -89,20 +124,30 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
         content = json.loads(Path(path).read_text("utf-8"))
     except ValueError as error:
         raise _wrong(path, "it is no JSON", str(error)) from error
-    wanted: dict[str, tuple[str, ...]] = {
-        "images": ("id", "file_name"),
-        "annotations": ("image_id", "category_id", "bbox"),
-        "categories": ("id", "name"),
-    }
-    for name, fields in wanted.items():
+    for name, fields in _FIELDS.items():
         entries: Any = content.get(name) if isinstance(content, _DICT) else None
         if not isinstance(entries, _LIST):
             raise _wrong(path, f"it has no list {name!r}", f"a {type(content).__name__}")
         for i, entry in enumerate(entries):
-            missing = [f for f in fields if not isinstance(entry, _DICT) or f not in entry]
-            if missing:
-                raise _wrong(path, f"{name}[{i}] has no {missing[0]!r}", str(entry)[:80])
+            _check_entry(path, f"{name}[{i}]", entry, fields)
     return content
+
+
+def _check_entry(path: Any, title: str, entry: Any, fields: Mapping[str, _Check]) -> None:
+    """Make sure that an entry has fields, and what is in them.
+
+    Raises:
+        DataError: it has not.
+    """
+    if not isinstance(entry, _DICT):
+        raise _wrong(path, f"{title} is no entry", str(entry)[:80])
+    for field, fine in fields.items():
+        if field not in entry:
+            if field in _OPTIONAL:
+                continue
+            raise _wrong(path, f"{title} has no {field!r}", str(entry)[:80])
+        if not fine(entry[field]):
+            raise _wrong(path, f"{title} has a bad {field!r}", str(entry)[:80])
 
 
 def _by_image(content: dict[str, Any], path: Any) -> dict[Any, list[dict[str, Any]]]:
@@ -146,8 +191,6 @@ def _image(
                 f"category_id {note['category_id']}",
             )
         labels.append(numbers[note["category_id"]])
-        if len(note["bbox"]) != 4:
-            raise _wrong(path, f"annotation {note.get('id')} has no box", str(note["bbox"])[:60])
     given = np.array([note["bbox"] for note in notes], np.float64).reshape(-1, 4)
     given[:, 2:] += given[:, :2]
     name = str(image["file_name"])

@@ -150,6 +150,7 @@ class BoxJudge:
         self.seen += len(given)
         clipped = np.clip(np.nan_to_num(given), 0, size)
         outside = ~(np.abs(clipped - given).max(axis=1, initial=0) <= self.TOLERANCE)
+        clipped = clipped.astype(np.float32)
         good = (clipped[:, 2] > clipped[:, 0]) & (clipped[:, 3] > clipped[:, 1])
         for i in np.flatnonzero(outside | ~good).tolist():
             text = f"{names[i]}: box {_shown(given[i])} "
@@ -170,7 +171,7 @@ class BoxJudge:
                         try_='bad_boxes="clip" cuts them at the border, and drops those of no area',
                     )
                 )
-        return clipped.astype(np.float32), good
+        return clipped, good
 
     def warn(self) -> None:
         """Tell the user what was clipped and dropped."""

@@ -38,5 +38,5 @@ def load_auto_mpg() -> Table:
 
 def _table(name: str, target: str, kinds: Kinds | None = None, missing: str = "refuse") -> Table:
     packed = resources.files("zincir.data").joinpath(name).read_bytes()
-    lines = gzip.decompress(packed).decode("utf-8").splitlines()
-    return Table._read(lines, name, target, kinds, missing)
+    text = gzip.decompress(packed).decode("utf-8")
+    return Table._read(text, name, target, kinds, missing)

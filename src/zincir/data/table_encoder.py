@@ -144,7 +144,8 @@ class TableEncoder:
             column = self._column(table, name)
             if name in self.numbers:
                 mean, spread = self.numbers[name]
-                features.append(((np.where(column.missing, mean, column.values)) - mean) / spread)
+                values = (np.where(column.missing, mean, column.values) - mean) / spread
+                features.append(_finite(values, column, table))
                 continue
             found = self._codes(column, table)
             if self.form == "codes":
@@ -175,7 +176,7 @@ class TableEncoder:
         if self.classes is None:
             if column.kind != NUMBER:
                 raise self._other_kind(column, NUMBER)
-            return column.values.astype(np.float32)[:, None]
+            return _finite(column.values, column, table)[:, None]
         return self._numbered(column, self.classes, table)
 
     def state_dict(self) -> dict[str, Any]:
@@ -296,6 +297,28 @@ class TableEncoder:
                 try_=f"Table(..., kinds={{{column.name!r}: {kind!r}}})",
             )
         )
+
+
+def _finite(values: npt.NDArray[Any], column: Column, table: Table) -> npt.NDArray[np.float32]:
+    """Numbers as float32.
+
+    Raises:
+        DataError: one is too large for that; says in which row.
+    """
+    with np.errstate(over="ignore"):
+        out = values.astype(np.float32)
+    wrong = np.flatnonzero(~np.isfinite(out))
+    if len(wrong):
+        i = int(wrong[0])
+        raise DataError(
+            explain(
+                f"{table.row_word} {table.rows[i]}, column {column.name!r}: too large a number",
+                where=user_line(),
+                expected="what float32 can hold, up to 3e38",
+                got=f"{column.values[i]!r}; {len(wrong)} such rows",
+            )
+        )
+    return out
 
 
 class TableDataset(TensorDataset):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from zincir.data.columns import (
     missing_report,
 )
 from zincir.data.splits import part_lengths, stratified_parts
-from zincir.data.texts import open_text
+from zincir.data.texts import csv_rows, read_text
 from zincir.errors import ArgumentError, DataError, ShapeError, UnknownName, explain
 from zincir.generator import Generator
 from zincir.graph.node import user_line
@@ -209,14 +208,14 @@ class Table:
             DataNotFound: there is no such file.
             DataError: as `Table`; or a line has more or fewer values than there are names.
         """
-        with open_text(path) as file:
-            return cls._read(file, Path(path).name, target, kinds, missing, names, delimiter,
-                             missing_values)  # fmt: skip
+        title = Path(path).name
+        return cls._read(read_text(path), title, target, kinds, missing, names, delimiter,
+                         missing_values)  # fmt: skip
 
     @classmethod
     def _read(
         cls,
-        lines: Iterable[str],
+        text: str,
         title: str,
         target: str | None,
         kinds: Kinds | None,
@@ -225,13 +224,15 @@ class Table:
         delimiter: str = ",",
         missing_values: Sequence[str] = MISSING,
     ) -> Table:
-        reader = csv.reader(lines, delimiter=delimiter)
-        first: Sequence[str] = names if names is not None else next(reader, ())
+        lines = csv_rows(text, title, delimiter)
+        first: Sequence[str] = names if names is not None else next(lines, (0, ()))[1]
         header = [name.strip() for name in first]
         _check_names(header, target, kinds, missing)
         numbers: list[int] = []
         rows: list[Sequence[str]] = []
-        for number, row in _full_rows(reader, header, title):
+        for number, row in lines:
+            if len(row) != len(header):
+                raise _uneven(title, number, row, header)
             numbers.append(number)
             rows.append(row)
         texts = list(zip(*rows, strict=True)) if rows else [()] * len(header)
@@ -299,29 +300,16 @@ def _values(column: Any) -> Any:
         return np.asarray(column)
 
 
-def _full_rows(
-    reader: Any, header: Sequence[str], title: str
-) -> Iterator[tuple[int, Sequence[str]]]:
-    """Number and values of each line that is not empty.
-
-    Raises:
-        DataError: one has more or fewer values than there are names.
-    """
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise DataError(
-                explain(
-                    f"{title}, line {reader.line_num}: there are {len(row)} values for "
-                    f"{len(header)} columns",
-                    where=user_line(),
-                    expected=", ".join(header)[:80],
-                    got=", ".join(row)[:80],
-                    try_='delimiter=";", if values are separated so',
-                )
-            )
-        yield int(reader.line_num), row
+def _uneven(title: str, number: int, row: Sequence[str], header: Sequence[str]) -> DataError:
+    return DataError(
+        explain(
+            f"{title}, line {number}: there are {len(row)} values for {len(header)} columns",
+            where=user_line(),
+            expected=", ".join(header)[:80],
+            got=", ".join(row)[:80],
+            try_='delimiter=";", if values are separated so',
+        )
+    )
 
 
 def _check_names(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,29 +123,27 @@ class TextDataset(Dataset[Any]):
             DataNotFound: there is no such file.
             DataError: a column is missing, or a line is too short; says which.
         """
-        with open_text(path, encoding) as file:
-            rows = csv.reader(file, delimiter=delimiter)
-            header: Sequence[str] = next(rows, ())
-            wanted = [text] if label is None else [text, label]
-            for name in wanted:
-                if name not in header:
-                    raise _no_column(path, name, header)
-            places = [header.index(name) for name in wanted]
-            parts: list[list[str]] = [[] for _ in wanted]
-            for row in rows:
-                if not row:
-                    continue
-                if len(row) <= max(places):
-                    raise DataError(
-                        explain(
-                            f"{Path(path).name}, line {rows.line_num}: there are fewer columns",
-                            where=user_line(),
-                            expected=f"{len(header)}: {', '.join(header)}",
-                            got=f"{len(row)}: {', '.join(row)[:60]}",
-                        )
+        title = Path(path).name
+        rows = csv_rows(read_text(path, encoding), title, delimiter)
+        _, header = next(rows, (0, ()))
+        wanted = [text] if label is None else [text, label]
+        for name in wanted:
+            if name not in header:
+                raise _no_column(path, name, header)
+        places = [header.index(name) for name in wanted]
+        parts: list[list[str]] = [[] for _ in wanted]
+        for line, row in rows:
+            if len(row) <= max(places):
+                raise DataError(
+                    explain(
+                        f"{title}, line {line}: there are fewer columns",
+                        where=user_line(),
+                        expected=f"{len(header)}: {', '.join(header)}",
+                        got=f"{len(row)}: {', '.join(row)[:60]}",
                     )
-                for part, place in zip(parts, places, strict=True):
-                    part.append(row[place])
+                )
+            for part, place in zip(parts, places, strict=True):
+                part.append(row[place])
         return cls(parts[0], parts[1] if label is not None else None, transform=transform)
 
     @classmethod
@@ -178,37 +177,51 @@ def in_order(names: Sequence[str]) -> list[str]:
         return once
 
 
-def open_text(path: Named, encoding: str = "utf-8") -> Any:
-    """A file of text, opened for reading as CSV; what marks the order of bytes is no text.
+def csv_rows(text: str, title: str, delimiter: str = ",") -> Iterator[tuple[int, Sequence[str]]]:
+    r"""Number and values of each line of a text that is not empty; quoted values may have several.
 
     Raises:
-        DataNotFound: there is no such file.
+        DataError: it is no such text.
+
+    >>> list(csv_rows('a,b\n\n"1,5",2', "t.csv"))
+    [(1, ['a', 'b']), (3, ['1,5', '2'])]
     """
-    if not Path(path).is_file():
-        raise DataNotFound(explain(f"there is no file {os.fspath(path)}", where=user_line()))
-    name = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
-    return open(path, encoding=name, newline="")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise DataError(
+            explain(
+                f"{title}, line {reader.line_num}: not comma-separated values",
+                where=user_line(),
+                got=str(error),
+            )
+        ) from error
 
 
 def read_text(path: Named, encoding: str = "utf-8") -> str:
-    """What a file of text says.
+    """What a file of text says, without the mark of the order of bytes that it may begin with.
 
     Raises:
         DataNotFound: there is no such file.
         DataError: it is not text in this encoding.
     """
-    with open_text(path, encoding) as file:
-        try:
-            return str(file.read()).replace("\r\n", "\n")
-        except UnicodeDecodeError as error:
-            raise DataError(
-                explain(
-                    f"this file is not text in {encoding}: {os.fspath(path)}",
-                    where=user_line(),
-                    got=f"byte {error.start}: {error.reason}",
-                    try_='encoding="latin-1", or another one',
-                )
-            ) from error
+    if not Path(path).is_file():
+        raise DataNotFound(explain(f"there is no file {os.fspath(path)}", where=user_line()))
+    name = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+    try:
+        return Path(path).read_bytes().decode(name).replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            explain(
+                f"this file is not text in {encoding}: {os.fspath(path)}",
+                where=user_line(),
+                got=f"byte {error.start}: {error.reason}",
+                try_='save it as UTF-8, or name its encoding where that can be done ("latin-1")',
+            )
+        ) from error
 
 
 def _no_column(path: Named, name: str, header: Sequence[str]) -> DataError:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from zincir.data.decoding import IMAGE_EXTENSIONS, INSTALL
 from zincir.data.detection import Annotated, BoxJudge, DetectionDataset, Target
+from zincir.data.texts import read_text
 from zincir.errors import ArgumentError, DataError, DataNotFound, explain
 from zincir.graph.node import user_line
 
@@ -95,7 +96,7 @@ def _classes(folder: Path) -> list[str]:
         if (folder / name).is_file():
             return _names_in(folder / name)
     if (folder / "classes.txt").is_file():
-        lines = (folder / "classes.txt").read_text("utf-8").splitlines()
+        lines = read_text(folder / "classes.txt").splitlines()
         return [line.strip() for line in lines if line.strip()]
     raise DataNotFound(
         explain(
@@ -183,7 +184,7 @@ def _rows(path: Path, classes: int) -> list[tuple[int, int, npt.NDArray[np.float
         DataError: a line is not as it should be.
     """
     rows: list[tuple[int, int, npt.NDArray[np.float64]]] = []
-    for line, text in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for line, text in enumerate(read_text(path).splitlines(), 1):
         parts = text.split()
         if not parts:
             continue
