@@ -664,3 +664,40 @@ def test_a_tensor_set_to_one_number_is_no_constant_to_what_reads_it(use, first):
             assert step(a).tolist() == expected
             assert count.item() == start + 4 * k
             assert use(count, a).tolist() == expected
+
+
+def double_through_numpy(t, u, a):
+    u.mul_(-1)
+    u.add_(t)
+
+
+def fill_and_double(t, u, a):
+    u.fill_(3)
+    t.mul_(2)
+    u.add_(a)
+
+
+def parts(t, u, a):
+    u[:1].fill_(3)
+    t[1:].mul_(2)
+    u.add_(t)
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        (double_through_numpy, [[-2, -4], [4, 8], [-8, -16]]),
+        (fill_and_double, [[7, 7], [7, 7], [7, 7]]),
+        (parts, [[6, 8], [6, 32], [6, 128]]),
+    ],
+)
+def test_two_tensors_over_one_array(function, found):
+    """Each has a storage of its own; what is written through one the other sees, as in PyTorch."""
+    t = zincir.tensor([1.0, 2.0])
+    u = zincir.from_numpy(t.numpy())
+    step = zincir.compile(lambda a: function(t, u, a))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RecordingWarning)
+        for expected in found:
+            step(zincir.ones(2))
+            assert t.tolist() == u.tolist() == expected

@@ -34,7 +34,14 @@ from zincir.operations.source import (
     with_gradient_of,
 )
 from zincir.pending import wait_for
-from zincir.recording import CURRENT, changed_setting, note_change, note_state, refuse_replay
+from zincir.recording import (
+    CURRENT,
+    changed_setting,
+    note_change,
+    note_read,
+    note_state,
+    refuse_replay,
+)
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.shared_value import current, detached, glance
 from zincir.storage import path, plain, replace, seen, storage_of, whole_of
@@ -186,6 +193,8 @@ def _written(whole: TensorBase, storage: Storage, origin: Origin) -> None:
     if storage.several:
         storage.node = detach(node)
     if CURRENT.recording is not None:
+        if storage.array is not None and storage not in CURRENT.recording.written:
+            note_read(storage.array, storage)  # other tensors may have written there, too
         CURRENT.recording.written.add(storage)
     elif storage.array is not None and storage.exposed():
         _write_memory(whole, storage)

@@ -239,11 +239,16 @@ def note_grad_read(tensor: Any) -> None:
         recording.grads_read.setdefault(id(tensor), (tensor, tensor._grad))
 
 
-def note_read(array: np.ndarray[Any, Any]) -> None:
-    """Note that memory of NumPy's is read as it is before anything is written to it."""
+def note_read(array: np.ndarray[Any, Any], own: Any = None) -> None:
+    """Note that memory of NumPy's is read as it is before anything is written to it.
+
+    Args:
+        own: the storage through which it is read, which knows what was written to it.
+    """
     recording = CURRENT.recording
     if recording is not None:
-        written = [storage.array for storage in recording.written if storage.array is not None]
+        others = (storage for storage in recording.written if storage is not own)
+        written = [storage.array for storage in others if storage.array is not None]
         recording.late = recording.late or any(np.may_share_memory(array, w) for w in written)
 
 

@@ -30,7 +30,7 @@ from zincir.operations.source import (
     with_gradient_of_p,
 )
 from zincir.pending import evaluate_with, wait_for
-from zincir.recording import CURRENT, paused, refuse_to_look
+from zincir.recording import CURRENT, note_read, paused, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged, looking
 from zincir.storage import path, plain, seen, storage_of, whole_of
 from zincir.tensor_base import Storage, TensorBase, base_of
@@ -319,6 +319,8 @@ def _read_by_program(tensor: TensorBase, storage: Storage) -> Node:
         turned = tensor._loose and _turned(tensor, storage)
         held = tensor._seen == storage.version and not turned
         return tensor._held if held else _taken(tensor, storage)
+    assert storage.array is not None
+    note_read(storage.array, storage)
     node = recording.windows.get(id(tensor))
     if node is None:
         array = seen(tensor, storage)
