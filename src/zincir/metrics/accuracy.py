@@ -64,6 +64,8 @@ class Accuracy(OfClasses):
 
     def counts(self, answers: Answers) -> Tensor:
         """(V, 2) of right answers and all; or (V, 4, K), see `class_counts`."""
+        if self.top_k > 1 and (answers.task != "multiclass" or answers.scores is None):
+            raise setting("Accuracy: top_k needs scores of classes, (N, C)", got=answers.task)
         if answers.task != "multiclass":
             chosen = self.predicted(answers)
             if self.average != "micro":

@@ -192,7 +192,9 @@ class MeanAveragePrecision(Collected):
                     side, number, "scores that are numbers", f"scores[{place}] is NaN"
                 )
             return {**found, "scores": array["scores"]}
-        area = array.get("area", boxes[:, 2] * boxes[:, 3])
+        area = array.get("area", boxes[:, 2] * boxes[:, 3]).astype(np.float64)
+        if not (area >= 0).all():
+            raise self._wrong(side, number, "areas of 0 or more", str(area[~(area >= 0)][0]))
         crowd = array.get("iscrowd", np.zeros(len(boxes))) != 0
         return {**found, "area": area, "iscrowd": crowd.astype(np.int64)}
 
