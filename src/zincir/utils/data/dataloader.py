@@ -293,7 +293,6 @@ class LoaderIterator:
 
     def _start(self) -> None:
         loader = self._loader
-        self._yielded = 0
         self._turns: list[tuple[Worker | None, Fetcher]] = []
         """Who fetches the next batch, and who those after it."""
         if not self._workers:
@@ -314,18 +313,19 @@ class LoaderIterator:
         except StopIteration:
             self.position.finished = True
             raise
-        self._yielded += 1
         self.position.batches += 1
         told = self._loader._told
-        if told is not None and self._yielded > told:
+        if told is not None and self.position.batches > told:
             warnings.warn(
                 f"DataLoader: the length of {self._loader.dataset} was reported to be {told}, but "
-                f"{self._yielded} samples have been fetched",
+                f"{self.position.batches} samples have been fetched",
                 stacklevel=2,
             )
         return data
 
     def _next(self) -> Any:
+        if not self._workers:
+            return self._turns[0][1].fetch(next(self._order))
         while self._turns:
             numbers = next(self._order)
             worker, fetcher = self._turns.pop(0)

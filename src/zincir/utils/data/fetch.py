@@ -13,6 +13,7 @@ from zincir.runtime.buffer import Buffer
 from zincir.tensor import Tensor, from_buffer
 from zincir.utils.data.collate import default_collate, default_collate_fn_map
 from zincir.utils.data.dataset import IterableDataset, Subset, TensorDataset
+from zincir.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 
 
 class Fetcher(Protocol):
@@ -25,8 +26,12 @@ class Fetcher(Protocol):
 class Numbered:
     """Samples by number."""
 
-    def __init__(self, dataset: Any, batches: bool, collate: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, dataset: Any, batches: bool, collate: Callable[[Any], Any], ints: bool
+    ) -> None:
         self._dataset, self._batches, self._collate = dataset, batches, collate
+        self._ints = ints
+        """Whether the order is known to be of Python's whole numbers."""
         self._origin = here()
 
     def fetch(self, numbers: Any) -> Any:
@@ -45,19 +50,19 @@ class Numbered:
 
         None if it is something else.
         """
-        if self._collate is not default_collate or set(map(type, numbers)) != _INTS:
+        if self._collate is not default_collate:
+            return None
+        if not self._ints and set(map(type, numbers)) != _INTS:
             return None
         dataset = self._dataset
         while type(dataset) is Subset:
-            try:
-                numbers = [dataset.indices[i] for i in numbers]
-            except (IndexError, TypeError):
+            numbers = _inside(dataset, numbers)
+            if set(map(type, numbers)) != _INTS:
                 return None
             dataset = dataset.dataset
         kind = cast(Any, type(dataset))
-        if getattr(kind, "__getitem__", None) is not TensorDataset.__getitem__:
-            return None
-        if callable(getattr(kind, "__getitems__", None)) or set(map(type, numbers)) != _INTS:
+        own = getattr(kind, "__getitem__", None) is not TensorDataset.__getitem__
+        if own or callable(getattr(kind, "__getitems__", None)):
             return None
         if default_collate_fn_map[Tensor] is not _TENSORS:
             return None
@@ -69,6 +74,14 @@ class Numbered:
             return [from_buffer(Buffer(t.numpy().take(places, 0)), self._origin) for t in tensors]
         except (ZincirError, LookupError, OverflowError):  # it has a gradient, or is not for NumPy
             return [t[numbers] for t in tensors]
+
+
+def _inside(part: Any, numbers: Any) -> list[Any]:
+    """Numbers in the data set that this is a part of; none if one of them is not there."""
+    try:
+        return [part.indices[i] for i in numbers]
+    except (IndexError, TypeError):
+        return []
 
 
 _TENSORS = default_collate_fn_map[Tensor]
@@ -107,4 +120,8 @@ def fetcher_for(loader: Any, dataset: Any) -> Fetcher:
     batches = loader._auto_collation
     if isinstance(dataset, IterableDataset):
         return InTurn(dataset, batches, loader.collate_fn, loader.drop_last)
-    return Numbered(dataset, batches, loader.collate_fn)
+    known = type(loader.batch_sampler) is BatchSampler and type(loader.sampler) in _COUNTING
+    return Numbered(dataset, batches, loader.collate_fn, known)
+
+
+_COUNTING = (SequentialSampler, RandomSampler)
