@@ -50,9 +50,9 @@ def save_file(
         >>> load_file(f"{folder}/net.safetensors")
         {'w': tensor([1., 2.])}
     """
-    data = save(tensors, metadata)
+    parts = pieces(tensors, metadata)
     with replacing(Path(os.fsdecode(filename))) as file:
-        file.write(data)
+        file.writelines(parts)
 
 
 def load_file(filename: Any, device: Any = "cpu") -> dict[str, Tensor]:
@@ -68,16 +68,22 @@ def load_file(filename: Any, device: Any = "cpu") -> dict[str, Tensor]:
 
 def save(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
     """What `save_file` writes, as bytes."""
+    return b"".join(pieces(tensors, metadata))
+
+
+def pieces(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> list[Any]:
+    """The same in pieces, one behind another, without a copy of the numbers."""
     _check(tensors)
     header: dict[str, Any] = {} if metadata is None else {_METADATA: dict(metadata)}
     # Wide types first: then all of them lie where their width divides the place.
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
-    parts: list[bytes] = []
+    parts: list[Any] = []
     end = 0
     for name in order:
         t = tensors[name]
-        parts.append(np.ascontiguousarray(array_of(t, "save")).tobytes())
-        start, end = end, end + len(parts[-1])
+        array = np.ascontiguousarray(array_of(t, "save"))
+        parts.append(array.reshape(-1).view(np.uint8).data if array.size else b"")
+        start, end = end, end + array.nbytes
         header[name] = {
             "dtype": _CODES[t.dtype.name],
             "shape": list(t.shape),
@@ -85,7 +91,7 @@ def save(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) 
         }
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+    return [len(text).to_bytes(8, "little"), text, *parts]
 
 
 def load(data: bytes) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,11 +108,16 @@ class Callbacks:
         for callback in self.all:
             getattr(callback, event)(*args)
 
+    def evaluation(self, trainer: Training) -> AbstractContextManager[None]:
+        """Around an evaluation: what all callbacks put around it."""
+        own = self._with("evaluation")
+        return self._around(own, trainer) if own else nullcontext()
+
     @contextmanager
-    def evaluation(self, trainer: Training) -> Generator[None]:
+    def _around(self, own: list[Any], trainer: Training) -> Generator[None]:
         with ExitStack() as stack:
-            for callback in self.all:
-                stack.enter_context(callback.evaluation(trainer))
+            for evaluation in own:
+                stack.enter_context(evaluation(trainer))
             yield
 
     def state_dict(self) -> list[dict[str, Any]]:

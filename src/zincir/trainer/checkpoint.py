@@ -55,9 +55,9 @@ def write(taken: tuple[str, dict[str, Tensor]], path: Any) -> None:
     form, tensors = taken
     metadata = {"format": FORMAT, "version": str(VERSION), "state": form}
     metadata["digest"] = _digest(form, tensors)
-    data = safetensors.save(tensors, metadata)
+    parts = safetensors.pieces(tensors, metadata)
     with replacing(Path(path)) as file:
-        file.write(data)
+        file.writelines(parts)
 
 
 def load_checkpoint(path: Any) -> dict[str, Any]:

@@ -6,18 +6,21 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from zincir.autograd import no_grad
 from zincir.creation import zeros
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.metrics import Metric, named
 from zincir.nn import Module
+from zincir.recording import EPOCH
 from zincir.step import compile
 from zincir.tensor import Tensor
 from zincir.trainer.callback import Callbacks, Step
 from zincir.trainer.feed import Feed
 from zincir.trees import flatten
-from zincir.types import float64
+from zincir.types import DType, float32, float64
 
 Loss = Callable[[Any, Any], Tensor]
 
@@ -171,15 +174,57 @@ def evaluation_step(
     return step
 
 
-def prediction(model: Module, precision: str | None) -> Callable[[Any], Any]:
-    """What a model gives for inputs, without gradients; the caller sets its mode."""
+class Prediction:
+    """What a model gives for inputs, in evaluation mode and without gradients.
 
-    @compile(precision=precision)
-    @no_grad()
-    def predict(x: Any) -> Any:
-        return called(model, x)
+    Modes are switched behind the back of what watches modules, and are back when the call ends:
+    recordings are good for the mode in which they were made, and would have to look at each call.
+    """
 
-    return predict
+    def __init__(self, model: Module, precision: str | None) -> None:
+        @compile(precision=precision)
+        @no_grad()
+        def ask(x: Any) -> Any:
+            return called(model, x)
+
+        self._model, self._ask = model, ask
+        self._training: list[dict[str, Any]] = []
+        """The attributes of modules that are in training mode."""
+        self._dtype: DType = float32
+        self._seen = -1
+
+    def is_input(self, x: Any) -> bool:
+        """Whether `x` is one tensor or array as the model wants it."""
+        if self._seen != EPOCH.count:
+            self._look()
+        if x.__class__ is Tensor:
+            return x.dtype is self._dtype or not x.is_floating_point()
+        return x.__class__ is _ARRAY and x.dtype == self._dtype.memory and x.ndim > 0
+
+    def _look(self) -> None:
+        modules = self._model.modules()
+        self._training = [m.__dict__ for m in modules if m.__dict__.get("training")]
+        self._dtype = floating(self._model)
+        self._seen = EPOCH.count
+
+    def __call__(self, x: Any) -> Any:
+        if self._seen != EPOCH.count:
+            self._look()
+        for fields in self._training:
+            fields["training"] = False
+        try:
+            return self._ask(x)
+        finally:
+            for fields in self._training:
+                fields["training"] = True
+
+
+_ARRAY: Any = np.ndarray  # a name that checks without narrowing
+
+
+def floating(model: Module) -> DType:
+    """The type of a model's parameters, in which it gets its inputs."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), float32)
 
 
 def metrics_of(given: Sequence[Any]) -> list[Metric]:

@@ -20,17 +20,18 @@ from zincir.trainer.fitting import Fitting, every_step
 from zincir.trainer.history import History
 from zincir.trainer.passes import (
     Loss,
+    Prediction,
     Totals,
     evaluation_step,
+    floating,
     metrics_of,
     mode,
-    prediction,
     samples_of,
 )
 from zincir.trainer.progress import Progress
 from zincir.trainer.saving import Checkpoint
 from zincir.trees import flatten
-from zincir.types import DType, float32
+from zincir.types import DType
 
 _PRECISIONS = {"float32": None, "bf16": "bf16"}
 
@@ -111,7 +112,7 @@ class Trainer:
         self.stop = False
         self.observed: dict[str, Tensor] = {}
         self._fitting: Fitting | None = None
-        self._asked: Callable[[Any], Any] | None = None
+        self._asked: Prediction | None = None
         self._evaluations: list[tuple[Feed, Totals, Callable[[Any], Any]]] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -144,8 +145,7 @@ class Trainer:
     @property
     def dtype(self) -> DType:
         """The type of the model's parameters, in which it gets its inputs."""
-        floats = (p.dtype for p in self.model.parameters() if p.is_floating_point())
-        return next(floats, float32)
+        return floating(self.model)
 
     # Training -----------------------------------------------------------------------------------
 
@@ -314,15 +314,18 @@ class Trainer:
                 several inputs.
         """
         if self._asked is None:
-            self._asked = prediction(self.model, self.precision)
-        inputs = x if _is_ready(x, self.dtype) else as_input(x, self.dtype, "inputs")
-        with self.callbacks.evaluation(self), mode(self.model, training=False):
+            self._asked = Prediction(self.model, self.precision)
+        ask = self._asked
+        with self.callbacks.evaluation(self):
+            if ask.is_input(x) and len(x) <= batch_size:
+                return ask(x)
+            inputs = as_input(x, self.dtype, "inputs")
             samples = samples_of(inputs)
             if samples <= batch_size:
-                return self._asked(inputs)
+                return ask(inputs)
             leaves, build = flatten(inputs)
             starts = range(0, samples, batch_size)
-            parts = [self._asked(build([x[i : i + batch_size] for x in leaves])) for i in starts]
+            parts = [ask(build([x[i : i + batch_size] for x in leaves])) for i in starts]
         leaves = [flatten(part)[0] for part in parts]
         build = flatten(parts[0])[1]
         return build([cat(each) for each in zip(*leaves, strict=True)])
@@ -400,10 +403,3 @@ def _check(
     for is_wrong, what, got in wrong:
         if is_wrong:
             raise ArgumentError(explain(f"Trainer: {what}", where=user_line(), got=f"{got!r:.60}"))
-
-
-def _is_ready(x: Any, dtype: DType) -> bool:
-    """Whether inputs are a tensor or an array as the model wants it."""
-    if isinstance(x, Tensor):
-        return x.dtype is dtype or not x.is_floating_point()
-    return getattr(x, "dtype", None) == dtype.numpy and getattr(x, "ndim", 0) > 0
