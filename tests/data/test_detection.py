@@ -1,5 +1,7 @@
 """Images with boxes, from COCO's and YOLO's files."""
 
+import contextlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -205,6 +207,42 @@ def test_a_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "images/train").mkdir()
     with pytest.raises(DataNotFound, match="an empty folder"):
         data.YoloDataset(tmp_path, classes=["a"])
+
+
+@pytest.mark.parametrize("form", ["yolo", "coco"])
+def test_written_and_read(tmp_path: Path, form: str) -> None:
+    pytest.importorskip("yaml")
+    scenes = data.Scenes(5, size=48, source="digits")
+    data.write_detections(scenes, tmp_path, "val", form)
+    data.write_detections(data.Scenes(2, "test", size=48, source="digits"), tmp_path, "test", form)
+    again: Any
+    if form == "yolo":
+        again = data.YoloDataset(tmp_path, "val", bad_boxes="refuse")
+        assert len(data.YoloDataset(tmp_path, "test")) == 2
+    else:
+        notes = tmp_path / "annotations/val.json"
+        again = data.CocoDataset(tmp_path / "images/val", notes, bad_boxes="refuse")
+    assert again.classes == scenes.classes
+    assert len(again) == 5
+    for (image, target), (x, y) in zip(scenes, again, strict=True):
+        assert (image == x).all()
+        np.testing.assert_allclose(target["boxes"], y["boxes"], rtol=1e-6)
+        np.testing.assert_allclose(target["area"], y["area"], rtol=1e-5)
+        assert (target["labels"] == y["labels"]).all()
+    with pytest.raises(ValueError, match="form is not known"):
+        data.write_detections(scenes, tmp_path, form="voc")
+
+
+def test_what_is_written_is_read_by_pycocotools(tmp_path: Path) -> None:
+    coco = pytest.importorskip("pycocotools.coco")
+    scenes = data.Scenes(3, size=48, source="digits")
+    data.write_detections(scenes, tmp_path, form="coco")
+    with contextlib.redirect_stdout(io.StringIO()):
+        read = coco.COCO(tmp_path / "annotations/train.json")
+    boxes = [a["bbox"] for a in read.loadAnns(read.getAnnIds(imgIds=[2]))]
+    expected = scenes[1][1]["boxes"].copy()
+    expected[:, 2:] -= expected[:, :2]
+    assert boxes == expected.tolist()
 
 
 def test_batches(tmp_path: Path) -> None:

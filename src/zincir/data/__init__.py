@@ -55,6 +55,7 @@ from zincir.data.splits import (
 from zincir.data.table_encoder import TableDataset as TableDataset, TableEncoder as TableEncoder
 from zincir.data.tables import Table as Table
 from zincir.data.texts import TextDataset as TextDataset
+from zincir.data.write_detection import write_detections as write_detections
 from zincir.data.yolo import YoloDataset as YoloDataset
 from zincir.utils.data import (
     BatchSampler as BatchSampler,
