@@ -396,3 +396,18 @@ def test_what_is_overwritten_whole_passes_a_gradient_of_zero_on(overwrite):
     x.backward()
     assert w.grad.item() == 0
     assert v.grad.item() == 1
+
+
+@pytest.mark.parametrize("name", ["tanh_", "exp_", "sqrt_", "square_", "sigmoid_", "reciprocal_"])
+def test_second_gradients_pass_through_what_was_computed_in_place(name):
+    """A rule that uses its own result means the tensor: whoever retains its gradient sees all."""
+    x = zincir.tensor([0.5, 1.5], requires_grad=True)
+    found = []
+    for in_place in (True, False):
+        y = x.sum() * 0.5
+        y = getattr(y, name)() if in_place else getattr(y, name[:-1])()
+        y.retain_grad()
+        (g,) = zincir.autograd.grad((y**3).sum(), [x], create_graph=True)
+        g.sum().backward()
+        found.append(y.grad.item())
+    assert found[0] == pytest.approx(found[1])

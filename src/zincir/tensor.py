@@ -241,7 +241,10 @@ def _in_place(method: Callable[..., TensorBase]) -> Method:
         inplace.refuse_leaf(self, name)
         before = wrap(alias(self._node)) if MODE.grad else self
         value = method(before, *args, **kwargs)
-        inplace.write(self, shared_value.current(value), name)
+        node = shared_value.current(value)
+        if value._storage is None and all(value is not x for x in (self, before, *args)):
+            node.owner = None  # nobody's any more: a rule that uses its own result means this one
+        inplace.write(self, node, name)
         return self
 
     changed.__dict__["__wrapped__"] = method  # whose arguments it takes
