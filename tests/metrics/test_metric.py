@@ -163,15 +163,53 @@ def test_nothing_seen_is_nan(name):
     assert np.isnan(value(empty)).all()
 
 
-def test_a_wrong_batch_changes_nothing():
-    metric = metrics.Accuracy()
-    metric.update(zincir.tensor(SCORES), zincir.tensor(CLASSES))
-    before = value(metric)
-    with pytest.raises(IndexOutOfRange, match="label"):
-        metric.update(zincir.tensor(SCORES) * 2.0, zincir.tensor(CLASSES) + 1)
-    assert value(metric) == before
-    metric.update(zincir.tensor(SCORES), zincir.tensor(CLASSES))
-    assert value(metric) == before
+LABELLED = ("accuracy", "top3", "f1", "confusion_matrix", "log_loss", "calibration_error")
+
+
+@pytest.mark.parametrize("name", LABELLED)
+@pytest.mark.parametrize("before", [1, 5])
+def test_a_wrong_batch_changes_nothing(name, before):
+    metric = after(name, [CASES[name]] * before)
+    seen = {k: v.tolist() for k, v in metric.states.items()}
+    wrong = np.where(np.arange(40) == 30, 7, CLASSES)
+    for _ in range(3):
+        with pytest.raises(IndexOutOfRange, match="label"):
+            metric.update(zincir.tensor(SCORES) * 2.0, zincir.tensor(wrong))
+        assert {k: v.tolist() for k, v in metric.states.items()} == seen
+    metric.update(*tensors(CASES[name]))
+    np.testing.assert_array_equal(value(metric), value(after(name, [CASES[name]] * (before + 1))))
+
+
+def test_many_batches_of_many_forms():
+    """Batches of a form that was seen before are replayed: nobody should notice."""
+    metric, other = metrics.MeanSquaredError(), metrics.Accuracy()
+    squares, right, count = 0.0, 0, 0
+    for turn in range(4):
+        for rows in range(1, 40, 2):
+            x = zincir.tensor(SCORES[:rows] + turn, requires_grad=True) * 1.0
+            metric.update(x, x if turn == 1 else zincir.tensor(SCORES[:rows]))
+            other.update(x, zincir.tensor(CLASSES[:rows]))
+            squares += 0 if turn == 1 else turn**2 * 5 * rows
+            count += rows
+            right += int((SCORES[:rows].argmax(1) == CLASSES[:rows]).sum())
+    assert metric.compute().item() == pytest.approx(squares / count / 5, rel=1e-5)
+    assert other.states["multiclass"].tolist() == [[right, count]]
+    again = copy.deepcopy(other)
+    again.update(zincir.tensor(SCORES[:1]), zincir.tensor(CLASSES[:1]))
+    assert other.states["multiclass"].tolist() == [[right, count]]
+    assert again.states["multiclass"][0, 1].item() == count + 1
+
+
+def test_code_of_others_runs_at_every_update():
+    class Counting(metrics.MeanSquaredError):
+        def error(self, p, t):
+            calls.append(1)
+            return super().error(p, t)
+
+    calls, metric = [], Counting()
+    for _ in range(6):
+        metric.update(zincir.tensor(NUMBERS), zincir.tensor(WANTED))
+    assert len(calls) == 6
 
 
 def test_labels_out_of_range_inside_a_compiled_function():
