@@ -13,6 +13,7 @@ from zincir.creation import empty, full, zeros
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.functional import cat, meshgrid, stack
 from zincir.graph.node import user_line
+from zincir.lower_precision import lower
 from zincir.operations import movement
 from zincir.operations.dims import is_several, one_axis
 from zincir.operations.sizes import several
@@ -204,7 +205,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
     >>> tensordot(ones(2, 3, 4), ones(3, 4, 5)).shape
     (2, 5)
     """
-    made = takes_out(_tensordot)
+    made = takes_out(lower(_tensordot))
     return made(a, b, dims, out=out) if out is not None else made(a, b, dims)
 
 

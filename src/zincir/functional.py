@@ -12,7 +12,8 @@ from zincir.calling import functions_of, takes_out, two_numbers
 from zincir.convert import operand, tensor_node
 from zincir.einsum import einsum as _einsum, rearranged
 from zincir.errors import DTypeError, explain
-from zincir.graph.node import Node, user_line
+from zincir.graph.node import MODE, Node, user_line
+from zincir.lower_precision import lower
 from zincir.operations import arithmetic as ar, composed, layout, numeric, powers, products
 from zincir.operations.dims import is_several
 from zincir.recording import CURRENT
@@ -60,6 +61,7 @@ def float_power(input: Any, exponent: Any) -> Tensor:
 
 
 @takes_out
+@lower
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The product of matrices, vectors, or batches of matrices."""
     if input._coo is not None:
@@ -215,6 +217,15 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     )
 
 
+def _sums(equation: str) -> bool:
+    """Whether an equation has a letter of several operands that is summed over."""
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    letters = [letter for part in inputs.split(",") for letter in set(part) if letter.isalpha()]
+    if "->" not in equation:
+        output = "".join(letter for letter in letters if letters.count(letter) == 1)
+    return any(letters.count(letter) > 1 and letter not in output for letter in letters)
+
+
 def einsum(equation: str, *operands: Any) -> Tensor:
     """Sums of products in Einstein's notation.
 
@@ -223,6 +234,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     (2, 4)
     """
     tensors = operands[0] if len(operands) == 1 and is_several(operands[0]) else operands
+    if MODE.autocast is not None and _sums(equation):
+        return lower(einsum)(equation, *tensors)
     nodes = _nodes(tensors, "einsum")
     axes = rearranged(equation, nodes[0]) if len(nodes) == 1 else None
     return wrap(_einsum(equation, nodes)) if axes is None else tensors[0].permute(axes)

@@ -56,9 +56,9 @@ _DIFFERENCES = 3
 """So often a second recording may differ from the first."""
 
 
-def _mode() -> tuple[bool, DType]:
+def _mode() -> tuple[bool, DType, DType | None]:
     """What nodes take from their surroundings: another one, another recording."""
-    return MODE.grad, DEFAULT.floating
+    return MODE.grad, DEFAULT.floating, MODE.autocast
 
 
 @overload

@@ -53,6 +53,7 @@ from zincir.errors import (
 )
 from zincir.graph.node import MODE, Node, Origin, apply, user_line
 from zincir.half import array_in, filled, plain
+from zincir.lower_precision import lists
 from zincir.methods.complex_numbers import Complex
 from zincir.methods.drawing import Drawing
 from zincir.methods.matrices import Factoring, Solving
@@ -265,6 +266,7 @@ def _augmented(change: Method, operator: Method) -> Method:
 
 
 @takes_names
+@lists
 class Tensor(
     Ordering,
     Counting,

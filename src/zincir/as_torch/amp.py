@@ -1,41 +1,38 @@
-"""`torch.amp`: mixed precision. Contexts and scalers are there; what is computed stays float32.
+"""`torch.amp`: mixed precision: contexts in which products are computed in 16 bits, and a scaler.
 
-On the CPU PyTorch's autocast computes products in bfloat16. Here it changes nothing: numbers keep
-their 24 bits, and results their type. `zincir.compile(step, precision="bf16")` rounds what
-products read.
+`zincir.compile(step, precision="bf16")` is another thing: it rounds what products read, and results
+keep their type.
 """
 
 from __future__ import annotations
 
 import functools
-import threading
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from zincir.device import Device
 from zincir.errors import ArgumentError, explain
-from zincir.graph.node import user_line
+from zincir.graph.node import MODE, user_line
+from zincir.lower_precision import converted
 from zincir.tensor import Tensor
-from zincir.types import DType
+from zincir.types import DType, bfloat16, float16
 
-
-class _Now(threading.local):
-    cpu: bool = False
-    dtype: Any = None
-
-
-_NOW = _Now()
+SUPPORTED = (bfloat16, float16)
 
 
 class autocast:
-    """A context, or a decorator, for mixed precision. Numbers stay as they are.
+    """A context, or a decorator, in which products are computed in a lower precision.
 
-    For a GPU it is off, with PyTorch's warning: there is none.
+    On the CPU: products and convolutions take their operands in `dtype` (bfloat16 if left out),
+    losses and some others in float32, and the rest as they are. For a GPU it is off, with PyTorch's
+    warning: there is none.
 
+    >>> import zincir
+    >>> x = zincir.ones(2, 2)
     >>> with autocast("cpu"):
-    ...     is_autocast_enabled("cpu")
-    True
+    ...     (x @ x).dtype, (x + x).dtype
+    (zincir.bfloat16, zincir.float32)
     """
 
     def __init__(
@@ -46,23 +43,31 @@ class autocast:
         cache_enabled: bool | None = None,
     ) -> None:
         self.device = Device(device_type).type
-        self.dtype = dtype
+        self.dtype = self.fast_dtype = dtype or (bfloat16 if self.device == "cpu" else float16)
         if enabled and self.device != "cpu":
             warnings.warn(
                 f"there is no {self.device} device: autocast is off", UserWarning, stacklevel=2
             )
             enabled = False
+        if enabled and self.dtype not in SUPPORTED:
+            warnings.warn(
+                f"autocast on the CPU is for bfloat16 and float16, not for {self.dtype.name}: "
+                "it is off",
+                UserWarning,
+                stacklevel=2,
+            )
+            enabled = False
         self._enabled = enabled
-        self._before: list[tuple[bool, Any]] = []
+        self._before: list[DType | None] = []
 
     def __enter__(self) -> Self:
-        self._before.append((_NOW.cpu, _NOW.dtype))
+        self._before.append(MODE.autocast)
         if self.device == "cpu":
-            _NOW.cpu, _NOW.dtype = self._enabled, self.dtype
+            MODE.autocast = self.dtype if self._enabled else None
         return self
 
     def __exit__(self, *_: object) -> None:
-        _NOW.cpu, _NOW.dtype = self._before.pop()
+        MODE.autocast = self._before.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, run in this context."""
@@ -77,7 +82,7 @@ class autocast:
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
     """Whether an autocast context for this device is open."""
-    return _NOW.cpu and Device(device_type).type == "cpu"
+    return MODE.autocast is not None and Device(device_type).type == "cpu"
 
 
 def is_autocast_available(device_type: str) -> bool:
@@ -85,18 +90,44 @@ def is_autocast_available(device_type: str) -> bool:
     return Device(device_type).type == "cpu"
 
 
-def _same(given: Any) -> Any:
-    return given
+def custom_fwd(
+    fwd: Any = None, *, device_type: str = "cuda", cast_inputs: DType | None = None
+) -> Any:
+    """A decorator for the forward of a custom function, which notes whether autocast is on.
+
+    Args:
+        cast_inputs: inside autocast, tensors are converted to this type, and it is off within.
+    """
+    if fwd is None:
+        return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+
+    @functools.wraps(fwd)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        on = is_autocast_enabled(device_type)
+        args[0]._autocast = MODE.autocast if on and cast_inputs is None else None
+        if cast_inputs is None or not on:
+            return fwd(*args, **kwargs)
+        with autocast(device_type, enabled=False):
+            given = [converted(x, cast_inputs) for x in args]
+            return fwd(*given, **{k: converted(v, cast_inputs) for k, v in kwargs.items()})
+
+    return run
 
 
-def custom_fwd(fwd: Any = None, **options: Any) -> Any:
-    """The forward of a custom function as it is: nothing is cast."""
-    return _same if fwd is None else fwd
+def custom_bwd(bwd: Any = None, *, device_type: str = "cuda") -> Any:
+    """A decorator for the backward of a custom function: autocast is what it was in forward."""
+    if bwd is None:
+        return functools.partial(custom_bwd, device_type=device_type)
 
+    @functools.wraps(bwd)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        before, MODE.autocast = MODE.autocast, args[0]._autocast
+        try:
+            return bwd(*args, **kwargs)
+        finally:
+            MODE.autocast = before
 
-def custom_bwd(bwd: Any = None, **options: Any) -> Any:
-    """The backward of a custom function as it is: nothing is cast."""
-    return _same if bwd is None else bwd
+    return run
 
 
 class GradScaler:

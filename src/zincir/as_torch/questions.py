@@ -6,6 +6,7 @@ import math
 
 from zincir import anomaly, generator
 from zincir.as_torch import amp
+from zincir.graph.node import MODE
 from zincir.types import DType, bfloat16, float16
 
 e = math.e
@@ -54,13 +55,13 @@ def get_autocast_gpu_dtype() -> DType:
 
 
 def get_autocast_cpu_dtype() -> DType:
-    """The type that products have in PyTorch under `autocast("cpu")`."""
-    return bfloat16
+    """The type that products have under `autocast("cpu")`."""
+    return MODE.autocast or bfloat16
 
 
 def get_autocast_dtype(device_type: str) -> DType:
     """The same by the name of the device."""
-    return bfloat16 if device_type == "cpu" else float16
+    return get_autocast_cpu_dtype() if device_type == "cpu" else float16
 
 
 def set_flush_denormal(mode: bool) -> bool:

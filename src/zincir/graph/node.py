@@ -26,6 +26,8 @@ class Mode(threading.local):
     """Whether nodes made now take part in gradients (`no_grad` turns it off)."""
     origin: Origin | None = None
     """When set, new nodes get this origin: gradients point at the forward line."""
+    autocast: Any = None
+    """Inside `autocast`: the type in which products are computed."""
     layer: str = ""
     """The path of the layer that is running, such as `model.0.fc`."""
 

@@ -10,6 +10,7 @@ from zincir.calling import takes_out
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.linalg.solving import inv, solve
+from zincir.lower_precision import lower
 from zincir.methods.matrices import at_once
 from zincir.operations import arithmetic as ar, composed as co
 from zincir.operations.dims import Dims
@@ -97,6 +98,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
 
 @takes_out
+@lower
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of matrices, in the order that takes the fewest multiplications.
 
@@ -129,6 +131,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
 
 
 @takes_out
+@lower
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Inner products of vectors along `dim`.
 

@@ -12,6 +12,7 @@ import warnings
 from zincir.calling import takes_out
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import lower
 from zincir.nn.module.user_line import at_user_line, floats, in_steps, node_of
 from zincir.operations import composed
 from zincir.operations.arithmetic import abs, bitwise, compare, refuse_bool, where
@@ -49,6 +50,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return _out(bent(where(compare("gt", x, 0.0), x, x * negative_slope), x), input, inplace)
 
 
+@lower
 @at_user_line
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """Computes x where x > 0, weight * x elsewhere (He et al. 2015, https://arxiv.org/abs/1502.01852).

@@ -8,6 +8,7 @@ from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.generator import DRAWS, default_generator
 from zincir.graph.node import Node, user_line
 from zincir.loop.attention import attention, draws
+from zincir.lower_precision import lower
 from zincir.nn.functional.dropout import dropout
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.operations.arithmetic import cast, compare, where
@@ -22,6 +23,7 @@ from zincir.tensor import Tensor, wrap
 from zincir.types import bool_, broadcast, float32, int32, size
 
 
+@lower
 @at_user_line
 def scaled_dot_product_attention(
     query: Tensor,

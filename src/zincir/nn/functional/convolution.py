@@ -7,6 +7,7 @@ that in a row of layers the permutations between two of them meet, and cancel.
 from __future__ import annotations
 
 from zincir.graph.node import Node
+from zincir.lower_precision import lower
 from zincir.nn.functional.convolution_checks import (
     check_bias,
     check_channels,
@@ -23,6 +24,7 @@ from zincir.operations.source import with_gradient_of
 from zincir.tensor import Tensor, wrap
 
 
+@lower
 @at_user_line
 def conv1d(
     input: Tensor,
@@ -46,6 +48,7 @@ def conv1d(
     return _convolved(1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@lower
 @at_user_line
 def conv2d(
     input: Tensor,
@@ -80,6 +83,7 @@ def conv2d(
     return _convolved(2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@lower
 @at_user_line
 def conv3d(
     input: Tensor,
@@ -102,6 +106,7 @@ def conv3d(
     return _convolved(3, input, weight, bias, stride, padding, dilation, groups)
 
 
+@lower
 @at_user_line
 def conv_transpose1d(
     input: Tensor,
@@ -126,6 +131,7 @@ def conv_transpose1d(
     return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@lower
 @at_user_line
 def conv_transpose2d(
     input: Tensor,
@@ -157,6 +163,7 @@ def conv_transpose2d(
     return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@lower
 @at_user_line
 def conv_transpose3d(
     input: Tensor,

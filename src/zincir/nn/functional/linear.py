@@ -5,6 +5,7 @@ from __future__ import annotations
 from zincir.calling import takes_out
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import lower
 from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.operations.contraction import matmul
 from zincir.operations.movement import permute, reshape, sum_, swap_last
@@ -14,6 +15,7 @@ from zincir.types import size
 
 
 @takes_out
+@lower
 @at_user_line
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Computes input @ weight.T + bias.

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import MODE, Node, grad_mode, user_line
-from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value, over_last
+from zincir.nn.functional.normalization_checks import (
+    need_axes,
+    of_channels,
+    one_value,
+    over_last,
+    takes_float32_beside_halves,
+)
 from zincir.nn.module.user_line import at_user_line, floats, in_steps
 from zincir.operations.arithmetic import maximum
 from zincir.operations.composed import norm as vector_norm, root
@@ -20,6 +26,7 @@ from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, float64, size
 
 
+@takes_float32_beside_halves
 @at_user_line
 def group_norm(
     input: Tensor,
@@ -64,6 +71,7 @@ def group_norm(
     return wrap(reshape(y, x.shape))
 
 
+@takes_float32_beside_halves
 @at_user_line
 def layer_norm(
     input: Tensor,
@@ -87,6 +95,7 @@ def layer_norm(
     return wrap(scaled(y, given.get("weight"), given.get("bias")))
 
 
+@takes_float32_beside_halves
 @at_user_line
 def rms_norm(
     input: Tensor,

@@ -5,7 +5,12 @@ from __future__ import annotations
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, grad_mode, user_line
 from zincir.nn.functional.normalization import channelwise, scaled, standardised
-from zincir.nn.functional.normalization_checks import need_axes, of_channels, one_value
+from zincir.nn.functional.normalization_checks import (
+    need_axes,
+    of_channels,
+    one_value,
+    takes_float32_beside_halves,
+)
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.operations.arithmetic import cast, compare, copy, where
 from zincir.operations.elementwise import sqrt
@@ -15,6 +20,7 @@ from zincir.tensor import Tensor, wrap
 from zincir.types import float64, size
 
 
+@takes_float32_beside_halves
 @at_user_line
 def batch_norm(
     input: Tensor,
@@ -126,6 +132,7 @@ def _follow(running: Tensor | None, now: Node, momentum: float | Tensor) -> None
     running.copy_(wrap(old * (1.0 - step) + new * step))
 
 
+@takes_float32_beside_halves
 @at_user_line
 def instance_norm(
     input: Tensor,

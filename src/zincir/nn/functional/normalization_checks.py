@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.nn.module.user_line import floats
 from zincir.tensor import Tensor
-from zincir.types import size
+from zincir.types import DType, float32, size
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def nodes_of_type(what: str, x: Node, **tensors: Tensor | None) -> dict[str, Node]:
@@ -114,3 +118,21 @@ def one_value(what: str, of: str, x: Node) -> ShapeError:
             try_="a larger batch (drop_last=True leaves a last batch of one out), or model.eval()",
         )
     )
+
+
+def takes_float32_beside_halves(function: F) -> F:
+    """A norm of numbers of 16 bits whose weights are float32: computed in float32, and rounded.
+
+    So networks are inside `autocast`, whose parameters stay float32.
+    """
+
+    @wraps(function)
+    def called(input: Any, *args: Any, **named: Any) -> Any:
+        kind = getattr(input, "dtype", None)
+        if isinstance(kind, DType) and kind.half:
+            others = (*args, *named.values())
+            if any(isinstance(x, Tensor) and x.dtype is float32 for x in others):
+                return function(input.to(float32), *args, **named).to(kind)
+        return function(input, *args, **named)
+
+    return cast(F, called)

@@ -8,6 +8,7 @@ from typing import Any
 
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import lower
 from zincir.nn.functional.dropout import dropout
 from zincir.nn.functional.packed_sequence import Ragged
 from zincir.nn.functional.recurrent_steps import (
@@ -97,6 +98,7 @@ def _lone(x: Node) -> Node:
 # --- single steps -------------------------------------------------------------------------------
 
 
+@lower
 @at_user_line
 def rnn_tanh_cell(
     input: Tensor,
@@ -119,6 +121,7 @@ def rnn_tanh_cell(
     return _cell(RNN_TANH, "rnn_tanh_cell", input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
 
 
+@lower
 @at_user_line
 def rnn_relu_cell(
     input: Tensor,

@@ -8,7 +8,7 @@ from typing import Any
 
 from zincir.creation import empty, zeros
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
-from zincir.graph.node import Node, user_line
+from zincir.graph.node import MODE, Node, user_line
 from zincir.nn import init
 from zincir.nn.functional.packed_sequence import PackedSequence, ragged
 from zincir.nn.functional.recurrent import Net, recurrent
@@ -122,6 +122,14 @@ class RNNBase(Module):
     @at_user_line
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         """The outputs of the last layer at all steps, and what all layers carry at the end."""
+        if MODE.autocast is not None and self.mode != "GRU":
+            raise DTypeError(
+                explain(
+                    f"{type(self).__name__} is not computed in {MODE.autocast.name}",
+                    where=user_line(),
+                    try_="with torch.autocast('cpu', enabled=False): around it",
+                )
+            )
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)
         x = self._checked(input, (2, 3))

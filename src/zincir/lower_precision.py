@@ -1,0 +1,104 @@
+"""What `autocast` changes: which operations compute in the lower precision, and which in float32.
+
+The lists are PyTorch's for the CPU. Inside such a context an operation of the first list takes its
+operands in the lower type, one of the second takes them in float32, and all others take them as
+they are. Numbers of 64 bits stay. Conversions have gradients, so that those of parameters are of
+the parameters' type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from zincir.graph.node import MODE
+from zincir.tensor_base import TensorBase
+from zincir.types import DType, float32, float64
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", bound=type)
+
+LOWER_METHODS = (
+    "__matmul__", "__rmatmul__", "addbmm", "addmm", "baddbmm", "bmm", "inner", "matmul",
+    "mm",
+)  # fmt: skip
+"""Methods of the first list; its functions are marked where they are defined."""
+FULL_METHODS = (
+    "cholesky", "cholesky_inverse", "cholesky_solve", "nanquantile", "pinverse", "prod", "quantile",
+    "svd", "trace",
+)  # fmt: skip
+"""Methods of the second list."""
+FULL_FUNCTIONS = (
+    "adaptive_avg_pool3d", "adaptive_max_pool3d", "avg_pool3d", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy", "ctc_loss",
+    "fractional_max_pool2d", "fractional_max_pool3d", "grid_sample", "hinge_embedding_loss",
+    "huber_loss", "kl_div", "l1_loss", "linear_cross_entropy", "margin_ranking_loss", "max_pool3d",
+    "max_unpool1d", "max_unpool2d", "max_unpool3d", "mse_loss", "multi_margin_loss",
+    "multilabel_margin_loss", "nll_loss", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss",
+    "triplet_margin_loss",
+)  # fmt: skip
+"""Functions of `nn.functional` in the second list."""
+
+
+def lower(function: F) -> F:
+    """`function`, whose operands are converted to the lower precision inside `autocast`."""
+
+    @wraps(function)
+    def called(*args: Any, **named: Any) -> Any:
+        if MODE.autocast is None or "out" in named:
+            return function(*args, **named)
+        return _converted(function, args, named, MODE.autocast)
+
+    return cast(F, called)
+
+
+def full(function: F) -> F:
+    """`function`, whose operands are converted to float32 inside `autocast`."""
+
+    @wraps(function)
+    def called(*args: Any, **named: Any) -> Any:
+        if MODE.autocast is None or "out" in named:
+            return function(*args, **named)
+        return _converted(function, args, named, float32)
+
+    return cast(F, called)
+
+
+def lists(cls: T) -> T:
+    """Put the methods of a class on their lists."""
+    for names, mark in ((LOWER_METHODS, lower), (FULL_METHODS, full)):
+        for name in names:
+            setattr(cls, name, mark(getattr(cls, name)))
+    return cls
+
+
+def mark_functions(room: dict[str, Any]) -> None:
+    """Put the functions of `nn.functional` on the second list."""
+    for name in FULL_FUNCTIONS:
+        room[name] = full(room[name])
+
+
+def _converted(
+    function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any], to: DType
+) -> Any:
+    """Call `function` on operands of this type; what it is made of is converted no more."""
+    before, MODE.autocast = MODE.autocast, None
+    try:
+        return function(
+            *[converted(x, to) for x in args], **{k: converted(v, to) for k, v in named.items()}
+        )
+    finally:
+        MODE.autocast = before
+
+
+def converted(x: Any, to: DType) -> Any:
+    """A tensor in another type, and lists of them, if it is floating and has not 64 bits."""
+    if isinstance(x, TensorBase):
+        convertible = x.dtype.is_floating_point and x.dtype is not float64
+        return cast(Any, x).to(to) if convertible else x
+    if type(x) is list:
+        return [converted(item, to) for item in cast("list[Any]", x)]
+    if type(x) is tuple:
+        return tuple([converted(item, to) for item in cast("tuple[Any, ...]", x)])
+    return x
