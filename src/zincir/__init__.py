@@ -6,6 +6,7 @@ from zincir import (
     autograd as autograd,
     data as data,
     distributions as distributions,
+    einops_backend as einops_backend,
     fft as fft,
     func as func,
     linalg as linalg,

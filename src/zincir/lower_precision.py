@@ -28,17 +28,7 @@ FULL_METHODS = (
     "cholesky", "cholesky_inverse", "cholesky_solve", "nanquantile", "pinverse", "prod", "quantile",
     "svd", "trace",
 )  # fmt: skip
-"""Methods of the second list."""
-FULL_FUNCTIONS = (
-    "adaptive_avg_pool3d", "adaptive_max_pool3d", "avg_pool3d", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy", "ctc_loss",
-    "fractional_max_pool2d", "fractional_max_pool3d", "grid_sample", "hinge_embedding_loss",
-    "huber_loss", "kl_div", "l1_loss", "linear_cross_entropy", "margin_ranking_loss", "max_pool3d",
-    "max_unpool1d", "max_unpool2d", "max_unpool3d", "mse_loss", "multi_margin_loss",
-    "multilabel_margin_loss", "nll_loss", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss",
-    "triplet_margin_loss",
-)  # fmt: skip
-"""Functions of `nn.functional` in the second list."""
+"""Methods of the second list; its functions, losses among them, are marked as well."""
 
 
 def lower(function: F) -> F:
@@ -71,12 +61,6 @@ def lists(cls: T) -> T:
         for name in names:
             setattr(cls, name, mark(getattr(cls, name)))
     return cls
-
-
-def mark_functions(room: dict[str, Any]) -> None:
-    """Put the functions of `nn.functional` on the second list."""
-    for name in FULL_FUNCTIONS:
-        room[name] = full(room[name])
 
 
 def _converted(

@@ -1,6 +1,5 @@
 """Layers, activations and losses as functions of tensors, under PyTorch's names."""
 
-from zincir.lower_precision import mark_functions as _mark_functions
 from zincir.nn.functional.activation import (
     elu as elu,
     gelu as gelu,
@@ -195,5 +194,3 @@ from zincir.nn.functional.unpooling import (
     max_unpool2d as max_unpool2d,
     max_unpool3d as max_unpool3d,
 )
-
-_mark_functions(globals())

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zincir.graph.node import MODE, Node, apply
+from zincir.lower_precision import full
 from zincir.nn.functional.pooling_average import sums
 from zincir.nn.functional.pooling_max import largest, lowest, numbers, to_places, with_indices
 from zincir.nn.functional.windows import Window, along, nothing, planes, sizes, with_gradient
@@ -53,6 +54,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
     return _averages("adaptive_avg_pool2d", input, 2, output_size)
 
 
+@full
 @at_user_line
 def adaptive_avg_pool3d(input: Tensor, output_size: OutputSize) -> Tensor:
     """The means of windows over the last three axes, as in `adaptive_avg_pool2d`.
@@ -100,6 +102,7 @@ def adaptive_max_pool2d(
     return _maxima("adaptive_max_pool2d", input, 2, output_size, return_indices)
 
 
+@full
 @at_user_line
 def adaptive_max_pool3d(
     input: Tensor, output_size: OutputSize, return_indices: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 from zincir.calling import takes_out
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import Node, apply, user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.pooling_max import _flat
 from zincir.nn.functional.windows import (
     Sizes,
@@ -84,6 +85,7 @@ def avg_pool2d(
     return _avg_pool("avg_pool2d", input, 2, options, count_include_pad, divisor_override)
 
 
+@full
 @takes_out
 @at_user_line
 def avg_pool3d(

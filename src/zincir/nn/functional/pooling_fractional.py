@@ -9,6 +9,7 @@ from typing import Any
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.functional import cat
 from zincir.graph.node import user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.windows import Sizes
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.random import rand
@@ -19,6 +20,7 @@ from zincir.types import int64
 Ratios = float | Sequence[float]
 
 
+@full
 @at_user_line
 def fractional_max_pool2d(
     input: Tensor,
@@ -46,6 +48,7 @@ def fractional_max_pool2d(
     return (y, where) if return_indices else y
 
 
+@full
 @at_user_line
 def fractional_max_pool3d(
     input: Tensor,

@@ -11,6 +11,7 @@ from typing import Any
 
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import MODE, Node, apply, user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.windows import (
     Sizes,
     Window,
@@ -91,6 +92,7 @@ def max_pool2d(
     return _max_pool("max_pool2d", input, 2, options, return_indices)
 
 
+@full
 @at_user_line
 def max_pool3d(
     input: Tensor,

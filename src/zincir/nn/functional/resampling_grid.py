@@ -12,6 +12,7 @@ import numpy as np
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.half import converted
+from zincir.lower_precision import full
 from zincir.nn.functional.interpolation_weights import KEYS_A, keys_far, keys_near
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.operations.arithmetic import abs, bitwise, cast, compare, floor, remainder, round, where
@@ -34,6 +35,7 @@ class _Edges:
     corners: bool
 
 
+@full
 @at_user_line
 def grid_sample(
     input: Tensor,

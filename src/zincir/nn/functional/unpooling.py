@@ -7,6 +7,7 @@ from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.pooling_max import to_places
 from zincir.nn.functional.windows import Sizes, planes, sizes
 from zincir.nn.module.user_line import at_user_line, floats, node_of
@@ -15,6 +16,7 @@ from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, int64, size
 
 
+@full
 @at_user_line
 def max_unpool1d(
     input: Tensor,
@@ -34,6 +36,7 @@ def max_unpool1d(
     return _max_unpool("max_unpool1d", input, indices, 1, *options)
 
 
+@full
 @at_user_line
 def max_unpool2d(
     input: Tensor,
@@ -64,6 +67,7 @@ def max_unpool2d(
     return _max_unpool("max_unpool2d", input, indices, 2, *options)
 
 
+@full
 @at_user_line
 def max_unpool3d(
     input: Tensor,

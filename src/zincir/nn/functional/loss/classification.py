@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.labels import Labels, checked_labels
 from zincir.nn.functional.loss.reduction import reduction_of
 from zincir.nn.module.user_line import at_user_line, floats, node_of
@@ -20,6 +21,7 @@ from zincir.tensor import Tensor, wrap
 from zincir.types import Shape, int32, size
 
 
+@full
 @at_user_line
 def cross_entropy(
     input: Tensor,
@@ -79,6 +81,7 @@ def cross_entropy(
     return wrap(_reduced(loss, labels.used, own, reduction))
 
 
+@full
 @at_user_line
 def nll_loss(
     input: Tensor,

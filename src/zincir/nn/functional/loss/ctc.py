@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from zincir.creation import tensor
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.loss.reduction import reduced
 from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.operations.arithmetic import cast, maximum
@@ -16,6 +17,7 @@ from zincir.tensor import Tensor
 from zincir.types import int64, size
 
 
+@full
 @at_user_line
 def ctc_loss(
     log_probs: Tensor,

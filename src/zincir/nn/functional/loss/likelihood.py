@@ -6,6 +6,7 @@ import math
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.operations.arithmetic import compare, where
@@ -19,6 +20,7 @@ from zincir.tensor import Tensor
 from zincir.types import size
 
 
+@full
 @at_user_line
 def poisson_nll_loss(
     input: Tensor,

@@ -8,6 +8,7 @@ from typing import Any
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.linear import linear
 from zincir.nn.functional.loss.classification import cross_entropy
 from zincir.nn.module.user_line import at_user_line
@@ -29,6 +30,7 @@ class LinearCrossEntropyOptions:
     acc_dtype: Any = None
 
 
+@full
 @at_user_line
 def linear_cross_entropy(
     input: Tensor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.activation import softplus_of
 from zincir.nn.functional.labels import checked_labels
 from zincir.nn.functional.loss.operands import pair, weighted
@@ -19,6 +20,7 @@ from zincir.tensor import Tensor
 from zincir.types import int32, size
 
 
+@full
 @at_user_line
 def hinge_embedding_loss(
     input: Tensor,
@@ -42,6 +44,7 @@ def hinge_embedding_loss(
     return reduced(loss, reduction)
 
 
+@full
 @at_user_line
 def margin_ranking_loss(
     input1: Tensor,
@@ -73,6 +76,7 @@ def margin_ranking_loss(
     return reduced(clamp(-y * (a - b) + margin, 0.0, None), reduction)
 
 
+@full
 @at_user_line
 def soft_margin_loss(
     input: Tensor,
@@ -92,6 +96,7 @@ def soft_margin_loss(
     return reduced(softplus_of(-y * x), reduction)
 
 
+@full
 @at_user_line
 def multi_margin_loss(
     input: Tensor,
@@ -139,6 +144,7 @@ def multi_margin_loss(
     return reduced(reshape(loss, tuple(target.shape)), reduction)
 
 
+@full
 @at_user_line
 def multilabel_margin_loss(
     input: Tensor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zincir.graph.node import Node
+from zincir.lower_precision import full
 from zincir.nn.functional.activation import softplus_of
 from zincir.nn.functional.loss.operands import factor, probabilities, weighted
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
@@ -13,6 +14,7 @@ from zincir.operations.source import detach, with_gradient_of
 from zincir.tensor import Tensor
 
 
+@full
 @at_user_line
 def binary_cross_entropy_with_logits(
     input: Tensor,
@@ -48,6 +50,7 @@ def binary_cross_entropy_with_logits(
     return reduced(weighted(loss, weight, what), reduction)
 
 
+@full
 @at_user_line
 def binary_cross_entropy(
     input: Tensor,
@@ -77,6 +80,7 @@ def _cut_log(x: Node) -> Node:
     return where(zero, -100.0, log(where(zero, 1.0, x)))
 
 
+@full
 @at_user_line
 def kl_div(
     input: Tensor,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.loss.operands import pair
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line
@@ -14,6 +15,7 @@ from zincir.operations.arithmetic import abs, compare, where
 from zincir.tensor import Tensor
 
 
+@full
 @at_user_line
 def mse_loss(
     input: Tensor,
@@ -34,6 +36,7 @@ def mse_loss(
     return reduced(d * d, reduction)
 
 
+@full
 @at_user_line
 def l1_loss(
     input: Tensor,
@@ -53,6 +56,7 @@ def l1_loss(
     return reduced(abs(x - y), reduction)
 
 
+@full
 @at_user_line
 def smooth_l1_loss(
     input: Tensor,
@@ -82,6 +86,7 @@ def smooth_l1_loss(
     return reduced(where(compare("lt", far, beta), near, far - 0.5 * beta), reduction)
 
 
+@full
 @at_user_line
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import user_line
+from zincir.lower_precision import full
 from zincir.nn.functional.distance import pairwise_distance
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line, floats, node_of
@@ -18,6 +19,7 @@ from zincir.tensor import Tensor
 EPSILON = 1e-12
 
 
+@full
 @at_user_line
 def cosine_embedding_loss(
     input1: Tensor,
@@ -57,6 +59,7 @@ def cosine_embedding_loss(
     return reduced(where(compare("eq", y, 1), 1.0 - cosine, 0.0) + apart, reduction)
 
 
+@full
 @at_user_line
 def triplet_margin_loss(
     anchor: Tensor,
