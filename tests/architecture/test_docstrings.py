@@ -16,7 +16,7 @@ PUBLIC = ("zincir", "zincir.nn", "zincir.nn.functional", "zincir.nn.init", "zinc
           "zincir.optim.lr_scheduler", "zincir.autograd", "zincir.data", "zincir.data.augment",
           "zincir.utils.data", "zincir.serialization", "zincir.distributions", "zincir.linalg",
           "zincir.func", "zincir.models", "zincir.metrics",
-          "zincir.ops", "zincir.trainer", "zincir.sklearn")  # fmt: skip
+          "zincir.ops", "zincir.trainer", "zincir.sklearn", "zincir.distributed")  # fmt: skip
 
 
 def public_objects(module: ModuleType) -> Iterator[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""How many threads are worth having: affinity, cgroup quotas, SLURM and the user's word."""
+"""How many threads are worth having: affinity, cgroup quotas, SLURM, MPI and the user's word."""
 
 from __future__ import annotations
 
@@ -14,11 +14,21 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def default_threads() -> int:
-    """Threads to use: the settings, else SLURM's allocation, else the cores there are."""
+    """Threads to use: the settings, else SLURM's allocation, else the cores there are, of which
+    processes that `mpiexec` started together have equal parts.
+    """
     chosen = settings.current().num_threads
     if chosen is not None:
         return chosen
-    return slurm_cores(os.environ) or min(available_cores(), MAX_THREADS)
+    part = max(1, (os.cpu_count() or 1) // processes_here(os.environ))
+    return slurm_cores(os.environ) or min(available_cores(), part, MAX_THREADS)
+
+
+def processes_here(environment: Mapping[str, str]) -> int:
+    """How many processes MPICH and its like, or Open MPI, started on this machine."""
+    names = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE")
+    found = (environment.get(name, "") for name in names)
+    return max((int(text) for text in found if text.isdecimal()), default=1) or 1
 
 
 def available_cores() -> int:

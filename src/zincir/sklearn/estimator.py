@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from zincir.distributed import SelfComm
 from zincir.random import get_rng_state, manual_seed, set_rng_state
 from zincir.sklearn.making import WeightedLoss, network, optimizer_of
 from zincir.sklearn.scikit import (
@@ -149,6 +150,7 @@ class Network(BaseEstimator):
             WeightedLoss(type(self)._loss),
             optimizer_of(self.optimizer, model, self.learning_rate),
             callbacks=deepcopy(tuple(self.callbacks)),
+            ranks=SelfComm(),
         )
         self.trainer_.seed = seed
 

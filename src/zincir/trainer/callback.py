@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from zincir.nn import Module
 from zincir.optim import Optimizer
@@ -42,6 +42,11 @@ class Callback:
         ...     def after_backward(self, step):
         ...         for name, p in step.model.named_parameters():
         ...             step.observe(name, p.grad.norm())
+    """
+
+    everywhere: ClassVar[bool] = True
+    """Whether it takes part in each of several processes that train together; False: in the first
+    alone, since it writes or shows something.
     """
 
     def after_backward(self, step: Step) -> None:

@@ -67,8 +67,11 @@ def load_checkpoint(path: Any) -> dict[str, Any]:
         LoadError: the file is no checkpoint, of a later version, or not as it was written.
         FileNotFoundError: there is none.
     """
-    path = Path(path)
-    data = path.read_bytes()
+    return parsed(Path(path).read_bytes(), Path(path))
+
+
+def parsed(data: bytes, path: Path) -> dict[str, Any]:
+    """What is in the bytes of a checkpoint."""
     tensors = safetensors.load(data)
     metadata = safetensors.metadata(data)
     if metadata.get("format") != FORMAT:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -17,13 +17,12 @@ from zincir.creation import as_tensor
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.generator import Generator
 from zincir.graph.node import user_line
-from zincir.random import randperm
 from zincir.tensor import Tensor
+from zincir.trainer.dealing import WHOLE, Dealing, Part
 from zincir.trees import flatten
 from zincir.types import DType, float32, int64
 from zincir.utils.data import DataLoader, Dataset, IterableDataset
 
-Array: TypeAlias = np.ndarray[Any, Any]
 Batch: TypeAlias = tuple[Any, int]
 """What a step is called with, and the number of samples in it."""
 Augment: TypeAlias = Callable[..., Any]
@@ -42,6 +41,9 @@ class Feed(ABC):
     The order of a pass follows from the seed and from the number of the epoch alone.
     """
 
+    deals: ClassVar[bool] = True
+    """Whether samples are dealt out to several processes here."""
+
     @abstractmethod
     def __len__(self) -> int:
         """Batches in a pass.
@@ -51,8 +53,8 @@ class Feed(ABC):
         """
 
     @abstractmethod
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch."""
+    def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch; if the feed deals, those after so many samples."""
 
     def take(self, given: Any) -> tuple[Any, Any]:
         """Inputs and targets of a batch."""
@@ -62,30 +64,18 @@ class Feed(ABC):
 class Arrays(Feed):
     """Arrays and tensors in memory, of which each has a sample in each place of dimension 0."""
 
-    def __init__(
-        self, x: Any, y: Any, batch_size: int, seed: int | None, *, drop_last: bool = False
-    ) -> None:
-        self._batch, self._seed, self._drop = batch_size, seed, drop_last
+    def __init__(self, x: Any, y: Any, dealing: Dealing) -> None:
+        self._dealing = dealing
         self._leaves, self._build = flatten((x, y))
-        self.samples = len(self._leaves[0])
 
     def __len__(self) -> int:
-        return (self.samples + (0 if self._drop else self._batch - 1)) // self._batch
+        return len(self._dealing)
 
-    def order(self, epoch: int) -> Array:
-        """The numbers of all samples in the order of an epoch."""
-        if self._seed is None:
-            return np.arange(self.samples)
-        return shuffled(self.samples, self._seed, epoch)
-
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        order, size = self.order(epoch), self._batch
-        for first in range(0, len(self) * size, size):
-            numbers = order[first : first + size]
-            yield numbers, len(numbers)
+    def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
+        return self._dealing.deal(epoch, done)
 
     def take(self, given: Any) -> tuple[Any, Any]:
-        if len(given) == self.samples and self._seed is None:
+        if self._dealing.is_all(given):
             return self._build(self._leaves)
         return self._build([leaf[given] for leaf in self._leaves])
 
@@ -99,7 +89,7 @@ class Augmented(Feed):
     def __len__(self) -> int:
         return len(self._arrays)
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
         def make(given: Batch) -> Batch:
             numbers, count = given
             x, y = self._arrays.take(numbers)
@@ -108,7 +98,7 @@ class Augmented(Feed):
 
         with ThreadPoolExecutor(1) as thread:
             coming = None
-            for given in self._arrays.batches(epoch):
+            for given in self._arrays.batches(epoch, done):
                 ready, coming = coming, thread.submit(make, given)
                 if ready is not None:
                     yield ready.result()
@@ -119,6 +109,8 @@ class Augmented(Feed):
 class Batches(Feed):
     """An iterable of batches, such as a `DataLoader`: pairs of inputs and targets."""
 
+    deals = False
+
     def __init__(self, source: Iterable[Any], dtype: DType) -> None:
         self.source, self._dtype = source, dtype
 
@@ -126,22 +118,51 @@ class Batches(Feed):
         source: Any = self.source
         return len(source)
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
         for name in ("sampler", "batch_sampler"):
             part: Any = getattr(self.source, name, None)
             if hasattr(part, "set_epoch"):
                 part.set_epoch(epoch)
         for batch in self.source:
-            x, y = pair(batch)
-            x, y = as_input(x, self._dtype, "inputs"), as_input(y, self._dtype, "targets")
-            yield (x, y), len(flatten((x, y))[0][0])
+            yield self._ready(batch)
+
+    def _ready(self, batch: Any) -> Batch:
+        x, y = pair(batch)
+        x, y = as_input(x, self._dtype, "inputs"), as_input(y, self._dtype, "targets")
+        return (x, y), len(flatten((x, y))[0][0])
 
 
-def shuffled(samples: int, seed: int, epoch: int) -> Array:
-    """The numbers of all samples, in the order that belongs to a seed and an epoch."""
-    key = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
-    generator = Generator().manual_seed(int(key))
-    return randperm(samples, generator=generator).numpy()
+class Loaded(Batches):
+    """A data set, whose samples are dealt out."""
+
+    deals = True
+
+    def __init__(self, dataset: Any, dealing: Dealing, dtype: DType) -> None:
+        self._dealing, self._lists = dealing, _Lists()
+        own = Generator()  # or each pass would draw from the default one
+        super().__init__(_loader(dataset, batch_sampler=self._lists, generator=own), dtype)
+
+    def __len__(self) -> int:
+        return len(self._dealing)
+
+    def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
+        dealt = list(self._dealing.deal(epoch, done))
+        self._lists.numbers = [numbers.tolist() for numbers, _ in dealt]
+        for batch, (_, count) in zip(self.source, dealt, strict=True):
+            yield self._ready(batch)[0], count
+
+
+class _Lists:
+    """The batches of a pass as lists of numbers."""
+
+    def __init__(self) -> None:
+        self.numbers: list[list[int]] = []
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.numbers)
 
 
 def pair(batch: Any) -> tuple[Any, Any]:
@@ -200,6 +221,7 @@ def feed_of(
     dtype: DType = float32,
     drop_last: bool = False,
     augment: Augment | None = None,
+    part: Part = WHOLE,
 ) -> Feed:
     """What feeds a model from `source`.
 
@@ -207,6 +229,7 @@ def feed_of(
         source: a pair of arrays (inputs, targets), of which either may be a tuple or a dictionary
             of arrays; a `Dataset`; or an iterable of batches.
         seed: of the order of samples; None for the order in which they are.
+        part: which part of each batch this process gets, of arrays and data sets.
 
     Raises:
         ArgumentError: there are no samples, or it is none of these.
@@ -217,7 +240,9 @@ def feed_of(
     if isinstance(source, _PAIR) and len(source) == 2 and _is_array(source[0]):
         x = as_input(source[0], dtype, "inputs")
         y = as_input(source[1], dtype, "targets")
-        arrays = Arrays(*_checked(x, y), batch_size, seed, drop_last=drop_last)
+        x, y = _checked(x, y)
+        samples = len(flatten(x)[0][0])
+        arrays = Arrays(x, y, Dealing(samples, batch_size, seed, part, drop_last=drop_last))
         return arrays if augment is None else Augmented(arrays, augment, dtype)
     if augment is not None:
         raise ArgumentError(
@@ -231,10 +256,9 @@ def feed_of(
     if isinstance(source, _DATASET) and not isinstance(source, _ITERABLE):
         if len(source) == 0:
             raise _empty()
-        sampler = None if seed is None else _Shuffled(len(source), seed)
-        own = Generator()  # or each pass would draw from the default one
-        source = _loader(source, batch_size, sampler=sampler, drop_last=drop_last, generator=own)
-    elif isinstance(source, _ITERABLE):
+        dealing = Dealing(len(source), batch_size, seed, part, drop_last=drop_last)
+        return Loaded(source, dealing, dtype)
+    if isinstance(source, _ITERABLE):
         source = _loader(source, batch_size, drop_last=drop_last)
     if not hasattr(source, "__iter__"):
         raise ArgumentError(
@@ -246,22 +270,6 @@ def feed_of(
             )
         )
     return Batches(source, dtype)
-
-
-class _Shuffled:
-    """An order that follows from a seed and the number of the epoch."""
-
-    def __init__(self, samples: int, seed: int) -> None:
-        self._samples, self._seed, self._epoch = samples, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return self._samples
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(shuffled(self._samples, self._seed, self._epoch).tolist())
 
 
 def _is_array(x: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir.distributed import SelfComm
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.trainer.callback import Callback, Callbacks, Step
@@ -80,16 +81,16 @@ def find_learning_rate(
             )
         )
     before = deepcopy(trainer.state_dict())
-    callbacks, scheduler = trainer.callbacks, trainer.scheduler
+    callbacks, scheduler, ranks = trainer.callbacks, trainer.scheduler, trainer.ranks
     growing = _Growing(np.geomspace(smallest, largest, steps).tolist())
     trainer.callbacks = Callbacks([growing, *(c for c in callbacks.all if _is_of_the_step(c))])
-    trainer.scheduler = None
+    trainer.scheduler, trainer.ranks = None, SelfComm()  # each process finds it alone
     groups = trainer.optimizer.param_groups
     rates: list[Any] = [group["lr"] for group in groups]
     try:
         trainer.fit(train, epochs=steps, batch_size=batch_size, progress=False, allow_nan=True)
     finally:
-        trainer.callbacks, trainer.scheduler = callbacks, scheduler
+        trainer.callbacks, trainer.scheduler, trainer.ranks = callbacks, scheduler, ranks
         trainer.load_state_dict(before)
         for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import signal
+import sys
 import time
+import traceback
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Protocol
 
-from zincir.errors import explain
+from zincir.distributed import Comm, gather
+from zincir.errors import StateError, explain
 from zincir.random import get_rng_state, set_rng_state
 from zincir.trainer.callback import Callbacks
 from zincir.trainer.errors import NotFinite
 from zincir.trainer.feed import Batch, Feed
 from zincir.trainer.passes import Loss, Totals, mode, training_step
 from zincir.trainer.stopping_signals import Signals
+from zincir.trainer.together import Together
 from zincir.trainer.training import Training
 
 BETWEEN_LOOKS = 0.1
@@ -27,6 +32,7 @@ class Trained(Training, Protocol):
     callbacks: Callbacks
     precision: str | None
     accumulate: int
+    ranks: Comm
 
     @property
     def loss(self) -> Loss:
@@ -55,13 +61,18 @@ class Fitting:
         self.totals = Totals(trainer.metrics)
         self.position = 0
         """Batches of this epoch that are done."""
+        self.samples = 0
+        """Samples of this epoch that are done, in all processes."""
+        self.together = Together(trainer.ranks) if trainer.ranks.size > 1 else None
+        self.agreed = trainer.ranks.size == 1
+        """Whether all processes stop here."""
         self.order_state: Any = None
         """The state of the default generator when this epoch began."""
         self.signals = Signals()
         self._callbacks = trainer.callbacks
         self._step = training_step(
             trainer.model, trainer.loss, trainer.optimizer, trainer.callbacks, self.totals, feed,
-            trainer.precision,
+            trainer.precision, self.together,
         )  # fmt: skip
         self._looked = 0.0
 
@@ -70,34 +81,51 @@ class Fitting:
         trainer, callbacks = self.trainer, self._callbacks
         with self.signals, mode(trainer.model, training=True):
             try:
-                while trainer.epoch < self.until and not trainer.stop:
+                while trainer.epoch < self.until and not self._stopped():
                     self._epoch()
             except BaseException as error:
+                if not self.agreed:
+                    self._end_all()
                 callbacks.tell("on_exception", trainer, error)
                 raise
+
+    def _end_all(self) -> None:
+        """End all processes, which would wait for this one: the last checkpoint stays."""
+        comm = self.trainer.ranks
+        sys.stderr.write(f"rank {comm.rank} of {comm.size} ends the training of all:\n")
+        traceback.print_exc()
+        comm.abort(1)
 
     def _epoch(self) -> None:
         trainer, callbacks, began = self.trainer, self._callbacks, time.perf_counter()
         resumed = self.position > 0
         if not resumed:
             self.totals.reset()
+            self.samples = 0
             self.order_state = get_rng_state()
             callbacks.tell("on_epoch_begin", trainer)
         for group in self._groups(resumed):
             self._update(group)
-            if trainer.stop:
+            if self._stopped():
                 break
-        log: dict[str, Any] = {"epoch": trainer.epoch + 1, **self.totals.log()}
+        totals = self.totals.merged(trainer.ranks)
+        log: dict[str, Any] = {"epoch": trainer.epoch + 1, **totals.log()}
         self._refuse_nan(log["loss"])
         log["lr"] = float(trainer.optimizer.param_groups[0]["lr"])
+        if self.together is not None:
+            self.together.spread(dict(trainer.model.named_buffers()))
         if self.validation is not None:
             log |= trainer.validated(self.validation)
         log["seconds"] = time.perf_counter() - began
+        log = gather(trainer.ranks, log)[0]
         trainer.end_epoch(log)
-        self.position = 0
+        self.position = self.samples = 0
         trainer.history.rows.append(log)
         callbacks.tell("on_epoch_end", trainer, log)
         callbacks.tell("on_save", trainer)
+        if self.together is not None:
+            self._wish()
+            self.together.meet()
         self._stop_if_asked()
 
     def _groups(self, resumed: bool) -> Iterator[list[Batch]]:
@@ -105,8 +133,8 @@ class Fitting:
         now = get_rng_state()
         if resumed:  # what a loader draws at the beginning, and for what is done, again
             set_rng_state(self.order_state)
-        batches = iter(self.feed.batches(self.trainer.epoch))
-        for _ in islice(batches, self.position):
+        batches = iter(self.feed.batches(self.trainer.epoch, self.samples))
+        for _ in islice(batches, 0 if self.feed.deals else self.position):
             pass
         if resumed:
             set_rng_state(now)
@@ -116,22 +144,47 @@ class Fitting:
     def _update(self, group: list[Batch]) -> None:
         trainer, last = self.trainer, len(group) - 1
         everything = sum(count for _, count in group)
+        together = self.together
+        if together is not None:
+            together.own_samples = everything
+            self._wish()
         for number, (given, count) in enumerate(group):
-            seen, trainer.observed = self._step(
-                given, count / everything, number == 0, number == last
-            )
+            share = count / everything if together is None else float(count)
+            held = self.totals.state_dict() if count == 0 else None
+            seen, trainer.observed = self._step(given, share, number == 0, number == last)
             self.totals.see(seen, count)
+            if held is not None:  # the sample of another process, which counts there
+                self.totals.load_state_dict(held)
         self.position += len(group)
+        self.samples += everything if together is None else together.samples
         trainer.steps += 1
         trainer.end_step()
         for end in self._callbacks.each_step:
             end(trainer)
-        now = time.perf_counter()
-        if now - self._looked > BETWEEN_LOOKS:
-            self._looked = now
-            self._refuse_nan(self.totals.mean())
+        if self.clock - self._looked > BETWEEN_LOOKS:
+            self._looked = self.clock
+            self._refuse_nan(self.totals.mean() if self.totals.samples else 0.0)
             self._callbacks.tell("on_look", trainer)
         self._stop_if_asked()
+
+    @property
+    def clock(self) -> float:
+        """Seconds since some moment; of several processes, all have the same."""
+        return time.perf_counter() if self.together is None else self.together.clock
+
+    def _wish(self) -> None:
+        """Say what all have to agree on."""
+        received = self.signals.received
+        assert self.together is not None
+        self.together.wishes = (
+            self.trainer.stop, received == signal.SIGINT, received == signal.SIGTERM,
+        )  # fmt: skip
+
+    def _stopped(self) -> bool:
+        """Whether training stops, by the word of anybody who takes part in it."""
+        if self.together is not None:
+            return self.together.stop
+        return self.trainer.stop
 
     def _refuse_nan(self, loss: float) -> None:
         if math.isfinite(loss) or self.allow_nan:
@@ -149,7 +202,12 @@ class Fitting:
         )
 
     def _stop_if_asked(self) -> None:
-        if self.signals.received is not None:
+        received, together = self.signals.received, self.together
+        if together is not None:
+            received = signal.SIGTERM if together.terminated else None
+            received = signal.SIGINT if together.interrupted else received
+        if received is not None:
+            self.signals.received, self.agreed = received, True
             raise self.signals.error()
 
     @property
@@ -164,17 +222,35 @@ class Fitting:
 
     def state_dict(self) -> dict[str, Any]:
         """Where in the epoch it stands."""
+        totals = self.totals.merged(self.trainer.ranks) if self.position else None
         return {
             "position": self.position,
-            "totals": self.totals.state_dict() if self.position else None,
+            "samples": self.samples,
+            "ranks": self.trainer.ranks.size,
+            "totals": None if totals is None else totals.state_dict(),
             "order_state": self.order_state if self.position else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.position = state["position"]
-        if self.position:
+        self.samples = state["samples"]
+        if not self.position:
+            return
+        if not self.feed.deals and state["ranks"] != self.trainer.ranks.size:
+            raise StateError(
+                explain(
+                    "Trainer.fit: the checkpoint is from the middle of an epoch of another number "
+                    "of processes, whose batches they brought themselves",
+                    expected=f"{state['ranks']} processes",
+                    got=str(self.trainer.ranks.size),
+                    try_="arrays or a data set, which are dealt out; or a checkpoint of an epoch's "
+                    "end",
+                )
+            )
+        self.order_state = state["order_state"]
+        self.totals.reset()
+        if self.trainer.ranks.rank == 0:
             self.totals.load_state_dict(state["totals"])
-            self.order_state = state["order_state"]
 
 
 def every_step(scheduler: Any) -> bool:

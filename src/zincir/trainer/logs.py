@@ -21,6 +21,8 @@ class CSVLog(Callback):
         >>> log = CSVLog(tempfile.mkdtemp() + "/log.csv")
     """
 
+    everywhere = False
+
     def __init__(self, path: Any) -> None:
         self.path = Path(path)
 
@@ -40,6 +42,8 @@ class JSONLog(Callback):
         >>> import tempfile
         >>> log = JSONLog(tempfile.mkdtemp() + "/log.jsonl")
     """
+
+    everywhere = False
 
     def __init__(self, path: Any) -> None:
         self.path = Path(path)
@@ -65,6 +69,8 @@ class TensorBoardLog(Callback):
     Args:
         folder: of this run.
     """
+
+    everywhere = False
 
     def __init__(self, folder: Any) -> None:
         self.folder = Path(folder)

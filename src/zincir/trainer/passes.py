@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
 from zincir.autograd import no_grad
-from zincir.creation import zeros
+from zincir.creation import as_tensor, zeros
+from zincir.distributed import Comm, gather
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.metrics import Metric, named
@@ -19,6 +21,7 @@ from zincir.step import compile
 from zincir.tensor import Tensor
 from zincir.trainer.callback import Callbacks, Step
 from zincir.trainer.feed import Feed
+from zincir.trainer.together import Together
 from zincir.trees import flatten
 from zincir.types import DType, float32, float64
 
@@ -95,6 +98,24 @@ class Totals:
             found[f"{prefix}{metric.name}"] = value.item() if one else value
         return found
 
+    def merged(self, comm: Comm) -> Totals:
+        """What all processes have added up, together."""
+        if comm.size == 1:
+            return self
+        own = self.state_dict()
+        own["loss"] = own["loss"].numpy()
+        own["metrics"] = [{k: v.numpy() for k, v in each.items()} for each in own["metrics"]]
+        whole, other = Totals(deepcopy(self.metrics)), Totals(deepcopy(self.metrics))
+        whole.reset()
+        for state in gather(comm, own):
+            other.reset()
+            other.load_state_dict({**state, "loss": as_tensor(state["loss"])})
+            whole.loss.add_(other.loss)
+            whole.samples += other.samples
+            for metric, more in zip(whole.metrics, other.metrics, strict=True):
+                metric.merge(more)
+        return whole
+
     def state_dict(self) -> dict[str, Any]:
         states = [metric.state_dict() for metric in self.metrics]
         return {"loss": self.loss.clone(), "samples": self.samples, "metrics": states}
@@ -127,11 +148,15 @@ def loss_of(loss: Loss, outputs: Any, targets: Any) -> Tensor:
 
 def training_step(
     model: Module, loss: Loss, optimizer: Any, callbacks: Callbacks, totals: Totals, feed: Feed,
-    precision: str | None,
+    precision: str | None, together: Together | None = None,
 ) -> Callable[..., Any]:  # fmt: skip
     """A step on a batch of `feed`: called with the batch, its share of the update, and whether it
     is the first and the last batch of this update; it gives what was observed.
+
+    With several processes the share is the number of samples: `together` divides by all of them.
     """
+    parameters = list(model.parameters())
+    alone = together is None
 
     @compile(precision=precision)
     def step(given: Any, share: float, first: bool, last: bool) -> Any:
@@ -140,9 +165,11 @@ def training_step(
             optimizer.zero_grad()
         outputs = called(model, x)
         value = loss_of(loss, outputs, y)
-        (value if first and last else value * share).backward()
+        (value if first and last and alone else value * share).backward()
         noted = Step(model, optimizer, x, y, outputs, value)
         if last:
+            if together is not None:
+                together.exchange(parameters)
             for after in callbacks.after_backward:
                 after(noted)
             optimizer.step()

@@ -18,6 +18,8 @@ class Progress(Callback):
         shown: None for: if the output is a terminal or a notebook.
     """
 
+    everywhere = False
+
     def __init__(self, shown: bool | None = None) -> None:
         self.shown = shown
         self._bar: Any = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ class Checkpoint(Callback):
     A file is written beside the old one and takes its place when it is complete: whatever happens,
     the last one can be loaded. The numbers are copied when it begins, and written by a thread while
     training goes on. When training is stopped (Ctrl-C, SIGTERM, an error in the middle), the state
-    is saved as well, unless the loss is not finite.
+    is saved as well, unless the loss is not finite. Of several processes, the first one writes.
 
     Args:
         folder: it is made if it is not there.
@@ -60,10 +59,10 @@ class Checkpoint(Callback):
 
     def on_fit_begin(self, trainer: Training) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._saved_at = time.monotonic()
+        self._saved_at = _clock(trainer)
 
     def on_look(self, trainer: Training) -> None:
-        if self.seconds is not None and time.monotonic() - self._saved_at > self.seconds:
+        if self.seconds is not None and _clock(trainer) - self._saved_at > self.seconds:
             self._save(trainer, [self.last])
 
     def on_save(self, trainer: Training) -> None:
@@ -91,7 +90,9 @@ class Checkpoint(Callback):
         """
         self._wait()
         taken = frozen(trainer.state_dict())
-        self._saved_at, self._at_step = time.monotonic(), trainer.steps
+        self._saved_at, self._at_step = _clock(trainer), trainer.steps
+        if trainer.ranks.rank != 0:
+            return
         if self._writer is None:
             self._writer = ThreadPoolExecutor(1)
 
@@ -119,6 +120,10 @@ class Checkpoint(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best_value = state["best_value"]
+
+
+def _clock(trainer: Training) -> float:
+    return 0.0 if trainer.running is None else trainer.running.clock
 
 
 _SMALL = ("loss", "error", "mae", "mse", "rmse", "mape", "perplexity", "calibration")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
+from zincir.distributed import Comm, gather, world
 from zincir.errors import ArgumentError, StateError, explain
 from zincir.functional import cat
 from zincir.graph.node import user_line
@@ -14,7 +16,8 @@ from zincir.optim import AdamW, Optimizer
 from zincir.random import get_rng_state, initial_seed, manual_seed, set_rng_state
 from zincir.tensor import Tensor
 from zincir.trainer.callback import Callback, Callbacks
-from zincir.trainer.checkpoint import load_checkpoint, save_checkpoint
+from zincir.trainer.checkpoint import load_checkpoint, parsed, save_checkpoint
+from zincir.trainer.dealing import Part
 from zincir.trainer.feed import Augment, Feed, as_input, feed_of
 from zincir.trainer.fitting import Fitting, every_step
 from zincir.trainer.history import History
@@ -58,6 +61,8 @@ class Trainer:
             batch as large as they are together.
         seed: of the order of samples, and of the default generator when the first `fit` begins;
             None goes on with the default generator as it is.
+        ranks: the processes that train this model together: by default all that `mpiexec` started
+            with this one. `zincir.distributed.SelfComm()` trains in this process alone.
 
     Attributes:
         history: a row for each epoch.
@@ -95,6 +100,7 @@ class Trainer:
         precision: str = "float32",
         accumulate: int = 1,
         seed: int | None = None,
+        ranks: Comm | None = None,
     ) -> None:
         _check(model, loss, optimizer, callbacks, precision, accumulate)
         self.model = model
@@ -106,6 +112,7 @@ class Trainer:
         self.precision = _PRECISIONS[precision]
         self.accumulate = accumulate
         self.seed = seed
+        self.ranks = world() if ranks is None else ranks
         self.history = History()
         self.epoch = 0
         self.steps = 0
@@ -199,13 +206,18 @@ class Trainer:
                 )  # fmt: skip
         if self.steps == 0 and self.seed is not None:
             manual_seed(self.seed)
-        seed = (self.seed if self.seed is not None else initial_seed()) if shuffle else None
-        feed = feed_of(train, batch_size, seed, dtype=self.dtype, drop_last=drop_last,
-                       augment=augment)  # fmt: skip
-        check = None if validation is None else self._feed(validation, batch_size)
+        comm = self.ranks
+        seed = self.seed if self.seed is not None else gather(comm, initial_seed())[0]
+        part = Part(comm.rank, comm.size)
+        feed = feed_of(train, batch_size, seed if shuffle else None, dtype=self.dtype,
+                       drop_last=drop_last, augment=augment, part=part)  # fmt: skip
+        check = None
+        if validation is not None:
+            check = feed_of(validation, batch_size, None, dtype=self.dtype, part=part)
         callbacks = self.callbacks
         self._prepare(feed, epochs)
-        self.callbacks = Callbacks([*callbacks.all, Progress(progress)])
+        taking_part = [*callbacks.all, Progress(progress)]
+        self.callbacks = Callbacks([c for c in taking_part if c.everywhere or comm.rank == 0])
         self.stop = False
         try:
             fitting = Fitting(self, feed, check, self.epoch + epochs, allow_nan=allow_nan)
@@ -213,8 +225,11 @@ class Trainer:
             self.callbacks.tell("on_fit_begin", self)
             if self._resume(resume):
                 fitting.until = epochs
+            if fitting.together is not None:
+                fitting.together.begin(self.model, fitting.batches)
             fitting.run()
             self.callbacks.tell("on_fit_end", self)
+            comm.barrier()  # what process 0 writes is there
         finally:
             self.callbacks, self._fitting = callbacks, None
             self._evaluations.clear()
@@ -233,7 +248,7 @@ class Trainer:
         if resume is None:
             return False
         if resume != "auto":
-            self.load(resume)
+            self._load_of_first([Path(resume)])
             return True
         found = [c.last for c in self.callbacks.all if isinstance(c, Checkpoint)]
         if not found:
@@ -244,11 +259,15 @@ class Trainer:
                     try_="Trainer(..., callbacks=[Checkpoint('runs/first')]), or resume=path",
                 )
             )
-        for path in found:
-            if path.exists():
-                self.load(path)
-                break
+        self._load_of_first([path for path in found if path.exists()])
         return True
+
+    def _load_of_first(self, paths: Sequence[Path]) -> None:
+        """Go on from the first checkpoint, as process 0 has it."""
+        data = paths[0].read_bytes() if paths and self.ranks.rank == 0 else None
+        data = gather(self.ranks, data)[0]
+        if data is not None:
+            self.load_state_dict(parsed(data, paths[0] if paths else Path("of process 0")))
 
     def end_step(self) -> None:
         """Step a schedule that counts updates."""
@@ -287,12 +306,12 @@ class Trainer:
 
     def validated(self, feed: Feed) -> dict[str, Any]:
         """The same for the validation of a fit."""
-        return self._evaluated(feed, "val_")
+        return self._evaluated(feed, "val_", self.ranks if feed.deals else None)
 
     def _feed(self, data: Any, batch_size: int) -> Feed:
         return feed_of(data, batch_size, None, dtype=self.dtype)
 
-    def _evaluated(self, feed: Feed, prefix: str) -> dict[str, Any]:
+    def _evaluated(self, feed: Feed, prefix: str, comm: Comm | None = None) -> dict[str, Any]:
         found = next((e for e in self._evaluations if e[0] is feed), None)
         if found is None:
             totals = Totals(deepcopy(self.metrics))
@@ -303,8 +322,9 @@ class Trainer:
         totals.reset()
         with self.callbacks.evaluation(self), mode(self.model, training=False):
             for given, count in feed.batches(0):
-                totals.see(step(given), count)
-        return totals.log(prefix)
+                if count:
+                    totals.see(step(given), count)
+        return (totals if comm is None else totals.merged(comm)).log(prefix)
 
     def predict(self, x: Any, batch_size: int = 256) -> Any:
         """What the model gives for inputs: a tensor, or a tree of them as the model has it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from zincir.distributed import Comm
 from zincir.metrics import Metric
 from zincir.nn import Module
 from zincir.optim import Optimizer
@@ -22,6 +23,11 @@ class Running(Protocol):
     @property
     def batches(self) -> int | None:
         """Batches in an epoch, if that is known."""
+        ...
+
+    @property
+    def clock(self) -> float:
+        """Seconds since some moment; of several processes, all have the same."""
         ...
 
     def loss(self) -> float:
@@ -44,6 +50,8 @@ class Training(Protocol):
     """Set it, and training stops after this update."""
     observed: dict[str, Tensor]
     """What callbacks let the last step give."""
+    ranks: Comm
+    """The processes that train together."""
 
     @property
     def optimizer(self) -> Optimizer:
