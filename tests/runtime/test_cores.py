@@ -146,3 +146,13 @@ def test_using_is_undone_and_checked() -> None:
         pass
     with pytest.raises(ArgumentError, match="num_threads"), settings.using(num_threads=0):
         pass
+
+
+def test_processes_on_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "available_cores", lambda: 8)
+    monkeypatch.setattr(cores.os, "cpu_count", lambda: 8)
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    with settings.using(num_threads=None):
+        for processes, threads in (("1", 8), ("3", 2), ("4", 2), ("20", 1)):
+            monkeypatch.setenv("MPI_LOCALNRANKS", processes)
+            assert cores.default_threads() == threads

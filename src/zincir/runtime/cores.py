@@ -20,8 +20,10 @@ def default_threads() -> int:
     chosen = settings.current().num_threads
     if chosen is not None:
         return chosen
-    part = max(1, (os.cpu_count() or 1) // processes_here(os.environ))
-    return slurm_cores(os.environ) or min(available_cores(), part, MAX_THREADS)
+    cores, here = available_cores(), processes_here(os.environ)
+    if here > 1:  # where mpiexec has bound each to cores of its own, there are so few already
+        cores = min(cores, max(1, (os.cpu_count() or 1) // here))
+    return slurm_cores(os.environ) or min(cores, MAX_THREADS)
 
 
 def processes_here(environment: Mapping[str, str]) -> int:
