@@ -701,3 +701,20 @@ def test_two_tensors_over_one_array(function, found):
         for expected in found:
             step(zincir.ones(2))
             assert t.tolist() == u.tolist() == expected
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_view_that_was_looked_at_is_read_anew_by_a_replay(seen):
+    x = (zincir.tensor([[0.75, 5.0, -1.25, 6.0]]) * 1)[:, ::2]
+
+    def halve():
+        x[..., 0] *= -0.5  # a view changed in place, and then set from itself
+
+    step = zincir.compile(halve)
+    found = []
+    for change in (halve, step, halve, step, step):
+        if seen:
+            x.tolist()
+        change()
+        found.append(x.tolist()[0][0])
+    assert found == [-0.375, 0.1875, -0.09375, 0.046875, -0.0234375]

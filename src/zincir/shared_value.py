@@ -139,9 +139,9 @@ def current(tensor: TensorBase) -> Node:
     if tensor._loose and _turned(tensor, storage):
         return _taken(tensor, storage)
     if tensor._seen == storage.version and (
-        recording is None or tensor._base is None or tensor._leaf_view or node.op is not leaf_p
+        recording is None or tensor._base is None or tensor._leaf_view or node.value is None
     ):
-        return node
+        return node  # but in a recording, what a view showed before is read from its base
     return _taken(tensor, storage)
 
 
@@ -198,7 +198,9 @@ def _taken(tensor: TensorBase, storage: Storage) -> Node:
         node = _fresh(tensor)
         node.value = looking(above.value, step.look(above.value.array))
         return _hold(tensor, node, storage)
-    if tensor._read_from is not None and tensor._read_from() is above and tensor._held.needs_grad:
+    same = tensor._read_from is not None and tensor._read_from() is above
+    known = tensor._held.value is not None and CURRENT.recording is not None
+    if same and tensor._held.needs_grad and not known:
         return _hold(tensor, tensor._held, storage)  # nothing was written, but to the memory
     if _is_cut_off(tensor, storage):
         with grad_mode(True):
