@@ -262,9 +262,11 @@ class Placing(TensorBase):
         lead = x.ndim - len(shape)
         if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
             raise _wrong(f"sum_to_size: size {shape} is not expandable to {x.shape}", shape)
+        if shape == x.shape:
+            return self
         if x.dtype.category < 2:
             x = co.cast(x, int64)  # as sums are
-        return self if x is current(self) and shape == x.shape else self._of(mv.sum_to(x, shape))
+        return self._of(mv.sum_to(x, shape))
 
     def resize_(self: Any, *size: Any, memory_format: Any = None) -> Any:
         """The same memory under another shape; what is new is 0."""
