@@ -262,7 +262,7 @@ class Placing(TensorBase):
         lead = x.ndim - len(shape)
         if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
             raise _wrong(f"sum_to_size: size {shape} is not expandable to {x.shape}", shape)
-        if shape == x.shape:
+        if shape and shape == x.shape:
             return self
         if x.dtype.category < 2:
             x = co.cast(x, int64)  # as sums are
