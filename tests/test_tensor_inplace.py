@@ -411,3 +411,17 @@ def test_second_gradients_pass_through_what_was_computed_in_place(name):
         g.sum().backward()
         found.append(y.grad.item())
     assert found[0] == pytest.approx(found[1])
+
+
+def test_zeros_for_what_a_view_overwrote_can_be_differentiated():
+    """As in PyTorch: through a view they depend on the gradient of the result, else they do not."""
+    for make, tracked in (
+        (lambda: zincir.zeros(4).view(4), True),
+        (lambda: zincir.zeros(4), False),
+    ):
+        w = zincir.ones(4, requires_grad=True)
+        x = make().add_(w)
+        x.fill_(0.5)
+        (g,) = zincir.autograd.grad((x * x).sum(), [w], create_graph=True)
+        assert g.tolist() == [0, 0, 0, 0]
+        assert g.requires_grad is tracked

@@ -89,8 +89,12 @@ def write(tensor: TensorBase, value: Node, what: str, *, convert: bool = False) 
     rebind(tensor, value)
 
 
-def rebind(tensor: TensorBase, value: Node) -> None:
-    """Bind `tensor`, and whatever shares its memory, to a new value of the same shape."""
+def rebind(tensor: TensorBase, value: Node, *, by_view: bool = False) -> None:
+    """Bind `tensor`, and whatever shares its memory, to a new value of the same shape.
+
+    Args:
+        by_view: whether a view of it was written to.
+    """
     refuse_sparse(tensor, "a change in place")
     storage = tensor._storage
     origin = MODE.origin or here()
@@ -103,7 +107,7 @@ def rebind(tensor: TensorBase, value: Node) -> None:
     if base is None:
         _refuse_repeated(storage, value)
         _note_written(tensor, storage)
-        _bind(tensor, value, origin)
+        _bind(tensor, value, origin, by_view)
         _written(tensor, storage, origin)
         return
     assert tensor._step is not None
@@ -112,7 +116,7 @@ def rebind(tensor: TensorBase, value: Node) -> None:
         _bind(tensor, value, origin)
     if tensor._leaf_view:
         value = detach(value)
-    rebind(base, tensor._step.write(current(base), value))
+    rebind(base, tensor._step.write(current(base), value), by_view=True)
     if learns:
         tensor._seen, tensor._held.home = storage.version, (storage, storage.writes)
     if tensor._loose and value.needs_grad:
@@ -146,7 +150,7 @@ def _note_written(whole: TensorBase, storage: Storage) -> None:
     note_change(whole)
 
 
-def _bind(tensor: TensorBase, value: Node, origin: Origin) -> None:
+def _bind(tensor: TensorBase, value: Node, origin: Origin, by_view: bool = False) -> None:
     old = current(tensor)
     if not MODE.grad:
         value = detach(value)
@@ -156,7 +160,7 @@ def _bind(tensor: TensorBase, value: Node, origin: Origin) -> None:
             )
     elif old.needs_grad and not _comes_from(value, old):
         # Overwritten whole: still part of the graph, with a gradient of zero.
-        value = attached(value, old)
+        value = attached(value, old, by_view)
     if value is old or value.owner is not None or value.op is const_p:
         value = alias(value)  # of a constant too: what a tensor holds may be written over
     old.superseded = origin

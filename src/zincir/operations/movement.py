@@ -394,14 +394,24 @@ attached_p = register(
         "attached",
         Kind.ALIAS,
         doc="The first input, with a gradient of zeros for the second.",
-        infer=lambda value, to: value,
-        numpy=lambda value, to: value,
-        vjp=lambda g, y, value, to: (g, expand(const(0.0, to.dtype), to.shape)),
+        infer=lambda value, to, tracked: value,
+        numpy=lambda value, to, tracked: value,
+        vjp=lambda g, y, value, to, tracked: (g, _zeros(to, g if tracked else None)),
+        attrs=("tracked",),
         saves=False,
     )
 )
 
 
-def attached(value: Node, to: Node) -> Node:
-    """`value` as something that depends on `to`, though with a gradient of zeros."""
-    return apply(attached_p, value, to)
+def attached(value: Node, to: Node, tracked: bool = False) -> Node:
+    """`value` as something that depends on `to`, though with a gradient of zeros.
+
+    Args:
+        tracked: whether these zeros depend on the gradient of the result, if it has gradients.
+    """
+    return apply(attached_p, value, to, attrs=(tracked,))
+
+
+def _zeros(like: Node, g: Node | None) -> Node:
+    zeros = expand(const(0.0, like.dtype), like.shape)
+    return zeros if g is None or not g.needs_grad else attached(zeros, g)
