@@ -222,9 +222,9 @@ def _tensordot(a: Tensor, b: Tensor, dims: Any) -> Tensor:
     for i, j in zip(left, right, strict=True):
         n, m = a.shape[i], b.shape[j]
         if n == 1 and m != 1:
-            b = b.sum(j, keepdim=True)
+            b = b.sum(j, keepdim=True, dtype=b.dtype)
         elif m == 1 and n != 1:
-            a = a.sum(i, keepdim=True)
+            a = a.sum(i, keepdim=True, dtype=a.dtype)
         elif n != m:
             got = f"{a.shape} along {left}, {b.shape} along {right}"
             raise ShapeError(

@@ -240,6 +240,7 @@ NOT_OF_NUMBERS = [
     "is_shared",
     "storage_offset",
     "sum_to_size",
+    "untyped_storage",
     "sgn",  # PyTorch's gradient is a tensor without values
     # Other digits near their zeros and poles: tests/operations/test_special.py
     *("digamma", "i0", "lgamma", "sinc"),

@@ -247,3 +247,10 @@ def test_what_has_no_gradient_says_so():
     ):
         with pytest.raises(zincir.errors.GradientError, match="derivative is not implemented"):
             y.sum().backward()
+
+
+def test_tensordot_keeps_a_whole_type_where_one_dimension_stands_for_many():
+    a, b = zincir.ones(2, 1, 3, dtype=zincir.int32), zincir.ones(3, 2, 4, dtype=zincir.int32)
+    found = zincir.tensordot(a, b, dims=([2, 1], [0, 1]))
+    assert found.dtype is zincir.int32
+    assert found.tolist() == [[6] * 4] * 2
