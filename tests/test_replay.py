@@ -718,3 +718,28 @@ def test_a_view_that_was_looked_at_is_read_anew_by_a_replay(seen):
         change()
         found.append(x.tolist()[0][0])
     assert found == [-0.375, 0.1875, -0.09375, 0.046875, -0.0234375]
+
+
+@pytest.mark.parametrize("first_alone", [False, True])
+def test_an_argument_over_the_array_of_what_is_written(first_alone):
+    """The function gets `x` and writes to its memory under another name, by NumPy's array."""
+    x = zincir.tensor([1.0, 2.0])
+    u = zincir.from_numpy(x.numpy())
+
+    @zincir.compile
+    def add(a):
+        u.add_(1)
+        return a * 2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RecordingWarning)
+        if first_alone:
+            other = zincir.tensor([5.0, 5.0])
+            seen = other.numpy()
+            for _ in range(3):
+                assert add(other).tolist() == [10, 10]
+            u.sub_(3)
+            assert seen.tolist() == [5, 5]
+        for k in range(1, 4):
+            assert add(x).tolist() == [2 * (1 + k), 2 * (2 + k)]
+            assert x.tolist() == u.tolist() == [1 + k, 2 + k]

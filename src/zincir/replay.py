@@ -131,12 +131,19 @@ class Replay:
                 if id(x if x._base is None else whole_of(x)) in self.written:
                     return True
                 storage = x._storage
-                if storage is not None and storage.several and self._writes(storage):
+                if storage is None:
+                    continue
+                if storage.several and self._writes(storage):
+                    return True
+                if storage.array is not None and self._writes_memory_of(x):
                     return True
         return self.writes_arguments and _overlap(inputs, self)
 
     def _writes(self, storage: Any) -> bool:
         return any([id(t) in self.written for t in storage.alive()])
+
+    def _writes_memory_of(self, x: Tensor) -> bool:
+        return any([c.tensor is not None and shares(x, c.tensor) for c in self.changed])
 
     def run(self, inputs: Sequence[Any], numbers: list[float]) -> Any:
         """Do what the function does, to these arguments."""

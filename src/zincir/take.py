@@ -308,6 +308,10 @@ class Take:
             return True
         if any(x._storage is not None and x._storage in shared for x in tensors):
             return True
+        mine = {id(t) for t in self.stand_ins}
+        changed = [c.tensor for k, c in recording.changed.items() if k not in mine]
+        if any(shares(x, t) for x in inputs for t in changed):  # by an array of NumPy's
+            return True
         for i, t in enumerate(self.stand_ins):
             if id(t) not in whole and t._storage not in recording.written:
                 continue
