@@ -59,6 +59,10 @@ class UnknownName(ArgumentError, KeyError, AttributeError):
         return str(self.args[0]) if self.args else ""
 
 
+class NotFinite(ZincirError, ArithmeticError):
+    """A loss is NaN or infinite: training stops."""
+
+
 class IndexOutOfRange(ZincirError, RuntimeError, IndexError):
     """An index or a label outside the axis it points into."""
 

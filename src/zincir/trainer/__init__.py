@@ -1,11 +1,11 @@
 """Training without a hand-written loop: `Trainer`, and what takes part in it."""
 
+from zincir.errors import NotFinite as NotFinite
 from zincir.trainer.callback import Callback as Callback, Step as Step
 from zincir.trainer.checkpoint import (
     load_checkpoint as load_checkpoint,
     save_checkpoint as save_checkpoint,
 )
-from zincir.trainer.errors import NotFinite as NotFinite
 from zincir.trainer.finding_rate import (
     RateRange as RateRange,
     find_learning_rate as find_learning_rate,

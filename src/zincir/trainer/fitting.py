@@ -12,10 +12,9 @@ from itertools import islice
 from typing import Any, Protocol
 
 from zincir.distributed import Comm, gather
-from zincir.errors import StateError, explain
+from zincir.errors import NotFinite, StateError, explain
 from zincir.random import get_rng_state, set_rng_state
 from zincir.trainer.callback import Callbacks
-from zincir.trainer.errors import NotFinite
 from zincir.trainer.feed import Batch, Feed
 from zincir.trainer.passes import Loss, Totals, mode, training_step
 from zincir.trainer.stopping_signals import Signals
@@ -251,8 +250,3 @@ class Fitting:
         self.totals.reset()
         if self.trainer.ranks.rank == 0:
             self.totals.load_state_dict(state["totals"])
-
-
-def every_step(scheduler: Any) -> bool:
-    """Whether a schedule counts steps, and not epochs."""
-    return type(scheduler).__name__ in ("OneCycleLR", "CyclicLR")

@@ -7,11 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from zincir.errors import ArgumentError, explain
+from zincir.errors import ArgumentError, NotFinite, explain
 from zincir.graph.node import user_line
 from zincir.trainer.callback import Callback
 from zincir.trainer.checkpoint import frozen, write
-from zincir.trainer.errors import NotFinite
 from zincir.trainer.training import Training
 
 

@@ -13,13 +13,14 @@ from zincir.functional import cat
 from zincir.graph.node import user_line
 from zincir.nn import Module
 from zincir.optim import AdamW, Optimizer
+from zincir.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 from zincir.random import get_rng_state, initial_seed, manual_seed, set_rng_state
 from zincir.tensor import Tensor
 from zincir.trainer.callback import Callback, Callbacks
 from zincir.trainer.checkpoint import load_checkpoint, parsed, save_checkpoint
 from zincir.trainer.dealing import Part
 from zincir.trainer.feed import Augment, Feed, as_input, feed_of
-from zincir.trainer.fitting import Fitting, every_step
+from zincir.trainer.fitting import Fitting
 from zincir.trainer.history import History
 from zincir.trainer.passes import (
     Loss,
@@ -37,6 +38,8 @@ from zincir.trees import flatten
 from zincir.types import DType
 
 _PRECISIONS = {"float32": None, "bf16": "bf16"}
+_EACH_UPDATE = (OneCycleLR, CyclicLR)
+"""Schedules that count updates, and not epochs."""
 
 
 class Trainer:
@@ -281,14 +284,14 @@ class Trainer:
         schedule = self.scheduler
         if schedule is None or self._counts_updates(schedule):
             return
-        if type(schedule).__name__ == "ReduceLROnPlateau":
+        if isinstance(schedule, ReduceLROnPlateau):
             schedule.step(log.get("val_loss", log["loss"]))
         else:
             schedule.step()
 
     @staticmethod
     def _counts_updates(schedule: Any) -> bool:
-        return getattr(schedule, "each_update", False) or every_step(schedule)
+        return getattr(schedule, "each_update", False) or isinstance(schedule, _EACH_UPDATE)
 
     # Evaluation ---------------------------------------------------------------------------------
 
