@@ -87,6 +87,10 @@ class OutOfMemoryError(ZincirError, RuntimeError, MemoryError):
     """More memory than there is. What was computed before is intact, and everything goes on."""
 
 
+class LoaderTimeout(ZincirError, RuntimeError, TimeoutError):
+    """A batch that did not come in time."""
+
+
 class LoadError(ZincirError, RuntimeError, UnpicklingError, EOFError):
     """A file that cannot be loaded: cut off, corrupted, of another kind, or asking for code to
     run.

@@ -39,8 +39,9 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to `seed`."""
         refuse_replay("it sets the seed of a generator")
-        self._key = int(seed) & 0x7FFFFFFFFFFFFFFF
-        self._position = 0
+        stream = self._stream()
+        stream._key = int(seed) & 0x7FFFFFFFFFFFFFFF
+        stream._position = 0
         return self
 
     def seed(self) -> int:
@@ -48,11 +49,12 @@ class Generator:
         return self.manual_seed(secrets.randbits(63)).initial_seed()
 
     def initial_seed(self) -> int:
-        return self._key
+        return self._stream()._key
 
     def get_state(self) -> np.ndarray[Any, Any]:
         """Key and position: all there is to a generator."""
-        return np.array([self._key, self._position], np.int64)
+        stream = self._stream()
+        return np.array([stream._key, stream._position], np.int64)
 
     def set_state(self, new_state: Any) -> Generator:
         """Continue where `get_state` was called."""
@@ -67,7 +69,8 @@ class Generator:
                 )
             )
         refuse_replay("it sets the state of a generator")
-        self._key, self._position = int(state[0]), int(state[1])
+        stream = self._stream()
+        stream._key, stream._position = int(state[0]), int(state[1])
         return self
 
     def draw(self, count: int) -> Node:
@@ -85,9 +88,24 @@ class Generator:
         return node
 
     def _next(self, count: int) -> np.ndarray[Any, Any]:
-        at = self._position
-        self._position += count
-        return np.array([self._key, at], np.int64)
+        stream = self._stream()
+        at = stream._position
+        stream._position += count
+        return np.array([stream._key, at], np.int64)
+
+    def _stream(self) -> Generator:
+        """Where it is read: threads may have another default stream."""
+        aside = ASIDE.generator
+        return self if aside is None or self is not default_generator else aside
+
+
+class _Aside(threading.local):
+    """What this thread has in the place of the default generator."""
+
+    generator: Generator | None = None
+
+
+ASIDE = _Aside()
 
 
 class _Draws(threading.local):
@@ -143,6 +161,16 @@ def drawing_again(draws: list[Node]) -> Steps[None]:
         yield
     finally:
         DRAWS.again.pop()
+
+
+@contextmanager
+def default_stream(generator: Generator) -> Steps[None]:
+    """In this thread, whoever draws from the default generator draws from this one meanwhile."""
+    before, ASIDE.generator = ASIDE.generator, generator
+    try:
+        yield
+    finally:
+        ASIDE.generator = before
 
 
 default_generator = Generator()

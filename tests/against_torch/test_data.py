@@ -322,3 +322,96 @@ def test_workers(name: str, workers: int) -> None:
         return list(lib.utils.data.DataLoader(data, batch_size=2, num_workers=workers))
 
     agreed(run)
+
+
+def unlike(lib: Any) -> Any:
+    """A stream whose length differs between workers."""
+
+    class Unlike(lib.utils.data.IterableDataset):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[int]:
+            number = lib.utils.data.get_worker_info().id
+            return iter(range(10 * number, 10 * number + [1, 5, 3][number]))
+
+    return Unlike()
+
+
+def own_state(lib: Any) -> Any:
+    """A data set that remembers, and draws from a generator of its own."""
+
+    class Remembering(lib.utils.data.Dataset):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.seen: dict[int, int] = {}
+            self.rng = np.random.RandomState(0)
+
+        def __len__(self) -> int:
+            return 7
+
+        def __getitem__(self, i: int) -> Any:
+            self.seen[i] = i
+            return lib.utils.data.get_worker_info().id, len(self.seen), self.rng.randint(1000)
+
+    return Remembering()
+
+
+def stopping(lib: Any) -> Any:
+    class Stopping(lib.utils.data.Dataset):  # type: ignore[misc]
+        def __len__(self) -> int:
+            return 6
+
+        def __getitem__(self, i: int) -> int:
+            if i == 3:
+                raise StopIteration
+            return i
+
+    return Stopping()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (unlike, {"num_workers": 3}),
+        (unlike, {"num_workers": 3, "batch_size": 2}),
+        (unlike, {"num_workers": 3, "batch_size": 2, "drop_last": True}),
+        (unlike, {"num_workers": 3, "batch_size": None, "prefetch_factor": 1}),
+        (own_state, {"num_workers": 2}),
+        (own_state, {"num_workers": 3, "batch_size": 2}),
+        (stopping, {"num_workers": 0}),
+        (stopping, {"num_workers": 2}),
+    ],
+)
+def test_what_workers_do(make: Callable[[Any], Any], options: dict[str, Any]) -> None:
+    agreed(lambda lib: list(lib.utils.data.DataLoader(make(lib), **options)))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("persistent", [False, True])
+def test_errors_of_workers(persistent: bool) -> None:
+    """Errors are of the same kind, and the batches behind them come."""
+
+    def run(lib: Any) -> list[Any]:
+        class Broken(lib.utils.data.Dataset):  # type: ignore[misc]
+            def __len__(self) -> int:
+                return 9
+
+            def __getitem__(self, i: int) -> int:
+                if i in (2, 5):
+                    raise [KeyError, ValueError][i == 5](f"sample {i}")
+                return i
+
+        found: list[Any] = []
+        loader = lib.utils.data.DataLoader(
+            Broken(), batch_size=2, num_workers=2, persistent_workers=persistent
+        )
+        for _ in range(2):
+            batches = iter(loader)
+            while True:
+                try:
+                    found.append(next(batches).tolist())
+                except StopIteration:
+                    break
+                except Exception as error:
+                    found.append(type(error).__name__)
+        return found
+
+    agreed(run)

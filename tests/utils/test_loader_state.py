@@ -26,6 +26,16 @@ class Noisy(D.Dataset[Any]):
         return index, random.random(), np.random.rand(), zincir.rand(()).item()
 
 
+class Rolling(D.Dataset[Any]):
+    """Samples that depend on a stream that workers have in their threads."""
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, index: Any) -> Any:
+        return index, zincir.rand(()).item()
+
+
 class Numbers(D.IterableDataset[Any]):
     def __iter__(self) -> Iterator[int]:
         info = D.get_worker_info()
@@ -60,6 +70,12 @@ LOADERS: dict[str, Callable[[], D.DataLoader[Any]]] = {
         Noisy(), 4, shuffle=True, num_workers=2, generator=seeded()),
     "workers that live on": lambda: D.DataLoader(
         Noisy(), 4, shuffle=True, num_workers=2, persistent_workers=True),
+    "workers ahead": lambda: D.DataLoader(Rolling(), 2, shuffle=True, num_workers=2),
+    "ahead, replacement": lambda: D.DataLoader(
+        Rolling(), 5, sampler=D.RandomSampler(range(N), True, 71, seeded()), num_workers=3,
+        prefetch_factor=4),
+    "ahead, living on": lambda: D.DataLoader(
+        Rolling(), 2, shuffle=True, num_workers=2, persistent_workers=True, generator=seeded()),
     "stream": lambda: D.DataLoader(Numbers(), 4),
     "stream and workers": lambda: D.DataLoader(Numbers(), 3, num_workers=2),
 }  # fmt: skip

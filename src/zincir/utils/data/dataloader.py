@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import multiprocessing
 import multiprocessing.context
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from zincir.errors import ArgumentError, DTypeError, TraceError, explain
-from zincir.generator import Generator, fresh_seed
+from zincir.generator import Generator
 from zincir.graph.node import user_line
 from zincir.recording import CURRENT
 from zincir.utils.data import position
 from zincir.utils.data.collate import default_collate, default_convert
 from zincir.utils.data.dataset import IterableDataset
-from zincir.utils.data.fetch import Fetcher, fetcher_for
+from zincir.utils.data.loader_iterator import LoaderIterator
 from zincir.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
-from zincir.utils.data.worker import Worker
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -39,11 +36,17 @@ class _Endless:
 class DataLoader(Generic[T_co]):
     """Batches of a data set: each `for` goes through it once.
 
-    `num_workers` changes nothing but what PyTorch's workers are noticed by: everything is fetched
-    in the caller's thread, batch by batch in the same order; but each worker has random streams of
-    its own (seeded from `generator` and its number), its own shallow copy of the data set, is
-    prepared by `worker_init_fn`, and is told who it is by `get_worker_info`. An error in a worker
-    comes as it was raised, with the lines of the data set that raised it.
+    Workers are threads, of which each fetches every `num_workers`-th batch before it is asked for;
+    the order is the same for any number of them. Each has random streams of its own (seeded from
+    `generator` and its number) and a copy of the data set with state of its own (arrays, tensors
+    and what is long are shared), is prepared by `worker_init_fn`, and is told who it is by
+    `get_worker_info`. An error comes as it was raised, with the lines that raised it, and with a
+    note that names the sample.
+
+    Python's `random` and `numpy.random` have one stream in a process. If the first batch of a pass
+    is seen to draw from them, workers take turns while the caller waits, so that each has these
+    streams for itself; the default generator and generators that the data set holds have no such
+    limit. Rows of a `TensorDataset` are picked in the caller's thread, which is faster.
 
     Args:
         dataset: what has `__getitem__` and `__len__`, or an `IterableDataset`.
@@ -51,13 +54,15 @@ class DataLoader(Generic[T_co]):
         shuffle: whether in random order, another one for each epoch.
         sampler: the order of samples, in place of `shuffle`.
         batch_sampler: lists of numbers, in place of all these and `drop_last`.
-        num_workers: see above.
+        num_workers: threads; 0 fetches in the caller's.
         collate_fn: makes a batch of a list of samples: `default_collate`, or `default_convert` for
             single samples.
         pin_memory, pin_memory_device: there is no device to pin memory for.
         drop_last: whether to leave out a last batch that is shorter.
-        timeout, multiprocessing_context, prefetch_factor, in_order: checked; nothing is waited for,
-            no process started, and nothing fetched before it is asked for.
+        timeout: seconds that a batch of a worker is waited for; 0 for as long as it takes.
+        multiprocessing_context: a way to start processes, which is checked; none is started.
+        prefetch_factor: batches that each worker is ahead; 2 if left out.
+        in_order: batches come in order anyway.
         worker_init_fn: is called with the number of each worker.
         generator: what shuffling and the workers' seeds are drawn from.
         persistent_workers: whether workers live on from epoch to epoch.
@@ -132,7 +137,7 @@ class DataLoader(Generic[T_co]):
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self._iterator: LoaderIterator | None = None
-        self._told: int | None = None
+        self.told: int | None = None
         """The length of an iterable data set, as `len` was told."""
         self._initialized = True
 
@@ -174,7 +179,7 @@ class DataLoader(Generic[T_co]):
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
             return len(self._index_sampler)
-        self._told = length = len(cast(Any, self).dataset)
+        self.told = length = len(cast(Any, self).dataset)
         if self.batch_size is None:
             return length
         if self.drop_last:
@@ -226,132 +231,11 @@ class DataLoader(Generic[T_co]):
         return self.batch_sampler if self._auto_collation else self.sampler
 
 
-class LoaderIterator:
-    """One way through the data. Workers, if there are any, take turns."""
-
-    def __init__(self, loader: DataLoader[Any]) -> None:
-        self._loader = loader
-        if loader.pin_memory:
-            warnings.warn(
-                "DataLoader: 'pin_memory' argument is set as true but no accelerator is found, "
-                "then device pinned memory won't be used.",
-                stacklevel=3,
-            )
-        self.position = loader._position = position.begun(loader)
-        self._order = iter(loader._index_sampler)
-        seed = fresh_seed(loader.generator)
-        count = loader.num_workers
-        self._workers = [Worker(i, count, seed + i, loader.dataset) for i in range(count)]
-        self.position.workers = self._workers
-        for worker in self._workers:
-            worker.prepare(loader.worker_init_fn)
-        self._start()
-
-    @classmethod
-    def resumed(cls, loader: DataLoader[Any], state: dict[str, Any]) -> LoaderIterator | None:
-        """The way that was saved, from there on; None if the next one begins as any other does."""
-        lives_on = loader.persistent_workers and bool(state.get("workers"))
-        if "start" not in state or (state["finished"] and not lives_on):
-            return None
-        replayed = position.Replayed(loader, state)
-        with replayed:
-            iterator = cls(loader)
-            if state["again"]:
-                replayed.rewind()
-                iterator.begin()
-            if not state["finished"]:
-                iterator._skip(state)
-        position.restore_workers(iterator._workers, state)
-        if state["finished"]:
-            iterator.begin()
-        return iterator
-
-    def _skip(self, state: dict[str, Any]) -> None:
-        """Leave out the batches that there were before."""
-        count: int = state["batches"]
-        if position.restore_sampler(self._loader, state):
-            self._order = iter(self._loader._index_sampler)
-        elif self._loader.is_iterable:
-            for _ in range(count):
-                self._next()
-        else:
-            for _ in itertools.islice(self._order, count):
-                pass
-            turn = count % len(self._turns)
-            self._turns = self._turns[turn:] + self._turns[:turn]
-        start = state["start"]
-        self.position.default = start["default"]
-        self.position.generators = start["generators"]
-        self.position.batches = count
-
-    def begin(self) -> None:
-        """Go through the data once more, with the same workers."""
-        self.position = self._loader._position = position.begun(self._loader, again=True)
-        self.position.workers = self._workers
-        self._order = iter(self._loader._index_sampler)
-        self._start()
-
-    def _start(self) -> None:
-        loader = self._loader
-        self._turns: list[tuple[Worker | None, Fetcher]] = []
-        """Who fetches the next batch, and who those after it."""
-        if not self._workers:
-            self._turns.append((None, fetcher_for(loader, loader.dataset)))
-        for worker in self._workers:
-            with worker:
-                self._turns.append((worker, fetcher_for(loader, worker.info.dataset)))
-
-    def __iter__(self) -> LoaderIterator:
-        return self
-
-    def __len__(self) -> int:
-        return len(self._loader._index_sampler)
-
-    def __next__(self) -> Any:
-        try:
-            data = self._next()
-        except StopIteration:
-            self.position.finished = True
-            raise
-        self.position.batches += 1
-        told = self._loader._told
-        if told is not None and self.position.batches > told:
-            warnings.warn(
-                f"DataLoader: the length of {self._loader.dataset} was reported to be {told}, but "
-                f"{self.position.batches} samples have been fetched",
-                stacklevel=2,
-            )
-        return data
-
-    def _next(self) -> Any:
-        if not self._workers:
-            return self._turns[0][1].fetch(next(self._order))
-        while self._turns:
-            numbers = next(self._order)
-            worker, fetcher = self._turns.pop(0)
-            try:
-                data = self._fetched(worker, fetcher, numbers)
-            except StopIteration:  # an iterable data set, or this worker's, has come to its end
-                continue
-            except BaseException:
-                self._turns.append((worker, fetcher))
-                raise
-            self._turns.append((worker, fetcher))
-            return data
-        raise StopIteration
-
-    def _fetched(self, worker: Worker | None, fetcher: Fetcher, numbers: Any) -> Any:
-        if worker is None:
-            return fetcher.fetch(numbers)
-        with worker:
-            return fetcher.fetch(numbers)
-
-
 _BaseDataLoaderIter = _SingleProcessDataLoaderIter = LoaderIterator
 
 
 class _MultiProcessingDataLoaderIter(LoaderIterator):  # pyright: ignore[reportUnusedClass]
-    """PyTorch's name for what starts processes: here workers take turns, and nothing is of it."""
+    """PyTorch's name for what starts processes: here there are threads, and nothing is of it."""
 
 
 def _refuse(what: str, **fields: str) -> ArgumentError:
@@ -371,8 +255,8 @@ def _check_workers(
             got="num_workers=0",
             try_="prefetch_factor=None",
         )
-    if prefetch_factor is not None and prefetch_factor < 0:
-        raise _refuse("prefetch_factor option should be non-negative", got=str(prefetch_factor))
+    if prefetch_factor is not None and prefetch_factor < 1:
+        raise _refuse("prefetch_factor option should be positive", got=str(prefetch_factor))
     if persistent_workers and num_workers == 0:
         raise _refuse("persistent_workers option needs num_workers > 0")
 

@@ -35,15 +35,36 @@ class Numbered:
         self._origin = here()
 
     def fetch(self, numbers: Any) -> Any:
-        dataset = self._dataset
         if not self._batches:
-            return self._collate(dataset[numbers])
+            (sample,) = self._samples([numbers], one=True)
+            return self._collate(sample)
         rows = self._rows(numbers)
         if rows is not None:
             return rows
-        if getattr(dataset, "__getitems__", None):
-            return self._collate(dataset.__getitems__(numbers))
-        return self._collate([dataset[i] for i in numbers])
+        samples = self._samples(numbers)
+        try:
+            return self._collate(samples)
+        except Exception as error:
+            error.add_note(f"DataLoader: in the batch of samples {numbers!r:.80}")
+            raise
+
+    def _samples(self, numbers: Any, *, one: bool = False) -> Any:
+        dataset = self._dataset
+        if one or not getattr(dataset, "__getitems__", None):
+            found: list[Any] = []
+            i = None
+            try:
+                for i in numbers:
+                    found.append(dataset[i])
+            except Exception as error:
+                error.add_note(f"DataLoader: at sample {i!r:.80}")
+                raise
+            return found
+        try:
+            return dataset.__getitems__(numbers)
+        except Exception as error:
+            error.add_note(f"DataLoader: at one of the samples {numbers!r:.80}")
+            raise
 
     def _rows(self, numbers: Any) -> list[Tensor] | None:
         """The batch, if it is nothing but rows of tensors: picked at once, they are the same.
@@ -96,23 +117,35 @@ class InTurn:
     ) -> None:
         self._batches, self._collate, self._drop_last = batches, collate, drop_last
         self._samples: Iterator[Any] = iter(dataset)
+        self._fetched = 0
         self._ended = False
 
     def fetch(self, numbers: Any) -> Any:
         if self._ended:
             raise StopIteration
         if not self._batches:
-            return self._collate(next(self._samples))
+            return self._collate(self._sample())
         batch: list[Any] = []
         for _ in cast("list[None]", numbers):
             try:
-                batch.append(next(self._samples))
+                batch.append(self._sample())
             except StopIteration:
                 self._ended = True
                 break
         if not batch or (self._drop_last and len(batch) < len(numbers)):
             raise StopIteration
         return self._collate(batch)
+
+    def _sample(self) -> Any:
+        try:
+            sample = next(self._samples)
+        except StopIteration:
+            raise
+        except Exception as error:
+            error.add_note(f"DataLoader: at sample {self._fetched} of the stream")
+            raise
+        self._fetched += 1
+        return sample
 
 
 def fetcher_for(loader: Any, dataset: Any) -> Fetcher:
@@ -122,6 +155,14 @@ def fetcher_for(loader: Any, dataset: Any) -> Fetcher:
         return InTurn(dataset, batches, loader.collate_fn, loader.drop_last)
     known = type(loader.batch_sampler) is BatchSampler and type(loader.sampler) in _COUNTING
     return Numbered(dataset, batches, loader.collate_fn, known)
+
+
+def picks_rows(loader: Any) -> bool:
+    """Whether batches are rows of tensors, which are picked faster than a thread is asked to."""
+    dataset = loader.dataset
+    while type(dataset) is Subset:
+        dataset = dataset.dataset
+    return type(dataset) is TensorDataset and loader.collate_fn is default_collate
 
 
 _COUNTING = (SequentialSampler, RandomSampler)

@@ -16,6 +16,21 @@ from zincir.utils.data.worker import Worker
 VERSION = 1
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """How much of an order was drawn."""
+
+    generators: list[list[int]]
+    sampler: Any
+
+
+def drawn(loader: Any) -> Drawn:
+    """How much of the order of a loader is drawn now."""
+    stateful = _stateful(loader)
+    streams = [_state(g) for g in generators_of(loader)]
+    return Drawn(streams, None if stateful is None else stateful.state_dict())
+
+
 @dataclass
 class Position:
     """How far one way through the data has got, and the random streams that it began with."""
@@ -31,6 +46,8 @@ class Position:
     batches: int = 0
     finished: bool = False
     workers: list[Worker] = field(default_factory=list[Worker])
+    drawn: Drawn | None = None
+    """Where the order stood after the numbers of the latest batch, if more were drawn since."""
 
 
 def begun(loader: Any, again: bool = False) -> Position:
@@ -42,12 +59,13 @@ def begun(loader: Any, again: bool = False) -> Position:
 
 def saved(loader: Any, position: Position | None) -> dict[str, Any]:
     """What `DataLoader.state_dict` returns."""
-    stateful = _stateful(loader)
+    known = None if position is None or position.finished else position.drawn
+    order = drawn(loader) if known is None else known
     state: dict[str, Any] = {
         "version": VERSION,
         **_described(loader),
-        "generators": [_state(g) for g in generators_of(loader)],
-        "sampler": None if stateful is None else stateful.state_dict(),
+        "generators": order.generators,
+        "sampler": order.sampler,
         "batches": 0,
         "finished": True,
     }
@@ -208,7 +226,7 @@ def _state(generator: Generator) -> list[int]:
 
 
 def _worker_state(worker: Worker) -> dict[str, Any]:
-    python, numbers, default = worker.streams
+    python, numbers, default = worker.delivered
     return {
         "python": [python[0], list(python[1]), python[2]],
         "numpy": [numbers[0], numbers[1].tolist(), *numbers[2:]],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Generator as Steps
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from zincir.generator import default_generator
-from zincir.tensor import Tensor
+from zincir.generator import Generator, default_stream
+from zincir.utils.data.own_copy import own_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,57 +48,72 @@ def get_worker_info() -> WorkerInfo | None:
 
 
 class Worker:
-    """What fetches some of the batches: in the caller's thread, and as if in a process of its own.
+    """What fetches some of the batches, as if in a process of its own.
 
-    While it works, Python's, NumPy's and the default random stream are its own, which start from
-    its seed. Its data set is a shallow copy: what it sets on it, the others and the caller do not
-    see.
+    It has random streams, which start from its seed, and a copy of the data set. The default
+    generator's is its own in whatever thread it works. Those of Python and NumPy belong to the
+    process: it has them while the caller waits for it.
     """
 
     def __init__(self, number: int, of: int, seed: int, dataset: Any) -> None:
-        self.info = WorkerInfo(number, of, seed, _copied(dataset))
-        self._outer: list[tuple[WorkerInfo | None, Streams]] = []
+        self.info = WorkerInfo(number, of, seed, own_copy(dataset))
+        self._generator = Generator().set_state([seed, 0])
         seeds = [seed & 0xFFFFFFFF, seed >> 32]
-        self.streams: Streams = (
+        self._of_process: tuple[Any, Any] = (
             random.Random(seed).getstate(),
             np.random.RandomState(seeds).get_state(),
-            np.array([seed, 0], np.int64),
         )
+        self.delivered = self.streams
+        """Its streams after the last batch that the caller was given."""
 
-    def __enter__(self) -> None:
-        """What runs from here on is done by this worker."""
-        self._outer.append((_CURRENT.worker, _states()))
-        _CURRENT.worker = self.info
-        _restore(self.streams)
+    @property
+    def streams(self) -> Streams:
+        """The states of its streams."""
+        return (*self._of_process, self._generator.get_state())
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.streams = _states()
-        _CURRENT.worker, before = self._outer.pop()
-        _restore(before)
-        if isinstance(error, Exception) and not isinstance(error, StopIteration):
-            error.add_note(f"in DataLoader worker {self.info.id} of {self.info.num_workers}")
+    @streams.setter
+    def streams(self, states: Streams) -> None:
+        self._of_process = states[:2]
+        self._generator.set_state(states[2])
+        self.delivered = states
 
-    def prepare(self, function: Callable[[int], Any] | None) -> None:
-        """What users do first in each worker."""
-        if function is not None:
-            with self:
-                function(self.info.id)
+    @contextmanager
+    def ahead(self) -> Steps[None]:
+        """What runs in this thread is done by this worker."""
+        before, _CURRENT.worker = _CURRENT.worker, self.info
+        try:
+            with default_stream(self._generator):
+                yield
+        except Exception as error:
+            if not isinstance(error, StopIteration):
+                error.add_note(f"in DataLoader worker {self.info.id} of {self.info.num_workers}")
+            raise
+        finally:
+            _CURRENT.worker = before
+
+    @contextmanager
+    def in_turn(self) -> Steps[None]:
+        """The same while the caller waits: the streams of the process are this worker's."""
+        before = random.getstate(), np.random.get_state()
+        _restore(self._of_process)
+        try:
+            with self.ahead():
+                yield
+        finally:
+            self._of_process = random.getstate(), np.random.get_state()
+            _restore(before)
 
 
-def _states() -> Streams:
-    return random.getstate(), np.random.get_state(), default_generator.get_state()
-
-
-def _restore(states: Streams) -> None:
+def _restore(states: tuple[Any, Any]) -> None:
     random.setstate(states[0])
     np.random.set_state(states[1])
-    default_generator.set_state(states[2])
 
 
-def _copied(dataset: Any) -> Any:
-    """A shallow copy of an object; what has no attributes (a list, an array) is no other in
-    copy.
-    """
-    if isinstance(dataset, Tensor) or not hasattr(dataset, "__dict__"):
-        return dataset
-    return copy.copy(dataset)
+def same_of_process(one: Streams, other: Streams) -> bool:
+    """Whether nothing was drawn from Python's and NumPy's streams in between."""
+    (kind, numbers, *rest), (other_kind, other_numbers, *other_rest) = one[1], other[1]
+    return (
+        one[0] == other[0]
+        and (kind, rest) == (other_kind, other_rest)
+        and bool((numbers == other_numbers).all())
+    )
