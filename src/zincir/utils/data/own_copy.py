@@ -39,7 +39,7 @@ class _Copies:
         known = self._known.get(id(x))
         if known is not None:
             return known[1]
-        kind: Any = type(x)
+        kind = cast(Any, type(x))
         if kind in (list, dict, set, tuple):
             return x if len(x) > LONG else self._container(x)
         if isinstance(x, MethodType):
@@ -84,7 +84,7 @@ class _Copies:
 
 def _has_state_of_its_own(x: Any) -> bool:
     """Whether `x` is an object with attributes that its methods may change."""
-    kind: Any = type(x)
+    kind = cast(Any, type(x))
     if isinstance(x, type) or not hasattr(x, "__dict__") or hasattr(kind, "__del__"):
         return False
     if kind.__module__ in ("builtins", "functools", "types"):
