@@ -92,3 +92,25 @@ def test_it_learns():
     )
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
     assert len(detections(trainer.predict(images))) == 24
+
+
+@pytest.mark.parametrize("name", ["giou", "diou", "ciou"])
+def test_losses_of_boxes(name):
+    """Gradients are finite where an image has no box, and draw the box to the one that is there."""
+    places = zincir.tensor(places_of(4, 4))
+    boxes = zincir.tensor([[[4.0, 4.0, 28.0, 28.0]], [[0.0, 0.0, 0.0, 0.0]]])
+    labels = zincir.tensor([[0], [-1]])
+    found = zincir.tensor([2.0, 2.0, 24.0, 30.0]).expand(2, 16, 4).clone().requires_grad_()
+    scores = zincir.zeros(2, 16, 1, requires_grad=True)
+    detection_loss(Found(scores, found, places), (boxes, labels), name).backward()
+    assert bool(found.grad.isfinite().all())
+    assert bool((found.grad[1] == 0).all())
+    assert (found.grad[0].sum(0).sign() == zincir.tensor([-1.0, -1.0, -1.0, 1.0])).tolist() == [
+        True
+    ] * 4
+
+
+def test_an_unknown_loss_of_boxes():
+    found = Found(zincir.zeros(1, 1, 1), zincir.zeros(1, 1, 4), zincir.zeros(1, 2))
+    with pytest.raises(zincir.errors.ArgumentError, match="no box_loss='iou'"):
+        detection_loss(found, (zincir.zeros(1, 1, 4), zincir.tensor([[0]])), "iou")

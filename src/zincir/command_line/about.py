@@ -16,7 +16,7 @@ from zincir.errors import ArgumentError, explain
 from zincir.models import summary
 from zincir.runtime import native, team
 from zincir.settings import current
-from zincir.tasks import open_run
+from zincir.tasks import describe, open_run
 
 _EXTRAS = ("scipy", "rich", "matplotlib", "pillow", "pandas", "scikit-learn", "mpi4py", "torch")
 _SHELLS = ("bash", "zsh", "tcsh")
@@ -26,9 +26,11 @@ def add(commands: Any, parser: argparse.ArgumentParser) -> None:
     """Add the commands to the parser."""
     info = commands.add_parser(
         "info",
-        help="versions, processor, threads, cache",
-        description="What this installation consists of: paste it into a report of a bug.",
+        help="versions, processor, threads, cache; or what a training was",
+        description="What this installation consists of: paste it into a report of a bug. With the "
+        "folder of a training: what was trained on what, how, and how far it came.",
     )
+    info.add_argument("run", nargs="?", help="the folder of a training")
     info.set_defaults(call=_info)
     table = commands.add_parser(
         "summary",
@@ -49,7 +51,13 @@ def add(commands: Any, parser: argparse.ArgumentParser) -> None:
 
 
 def _info(given: argparse.Namespace) -> None:
-    del given
+    with plain_errors("info"):
+        rows = _installation() if given.run is None else describe(open_run(given.run))
+    width = max(len(name) for name, _ in rows)
+    sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in rows))
+
+
+def _installation() -> list[tuple[str, str]]:
     rows = [
         ("zincir", metadata.version("zincir")),
         ("python", f"{platform.python_version()} on {platform.platform()}"),
@@ -64,8 +72,7 @@ def _info(given: argparse.Namespace) -> None:
             rows.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
             rows.append((name, "not installed"))
-    width = max(len(name) for name, _ in rows)
-    sys.stdout.write("".join(f"{name:<{width}}  {text}\n" for name, text in rows))
+    return rows
 
 
 def _summary(given: argparse.Namespace) -> None:

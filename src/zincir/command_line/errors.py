@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from zincir.errors import ZincirError
 
@@ -14,9 +16,18 @@ WRONG = 2
 
 @contextmanager
 def plain_errors(command: str) -> Generator[None]:
-    """Show an error of the user's as one line, without a traceback, and exit."""
+    """Show an error of the user's as one line, without a traceback, and exit; warnings without the
+    place in the code.
+    """
+
+    def show(message: Warning | str, *others: Any) -> None:
+        sys.stderr.write(f"zincir {command}: {message}\n")
+
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = show
+            yield
     except (ZincirError, OSError, ImportError) as error:
         sys.stderr.write(f"zincir {command}: {one_line(error)}\n")
         raise SystemExit(WRONG) from None

@@ -9,8 +9,9 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from zincir.command_line.errors import plain_errors
-from zincir.tasks import TASKS, Options, open_run, train
+from zincir.tasks import TASKS, Options, Task, open_run, train
 from zincir.tasks.options import options_of
+from zincir.tasks.runs import SCORE
 
 _KINDS: dict[str, type[Any]] = {
     "epochs": int, "batch_size": int, "seed": int, "patience": int, "size": int,
@@ -29,10 +30,13 @@ Train a net on a folder or a file, with settings that need no tuning to begin wi
                                            classes, numbers are predicted
   zincir train text mails/                 a folder of text files for each class, or a CSV file
                                            with the columns text and label
+  zincir train detect boxes/               images with boxes: YOLO's images/, labels/ and data.yaml,
+                                           or COCO's images/ and annotations/*.json
 
 A fifth of the data is held back to try the net on after each epoch (folders of images may bring
-`train` and `validation`). The run goes into --out: checkpoints, the log as CSV, and all that
-`zincir eval` and `zincir predict` need. Ctrl-C stops after the step and saves; --resume goes on."""
+`train` and `validation`, or `val`). The run goes into --out: checkpoints, the log as CSV, and all
+that `zincir eval` and `zincir predict` need. Ctrl-C stops after the step and saves; --resume goes
+on."""
 
 
 def add(commands: Commands) -> None:
@@ -51,11 +55,17 @@ def add(commands: Commands) -> None:
         "predict",
         help="ask a trained net",
         description="What a net that `zincir train` made says: of image files or folders of them, "
-        "of the rows of a CSV file, of texts or files of text.",
+        "of the rows of a CSV file, of texts or files of text. Of an image in which objects are "
+        "looked for, there is a line for each that was found: file, class, score, and its box as "
+        "left,top,right,bottom in pixels.",
     )
     predict.add_argument("run", help="the folder of the training")
     predict.add_argument("items", nargs="+", help="files, or texts")
     predict.add_argument("--json", action="store_true", help="one JSON object in each line")
+    predict.add_argument("--score", type=float, default=SCORE,
+                         help=f"detect: of boxes that are shown, at least ({SCORE})")  # fmt: skip
+    predict.add_argument("--pictures", metavar="FOLDER",
+                         help="detect: images with the boxes drawn in go here")  # fmt: skip
     predict.set_defaults(call=_predict)
 
 
@@ -79,21 +89,41 @@ def _add_train(commands: Commands) -> None:
         "validation": "share that is held back",
         "patience": "epochs without anything better, after which training stops",
         "precision": "float32 or bf16",
-        "augment": "shift and mirror images at random",
-        "size": "of images, in pixels",
+        "augment": "change images at random: image: shifted and mirrored; detect: mirrored, and "
+        "put together from four",
+        "size": "of images, in pixels (image: 32; detect: by the images, 64 to 256)",
+        "box_loss": "giou, diou or ciou: what draws boxes to those of the training",
+        "epochs": "passes over the data (20; detect: more of fewer images, for 3000 updates)",
         "target": "the column of a table that is predicted (default: the last)",
         "text": "the column with the texts",
         "label": "the column with their classes",
     }
     for field in fields(Options):
         flag, text = f"--{field.name.replace('_', '-')}", helps.get(field.name, "")
-        known = "" if field.default is None or field.default is False else f" ({field.default})"
-        if field.default is False:
-            parser.add_argument(flag, action="store_true", default=None, help=text)
+        text = f"{text} {_default(field.name, field.default)}".strip()
+        if field.name == "augment":
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
             continue
-        kind = _KINDS.get(field.name, str)
-        parser.add_argument(flag, type=kind, help=f"{text}{known}".strip() or None)
+        parser.add_argument(flag, type=_KINDS.get(field.name, str), help=text)
     parser.set_defaults(call=_train)
+
+
+def _default(name: str, value: Any) -> str:
+    """What an option is if it is not given, for the help.
+
+    >>> _default("batch_size", None)
+    '(64; detect: 16)'
+    """
+    if name == "epochs" or (value is None and name not in Task.usual):
+        return ""
+    value = Task.usual.get(name, value)
+    own = [f"{k}: {_shown(t.usual[name])}" for k, t in TASKS.items()
+           if name in Task.usual and t.usual[name] != value]  # fmt: skip
+    return f"({'; '.join([_shown(value), *own])})"
+
+
+def _shown(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value}"
 
 
 def _train(given: argparse.Namespace) -> None:
@@ -117,13 +147,13 @@ def _evaluate(given: argparse.Namespace) -> None:
 
 def _predict(given: argparse.Namespace) -> None:
     with plain_errors("predict"):
-        answers = open_run(given.run).predict(given.items)
+        run = open_run(given.run)
+        answers = run.predict(given.items, given.score)
+        if given.pictures is not None:
+            run.task.draw(answers, given.pictures)
     for answer in answers:
-        if given.json:
-            sys.stdout.write(f"{json.dumps(asdict(answer))}\n")
-        else:
-            share = "" if answer.probability is None else f"\t{answer.probability:.3f}"
-            sys.stdout.write(f"{answer.item}\t{answer.value}{share}\n")
+        text = json.dumps(asdict(answer)) if given.json else answer.line()
+        sys.stdout.write(f"{text}\n")
 
 
 def _measures(found: dict[str, Any]) -> str:

@@ -12,14 +12,21 @@ from zincir.data.cifar10 import (
 )
 from zincir.data.coco import CocoDataset as CocoDataset
 from zincir.data.columns import Column as Column
-from zincir.data.decoding import read_image as read_image
+from zincir.data.decoding import read_image as read_image, write_image as write_image
 from zincir.data.detection import (
     DetectionDataset as DetectionDataset,
     Letterboxed as Letterboxed,
     collate_detections as collate_detections,
 )
+from zincir.data.detection_arrays import (
+    DetectionArrays as DetectionArrays,
+    detection_arrays as detection_arrays,
+    true_boxes as true_boxes,
+)
+from zincir.data.detection_folder import detection_parts as detection_parts
 from zincir.data.digits import Digits as Digits, load_digits as load_digits
 from zincir.data.download import fetch_data as fetch_data
+from zincir.data.drawing import draw_boxes as draw_boxes, image_grid as image_grid
 from zincir.data.fashion_mnist import (
     FASHION_MNIST_CLASSES as FASHION_MNIST_CLASSES,
     FashionMNIST as FashionMNIST,

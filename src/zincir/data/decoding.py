@@ -51,7 +51,7 @@ def read_image(
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
-        raise _no_pillow(path) from error
+        raise no_pillow(path) from error
     if mode not in MODES:
         raise ArgumentError(
             explain(
@@ -66,15 +66,35 @@ def read_image(
             turned = cast(Any, ImageOps.exif_transpose(file))
             image = turned.convert(mode)
     except FileNotFoundError as error:
-        raise DataNotFound(
-            explain(f"read_image: there is no file {os.fspath(path)}", where=user_line())
-        ) from error
+        raise _no_file(path) from error
     except Exception as error:  # decoders raise whatever a broken file makes them stumble over
         raise _broken(path, error) from error
     if size is not None:
         image = _square(image, size)
     pixels = np.asarray(image, np.uint8)
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width of an image file, as cameras say it is held; no pixel is read.
+
+    Raises:
+        DataNotFound: there is no such file.
+        DataError: it is no image; names it.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise no_pillow(path) from error
+    try:
+        with Image.open(path) as file:
+            width, height = file.size
+            turned = file.getexif().get(0x0112, 1) >= 5  # orientations that exchange the sides
+    except FileNotFoundError as error:
+        raise _no_file(path) from error
+    except Exception as error:  # decoders raise whatever a broken file makes them stumble over
+        raise _broken(path, error) from error
+    return (width, height) if turned else (height, width)
 
 
 def side_by_side(read: Callable[[str], _T], paths: Sequence[str]) -> list[_T]:
@@ -92,11 +112,17 @@ def side_by_side(read: Callable[[str], _T], paths: Sequence[str]) -> list[_T]:
 
 
 def write_image(path: str | os.PathLike[str], image: npt.NDArray[Any]) -> None:
-    """Write bytes (C, H, W), of one channel or three, as a file of the kind that its name says."""
+    """Write bytes (C, H, W), of one channel or three, as a file of the kind that its name says.
+
+    Needs Pillow (`pip install "zincir[images]"`).
+
+    Example:
+        >>> write_image("out/red.png", np.uint8([[[255]], [[0]], [[0]]]))  # doctest: +SKIP
+    """
     try:
         from PIL import Image
     except ImportError as error:
-        raise _no_pillow(path) from error
+        raise no_pillow(path) from error
     pixels = np.asarray(image, np.uint8)
     pixels = pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0)
     Image.fromarray(np.ascontiguousarray(pixels)).save(path)
@@ -110,7 +136,13 @@ def _square(image: Any, size: int) -> Any:
     return image.resize((size, size), box=(left, top, left + side, top + side), resample=2)
 
 
-def _no_pillow(path: str | os.PathLike[str]) -> ArgumentError:
+def _no_file(path: str | os.PathLike[str]) -> DataNotFound:
+    text = explain(f"there is no image file {os.fspath(path)}", where=user_line())
+    return DataNotFound(text)
+
+
+def no_pillow(path: str | os.PathLike[str]) -> ArgumentError:
+    """What to say where Pillow is not installed."""
     return ArgumentError(
         explain(
             f"images are read and written by Pillow, which is not installed ({Path(path).name})",

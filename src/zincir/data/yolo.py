@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -11,8 +12,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from zincir.data.decoding import IMAGE_EXTENSIONS, INSTALL
-from zincir.data.detection import Annotated, BoxJudge, DetectionDataset, Target
+from zincir.data.decoding import IMAGE_EXTENSIONS, INSTALL, image_size
+from zincir.data.detection import SHOWN, Annotated, BoxJudge, DetectionDataset, Target
 from zincir.data.texts import read_text
 from zincir.errors import ArgumentError, DataError, DataNotFound, explain
 from zincir.graph.node import user_line
@@ -54,7 +55,7 @@ class YoloDataset(DetectionDataset):
     ) -> None:
         judge = BoxJudge("YoloDataset", bad_boxes)
         folder = Path(root)
-        names = list(classes) if classes is not None else _classes(folder)
+        names = list(classes) if classes is not None else class_names(folder)
         files = _images(folder / "images" / part)
         known: list[Annotated] = []
         for number, path in enumerate(files):
@@ -63,6 +64,19 @@ class YoloDataset(DetectionDataset):
         super().__init__(known, names, transform)
         self.problems = judge.problems
         judge.warn()
+        _warn_of_images_missing(folder / "labels" / part, files, folder / "images" / part)
+
+
+def _warn_of_images_missing(labels: Path, files: Sequence[Path], images: Path) -> None:
+    """Tell the user of boxes whose image is not there."""
+    known = {path.relative_to(images).with_suffix(".txt") for path in files}
+    alone = sorted(p for p in labels.rglob("*.txt") if p.relative_to(labels) not in known)
+    if alone:
+        shown = ", ".join(str(p) for p in alone[:SHOWN]) + (", ..." if alone[SHOWN:] else "")
+        warnings.warn(
+            f"YoloDataset: {len(alone)} files of labels have no image in {images}: {shown}",
+            stacklevel=3,
+        )
 
 
 def _images(folder: Path) -> list[Path]:
@@ -85,7 +99,7 @@ def _images(folder: Path) -> list[Path]:
     )
 
 
-def _classes(folder: Path) -> list[str]:
+def class_names(folder: Path) -> list[str]:
     """Names of the classes, from the file that has them.
 
     Raises:
@@ -143,7 +157,7 @@ def _image(
     number: int, path: Path, labels: Path, names: Sequence[str], judge: BoxJudge
 ) -> Annotated:
     """One image with its boxes, in pixels."""
-    width, height = _size(path)
+    height, width = image_size(path)
     rows = _rows(labels, len(names)) if labels.is_file() else []
     given = np.array([box for _, _, box in rows], np.float64).reshape(-1, 4)
     titles = [f"{labels.name}, line {line}" for line, _, _ in rows]
@@ -152,29 +166,6 @@ def _image(
     kinds = np.array([label for _, label, _ in rows], np.int64)[good]
     crowd = np.zeros(len(kinds), np.bool_)
     return Annotated(number, str(path), boxes[good], kinds, sides.prod(axis=1), crowd)
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height of an image, of which no pixel is read, as it is turned in the end."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ArgumentError(
-            explain("YoloDataset: needs Pillow", where=user_line(), try_=INSTALL)
-        ) from error
-    try:
-        with Image.open(path) as file:
-            width, height = file.size
-            turned = file.getexif().get(0x0112, 1) >= 5  # orientations that exchange the sides
-    except Exception as error:
-        raise DataError(
-            explain(
-                f"this image cannot be decoded: {path}",
-                where=user_line(),
-                got=f"{type(error).__name__}: {error}",
-            )
-        ) from error
-    return (height, width) if turned else (width, height)
 
 
 def _rows(path: Path, classes: int) -> list[tuple[int, int, npt.NDArray[np.float64]]]:

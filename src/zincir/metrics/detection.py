@@ -57,6 +57,7 @@ class MeanAveragePrecision(Collected):
     """
 
     higher_is_better = True
+    while_training = False
     keeps: ClassVar[Mapping[str, DType]] = {
         "images": int64,
         "classes": int64,

@@ -56,6 +56,11 @@ class Metric(ABC):
     in_step: ClassVar[bool] = True
     """Whether `update` may be called inside a function wrapped by `zincir.compile`."""
 
+    while_training: ClassVar[bool] = True
+    """Whether a `Trainer` also measures it on the batches that are trained on; False where that is
+    dear.
+    """
+
     higher_is_better: ClassVar[bool | None] = None
     """Whether larger values are better ones; None where that cannot be said."""
 

@@ -9,8 +9,15 @@ import numpy as np
 from zincir import nn
 from zincir.autograd import no_grad
 from zincir.creation import tensor
+from zincir.errors import ArgumentError, explain
 from zincir.functional import cat, where
-from zincir.ops import batched_nms, generalized_box_iou_loss
+from zincir.graph.node import user_line
+from zincir.ops import (
+    batched_nms,
+    complete_box_iou_loss,
+    distance_box_iou_loss,
+    generalized_box_iou_loss,
+)
 from zincir.tensor import Tensor, from_array
 from zincir.types import float32
 
@@ -107,18 +114,30 @@ def _block(channels: int, out: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.SiLU())
 
 
-def detection_loss(found: Found, targets: Any) -> Tensor:
+BOX_LOSSES = {
+    "giou": generalized_box_iou_loss,
+    "diou": distance_box_iou_loss,
+    "ciou": complete_box_iou_loss,
+}
+"""How far boxes are from those that they are to be."""
+
+
+def detection_loss(found: Found, targets: Any, box_loss: str = "giou") -> Tensor:
     """The loss of scores and boxes against what is in the images, per object.
 
     Each place near the middle of an object answers for the smallest such one; its score is to be
     the IoU of its box, those of all others 0, by the quality focal loss |y - p|^2 BCE(p, y), where
     p is the score after the sigmoid (Li et al. 2020, "Generalized focal loss"). Boxes are drawn to
-    the objects by 1 - GIoU, weighted by y.
+    the objects by 1 - GIoU (or what `box_loss` says), weighted by y.
 
     Args:
         found: what a `Detector` gives.
         targets: boxes (batch, most, 4) in pixels and labels (batch, most), -1 where there is none:
             `zincir.data.augment.Boxes`, or a pair.
+        box_loss: "giou", "diou" or "ciou".
+
+    Raises:
+        ArgumentError: there is no such loss of boxes.
 
     Example:
         >>> import zincir
@@ -127,10 +146,14 @@ def detection_loss(found: Found, targets: Any) -> Tensor:
         >>> round(detection_loss(found, (box, zincir.tensor([[1]]))).item(), 4)
         0.3466
     """
+    if box_loss not in BOX_LOSSES:
+        text = explain(f"detection_loss: there is no box_loss={box_loss!r}", where=user_line(),
+                       expected=", ".join(BOX_LOSSES))  # fmt: skip
+        raise ArgumentError(text)
     boxes, labels = targets[0], targets[1]
     matched, kinds, answers = assigned(found.places, boxes, labels)
     quality = _iou(found.boxes.detach(), matched) * answers
-    loss = generalized_box_iou_loss(found.boxes, matched) * quality
+    loss = BOX_LOSSES[box_loss](found.boxes, matched) * quality
     wanted = nn.functional.one_hot(kinds, found.scores.shape[2]).to(float32)
     wanted = wanted * quality.unsqueeze(2)
     error = (wanted - found.scores.sigmoid()).abs() ** BETA
@@ -142,7 +165,8 @@ def detection_loss(found: Found, targets: Any) -> Tensor:
 def assigned(places: Tensor, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The box (batch, places, 4) and the label that each place answers for, and 1 where it does.
 
-    Of several boxes that a place may answer for it is the smallest.
+    Of several boxes that a place may answer for it is the smallest. Where it is none, the box is
+    one that all losses of boxes have finite gradients for.
     """
     x, y = places[:, 0:1], places[:, 1:2]
     left, top, right, bottom = (boxes[:, None, :, k] for k in range(4))
@@ -155,6 +179,7 @@ def assigned(places: Tensor, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Ten
     smallest, which = cost.min(2)
     answers = smallest < float("inf")
     picked = boxes.gather(1, which.unsqueeze(2).expand(-1, -1, 4))
+    picked = where(answers.unsqueeze(2), picked, tensor([0.0, 0.0, 1.0, 1.0]))
     kinds = where(answers, labels.gather(1, which), 0)
     return picked, kinds, answers.to(float32)
 

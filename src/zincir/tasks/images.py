@@ -19,15 +19,17 @@ from zincir.data import (
     load_fashion_mnist,
     stratified_split,
 )
-from zincir.data.decoding import read_image
+from zincir.data.decoding import IMAGE_EXTENSIONS, read_image
 from zincir.errors import DataError, DataNotFound, explain
 from zincir.generator import Generator
 from zincir.models import MobileNetV2, SmallResNet, resnet18
 from zincir.tasks.options import Options
-from zincir.tasks.task import Models, Split, Task
+from zincir.tasks.task import Asked, Models, Split, Task
 from zincir.tensor import Tensor
 from zincir.types import float32
 
+SIZE = 32
+"""Of images in files, if nothing else is said."""
 TRAIN, VALIDATION = ("train",), ("validation", "valid", "val", "test")
 """Folders in which parts of the data may lie."""
 
@@ -50,7 +52,7 @@ class Images(Task):
 
     @classmethod
     def begin(cls, data: str, options: Options) -> tuple[Task, Split]:
-        names, train, validation = _parts(data, options)
+        names, train, validation = _parts(data, options, options.size or SIZE)
         x = train[0]
         if len(names) < 2:
             raise DataError(
@@ -58,12 +60,14 @@ class Images(Task):
             )
         mean = (x.mean((0, 2, 3)) / 255).tolist()
         spread = (np.maximum(x.std((0, 2, 3)) / 255, 1e-3)).tolist()
-        task = cls(names, x.shape[1:], mean, spread)
-        if options.augment:
-            size = task.shape[1]
-            changes = [augment.RandomCrop(size, padding=size // 8), augment.RandomHorizontalFlip()]
-            task.augment = augment.Compose(changes, seed=options.seed)
-        return task, Split(train, validation)
+        return cls(names, x.shape[1:], mean, spread), Split(train, validation)
+
+    def changes(self, options: Options) -> Any:
+        if not options.augment:
+            return None
+        size = self.shape[1]
+        chain = [augment.RandomCrop(size, padding=size // 8), augment.RandomHorizontalFlip()]
+        return augment.Compose(chain, seed=options.seed)
 
     def load(self, data: str) -> tuple[Any, Any]:
         known = _KNOWN.get(data)
@@ -88,17 +92,10 @@ class Images(Task):
     def _mode(self) -> str:
         return "L" if self.shape[0] == 1 else "RGB"
 
-    def inputs(self, items: Sequence[str]) -> tuple[list[str], Any]:
-        files: list[str] = []
-        for item in items:
-            path = Path(item)
-            files += (
-                sorted(str(p) for p in path.rglob("*") if p.is_file()) if path.is_dir() else [item]
-            )
-        if not files:
-            raise DataNotFound(explain(f"image: there are no files in {', '.join(items)}"))
+    def inputs(self, items: Sequence[str]) -> Asked:
+        files = image_files(items)
         images = [read_image(file, mode=self._mode, size=self.shape[1]) for file in files]
-        return files, np.stack(images)
+        return Asked(files, np.stack(images))
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -180,6 +177,22 @@ class Grey(nn.Module):
         return x.expand(-1, 3, -1, -1)
 
 
+def image_files(items: Sequence[str]) -> list[str]:
+    """Files that are named, and the images in folders that are.
+
+    Raises:
+        DataNotFound: there are none.
+    """
+    files: list[str] = []
+    for item in items:
+        path = Path(item)
+        found = [p for p in path.rglob("*") if p.suffix.lower() in IMAGE_EXTENSIONS]
+        files += sorted(map(str, found)) if path.is_dir() else [item]
+    if not files:
+        raise DataNotFound(explain(f"there are no images in {', '.join(items)}"))
+    return files
+
+
 Parts = tuple[list[str], tuple[Any, Any], tuple[Any, Any]]
 
 
@@ -208,7 +221,7 @@ def _inside(root: Path, names: Sequence[str]) -> Path | None:
     return next((root / name for name in names if (root / name).is_dir()), None)
 
 
-def _parts(data: str, options: Options) -> Parts:
+def _parts(data: str, options: Options, size: int) -> Parts:
     if data in _KNOWN:
         return _KNOWN[data]()
     root = Path(data)
@@ -221,7 +234,7 @@ def _parts(data: str, options: Options) -> Parts:
         )
     train, validation = _inside(root, TRAIN), _inside(root, VALIDATION)
     if train is not None and validation is not None:
-        one, two = (ImageFolder(part, size=options.size) for part in (train, validation))
+        one, two = (ImageFolder(part, size=size) for part in (train, validation))
         if one.classes != two.classes:
             raise DataError(
                 explain(
@@ -231,7 +244,7 @@ def _parts(data: str, options: Options) -> Parts:
                 )
             )
         return one.classes, _arrays(one, range(len(one))), _arrays(two, range(len(two)))
-    whole = ImageFolder(data, size=options.size)
+    whole = ImageFolder(data, size=size)
     generator = Generator().manual_seed(options.seed)
     shares = [1 - options.validation, options.validation]
     parts = stratified_split(whole, shares, generator)

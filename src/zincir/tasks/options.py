@@ -9,29 +9,33 @@ from pathlib import Path
 from typing import Any
 
 from zincir.errors import ArgumentError, DataNotFound, explain
+from zincir.models.detector import BOX_LOSSES
+from zincir.trainer.trainer import PRECISIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything has a default that trains something sensible."""
+    """Everything has a default that trains something sensible; None: the task's own."""
 
     model: str | None = None
     """By name; None: the task's own."""
-    epochs: int = 20
-    batch_size: int = 64
-    lr: float = 1e-3
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
     """The highest learning rate: it rises and falls once over the training."""
-    weight_decay: float = 1e-2
+    weight_decay: float | None = None
     seed: int = 0
     validation: float = 0.2
     """The share that is held back, where the data are not already in parts."""
     patience: int | None = None
     """Epochs without anything better, after which training stops; None: never."""
     precision: str = "float32"
-    augment: bool = False
-    """Whether images are shifted and mirrored at random."""
-    size: int = 32
+    augment: bool | None = None
+    """Whether images are changed at random."""
+    size: int | None = None
     """Of images, in pixels."""
+    box_loss: str = "giou"
+    """How boxes are drawn to those of a detector's training: "giou", "diou" or "ciou"."""
     target: str | None = None
     """The column of a table that is predicted; None: the last."""
     text: str = "text"
@@ -42,12 +46,17 @@ class Options:
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("size", 4)):
             value: Any = getattr(self, name)
-            if not isinstance(value, int) or value < least:
+            if value is not None and (not isinstance(value, int) or value < least):
                 raise _wrong(name, f"a whole number from {least} on", value)
         for name, most in (("lr", float("inf")), ("weight_decay", 1.0), ("validation", 1.0)):
             value = getattr(self, name)
+            if value is None and name != "validation":
+                continue
             if not isinstance(value, int | float) or not 0 <= value < most:
                 raise _wrong(name, f"a number from 0 to below {most}", value)
+        for name, choices in (("precision", PRECISIONS), ("box_loss", BOX_LOSSES)):
+            if getattr(self, name) not in choices:
+                raise _wrong(name, "one of " + ", ".join(choices), getattr(self, name))
 
 
 def options_of(given: dict[str, Any], file: str | None = None) -> Options:

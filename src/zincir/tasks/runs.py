@@ -13,11 +13,11 @@ from zincir.errors import DataNotFound, LoadError, explain
 from zincir.random import manual_seed
 from zincir.serialization.archive import replacing
 from zincir.tasks.options import Options
-from zincir.tasks.task import TASKS, Answer, Task
+from zincir.tasks.task import TASKS, Answer, Task, known
 from zincir.trainer import Checkpoint, CSVLog, EarlyStopping, Trainer, load_checkpoint
 from zincir.trainer.callback import Callback
 
-FILE, VERSION = "task.json", 1
+FILE, VERSION, SCORE = "task.json", 1, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,27 @@ class Run:
     task: Task
     options: Options
     model: nn.Module
+    data: str = ""
+    """What it was trained on."""
 
     def evaluate(self, data: str) -> dict[str, Any]:
         """The loss and the measures of data that the task can load."""
-        trainer = Trainer(self.model, self.task.loss, metrics=self.task.metrics)
-        return trainer.evaluate(self.task.load(data))
+        trainer = Trainer(self.model, self.task.loss(self.options), metrics=self.task.metrics)
+        return trainer.evaluate(self.task.load(data), self._at_once)
 
-    def predict(self, items: Sequence[str]) -> list[Answer]:
-        """What the net says of files, texts, or the rows of a table."""
-        names, x = self.task.inputs(items)
-        return self.task.answers(names, Trainer(self.model).predict(x))
+    def predict(self, items: Sequence[str], score: float = SCORE) -> Sequence[Answer]:
+        """What the net says of files, texts, or the rows of a table.
+
+        Args:
+            score: from which on an object counts as found in an image.
+        """
+        asked = self.task.inputs(items)
+        outputs = Trainer(self.model).predict(asked.inputs, self._at_once)
+        return self.task.answers(asked, outputs, score)
+
+    @property
+    def _at_once(self) -> int:
+        return known(self.options.batch_size)
 
 
 def train(
@@ -61,33 +72,47 @@ def train(
         DataError, DataNotFound, ArgumentError: the data or the options are no good; says why.
     """
     task, split = TASKS[kind].begin(data, options)
+    samples = len(split.train[0])
+    options = task.completed(options, samples)
     manual_seed(options.seed)
     model = task.model(options.model)
     count = sum(p.numel() for p in model.parameters())
-    tell(f"{len(split.train[1])} samples to train on, {len(split.validation[1])} held back")
+    tell(f"{samples} samples to train on, {len(split.validation[0])} held back")
     if task.classes is not None:
         tell(f"{len(task.classes)} classes: {_some(task.classes)}")
+    for note in task.notes:
+        tell(note)
     tell(f"model {options.model or next(iter(task.models))}: {count:,} parameters")
-    run = Run(Path(folder), task, options, model)
+    run = Run(Path(folder), task, options, model, data)
     run.folder.mkdir(parents=True, exist_ok=True)
     _write(run)
-    optimizer = optim.AdamW(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)
-
-    def schedule(optimizer: Any, updates: int) -> Any:
-        return optim.lr_scheduler.OneCycleLR(optimizer, options.lr, total_steps=updates)
-
-    callbacks: list[Callback] = [Checkpoint(run.folder, seconds=30), CSVLog(run.folder / "log.csv")]
-    if options.patience is not None:
-        callbacks.insert(0, EarlyStopping(options.patience))
-    trainer = Trainer(
-        model, task.loss, optimizer, scheduler=schedule, metrics=task.metrics,
-        callbacks=callbacks, precision=options.precision, seed=options.seed,
-    )  # fmt: skip
+    trainer = _trainer(run)
     trainer.fit(
-        split.train, split.validation, options.epochs, options.batch_size, augment=task.augment,
-        resume="auto" if resume else None, progress=progress,
+        split.train, split.validation, known(options.epochs), known(options.batch_size),
+        augment=task.changes(options), resume="auto" if resume else None, progress=progress,
     )  # fmt: skip
     return run, trainer
+
+
+def _trainer(run: Run) -> Trainer:
+    """What trains the net of a run, and leaves checkpoints and the log in its folder."""
+    task, options, rate = run.task, run.options, known(run.options.lr)
+    optimizer = optim.AdamW(run.model.parameters(), lr=rate,
+                            weight_decay=known(options.weight_decay))  # fmt: skip
+
+    def schedule(optimizer: Any, updates: int) -> Any:
+        return optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=updates)
+
+    callbacks: list[Callback] = [
+        Checkpoint(run.folder, monitor=task.monitor, seconds=30),
+        CSVLog(run.folder / "log.csv"),
+    ]
+    if options.patience is not None:
+        callbacks.insert(0, EarlyStopping(options.patience, monitor=task.monitor))
+    return Trainer(
+        run.model, task.loss(options), optimizer, scheduler=schedule, metrics=task.metrics,
+        callbacks=callbacks, precision=options.precision, seed=options.seed,
+    )  # fmt: skip
 
 
 def _some(names: Sequence[str], most: int = 10) -> str:
@@ -101,6 +126,7 @@ def _write(run: Run) -> None:
         "task": run.task.name,
         "state": run.task.state_dict(),
         "options": asdict(run.options),
+        "data": run.data,
     }
     with replacing(run.folder / FILE) as file:
         file.write(json.dumps(held, indent=1).encode())
@@ -139,4 +165,23 @@ def open_run(folder: Any, *, last: bool = False) -> Run:
         raise DataNotFound(explain(f"{root}: training has not come to its first checkpoint"))
     model.load_state_dict(load_checkpoint(path)["model"])
     model.eval()
-    return Run(root, task, options, model)
+    return Run(root, task, options, model, held.get("data", ""))
+
+
+def describe(run: Run) -> list[tuple[str, str]]:
+    """What a training was, as names and texts: task, data, net, options, and how far it came."""
+    chosen = {k: v for k, v in asdict(run.options).items() if v is not None}
+    rows = [("task", run.task.name), ("data", run.data)]
+    if run.task.classes is not None:
+        rows.append((f"{len(run.task.classes)} classes", _some(run.task.classes)))
+    count = sum(p.numel() for p in run.model.parameters())
+    name = chosen.pop("model", next(iter(run.task.models)))
+    rows.append(("model", f"{name}: {count:,} parameters"))
+    rows += [(key.replace("_", "-"), f"{value}") for key, value in chosen.items()]
+    state = load_checkpoint(run.folder / "last.ckpt")
+    measured = [row for row in state["history"] if isinstance(row.get("val_loss"), float)]
+    rows.append(("epochs done", f"{state['epoch']}"))
+    if measured:
+        last = {k: v for k, v in measured[-1].items() if k.startswith("val_")}
+        rows.append(("last", ", ".join(f"{k} {v:.4g}" for k, v in last.items())))
+    return rows

@@ -9,7 +9,7 @@ from zincir import nn
 from zincir.data import Table, TableEncoder
 from zincir.errors import ArgumentError, explain
 from zincir.tasks.options import Options
-from zincir.tasks.task import Models, Split, Task
+from zincir.tasks.task import Asked, Models, Split, Task
 from zincir.tensor import Tensor
 
 WIDTH, DROPPED = 128, 0.1
@@ -43,13 +43,13 @@ class Tables(Task):
     def load(self, data: str) -> tuple[Any, Any]:
         return self._arrays(_read(data, self.encoder.target))
 
-    def inputs(self, items: Sequence[str]) -> tuple[list[str], Any]:
+    def inputs(self, items: Sequence[str]) -> Asked:
         if len(items) != 1:
             raise ArgumentError(
                 explain("table: predicts the rows of one CSV file", got=f"{len(items)} files")
             )
         table = Table.from_csv(items[0], missing="fill")
-        return [str(row) for row in table.rows.tolist()], self.encoder.encode(table)[0]
+        return Asked([str(row) for row in table.rows.tolist()], self.encoder.encode(table)[0])
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ TASKS: dict[str, type[Task]] = {}
 """By name."""
 Models: TypeAlias = Mapping[str, Callable[[Any], nn.Module]]
 """By name, what makes a net for a task; the first is the default."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,28 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Items that a net is asked about: what they are called, and its inputs."""
+
+    names: list[str]
+    inputs: Any
+    sizes: Any = None
+    """Heights and widths that images had, where it is asked for places in them."""
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a net says of one item."""
 
     item: str
-    value: str
-    """A class by its name, or a number."""
+    value: str | None
+    """A class by its name, or a number; None: nothing was found."""
     probability: float | None = None
+
+    def line(self) -> str:
+        """For people and for `cut`: columns, with tabs between."""
+        share = "" if self.probability is None else f"\t{self.probability:.3f}"
+        return f"{self.item}\t{self.value}{share}"
 
 
 class Task(ABC):
@@ -47,8 +63,18 @@ class Task(ABC):
 
     name: ClassVar[str]
     models: ClassVar[Models]
-    augment: Any = None
-    """What changes inputs at random, if that was asked for."""
+    usual: ClassVar[Mapping[str, Any]] = {
+        "epochs": 20,
+        "batch_size": 64,
+        "lr": 1e-3,
+        "weight_decay": 1e-2,
+        "augment": False,
+    }
+    """What options are that were left open."""
+    monitor: ClassVar[str | None] = None
+    """The measure by which epochs are compared; None: the loss of what is held back."""
+    notes: Sequence[str] = ()
+    """What is worth knowing about the data that it was made from."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -69,8 +95,8 @@ class Task(ABC):
         """Inputs and targets of other data, as those that were trained on."""
 
     @abstractmethod
-    def inputs(self, items: Sequence[str]) -> tuple[list[str], Any]:
-        """What to call each item that is asked about, and the net's inputs."""
+    def inputs(self, items: Sequence[str]) -> Asked:
+        """Items that are asked about, as the net's inputs."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -81,10 +107,29 @@ class Task(ABC):
     def from_state_dict(cls, state: Mapping[str, Any]) -> Task:
         """The task that `state_dict` came from."""
 
+    def completed(self, options: Options, samples: int) -> Options:
+        """Options of which none that matters is open, for a training on so many samples."""
+        left = {k: v for k, v in self.usual.items() if getattr(options, k) is None}
+        return replace(options, **left)
+
+    def changes(self, options: Options) -> Any:
+        """What changes inputs at random while it is trained, of complete options; None: nothing."""
+        return None
+
     @property
     def classes(self) -> list[str] | None:
         """The names of the classes; None where numbers are predicted."""
         return None
+
+    def draw(self, answers: Sequence[Answer], folder: str) -> None:
+        """Write pictures of what was found in images.
+
+        Raises:
+            ArgumentError: nothing is looked for in images.
+        """
+        raise ArgumentError(
+            explain(f"{self.name}: answers are no pictures", expected="a run of `train detect`")
+        )
 
     def model(self, name: str | None) -> nn.Module:
         """A new net.
@@ -104,18 +149,22 @@ class Task(ABC):
             )
         return self.models[chosen](self)
 
-    @property
-    def loss(self) -> nn.Module:
+    def loss(self, options: Options) -> Callable[[Any, Any], Tensor]:
         """What is trained for."""
         return nn.CrossEntropyLoss() if self.classes is not None else nn.MSELoss()
 
     @property
-    def metrics(self) -> list[str]:
+    def metrics(self) -> list[Any]:
         """What is measured besides."""
         return ["accuracy"] if self.classes is not None else ["mae", "r2"]
 
-    def answers(self, names: Sequence[str], outputs: Tensor) -> list[Answer]:
-        """What outputs mean."""
+    def answers(self, asked: Asked, outputs: Any, score: float) -> Sequence[Answer]:
+        """What outputs mean.
+
+        Args:
+            score: from which on something counts as found, where things are looked for.
+        """
+        names = asked.names
         if self.classes is None:
             values: list[float] = outputs[:, 0].tolist()
             pairs = zip(names, values, strict=True)
@@ -126,3 +175,13 @@ class Task(ABC):
             Answer(name, self.classes[k], float(row[k]))
             for name, row, k in zip(names, shares, found, strict=True)
         ]
+
+
+def known(value: T | None) -> T:
+    """An option that `completed` has filled.
+
+    >>> known(3)
+    3
+    """
+    assert value is not None
+    return value

@@ -15,7 +15,7 @@ from zincir.data import TextDataset, stratified_split
 from zincir.errors import DataError, explain
 from zincir.generator import Generator
 from zincir.tasks.options import Options
-from zincir.tasks.task import Models, Split, Task
+from zincir.tasks.task import Asked, Models, Split, Task
 from zincir.tensor import Tensor
 
 MOST, FEWEST, WIDTH, DROPPED = 512, 2, 64, 0.5
@@ -85,12 +85,11 @@ class Texts(Task):
         labels = [self._classes.index(texts.classes[label]) for label in texts.targets]
         return self.numbers(texts.texts), np.array(labels, np.int64)
 
-    def inputs(self, items: Sequence[str]) -> tuple[list[str], Any]:
+    def inputs(self, items: Sequence[str]) -> Asked:
         """Items are files of texts, or texts themselves."""
         texts = [_text(item) for item in items]
-        return [item if len(item) < 60 else f"{item[:57]}..." for item in items], self.numbers(
-            texts
-        )
+        names = [item if len(item) < 60 else f"{item[:57]}..." for item in items]
+        return Asked(names, self.numbers(texts))
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from zincir.creation import as_tensor
+from zincir.data.augment import Boxes
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.generator import Generator
 from zincir.graph.node import user_line
@@ -26,13 +27,16 @@ from zincir.utils.data import DataLoader, Dataset, IterableDataset
 Batch: TypeAlias = tuple[Any, int]
 """What a step is called with, and the number of samples in it."""
 Augment: TypeAlias = Callable[..., Any]
-"""Called with images, `epoch=` and `index=` (the numbers of the samples): the images changed."""
+"""Called with images, `epoch=` and `index=` (the numbers of the samples): the images changed; and
+with `boxes=`, if the targets are `Boxes`: both changed.
+"""
 
 
 _PAIR: Any = (tuple, list)  # names that check without narrowing
 _DATASET: Any = Dataset
 _ITERABLE: Any = IterableDataset
 _loader: Any = DataLoader
+_BOXES: Any = Boxes
 
 
 class Feed(ABC):
@@ -81,7 +85,10 @@ class Arrays(Feed):
 
 
 class Augmented(Feed):
-    """Arrays whose inputs are changed at random, the next batch while a step runs."""
+    """Arrays whose inputs are changed at random, the next batch while a step runs.
+
+    Targets that are `Boxes` follow.
+    """
 
     def __init__(self, arrays: Arrays, augment: Augment, dtype: DType) -> None:
         self._arrays, self._augment, self._dtype = arrays, augment, dtype
@@ -93,7 +100,12 @@ class Augmented(Feed):
         def make(given: Batch) -> Batch:
             numbers, count = given
             x, y = self._arrays.take(numbers)
-            x = self._augment(x.numpy(), epoch=epoch, index=numbers)
+            if isinstance(y, _BOXES):
+                boxes = Boxes(*(part.numpy() for part in y))
+                x, y = self._augment(x.numpy(), epoch=epoch, index=numbers, boxes=boxes)
+                y = as_input(y, self._dtype, "targets")
+            else:
+                x = self._augment(x.numpy(), epoch=epoch, index=numbers)
             return (as_input(x, self._dtype, "augment"), y), count
 
         with ThreadPoolExecutor(1) as thread:
@@ -239,7 +251,7 @@ def feed_of(
         return source
     if isinstance(source, _PAIR) and len(source) == 2 and _is_array(source[0]):
         x = as_input(source[0], dtype, "inputs")
-        y = as_input(source[1], dtype, "targets")
+        y = as_input(_whole(source[1]), dtype, "targets")
         x, y = _checked(x, y)
         samples = len(flatten(x)[0][0])
         arrays = Arrays(x, y, Dealing(samples, batch_size, seed, part, drop_last=drop_last))
@@ -270,6 +282,13 @@ def feed_of(
             )
         )
     return Batches(source, dtype)
+
+
+def _whole(targets: Any) -> Any:
+    """Targets without what stands for all: boxes say how much of each is visible."""
+    if isinstance(targets, _BOXES) and targets.visible is None:
+        return targets._replace(visible=np.ones(tuple(targets.labels.shape), np.float32))
+    return targets
 
 
 def _is_array(x: Any) -> bool:

@@ -57,7 +57,7 @@ class Fitting:
     ) -> None:
         self.trainer, self.feed, self.validation, self.until = trainer, feed, validation, until
         self.allow_nan = allow_nan
-        self.totals = Totals(trainer.metrics)
+        self.totals = Totals([m for m in trainer.metrics if m.while_training])
         self.position = 0
         """Batches of this epoch that are done."""
         self.samples = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -74,9 +74,11 @@ class Totals:
             what metrics want to see that are computed outside.
         """
         self.loss.add_(loss.detach().to(float64) * count)
+        leaves, build = flatten(outputs)
+        outputs = build([leaf.detach() for leaf in leaves])
         for metric in self.inside:
-            metric.update(outputs.detach(), targets)
-        return (outputs.detach(), targets) if self.outside else None
+            metric.update(outputs, targets)
+        return (outputs, targets) if self.outside else None
 
     def see(self, seen: Any, count: int) -> None:
         """Note, outside of a step, what it gave."""
@@ -94,8 +96,12 @@ class Totals:
         found: dict[str, Any] = {f"{prefix}loss": self.mean()}
         for metric in self.metrics:
             value = metric.compute()
-            one = isinstance(value, Tensor) and value.numel() == 1
-            found[f"{prefix}{metric.name}"] = value.item() if one else value
+            several = {metric.name: value}
+            if isinstance(value, dict):
+                several = cast("dict[str, Any]", value)
+            for name, one in several.items():
+                number = isinstance(one, Tensor) and one.numel() == 1
+                found[f"{prefix}{name}"] = one.item() if number else one
         return found
 
     def merged(self, comm: Comm) -> Totals:

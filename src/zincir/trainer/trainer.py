@@ -37,7 +37,7 @@ from zincir.trainer.saving import Checkpoint
 from zincir.trees import flatten
 from zincir.types import DType
 
-_PRECISIONS = {"float32": None, "bf16": "bf16"}
+PRECISIONS = {"float32": None, "bf16": "bf16"}
 _EACH_UPDATE = (OneCycleLR, CyclicLR)
 """Schedules that count updates, and not epochs."""
 
@@ -57,7 +57,8 @@ class Trainer:
             after each update, `ReduceLROnPlateau` with the loss of the validation); or a function
             `(optimizer, updates)` that makes one for all updates of the first `fit`, stepped
             after each update.
-        metrics: from `zincir.metrics`, or their names.
+        metrics: from `zincir.metrics`, or their names. Those that give several values by name have
+            each of them in the history.
         callbacks: see `zincir.trainer.Callback`.
         precision: "float32", or "bf16" for products in bfloat16 (see `zincir.compile`).
         accumulate: batches whose gradients are added up for one update; the result is that of one
@@ -112,7 +113,7 @@ class Trainer:
         self.scheduler = scheduler
         self.metrics = metrics_of(metrics)
         self.callbacks = Callbacks(callbacks)
-        self.precision = _PRECISIONS[precision]
+        self.precision = PRECISIONS[precision]
         self.accumulate = accumulate
         self.seed = seed
         self.ranks = world() if ranks is None else ranks
@@ -186,7 +187,8 @@ class Trainer:
             shuffle: whether arrays and data sets are fed in random order.
             drop_last: whether a last batch that is smaller is left out.
             augment: changes inputs at random, as `zincir.data.augment` does: called with an array,
-                `epoch=` and `index=`, while a step runs.
+                `epoch=` and `index=`, while a step runs. Targets that are
+                `zincir.data.augment.Boxes` follow: they come along as `boxes=`.
             resume: "auto" to go on from the last checkpoint of the `Checkpoint` callback, if there
                 is one; or the path of a checkpoint.
             progress: whether to show it; None: if somebody can see it.
@@ -419,7 +421,7 @@ def _check(
         (optimizer is not None and not isinstance(optimizer, Optimizer),
          "optimizer is an Optimizer", optimizer),
         (not all(isinstance(c, Callback) for c in callbacks), "callbacks are Callbacks", callbacks),
-        (precision not in _PRECISIONS, f"precision is one of {', '.join(_PRECISIONS)}", precision),
+        (precision not in PRECISIONS, f"precision is one of {', '.join(PRECISIONS)}", precision),
         (not isinstance(accumulate, int) or accumulate < 1,
          "accumulate is a whole number from 1 on", accumulate),
     )  # fmt: skip
