@@ -66,6 +66,18 @@ def images(root, size=12):
     return root
 
 
+def pictures(out, data, tmp_path, run):
+    """The names of the pictures that an evaluation leaves."""
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing is drawn")
+    folder = tmp_path / "new" / "pictures"
+    code, text, _ = run("eval", out, data, "--pictures", folder)
+    assert code == 0
+    assert "loss" in text
+    found = list(folder.iterdir())
+    assert all(path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for path in found)
+    return {path.name for path in found}
+
+
 def test_a_table_of_classes(tmp_path, run):
     data, out = table(tmp_path / "t.csv"), tmp_path / "run"
     code, text, said = run("train", "table", data, "--out", out, "--epochs", 20, "--lr", 0.01)
@@ -89,6 +101,7 @@ def test_a_table_of_numbers(tmp_path, run):
                         "--lr", 0.01, "--quiet")  # fmt: skip
     assert (code, said) == (0, "")
     assert json.loads(run("eval", out, data, "--json")[1])["r2"] > 0.9
+    assert pictures(out, data, tmp_path, run) == {"numbers.png"}
     answers = [json.loads(line) for line in run("predict", out, data, "--json")[1].splitlines()]
     assert 20 < float(answers[0]["value"]) < 80
     assert answers[0]["probability"] is None
@@ -98,6 +111,8 @@ def test_texts(tmp_path, run):
     data, out = texts(tmp_path / "t.csv"), tmp_path / "run"
     assert run("train", "text", data, "--out", out, "--epochs", 15, "--lr", 0.01)[0] == 0
     assert "accuracy 1" in run("eval", out, data)[1]
+    assert pictures(out, data, tmp_path, run) == {"confusion.png"}
+    assert "answers are no pictures" in run("predict", out, "a van", "--pictures", tmp_path)[2]
     answers = run("predict", out, "the dog and the cow", "a VAN!")[1].splitlines()
     assert [line.split("\t")[1] for line in answers] == ["animal", "car"]
 
@@ -108,6 +123,7 @@ def test_images(tmp_path, run):
                         "--batch-size", 8, "--lr", 0.01, "--augment")  # fmt: skip
     assert code == 0, said
     assert json.loads(run("eval", out, data, "--json")[1])["accuracy"] > 0.9
+    assert pictures(out, data, tmp_path, run) == {"confusion.png", "mistakes.png"}
     code, text, _ = run("predict", out, data / "red" / "3.png", data / "blue")
     assert len(text.splitlines()) == 21
     assert text.splitlines()[0].split("\t")[1] == "red"

@@ -84,6 +84,8 @@ def test_it_learns_and_answers_in_pixels_of_the_images(folder, trained, run, tmp
     assert set(measured) == {"loss", "map", "map_50", "map_75"}
     assert measured["map_50"] > 0.8
     assert open_run(trained).evaluate(str(folder)) == measured
+    run("eval", trained, folder, "--pictures", tmp_path / "eval")
+    assert read_image(tmp_path / "eval" / "found.png").shape[0] == 3
     names = [folder / "images" / "val" / f"{k:06d}.png" for k in (0, 1, 7)]
     pictures = tmp_path / "pictures"
     words = ("predict", trained, *names, "--json", "--pictures", pictures)

@@ -50,6 +50,9 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("run", help="the folder of the training")
     evaluate.add_argument("data", help="data as it was trained on: a folder, a file or a name")
     evaluate.add_argument("--json", action="store_true", help="as JSON")
+    evaluate.add_argument("--pictures", metavar="FOLDER",
+                          help="pictures go here: what was taken for what; the worst mistakes of "
+                          "image; samples of detect (white: the true boxes)")  # fmt: skip
     evaluate.set_defaults(call=_evaluate)
     predict = commands.add_parser(
         "predict",
@@ -141,7 +144,7 @@ def _train(given: argparse.Namespace) -> None:
 
 def _evaluate(given: argparse.Namespace) -> None:
     with plain_errors("eval"):
-        found = open_run(given.run).evaluate(given.data)
+        found = open_run(given.run).evaluate(given.data, given.pictures)
     sys.stdout.write(f"{json.dumps(found) if given.json else _measures(found)}\n")
 
 

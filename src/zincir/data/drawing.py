@@ -30,7 +30,7 @@ def draw_boxes(
     *,
     scale: int = 1,
 ) -> Image:
-    """An image (3, H, W) with frames around boxes, and a text at each.
+    """An image (3, H, W) with frames around boxes, and a text at each; the first lie on top.
 
     Args:
         image: bytes; it is not changed.
@@ -66,9 +66,10 @@ def draw_boxes(
     picture = pillow.fromarray(np.ascontiguousarray(pixels))
     canvas = ImageDraw.Draw(picture)
     side = min(picture.size)
-    width, size = max(1, round(side / 200)), min(max(11, side // 28), 40)
+    width, size = max(1, round(side / 150)), min(max(11, side // 28), 40)
     font: Any = ImageFont.load_default(size)
-    for (left, top, right, bottom), text, kind in zip(places, names, numbers, strict=True):
+    last_first = list(zip(places, names, numbers, strict=True))[::-1]
+    for (left, top, right, bottom), text, kind in last_first:
         colour = (255, 255, 255) if kind < 0 else PALETTE[kind % len(PALETTE)]
         frame = (left, top, max(right - 1, left), max(bottom - 1, top))
         canvas.rectangle(frame, outline=colour, width=width)

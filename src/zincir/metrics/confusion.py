@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from zincir import recording
 from zincir.creation import zeros
 from zincir.metrics.answers import Answers
 from zincir.metrics.counts import divided
 from zincir.metrics.of_classes import OfClasses, setting
+from zincir.metrics.plotting import confusion_figure
 from zincir.series import arange
 from zincir.tensor import Tensor
 from zincir.types import float64, int64
@@ -75,6 +79,35 @@ class ConfusionMatrix(OfClasses):
         found = found.to(float64)
         axes = {"true": (-1,), "pred": (-2,), "all": (-2, -1)}[self.normalize]
         return self._unless_broken(divided(found, found.sum(axes, keepdim=True)))
+
+    def plot(self, classes: Sequence[str] | None = None, path: Any = None) -> Any:
+        """The matrix as a picture, by matplotlib: rows are true classes, columns predicted ones.
+
+        Args:
+            classes: what classes are called; None: by their numbers.
+            path: where to write the picture; None to have the figure alone.
+
+        Returns:
+            the matplotlib figure.
+
+        Raises:
+            ArgumentError: there are several matrices (multilabel), or not one name for each class.
+            ImportError: matplotlib is not installed.
+        """
+        found = self.compute()
+        if found.ndim != 2:
+            what = "ConfusionMatrix.plot: there is a matrix for each label"
+            raise setting(
+                what, "one matrix", f"{found.shape[0]} of them", "compute(), and plot one"
+            )
+        if classes is not None and len(classes) != len(found):
+            got = f"{len(classes)} names for {len(found)} classes"
+            raise setting("ConfusionMatrix.plot: a name for each class", got=got)
+        counts = self._counted()[1][0]
+        figure = confusion_figure(counts.numpy(), classes, found.numpy())
+        if path is not None:
+            figure.savefig(path)
+        return figure
 
     def _refuse_broken(self) -> None:
         """Counts cannot be NaN; while a function is recorded nothing is known yet."""

@@ -14,7 +14,7 @@ from zincir.data import DetectionDataset, Letterboxed, augment, random_split, re
 from zincir.data.decoding import image_size, side_by_side, write_image
 from zincir.data.detection_arrays import DetectionArrays, detection_arrays, true_boxes
 from zincir.data.detection_folder import TRAIN, VALIDATION, detection_parts, part_named
-from zincir.data.drawing import draw_boxes
+from zincir.data.drawing import draw_boxes, image_grid
 from zincir.errors import ArgumentError, DataError, explain
 from zincir.generator import Generator
 from zincir.metrics import MeanAveragePrecision
@@ -32,6 +32,8 @@ UPDATES, FEWEST, MOST = 3000, 12, 300
 """So many updates are made if nothing else is said, in so many epochs at least and at most."""
 MOSAICS, UNMIXED = 0.5, 0.2
 """The share of images that are put together from four; not so in the last part of the training."""
+SHOWN, SURE = 12, 0.4
+"""Images in a picture, and the score from which on a box is in it."""
 MEASURES = ("map", "map_50", "map_75")
 
 
@@ -102,6 +104,26 @@ class Detections(Task):
             if not corners:
                 found.append(Sight(name, None))
         return found
+
+    def pictures(self, inputs: Any, targets: Any, outputs: Any, folder: str) -> None:
+        some = np.linspace(0, len(inputs) - 1, min(len(inputs), SHOWN)).astype(int)
+        true = true_boxes([part[some] for part in targets[:2]])
+        found = detections(Found(*outputs), threshold=SURE)
+        drawn: list[Any] = []
+        for i, boxes in zip(some, true, strict=True):
+            scale = max(1, -(-LARGEST // self.size))
+            image = draw_boxes(inputs[i], boxes["boxes"], None, [-1] * len(boxes["boxes"]),
+                               scale=scale)  # fmt: skip
+            drawn.append(draw_boxes(image, *self._told(found[i], scale)))
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        write_image(Path(folder) / "found.png", image_grid(drawn))
+
+    def _told(self, found: Mapping[str, Tensor], scale: int) -> tuple[Any, list[str], list[int]]:
+        """Boxes, texts and kinds to draw."""
+        labels: list[int] = found["labels"].tolist()
+        scores: list[float] = found["scores"].tolist()
+        texts = [f"{self._classes[k]} {s:.2f}" for k, s in zip(labels, scores, strict=True)]
+        return found["boxes"].numpy() * scale, texts, labels
 
     def draw(self, answers: Sequence[Answer], folder: str) -> None:
         root = Path(folder)

@@ -23,6 +23,7 @@ from zincir.data.decoding import IMAGE_EXTENSIONS, read_image
 from zincir.errors import DataError, DataNotFound, explain
 from zincir.generator import Generator
 from zincir.models import MobileNetV2, SmallResNet, resnet18
+from zincir.tasks import pictures
 from zincir.tasks.options import Options
 from zincir.tasks.task import Asked, Models, Split, Task
 from zincir.tensor import Tensor
@@ -96,6 +97,12 @@ class Images(Task):
         files = image_files(items)
         images = [read_image(file, mode=self._mode, size=self.shape[1]) for file in files]
         return Asked(files, np.stack(images))
+
+    def pictures(self, inputs: Any, targets: Any, outputs: Any, folder: str) -> None:
+        super().pictures(inputs, targets, outputs, folder)
+        shares = nn.functional.softmax(outputs, 1).numpy()
+        figure = pictures.mistakes(inputs, shares, np.asarray(targets), self._classes)
+        pictures.save(figure, folder, "mistakes.png")
 
     def state_dict(self) -> dict[str, Any]:
         return {

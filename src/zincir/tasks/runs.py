@@ -31,10 +31,18 @@ class Run:
     data: str = ""
     """What it was trained on."""
 
-    def evaluate(self, data: str) -> dict[str, Any]:
-        """The loss and the measures of data that the task can load."""
+    def evaluate(self, data: str, pictures: str | None = None) -> dict[str, Any]:
+        """The loss and the measures of data that the task can load.
+
+        Args:
+            pictures: a folder for pictures of what went right and wrong; None: there are none.
+        """
         trainer = Trainer(self.model, self.task.loss(self.options), metrics=self.task.metrics)
-        return trainer.evaluate(self.task.load(data), self._at_once)
+        x, y = self.task.load(data)
+        found = trainer.evaluate((x, y), self._at_once)
+        if pictures is not None:
+            self.task.pictures(x, y, trainer.predict(x, self._at_once), pictures)
+        return found
 
     def predict(self, items: Sequence[str], score: float = SCORE) -> Sequence[Answer]:
         """What the net says of files, texts, or the rows of a table.

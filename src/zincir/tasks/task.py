@@ -12,6 +12,7 @@ import numpy as np
 
 from zincir import nn
 from zincir.errors import ArgumentError, explain
+from zincir.tasks import pictures
 from zincir.tasks.options import Options
 from zincir.tensor import Tensor
 
@@ -120,6 +121,22 @@ class Task(ABC):
     def classes(self) -> list[str] | None:
         """The names of the classes; None where numbers are predicted."""
         return None
+
+    def pictures(self, inputs: Any, targets: Any, outputs: Any, folder: str) -> None:
+        """Write pictures of how well the net does on data into a folder.
+
+        Args:
+            inputs: what it was asked.
+            targets: what is true.
+            outputs: what it said.
+        """
+        if self.classes is None:
+            predicted, true = outputs[:, 0].numpy(), np.asarray(targets).reshape(-1)
+            pictures.save(pictures.told(predicted, true), folder, "numbers.png")
+            return
+        shares = nn.functional.softmax(outputs, 1).numpy()
+        figure = pictures.confusion(shares, np.asarray(targets), self.classes)
+        pictures.save(figure, folder, "confusion.png")
 
     def draw(self, answers: Sequence[Answer], folder: str) -> None:
         """Write pictures of what was found in images.

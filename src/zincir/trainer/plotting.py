@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from zincir.metrics.plotting import new_figure
+
 _APART = ("epoch", "seconds")
 _FEW = 30
 """So many epochs are shown as points too."""
@@ -16,8 +18,6 @@ def plot(rows: Sequence[dict[str, Any]], measured: Sequence[str]) -> Any:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.figure import Figure
-
     names = [
         name
         for name in measured
@@ -25,7 +25,7 @@ def plot(rows: Sequence[dict[str, Any]], measured: Sequence[str]) -> Any:
         and not name.startswith("val_")
         and all(isinstance(row.get(name), int | float) for row in rows)
     ]
-    figure: Any = Figure(figsize=(5 * max(1, len(names)), 3.6), layout="constrained")
+    figure = new_figure(5 * max(1, len(names)), 3.6)
     epochs = [row.get("epoch", k + 1) for k, row in enumerate(rows)]
     panels = figure.subplots(1, max(1, len(names)), squeeze=False)[0]
     marker = "." if len(rows) < _FEW else ""
