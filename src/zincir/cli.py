@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from zincir.command_line import about, data, scripts, training
+from zincir.command_line.errors import quiet_pipe
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,4 +27,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     data.add(commands)
     about.add(commands, parser)
     given = parser.parse_args(argv)
-    given.call(given)
+    if given.command == "run":  # as under Python, with all that Python says
+        given.call(given)
+        return
+    with quiet_pipe():
+        given.call(given)

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -210,6 +212,17 @@ def test_help_names_every_command(run):
     for name in ("train", "eval", "predict", "run", "data", "info", "summary", "completion"):
         assert name in text
         assert run(name, "--help")[0] == 0
+
+
+def test_a_reader_that_stops_is_no_error():
+    """`zincir info | true`: no traceback, and the exit code of a broken pipe."""
+    code = "import sys, time; time.sleep(1); from zincir.cli import main; main(['info'])"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.close()
+        error = process.stderr.read().decode()
+    assert (process.returncode, error) == (141, "")
 
 
 def test_completion(run):

@@ -94,6 +94,16 @@ def test_it_learns():
     assert len(detections(trainer.predict(images))) == 24
 
 
+def test_one_class_for_each_object():
+    box = zincir.tensor([[[0.0, 0.0, 8.0, 8.0], [0.0, 0.0, 8.0, 7.0], [20.0, 0.0, 30.0, 9.0]]])
+    scores = zincir.tensor([[[2.0, 1.0], [-9.0, 3.0], [0.0, -9.0]]])
+    found = Found(scores, box, zincir.zeros(3, 2))
+    assert detections(found)[0]["labels"].tolist() == [1, 0, 0]
+    alone = detections(found, agnostic=True)[0]
+    assert alone["labels"].tolist() == [1, 0]
+    assert alone["boxes"][:, 0].tolist() == [0, 20]
+
+
 @pytest.mark.parametrize("name", ["giou", "diou", "ciou"])
 def test_losses_of_boxes(name):
     """Gradients are finite where an image has no box, and draw the box to the one that is there."""

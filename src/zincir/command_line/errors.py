@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Generator
@@ -10,8 +11,8 @@ from typing import Any
 
 from zincir.errors import ZincirError
 
-WRONG = 2
-"""The exit code for data and arguments that are no good."""
+WRONG, BROKEN = 2, 141
+"""Exit codes: data and arguments that are no good; nobody reads on (what shells say then)."""
 
 
 @contextmanager
@@ -28,12 +29,26 @@ def plain_errors(command: str) -> Generator[None]:
             warnings.simplefilter("default", UserWarning)
             warnings.showwarning = show
             yield
+    except BrokenPipeError:
+        raise
     except (ZincirError, OSError, ImportError) as error:
         sys.stderr.write(f"zincir {command}: {one_line(error)}\n")
         raise SystemExit(WRONG) from None
     except KeyboardInterrupt:
         sys.stderr.write(f"zincir {command}: interrupted; --resume goes on from here\n")
         raise SystemExit(130) from None
+
+
+@contextmanager
+def quiet_pipe() -> Generator[None]:
+    """End without a word when nobody reads on: `zincir predict run photos | head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # or the end of Python would complain again
+        raise SystemExit(BROKEN) from None
 
 
 def one_line(error: BaseException) -> str:

@@ -194,7 +194,12 @@ def _iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def detections(
-    found: Found, *, threshold: float = 0.05, iou_threshold: float = 0.6, most: int = 100
+    found: Found,
+    *,
+    threshold: float = 0.05,
+    iou_threshold: float = 0.6,
+    most: int = 100,
+    agnostic: bool = False,
 ) -> list[dict[str, Tensor]]:
     """Boxes that are worth showing, best first: "boxes", "scores" and "labels" for each image.
 
@@ -202,6 +207,7 @@ def detections(
         threshold: of scores.
         iou_threshold: a box that overlaps a better one of its class by more is left out.
         most: so many of an image at most.
+        agnostic: whether boxes of other classes count as well: then each object has one class.
 
     Example:
         >>> import zincir
@@ -219,7 +225,8 @@ def detections(
         order = np.argsort(-value, kind="stable")[:_CANDIDATES]
         at, label, value = at[order], label[order], value[order]
         one, two, three = (from_array(np.ascontiguousarray(x)) for x in (boxes[at], value, label))
-        kept = batched_nms(one, two, three, iou_threshold)[:most]
+        kinds = three * 0 if agnostic else three
+        kept = batched_nms(one, two, kinds, iou_threshold)[:most]
         results.append({"boxes": one[kept], "scores": two[kept], "labels": three[kept]})
     return results
 

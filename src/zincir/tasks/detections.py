@@ -93,7 +93,7 @@ class Detections(Task):
     def answers(self, asked: Asked, outputs: Any, score: float) -> Sequence[Answer]:
         found: list[Answer] = []
         fit = Letterboxed(self.size)
-        images = detections(Found(*outputs), threshold=score)
+        images = detections(Found(*outputs), threshold=score, agnostic=True)
         for name, boxes, size in zip(asked.names, images, asked.sizes, strict=True):
             places = clip_boxes_to_image(fit.undo(boxes["boxes"], size), size).to(float64)
             corners: list[list[float]] = places.round(decimals=2).tolist()
@@ -106,9 +106,10 @@ class Detections(Task):
         return found
 
     def pictures(self, inputs: Any, targets: Any, outputs: Any, folder: str) -> None:
-        some = np.linspace(0, len(inputs) - 1, min(len(inputs), SHOWN)).astype(int)
+        places = np.linspace(0, len(inputs) - 1, min(len(inputs), SHOWN))
+        some: list[int] = places.astype(int).tolist()
         true = true_boxes([part[some] for part in targets[:2]])
-        found = detections(Found(*outputs), threshold=SURE)
+        found = detections(Found(*outputs), threshold=SURE, agnostic=True)
         drawn: list[Any] = []
         for i, boxes in zip(some, true, strict=True):
             scale = max(1, -(-LARGEST // self.size))

@@ -41,7 +41,7 @@ def mistakes(images: Array, shares: Array, labels: Array, classes: Sequence[str]
         labels: (N,) what they are.
     """
     each = np.arange(len(labels))
-    said = shares.argmax(1)
+    said: Array = shares.argmax(1)
     others = shares.copy()
     others[each, labels] = -1
     margin = shares[each, labels] - others.max(1)
@@ -55,9 +55,10 @@ def mistakes(images: Array, shares: Array, labels: Array, classes: Sequence[str]
         pixels = images[k].transpose(1, 2, 0)
         axes.imshow(pixels[..., 0] if pixels.shape[2] == 1 else pixels, cmap="gray")
         right = said[k] == labels[k]
-        text = f"said {classes[said[k]]} ({shares[k, said[k]]:.2f})"
+        one, other = int(said[k]), int(labels[k])
+        text = f"said {classes[one]} ({shares[k, one]:.2f})"
         if not right:
-            text += f"\nis {classes[labels[k]]} ({shares[k, labels[k]]:.2f})"
+            text += f"\nis {classes[other]} ({shares[k, other]:.2f})"
         axes.set_title(text, size=9, color=RIGHT if right else WRONG)
     wrong = int((said != labels).sum())
     figure.suptitle(f"{wrong} of {len(labels)} images are taken for something else", size=12)
