@@ -208,6 +208,13 @@ def test_schedules():
     assert t.history["lr"] == pytest.approx([1.0, 1.0, 0.1])
 
 
+def test_a_function_of_the_number_of_updates_needs_a_length():
+    t = trainer(scheduler=lambda optimizer, updates: optim.lr_scheduler.StepLR(optimizer, updates))
+    for source in (Stream(), ((X, Y) for _ in range(3))):
+        with pytest.raises(ArgumentError, match=r"has no length(.|\n)*total_steps="):
+            t.fit(source, progress=False)
+
+
 # --- going on -------------------------------------------------------------------------------
 
 
@@ -275,6 +282,82 @@ def test_loaders_go_on_too(tmp_path):
     whole = run()
     run(Checkpoint(tmp_path), Stop(10, fail))
     assert bits(run(Checkpoint(tmp_path), resume="auto")) == bits(whole)
+
+
+class Rows(zincir.utils.data.Dataset):
+    def __init__(self):
+        self.asked = []
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, k):
+        self.asked.append(k)
+        return X[k] + zincir.randn(6) * 0.1, Y[k]
+
+
+class Stream(zincir.utils.data.IterableDataset):
+    def __iter__(self):
+        info = zincir.utils.data.get_worker_info()
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        return ((X[k] + zincir.randn(6) * 0.1, Y[k]) for k in range(first, 100, step))
+
+
+def drawn_again(count):
+    generator = zincir.Generator().manual_seed(4)
+    return zincir.utils.data.RandomSampler(range(100), True, count, generator)
+
+
+LOADERS = {
+    "generator": lambda: {"shuffle": True, "generator": zincir.Generator().manual_seed(4)},
+    "workers": lambda: {"shuffle": True, "num_workers": 2},
+    "workers that live on": lambda: {
+        "shuffle": True, "num_workers": 2, "persistent_workers": True,
+        "generator": zincir.Generator().manual_seed(4)},
+    "replacement": lambda: {"sampler": drawn_again(100), "num_workers": 2},
+    "stream": lambda: {"dataset": Stream()},
+    "stream and workers": lambda: {"dataset": Stream(), "num_workers": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"), [*((name, 10) for name in LOADERS), ("generator", 7), ("stream", 14)]
+)
+def test_loaders_know_where_they_are(name, steps, tmp_path):
+    """Left in the middle of an epoch of 7 or 8 batches, or when all are done but its end."""
+
+    def run(*callbacks, **options):
+        t = trainer(*callbacks)
+        loader = zincir.utils.data.DataLoader(
+            **{"dataset": Rows(), "batch_size": 16, **LOADERS[name]()}
+        )
+        with contextlib.suppress(RuntimeError):
+            t.fit(loader, epochs=3, progress=False, **options)
+        return t
+
+    whole = run()
+    run(Checkpoint(tmp_path), Stop(steps, fail))
+    again = run(Checkpoint(tmp_path), resume="auto")
+    assert again.steps == whole.steps
+    assert bits(again) == bits(whole)
+
+
+def test_what_was_trained_on_is_not_fetched_again(tmp_path):
+    def loader(batch_size=16):
+        return zincir.utils.data.DataLoader(Rows(), batch_size, shuffle=True)
+
+    whole = loader()
+    trainer().fit(whole, epochs=1, progress=False)
+    with pytest.raises(RuntimeError):
+        trainer(Checkpoint(tmp_path), Stop(5, fail)).fit(loader(), epochs=1, progress=False)
+    rest = loader()
+    trainer(Checkpoint(tmp_path)).fit(rest, epochs=1, progress=False, resume="auto")
+    assert rest.dataset.asked == whole.dataset.asked[80:]
+    with pytest.raises(RuntimeError, match="broken off"):
+        trainer(Checkpoint(tmp_path / "b"), Stop(5, fail)).fit(loader(), epochs=1, progress=False)
+    other = trainer(Checkpoint(tmp_path / "b"))
+    with pytest.raises(zincir.errors.StateError, match=r"another loader(.|\n)*batch_size=16"):
+        other.fit(loader(10), epochs=1, progress=False, resume="auto")
 
 
 def test_accumulation_goes_on_too(tmp_path):

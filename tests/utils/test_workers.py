@@ -322,6 +322,18 @@ def test_other_errors_say_where(workers: int) -> None:
     assert "in the batch of samples [4, 5]" in told(ragged, batch_size=2)
 
 
+def test_messages_name_the_line_of_the_loop() -> None:
+    class Short(Made):
+        def __getitems__(self, indices: list[int]) -> list[int]:
+            return []
+
+    batches = iter(D.DataLoader(D.StackDataset(Short(lambda i: i)), num_workers=1))
+    with pytest.raises(ArgumentError, match="size mismatch") as caught:
+        next(batches)
+    assert f"{os.path.basename(__file__)}:" in str(caught.value)
+    assert "threading.py" not in str(caught.value)
+
+
 def test_an_error_of_the_order_comes_in_its_place() -> None:
     def order() -> Iterator[int]:
         yield from (0, 1)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zincir.creation import as_tensor
 from zincir.data.image_arrays import checked_labels
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.generator import Generator
@@ -51,9 +52,7 @@ def _raw_targets(dataset: Any) -> Any:
     return [int(dataset[i][-1]) for i in range(len(dataset))]
 
 
-def class_weights(
-    targets: Any, num_classes: int | None = None, *, power: float = 1.0
-) -> npt.NDArray[np.float32]:
+def class_weights(targets: Any, num_classes: int | None = None, *, power: float = 1.0) -> Tensor:
     """(C,) weights of classes for a loss: the rarer, the heavier; 1 on average over the samples.
 
     `weight[c] = (N / (C * count[c])) ** power`, divided by their mean over all samples: what
@@ -65,8 +64,8 @@ def class_weights(
         power: 0.5 weighs rare classes less than fully.
 
     Example:
-        >>> class_weights([0, 0, 0, 1]).round(3).tolist()
-        [0.6669999957084656, 2.0]
+        >>> class_weights([0, 0, 0, 1])
+        tensor([0.6667, 2.0000])
     """
     labels = labels_of(targets)
     counts = np.bincount(labels, minlength=num_classes or 0).astype(np.float64)
@@ -83,7 +82,7 @@ def class_weights(
     there = counts > 0
     weights[there] = (len(labels) / (there.sum() * counts[there])) ** power
     mean = (weights * counts).sum() / max(len(labels), 1)
-    return (weights / mean if mean else weights).astype(np.float32)
+    return as_tensor((weights / mean if mean else weights).astype(np.float32))
 
 
 def labels_of(targets: Any) -> npt.NDArray[np.int64]:

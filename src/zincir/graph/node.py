@@ -30,6 +30,8 @@ class Mode(threading.local):
     """Inside `autocast`: the type in which products are computed."""
     layer: str = ""
     """The path of the layer that is running, such as `model.0.fc`."""
+    started: Origin | None = None
+    """In a thread of the library: where it was started."""
 
 
 MODE = Mode()
@@ -225,6 +227,8 @@ def here() -> Origin:
         if frame.f_back is None:
             break
         frame = frame.f_back
+    if MODE.started is not None and frame.f_code.co_filename == threading.__file__:
+        return MODE.started
     return (frame.f_code.co_filename, frame.f_lineno, MODE.layer)
 
 

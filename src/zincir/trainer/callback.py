@@ -113,6 +113,14 @@ class Callbacks:
         for callback in self.all:
             getattr(callback, event)(*args)
 
+    def tell_of(self, error: BaseException, trainer: Training) -> None:
+        """Tell every callback of an error; what they raise themselves is noted."""
+        for callback in self.all:
+            try:
+                callback.on_exception(trainer, error)
+            except Exception as another:
+                error.add_note(f"{type(callback).__name__}.on_exception: {another!r:.400}")
+
     def evaluation(self, trainer: Training) -> AbstractContextManager[None]:
         """Around an evaluation: what all callbacks put around it."""
         own = self._with("evaluation")

@@ -72,8 +72,11 @@ def load_checkpoint(path: Any) -> dict[str, Any]:
 
 def parsed(data: bytes, path: Path) -> dict[str, Any]:
     """What is in the bytes of a checkpoint."""
-    tensors = safetensors.load(data)
-    metadata = safetensors.metadata(data)
+    try:
+        tensors = safetensors.load(data)
+        metadata = safetensors.metadata(data)
+    except LoadError as error:
+        raise _damaged(path, f"it is no checkpoint, or damaged: {error}") from error
     if metadata.get("format") != FORMAT:
         raise _damaged(path, "it is no checkpoint of a training")
     version = metadata.get("version", "")

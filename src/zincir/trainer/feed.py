@@ -7,7 +7,7 @@ native code. Everything else hands over batches.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,6 +19,7 @@ from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.generator import Generator
 from zincir.graph.node import user_line
 from zincir.tensor import Tensor
+from zincir.trainer.checking import range_of, refuse_not_finite
 from zincir.trainer.dealing import WHOLE, Dealing, Part
 from zincir.trees import flatten
 from zincir.types import DType, float32, int64
@@ -64,6 +65,18 @@ class Feed(ABC):
         """Inputs and targets of a batch."""
         return given
 
+    def told(self, given: Any) -> str:
+        """What the message of an error in a step says about the targets of its batch."""
+        return range_of(given[1])
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """Where the source itself stands, if it knows; None: an epoch is gone through again."""
+        return None
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next pass go on from there."""
+        raise NotImplementedError(type(self).__name__)
+
 
 class Arrays(Feed):
     """Arrays and tensors in memory, of which each has a sample in each place of dimension 0."""
@@ -77,6 +90,13 @@ class Arrays(Feed):
 
     def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
         return self._dealing.deal(epoch, done)
+
+    @property
+    def targets(self) -> Any:
+        return self._build(self._leaves)[1]
+
+    def told(self, given: Any) -> str:
+        return range_of(self.targets)
 
     def take(self, given: Any) -> tuple[Any, Any]:
         if self._dealing.is_all(given):
@@ -102,11 +122,21 @@ class Augmented(Feed):
             x, y = self._arrays.take(numbers)
             if isinstance(y, _BOXES):
                 boxes = Boxes(*(part.numpy() for part in y))
-                x, y = self._augment(x.numpy(), epoch=epoch, index=numbers, boxes=boxes)
+                changed, y = self._augment(x.numpy(), epoch=epoch, index=numbers, boxes=boxes)
                 y = as_input(y, self._dtype, "targets")
             else:
-                x = self._augment(x.numpy(), epoch=epoch, index=numbers)
-            return (as_input(x, self._dtype, "augment"), y), count
+                changed = self._augment(x.numpy(), epoch=epoch, index=numbers)
+            ready = as_input(changed, self._dtype, "augment")
+            if not isinstance(ready, Tensor) or len(ready) != len(x):
+                raise ShapeError(
+                    explain(
+                        "Trainer.fit: augment gives as many samples as it gets",
+                        expected=f"an array of {len(x)}",
+                        got=f"shape {tuple(ready.shape)}" if isinstance(ready, Tensor)
+                        else type(changed).__name__,
+                    )
+                )  # fmt: skip
+            return (ready, y), count
 
         with ThreadPoolExecutor(1) as thread:
             coming = None
@@ -123,8 +153,8 @@ class Batches(Feed):
 
     deals = False
 
-    def __init__(self, source: Iterable[Any], dtype: DType) -> None:
-        self.source, self._dtype = source, dtype
+    def __init__(self, source: Iterable[Any], dtype: DType, *, allow_nan: bool = False) -> None:
+        self.source, self._dtype, self._allow_nan = source, dtype, allow_nan
 
     def __len__(self) -> int:
         source: Any = self.source
@@ -135,13 +165,27 @@ class Batches(Feed):
             part: Any = getattr(self.source, name, None)
             if hasattr(part, "set_epoch"):
                 part.set_epoch(epoch)
-        for batch in self.source:
-            yield self._ready(batch)
+        for number, batch in enumerate(self.source):
+            yield self._ready(batch, f"of batch {number}")
 
-    def _ready(self, batch: Any) -> Batch:
+    def state_dict(self) -> dict[str, Any] | None:
+        source: Any = self.source
+        return source.state_dict() if isinstance(source, DataLoader) else None
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        source: Any = self.source
+        source.load_state_dict(state)
+
+    def _ready(self, batch: Any, which: str, samples: Sequence[int] | None = None) -> Batch:
         x, y = pair(batch)
         x, y = as_input(x, self._dtype, "inputs"), as_input(y, self._dtype, "targets")
-        return (x, y), len(flatten((x, y))[0][0])
+        leaves = flatten(x)[0], flatten(y)[0]
+        if not self._allow_nan:
+            for leaf in leaves[0]:
+                refuse_not_finite(leaf, f"the inputs {which}", samples)
+            for leaf in leaves[1]:
+                refuse_not_finite(leaf, f"the targets {which}", samples)
+        return (x, y), len(leaves[0][0])
 
 
 class Loaded(Batches):
@@ -149,19 +193,26 @@ class Loaded(Batches):
 
     deals = True
 
-    def __init__(self, dataset: Any, dealing: Dealing, dtype: DType) -> None:
+    def __init__(
+        self, dataset: Any, dealing: Dealing, dtype: DType, *, allow_nan: bool = False
+    ) -> None:
         self._dealing, self._lists = dealing, _Lists()
         own = Generator()  # or each pass would draw from the default one
-        super().__init__(_loader(dataset, batch_sampler=self._lists, generator=own), dtype)
+        loader = _loader(dataset, batch_sampler=self._lists, generator=own)
+        super().__init__(loader, dtype, allow_nan=allow_nan)
 
     def __len__(self) -> int:
         return len(self._dealing)
 
+    def state_dict(self) -> None:
+        """It follows from the epoch."""
+
     def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
         dealt = list(self._dealing.deal(epoch, done))
         self._lists.numbers = [numbers.tolist() for numbers, _ in dealt]
-        for batch, (_, count) in zip(self.source, dealt, strict=True):
-            yield self._ready(batch)[0], count
+        numbers = self._lists.numbers
+        for batch, samples, (_, count) in zip(self.source, numbers, dealt, strict=True):
+            yield self._ready(batch, "of the data set", samples)[0], count
 
 
 class _Lists:
@@ -234,6 +285,7 @@ def feed_of(
     drop_last: bool = False,
     augment: Augment | None = None,
     part: Part = WHOLE,
+    allow_nan: bool = False,
 ) -> Feed:
     """What feeds a model from `source`.
 
@@ -242,6 +294,7 @@ def feed_of(
             of arrays; a `Dataset`; or an iterable of batches.
         seed: of the order of samples; None for the order in which they are.
         part: which part of each batch this process gets, of arrays and data sets.
+        allow_nan: whether numbers may be NaN or infinite.
 
     Raises:
         ArgumentError: there are no samples, or it is none of these.
@@ -252,10 +305,20 @@ def feed_of(
     if isinstance(source, _PAIR) and len(source) == 2 and _is_array(source[0]):
         x = as_input(source[0], dtype, "inputs")
         y = as_input(_whole(source[1]), dtype, "targets")
-        x, y = _checked(x, y)
+        x, y = _checked(x, y, allow_nan)
         samples = len(flatten(x)[0][0])
         arrays = Arrays(x, y, Dealing(samples, batch_size, seed, part, drop_last=drop_last))
-        return arrays if augment is None else Augmented(arrays, augment, dtype)
+        if augment is None:
+            return arrays
+        if not callable(augment) or not isinstance(x, Tensor):
+            raise ArgumentError(
+                explain(
+                    "Trainer.fit: augment is a function that changes one array of inputs",
+                    where=user_line(),
+                    got=repr(augment) if not callable(augment) else "several inputs",
+                )
+            )
+        return Augmented(arrays, augment, dtype)
     if augment is not None:
         raise ArgumentError(
             explain(
@@ -269,19 +332,23 @@ def feed_of(
         if len(source) == 0:
             raise _empty()
         dealing = Dealing(len(source), batch_size, seed, part, drop_last=drop_last)
-        return Loaded(source, dealing, dtype)
+        return Loaded(source, dealing, dtype, allow_nan=allow_nan)
     if isinstance(source, _ITERABLE):
         source = _loader(source, batch_size, drop_last=drop_last)
-    if not hasattr(source, "__iter__"):
+    if not hasattr(source, "__iter__") or isinstance(source, _NO_BATCHES):
         raise ArgumentError(
             explain(
                 "Trainer: this is nothing that batches can be taken from",
                 where=user_line(),
                 expected="a pair of arrays, a data set, or an iterable of pairs",
-                got=type(source).__name__,
+                got=f"{type(source).__name__} {tuple(getattr(source, 'shape', ())) or ''}".strip(),
+                try_="fit((x, y)) for arrays",
             )
         )
-    return Batches(source, dtype)
+    return Batches(source, dtype, allow_nan=allow_nan)
+
+
+_NO_BATCHES: Any = (Mapping, str, bytes, np.ndarray, Tensor)
 
 
 def _whole(targets: Any) -> Any:
@@ -296,7 +363,7 @@ def _is_array(x: Any) -> bool:
     return bool(leaves) and all(hasattr(leaf, "shape") or isinstance(leaf, list) for leaf in leaves)
 
 
-def _checked(x: Any, y: Any) -> tuple[Any, Any]:
+def _checked(x: Any, y: Any, allow_nan: bool) -> tuple[Any, Any]:
     leaves = flatten((x, y))[0]
     if any(leaf.ndim == 0 for leaf in leaves):
         raise ShapeError(
@@ -313,28 +380,11 @@ def _checked(x: Any, y: Any) -> tuple[Any, Any]:
         )
     if counts == {0}:
         raise _empty()
-    for name, tree in (("inputs", x), ("targets", y)):
-        for leaf in flatten(tree)[0]:
-            _refuse_nan(leaf, name)
+    for name, tree in (("the inputs", x), ("the targets", y)):
+        for leaf in () if allow_nan else flatten(tree)[0]:
+            refuse_not_finite(leaf, name)
     return x, y
 
 
 def _empty() -> ArgumentError:
     return ArgumentError(explain("Trainer: there is not one sample", where=user_line()))
-
-
-def _refuse_nan(x: Tensor, name: str) -> None:
-    """Raise if there is a NaN or an infinity, and say where."""
-    if not x.is_floating_point() or bool(x.detach().isfinite().all()):
-        return
-    found = np.argwhere(~np.isfinite(x.detach().numpy()))
-    place = tuple(found[0].tolist())
-    raise ArgumentError(
-        explain(
-            f"Trainer: the {name} are not finite",
-            where=user_line(),
-            got=f"{len(found)} of {x.numel()} numbers are NaN or infinite, the first in row "
-            f"{place[0]}" + (f", place {place[1:]}" if len(place) > 1 else ""),
-            try_="leave these rows out, or fill what is missing: numpy.nan_to_num",
-        )
-    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zincir.distributed import SelfComm
-from zincir.errors import ArgumentError, explain
+from zincir.errors import ArgumentError, NotFinite, explain
 from zincir.graph.node import user_line
 from zincir.trainer.callback import Callback, Callbacks, Step
 from zincir.trainer.trainer import Trainer
@@ -95,6 +95,11 @@ def find_learning_rate(
         for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate
     losses = growing.losses
+    if not losses:
+        raise NotFinite(
+            explain("find_learning_rate: the loss is not finite at the first step",
+                    where=user_line(), got=f"with a rate of {smallest}")
+        )  # fmt: skip
     best = growing.rates[int(np.argmin(losses))]
     return RateRange(growing.rates[: len(losses)], losses, best / 10)
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from zincir.distributed import Comm, gather
-from zincir.errors import NotFinite, StateError, explain
+from zincir.errors import ArgumentError, IndexOutOfRange, NotFinite, StateError, explain
 from zincir.random import get_rng_state, set_rng_state
 from zincir.trainer.callback import Callbacks
 from zincir.trainer.feed import Batch, Feed
@@ -67,6 +67,8 @@ class Fitting:
         """Whether all processes stop here."""
         self.order_state: Any = None
         """The state of the default generator when this epoch began."""
+        self._source_knows = False
+        """Whether the source was told where to go on."""
         self.signals = Signals()
         self._callbacks = trainer.callbacks
         self._step = training_step(
@@ -85,7 +87,7 @@ class Fitting:
             except BaseException as error:
                 if not self.agreed:
                     self._end_all()
-                callbacks.tell("on_exception", trainer, error)
+                callbacks.tell_of(error, trainer)
                 raise
 
     def _end_all(self) -> None:
@@ -109,6 +111,15 @@ class Fitting:
                 break
         totals = self.totals.merged(trainer.ranks)
         log: dict[str, Any] = {"epoch": trainer.epoch + 1, **totals.log()}
+        if not (totals.samples or self._stopped()):
+            raise ArgumentError(
+                explain(
+                    f"Trainer.fit: there was not one batch in epoch {trainer.epoch + 1}",
+                    got=type(getattr(self.feed, "source", self.feed)).__name__,
+                    try_="a list, a data set or a DataLoader, as an iterator can be gone through "
+                    "once; and a batch_size that is not larger than the data, or drop_last=False",
+                )
+            )
         self._refuse_nan(log["loss"])
         log["lr"] = float(trainer.optimizer.param_groups[0]["lr"])
         if self.together is not None:
@@ -129,14 +140,14 @@ class Fitting:
 
     def _groups(self, resumed: bool) -> Iterator[list[Batch]]:
         """The batches of each update, from where the epoch stands."""
-        now = get_rng_state()
-        if resumed:  # what a loader draws at the beginning, and for what is done, again
-            set_rng_state(self.order_state)
         batches = iter(self.feed.batches(self.trainer.epoch, self.samples))
-        for _ in islice(batches, 0 if self.feed.deals else self.position):
-            pass
-        if resumed:
+        if resumed and not (self.feed.deals or self._source_knows):
+            now = get_rng_state()  # what is drawn for batches that are done is drawn again
+            set_rng_state(self.order_state)
+            for _ in islice(batches, self.position):
+                pass
             set_rng_state(now)
+        self._source_knows = False
         while group := list(islice(batches, self.trainer.accumulate)):
             yield group
 
@@ -150,7 +161,13 @@ class Fitting:
         for number, (given, count) in enumerate(group):
             share = count / everything if together is None else float(count)
             held = self.totals.state_dict() if count == 0 else None
-            seen, trainer.observed = self._step(given, share, number == 0, number == last)
+            try:
+                seen, trainer.observed = self._step(given, share, number == 0, number == last)
+            except Exception as error:
+                told = self.feed.told(given) if isinstance(error, IndexOutOfRange) else ""
+                where = f"Trainer.fit: in epoch {trainer.epoch + 1}, batch {self.position + number}"
+                error.add_note(f"{where}{told and '; '}{told}")
+                raise
             self.totals.see(seen, count)
             if held is not None:  # the sample of another process, which counts there
                 self.totals.load_state_dict(held)
@@ -222,7 +239,11 @@ class Fitting:
     def state_dict(self) -> dict[str, Any]:
         """Where in the epoch it stands."""
         totals = self.totals.merged(self.trainer.ranks) if self.position else None
+        source = self.feed.state_dict() if self.trainer.ranks.size == 1 else None
+        if source is not None and not self.position:  # whatever was left of the epoch
+            source["finished"] = True
         return {
+            "source": source,
             "position": self.position,
             "samples": self.samples,
             "ranks": self.trainer.ranks.size,
@@ -233,6 +254,10 @@ class Fitting:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.position = state["position"]
         self.samples = state["samples"]
+        source = state.get("source")
+        if source is not None and self.feed.state_dict() is not None:
+            self.feed.load_state_dict(source)
+            self._source_knows = True
         if not self.position:
             return
         if not self.feed.deals and state["ranks"] != self.trainer.ranks.size:

@@ -51,6 +51,16 @@ def called(model: Module, x: Any) -> Any:
     return model(**x) if isinstance(x, dict) else model(x)
 
 
+@contextmanager
+def _naming(metric: Metric) -> Generator[None]:
+    """Errors say which metric raised them."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"Trainer: in the metric {metric.name!r}")
+        raise
+
+
 class Totals:
     """What a pass adds up: the loss and the metrics, in tensors that its steps change in place."""
 
@@ -77,7 +87,8 @@ class Totals:
         leaves, build = flatten(outputs)
         outputs = build([leaf.detach() for leaf in leaves])
         for metric in self.inside:
-            metric.update(outputs, targets)
+            with _naming(metric):
+                metric.update(outputs, targets)
         return (outputs, targets) if self.outside else None
 
     def see(self, seen: Any, count: int) -> None:
@@ -85,7 +96,8 @@ class Totals:
         self.samples += count
         if seen is not None:
             for metric in self.outside:
-                metric.update(*seen)
+                with _naming(metric):
+                    metric.update(*seen)
 
     def mean(self) -> float:
         """The loss per sample until now."""
@@ -95,7 +107,8 @@ class Totals:
         """The loss and the metrics by name."""
         found: dict[str, Any] = {f"{prefix}loss": self.mean()}
         for metric in self.metrics:
-            value = metric.compute()
+            with _naming(metric):
+                value = metric.compute()
             several = {metric.name: value}
             if isinstance(value, dict):
                 several = cast("dict[str, Any]", value)
@@ -176,6 +189,7 @@ def training_step(
         if last:
             if together is not None:
                 together.exchange(parameters)
+            _refuse_nothing(optimizer)
             for after in callbacks.after_backward:
                 after(noted)
             optimizer.step()
@@ -184,6 +198,21 @@ def training_step(
         return totals.add(value, samples_of(x), outputs, y), noted.observed
 
     return step
+
+
+def _refuse_nothing(optimizer: Any) -> None:
+    """Raise if there is nothing that an update would change."""
+    groups: Any = optimizer.param_groups
+    if any(p.grad is not None for group in groups for p in group["params"]):
+        return
+    raise ArgumentError(
+        explain(
+            "Trainer.fit: the loss depends on no parameter that the optimizer has",
+            where=user_line(),
+            try_="an optimizer over model.parameters() of the model that is trained, made after "
+            "the last parameter was replaced",
+        )
+    )
 
 
 def samples_of(x: Any) -> int:

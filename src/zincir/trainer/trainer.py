@@ -11,12 +11,13 @@ from zincir.distributed import Comm, gather, world
 from zincir.errors import ArgumentError, StateError, explain
 from zincir.functional import cat
 from zincir.graph.node import user_line
-from zincir.nn import Module
+from zincir.nn import CrossEntropyLoss, Module, NLLLoss
 from zincir.optim import AdamW, Optimizer
 from zincir.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 from zincir.random import get_rng_state, initial_seed, manual_seed, set_rng_state
 from zincir.tensor import Tensor
 from zincir.trainer.callback import Callback, Callbacks
+from zincir.trainer.checking import warn_of_missing_classes
 from zincir.trainer.checkpoint import load_checkpoint, parsed, save_checkpoint
 from zincir.trainer.dealing import Part
 from zincir.trainer.feed import Augment, Feed, as_input, feed_of
@@ -106,7 +107,7 @@ class Trainer:
         seed: int | None = None,
         ranks: Comm | None = None,
     ) -> None:
-        _check(model, loss, optimizer, callbacks, precision, accumulate)
+        _check(model, loss, optimizer, scheduler, callbacks, precision, accumulate)
         self.model = model
         self._loss = loss
         self._given = optimizer
@@ -192,7 +193,7 @@ class Trainer:
             resume: "auto" to go on from the last checkpoint of the `Checkpoint` callback, if there
                 is one; or the path of a checkpoint.
             progress: whether to show it; None: if somebody can see it.
-            allow_nan: whether training goes on when the loss is no finite number.
+            allow_nan: whether data may be NaN or infinite, and training goes on when the loss is.
 
         Returns:
             the history of all epochs so far.
@@ -215,10 +216,15 @@ class Trainer:
         seed = self.seed if self.seed is not None else gather(comm, initial_seed())[0]
         part = Part(comm.rank, comm.size)
         feed = feed_of(train, batch_size, seed if shuffle else None, dtype=self.dtype,
-                       drop_last=drop_last, augment=augment, part=part)  # fmt: skip
+                       drop_last=drop_last, augment=augment, part=part,
+                       allow_nan=allow_nan)  # fmt: skip
         check = None
         if validation is not None:
-            check = feed_of(validation, batch_size, None, dtype=self.dtype, part=part)
+            check = feed_of(validation, batch_size, None, dtype=self.dtype, part=part,
+                            allow_nan=allow_nan)  # fmt: skip
+            if isinstance(self._loss, CrossEntropyLoss | NLLLoss):
+                told = [getattr(each, "targets", None) for each in (feed, check)]
+                warn_of_missing_classes(*told)
         callbacks = self.callbacks
         self._prepare(feed, epochs)
         taking_part = [*callbacks.all, Progress(progress)]
@@ -233,7 +239,11 @@ class Trainer:
             if fitting.together is not None:
                 fitting.together.begin(self.model, fitting.batches)
             fitting.run()
-            self.callbacks.tell("on_fit_end", self)
+            try:
+                self.callbacks.tell("on_fit_end", self)
+            except Exception as error:
+                self.callbacks.tell_of(error, self)
+                raise
             comm.barrier()  # what process 0 writes is there
         finally:
             self.callbacks, self._fitting = callbacks, None
@@ -242,11 +252,32 @@ class Trainer:
 
     def _prepare(self, feed: Feed, epochs: int) -> None:
         """Make the schedule, if a function that makes it was given."""
-        made = self.scheduler
-        if made is not None and not hasattr(made, "state_dict"):
-            updates = -(-len(feed) // self.accumulate) * epochs
-            self.scheduler = made(self.optimizer, updates)
-            self.scheduler.each_update = True
+        make = self.scheduler
+        if make is None or _is_schedule(make):
+            return
+        try:
+            batches = len(feed)
+        except TypeError:
+            raise ArgumentError(
+                explain(
+                    "Trainer.fit: the scheduler is a function of the number of updates, and nobody "
+                    "knows how many there are: what is trained on has no length",
+                    where=user_line(),
+                    try_="a source with __len__; or a schedule that you made, with a number of "
+                    "updates: scheduler=OneCycleLR(optimizer, max_lr=0.1, total_steps=1000)",
+                )
+            ) from None
+        made = make(self.optimizer, -(-batches // self.accumulate) * epochs)
+        if not _is_schedule(made):
+            raise ArgumentError(
+                explain(
+                    "Trainer.fit: scheduler(optimizer, updates) returns a schedule",
+                    where=user_line(),
+                    got=f"{made!r:.60}",
+                )
+            )
+        self.scheduler = made
+        self.scheduler.each_update = True
 
     def _resume(self, resume: Any) -> bool:
         """Load the checkpoint to go on from; whether there was anything to go on with."""
@@ -297,8 +328,15 @@ class Trainer:
 
     # Evaluation ---------------------------------------------------------------------------------
 
-    def evaluate(self, data: Any, batch_size: int = 256) -> dict[str, Any]:
+    def evaluate(
+        self, data: Any, batch_size: int = 256, *, allow_nan: bool = False
+    ) -> dict[str, Any]:
         """The loss and the metrics of `data`, by name.
+
+        Args:
+            data: as for `fit`.
+            batch_size: samples in a batch of arrays and data sets.
+            allow_nan: whether data may be NaN or infinite.
 
         Example:
             >>> import zincir
@@ -307,14 +345,12 @@ class Trainer:
             >>> trainer.evaluate((x, x + 2))
             {'loss': 2.0, 'mae': 2.0}
         """
-        return self._evaluated(self._feed(data, batch_size), "")
+        feed = feed_of(data, batch_size, None, dtype=self.dtype, allow_nan=allow_nan)
+        return self._evaluated(feed, "")
 
     def validated(self, feed: Feed) -> dict[str, Any]:
         """The same for the validation of a fit."""
         return self._evaluated(feed, "val_", self.ranks if feed.deals else None)
-
-    def _feed(self, data: Any, batch_size: int) -> Feed:
-        return feed_of(data, batch_size, None, dtype=self.dtype)
 
     def _evaluated(self, feed: Feed, prefix: str, comm: Comm | None = None) -> dict[str, Any]:
         found = next((e for e in self._evaluations if e[0] is feed), None)
@@ -329,7 +365,14 @@ class Trainer:
             for given, count in feed.batches(0):
                 if count:
                     totals.see(step(given), count)
-        return (totals if comm is None else totals.merged(comm)).log(prefix)
+        whole = totals if comm is None else totals.merged(comm)
+        if not whole.samples:
+            what = "validation" if prefix else "data"
+            raise ArgumentError(
+                explain(f"Trainer: there was not one batch of {what} to evaluate with",
+                        where=user_line(), got=type(getattr(feed, "source", feed)).__name__)
+            )  # fmt: skip
+        return whole.log(prefix)
 
     def predict(self, x: Any, batch_size: int = 256) -> Any:
         """What the model gives for inputs: a tensor, or a tree of them as the model has it.
@@ -366,6 +409,7 @@ class Trainer:
             "model": dict(self.model.state_dict()),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": schedule.state_dict() if hasattr(schedule, "state_dict") else None,
+            "kinds": {"optimizer": _kind(self.optimizer), "scheduler": _kind(schedule)},
             "generator": get_rng_state(),
             "seed": self.seed,
             "epoch": self.epoch,
@@ -387,10 +431,19 @@ class Trainer:
                 explain("Trainer: this is no state of a training", where=user_line(),
                         got=f"without {', '.join(missing)}")
             )  # fmt: skip
+        kinds = state.get("kinds", {})
+        for name, own in (("optimizer", self.optimizer), ("scheduler", self.scheduler)):
+            if own is not None and kinds.get(name, "") not in ("", _kind(own)):
+                raise StateError(
+                    explain(f"Trainer: the checkpoint is of a training with another {name}",
+                            where=user_line(), expected=kinds[name], got=_kind(own))
+                )  # fmt: skip
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if state["scheduler"] is not None and hasattr(self.scheduler, "load_state_dict"):
             self.scheduler.load_state_dict(state["scheduler"])
+        if state["steps"]:  # a schedule may come next, and need not warn
+            vars(self.optimizer)["_opt_called"] = True
         set_rng_state(state["generator"])
         self.epoch, self.steps, self.seed = state["epoch"], state["steps"], state["seed"]
         self.history = History(state["history"])
@@ -412,14 +465,30 @@ class Trainer:
         self.load_state_dict(load_checkpoint(path))
 
 
+def _kind(x: Any) -> str:
+    """What a checkpoint calls an optimizer or a schedule; nothing if there is none."""
+    return "" if x is None or not hasattr(x, "state_dict") else type(x).__name__
+
+
+def _is_schedule(x: Any) -> bool:
+    return hasattr(x, "state_dict") and hasattr(x, "step")
+
+
 def _check(
-    model: Any, loss: Any, optimizer: Any, callbacks: Any, precision: Any, accumulate: Any
-) -> None:
+    model: Any, loss: Any, optimizer: Any, scheduler: Any, callbacks: Any, precision: Any,
+    accumulate: Any,
+) -> None:  # fmt: skip
+    stepped = getattr(scheduler, "optimizer", None)
+    makes = not isinstance(scheduler, type) and (callable(scheduler) or _is_schedule(scheduler))
     wrong = (
         (not isinstance(model, Module), "model is a Module", model),
         (loss is not None and not callable(loss), "loss is called with outputs and targets", loss),
         (optimizer is not None and not isinstance(optimizer, Optimizer),
          "optimizer is an Optimizer", optimizer),
+        (scheduler is not None and not makes,
+         "scheduler is a schedule, or a function (optimizer, updates) that makes one", scheduler),
+        (stepped is not None and not isinstance(scheduler, type) and stepped is not optimizer,
+         "scheduler is for the optimizer that is given as optimizer=", scheduler),
         (not all(isinstance(c, Callback) for c in callbacks), "callbacks are Callbacks", callbacks),
         (precision not in PRECISIONS, f"precision is one of {', '.join(PRECISIONS)}", precision),
         (not isinstance(accumulate, int) or accumulate < 1,

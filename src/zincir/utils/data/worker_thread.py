@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from zincir.graph.node import MODE
+from zincir.graph.node import MODE, here
 
 Answer: TypeAlias = tuple[Any, BaseException | None]
 """What was returned, or raised."""
@@ -30,7 +30,7 @@ class WorkerThread:
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._waiting = 0
         """How many answers are still to come."""
-        mode = MODE.grad, MODE.autocast
+        mode = MODE.grad, MODE.autocast, here()
         thread = threading.Thread(
             target=_work, args=(self._asked, self._answers, mode), name=name, daemon=True
         )
@@ -73,9 +73,9 @@ class WorkerThread:
         self._end()
 
 
-def _work(asked: Any, answers: Any, mode: tuple[Any, Any]) -> None:
+def _work(asked: Any, answers: Any, mode: tuple[Any, Any, Any]) -> None:
     """What the thread does. It holds on to nothing while it waits."""
-    MODE.grad, MODE.autocast = mode
+    MODE.grad, MODE.autocast, MODE.started = mode
     function = asked.get()
     while function is not None:
         try:
