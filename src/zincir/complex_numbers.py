@@ -9,7 +9,6 @@ from zincir.graph.node import user_line
 from zincir.operations import complex_rules as rules
 from zincir.operations.parts import WHOLE, join
 from zincir.shared_value import look_at
-from zincir.storage import plain
 from zincir.tensor import Tensor, wrap
 from zincir.views_complex import Joined, Pairs
 
@@ -66,7 +65,7 @@ def view_as_real(input: Tensor) -> Tensor:
                 got=input.dtype.name,
             )
         )
-    return look_at(plain(input), input, Pairs())
+    return look_at(input._blank(), input, Pairs())
 
 
 def view_as_complex(input: Tensor) -> Tensor:
@@ -105,7 +104,7 @@ def view_as_complex(input: Tensor) -> Tensor:
                 try_="x.contiguous()",
             )
         )
-    return look_at(plain(input), input, Joined())
+    return look_at(input._blank(), input, Joined())
 
 
 def is_complex(input: Tensor) -> bool:

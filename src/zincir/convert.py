@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from zincir.errors import DTypeError, explain
-from zincir.graph.node import Node, user_line
+from zincir.graph.node import Node, Origin, user_line
 from zincir.operations import arithmetic as ar, movement as mv, numbers
 from zincir.operations.dims import is_several
 from zincir.operations.layout import fitted
@@ -41,6 +41,14 @@ def leaf_over(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Node:
     """A leaf over the memory of `array`, without a copy."""
     node = leaf(array.shape, from_numpy_dtype(array.dtype), requires_grad)
     node.value = Buffer(array)
+    return node
+
+
+def leaf_of(buffer: Buffer, origin: Origin | None = None) -> Node:
+    """A leaf over a buffer."""
+    array = buffer.array
+    node = leaf(array.shape, from_numpy_dtype(array.dtype), origin=origin)
+    node.value = buffer
     return node
 
 

@@ -10,7 +10,7 @@ from zincir.inplace import is_leaf, turned
 from zincir.operations.source import leaf
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.shared_value import array_of, detached, look_at
-from zincir.storage import path, plain, whole_of
+from zincir.storage import path, whole_of
 from zincir.tensor_base import FIELDS, TensorBase
 from zincir.types import from_numpy_dtype
 
@@ -58,16 +58,16 @@ def deep(tensor: T, memo: dict[int, Any]) -> T:
             memo[key] = new
         return new
     if key not in memo:
-        memo[key] = rebuilt(type(plain(whole)), array_of(whole, "deepcopy").copy(), False, {})
+        memo[key] = rebuilt(type(whole._blank()), array_of(whole, "deepcopy").copy(), False, {})
     view: TensorBase = memo[key]
     for step in reversed(path(tensor)):
-        view = look_at(plain(tensor), view, step)
+        view = look_at(tensor._blank(), view, step)
     return sharing(view, tensor)
 
 
 def sharing(source: TensorBase, like: T) -> T:
     """A tensor of its own with the memory of `source`, that is what `like` is."""
-    t = cast(T, detached(plain(source), source))
+    t = cast(T, detached(source._blank(), source))
     t.__class__ = type(like)
     t.__dict__.update(attributes_of(like))
     if like.requires_grad:

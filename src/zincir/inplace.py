@@ -8,7 +8,7 @@ is the whole to it; what else looks at the memory takes its value anew when it i
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -44,9 +44,11 @@ from zincir.recording import (
 )
 from zincir.runtime.buffer import Buffer, arranged
 from zincir.shared_value import current, detached, glance
-from zincir.storage import path, plain, replace, seen, storage_of, whole_of
+from zincir.storage import path, replace, seen, storage_of, whole_of
 from zincir.tensor_base import Storage, TensorBase, base_of
 from zincir.views import ViewOp, is_one_number, repeated
+
+T = TypeVar("T", bound=TensorBase)
 
 
 def is_leaf(tensor: TensorBase) -> bool:
@@ -263,6 +265,15 @@ def refuse_sparse(tensor: TensorBase, what: str) -> None:
         )
 
 
+def unnoticed(tensor: T) -> T:
+    """The tensor itself, whose changes gradients do not notice: what `.data` gives."""
+    seen: TensorBase | None = tensor
+    while seen is not None:
+        seen._unnoticed = True
+        seen = seen._base
+    return tensor
+
+
 def set_data(tensor: TensorBase, value: TensorBase) -> None:
     """Let `tensor` have the memory of `value`, with the gradients it has."""
     if CURRENT.recording is not None and _set_in_recording(tensor, value):
@@ -275,7 +286,7 @@ def set_data(tensor: TensorBase, value: TensorBase) -> None:
         CURRENT.recording.reassigned.setdefault(id(tensor), (tensor, dict(tensor.__dict__)))
     kept = current(tensor)
     trained = kept.needs_grad and is_leaf(tensor)
-    source = detached(plain(value), value)
+    source = detached(value._blank(), value)
     node = current(source)
     if kept.needs_grad and node.dtype.category < 2:
         raise GradientError(

@@ -37,6 +37,17 @@ def number(tensor: TensorBase) -> Any:
     return plain(array_of(tensor, "item()")).item()
 
 
+def length(tensor: TensorBase, what: str) -> int:
+    """The size of the first dimension.
+
+    Raises:
+        TypeError: there is none.
+    """
+    if not tensor._held.shape:
+        raise TypeError(f"{what} a 0-d tensor")
+    return tensor._held.shape[0]
+
+
 def index(tensor: TensorBase) -> int:
     """The value of an integer tensor with one element.
 

@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from zincir.errors import DTypeError, GradientError, explain
 from zincir.evaluate import evaluate
-from zincir.graph.node import MODE, Node, grad_mode, here
+from zincir.graph.node import MODE, Node, grad_mode, here, user_line
 from zincir.operations.source import (
     alias,
     detach,
     detach_p,
+    given_up_p,
     leaf,
     leaf_p,
     unconnected,
@@ -32,9 +34,9 @@ from zincir.operations.source import (
 from zincir.pending import evaluate_with, wait_for
 from zincir.recording import CURRENT, note_read, paused, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged, looking
-from zincir.storage import path, plain, seen, storage_of, whole_of
+from zincir.storage import path, seen, storage_of, whole_of
 from zincir.tensor_base import Storage, TensorBase, base_of
-from zincir.types import from_numpy_dtype
+from zincir.types import bfloat16, from_numpy_dtype
 from zincir.views import ViewOp, after
 
 T = TypeVar("T", bound=TensorBase)
@@ -104,7 +106,7 @@ def _another_whole(child: T, tensor: TensorBase) -> T:
 def share(tensor: TensorBase, source: TensorBase) -> None:
     """Let `tensor`, which has the value of `source`, have its memory too, as long as that lives."""
     if source._base is not None:
-        source = detached(plain(source), source)
+        source = detached(source._blank(), source)
         storage = storage_of(source)
         tensor._base, tensor._step, tensor._leaf_view = source._base, source._step, True
         tensor._storage, tensor._stamp = storage, storage.stamp
@@ -412,6 +414,42 @@ def adopt(tensor: TensorBase, array: np.ndarray[Any, Any]) -> None:
     storage.array = array
     storage.version += 1
     tensor._held = _valueless(tensor._held)
+
+
+def shown(tensor: TensorBase) -> np.ndarray[Any, Any]:
+    """What `numpy()` gives: an array that shares the tensor's memory, both ways.
+
+    Raises:
+        GradientError: it requires a gradient, which would be lost.
+        DTypeError: NumPy has no such type.
+    """
+    refuse_to_look("numpy()", tensor._held)
+    if tensor.dtype is bfloat16:
+        raise DTypeError(
+            explain(
+                "numpy(): got unsupported ScalarType BFloat16, a type that NumPy has not",
+                where=user_line(),
+                try_="x.float().numpy()",
+            )
+        )
+    # A result of a compiled function, whose gradients have been taken, hides none.
+    if tensor.requires_grad and tensor._held.op is not given_up_p:
+        raise GradientError(
+            explain(
+                "Can't call numpy() on Tensor that requires grad",
+                where=user_line(),
+                try_="tensor.detach().numpy()",
+            )
+        )
+    return export(tensor)
+
+
+def as_array(tensor: TensorBase, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any]:
+    """What `numpy.asarray()` and `numpy.array()` take."""
+    array = shown(tensor)
+    if dtype is not None and array.dtype != dtype:
+        return array.astype(dtype)
+    return array.copy("K") if copy else array
 
 
 def export(tensor: TensorBase) -> np.ndarray[Any, Any]:

@@ -9,8 +9,10 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from zincir.naming import channels_last, channels_last_3d
 from zincir.recording import note_done
 from zincir.tensor_base import Storage, TensorBase, base_of
+from zincir.tensor_types import check_storage
 from zincir.types import contiguous_strides, size
 from zincir.views import ViewOp
 
@@ -121,16 +123,10 @@ def replace(tensor: TensorBase) -> None:
 
 def as_it_was(tensor: T, fields: dict[str, Any]) -> T:
     """Another tensor with what `tensor` is or was, apart from its gradients."""
-    new = plain(tensor)
+    new = tensor._blank()
     new.__dict__.update(fields)
     new._grad = new._hooks = new._after = None
     return new
-
-
-def plain(tensor: T) -> T:
-    """A new `Tensor` without fields: it says how tensors are made, and `tensor` may be more."""
-    kinds = [k for k in type(tensor).__mro__ if "_of" in vars(k) and k is not TensorBase]
-    return object.__new__(cast(Any, kinds[-1]))
 
 
 def seen(tensor: TensorBase, storage: Storage) -> np.ndarray[Any, Any]:
@@ -163,6 +159,18 @@ def strides(tensor: TensorBase) -> tuple[int, ...]:
         lies = None if storage is None else storage.lies
         return contiguous_strides(tensor._held.shape) if lies is None else lies
     return tensor._step.strides(base._held.shape, strides(base))
+
+
+def is_contiguous(tensor: TensorBase, memory_format: Any = None) -> bool:
+    """Whether the elements lie row by row in memory, or in the order that is named."""
+    if memory_format in (channels_last, channels_last_3d):
+        return is_channels_last(tensor)
+    check_storage(memory_format=memory_format)
+    if tensor._storage is None:
+        return True
+    shape = tensor._held.shape
+    mine = zip(shape, strides(tensor), contiguous_strides(shape), strict=True)
+    return 0 in shape or all(a == b for n, a, b in mine if n != 1)
 
 
 def is_channels_last(tensor: TensorBase) -> bool:

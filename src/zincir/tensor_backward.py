@@ -12,7 +12,7 @@ from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, describe, grad_mode, user_line
 from zincir.graph.walk import toposort
 from zincir.hook_handle import Hooks, RemovableHandle
-from zincir.inplace import is_leaf, rebind
+from zincir.inplace import is_leaf, rebind, turned
 from zincir.operations.arithmetic import cast
 from zincir.operations.dims import is_several
 from zincir.operations.movement import expand
@@ -22,6 +22,7 @@ from zincir.recording import (
     changed_setting,
     note_done,
     note_grad,
+    note_grad_read,
     note_passed,
 )
 from zincir.shared_value import current
@@ -292,6 +293,26 @@ def _refuse_no_gradient(node: Node) -> None:
 # The calls behind Tensor's methods ---------------------------------------------------------------
 
 
+def grad_of(tensor: TensorBase) -> Any:
+    """The gradient that backward passes have collected in a tensor, for the user to see."""
+    note_grad_read(tensor)
+    grad = tensor._grad
+    if grad is not None:
+        grad._shown = True
+    return grad
+
+
+def set_grad(tensor: TensorBase, grad: TensorBase | None) -> None:
+    """Let `grad` be the gradient of a tensor."""
+    if grad is not None:
+        check_grad(tensor, grad)
+        grad._shown = True
+    note_grad(tensor, tensor._grad, added=False)
+    tensor._grad = grad
+    if tensor._touched is not None:  # it is known no more which rows it has
+        tensor._touched.grad = None
+
+
 def check_grad(tensor: TensorBase, grad: TensorBase) -> None:
     """Raise if `grad` cannot be the gradient of `tensor`."""
     if grad.shape != tensor.shape:
@@ -312,6 +333,14 @@ def check_grad(tensor: TensorBase, grad: TensorBase) -> None:
                 got=grad.dtype.name,
             )
         )
+
+
+def flagged(tensor: T, requires_grad: bool) -> T:
+    """The tensor itself, which collects gradients from now on, or no longer."""
+    if requires_grad if tensor._loose else tensor.requires_grad != requires_grad:
+        check_flag(tensor, requires_grad)
+        turned(tensor, requires_grad)
+    return tensor
 
 
 def check_flag(tensor: TensorBase, requires_grad: bool) -> None:

@@ -29,7 +29,7 @@ from zincir.hook_handle import Hooks
 from zincir.operations.source import leaf, leaf_p, variable_p, with_gradient_of
 from zincir.recording import CURRENT, note_flag_read
 from zincir.runtime.buffer import Buffer
-from zincir.types import DType, Shape, from_numpy_dtype
+from zincir.types import DType, Shape, from_numpy_dtype, size
 from zincir.views import ViewOp
 
 
@@ -87,6 +87,11 @@ class TensorBase:
         raise NotImplementedError
 
     @classmethod
+    def _blank(cls) -> Self:
+        """A tensor that holds nothing yet."""
+        raise NotImplementedError
+
+    @classmethod
     def _from(cls, array: np.ndarray[Any, Any]) -> Self:
         """A tensor over the memory of `array`."""
         raise NotImplementedError
@@ -94,6 +99,14 @@ class TensorBase:
     @property
     def shape(self) -> Shape:
         return self._held.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self._held.shape)
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return size(self._held.shape)
 
     @property
     def dtype(self) -> DType:

@@ -23,6 +23,9 @@ LONG_FILES: dict[str, str] = {
 LONG_FUNCTIONS: dict[str, str] = {}  # "graph/walk.py:toposort": "why"
 WIDE_CLASSES = {
     "tensor.py:Tensor": "PyTorch's methods, one line each",
+    "methods/viewing.py:Viewing": "PyTorch's methods: one for each kind of view",
+    "methods/picking.py:Picking": "PyTorch's methods: one for each way to name elements",
+    "methods/conversion.py:Converting": "PyTorch's methods: one for each type",
     "distributions/distribution.py:Distribution": "what PyTorch asks of every one, one line each",
     "compiler/codegen/builder.py:Builder": "one method for each instruction, one line each",
     "nn/module/module.py:Module": "PyTorch's methods: what nets are asked for by name",

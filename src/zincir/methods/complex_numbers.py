@@ -9,7 +9,6 @@ from zincir.errors import DTypeError, explain
 from zincir.graph.node import user_line
 from zincir.operations import complex_rules as rules
 from zincir.shared_value import current, look_at
-from zincir.storage import plain
 from zincir.tensor_base import TensorBase
 from zincir.views_complex import Part
 
@@ -49,7 +48,7 @@ class Complex(TensorBase):
         self.imag.copy_(value)
 
     def _part(self, *, second: bool) -> Any:
-        return look_at(plain(self), self, Part(second))
+        return look_at(self._blank(), self, Part(second))
 
     def conj(self) -> Any:
         """The conjugates (values of their own); of a real tensor, itself."""

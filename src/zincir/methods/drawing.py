@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from zincir import generator as gen, inplace
 from zincir.calling import takes_names
+from zincir.convert import Operand, operand
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.operations import arithmetic as ar, elementwise as el, movement as mv
@@ -106,13 +107,35 @@ def _weights(w: Any) -> Any:
 class Drawing(TensorBase):
     """Draws from distributions, in place."""
 
-    def _drawn(self, node: Node, what: str) -> Any:
-        inplace.write(self, node, what, convert=True)
+    def _drawn(self, node: Node, what: str, *, convert: bool = True) -> Self:
+        inplace.write(self, node, what, convert=convert)
         return self
 
     def _open_uniform(self, generator: gen.Generator | None) -> Node:
         """Uniform in (0, 1], in float64."""
         return 1.0 - gen.uniform(generator, self.shape, float64)
+
+    def normal_(
+        self, mean: float = 0.0, std: float = 1.0, *, generator: gen.Generator | None = None
+    ) -> Self:
+        """Draw all elements from a normal distribution."""
+        gen.check_deviation(std)
+        drawn = gen.normal(generator, self.shape, self.dtype)
+        return self._drawn(drawn * std + mean, "normal_", convert=False)
+
+    def uniform_(
+        self, from_: float = 0.0, to: float = 1.0, *, generator: gen.Generator | None = None
+    ) -> Self:
+        """Draw all elements from [from_, to)."""
+        gen.check_bounds(from_, to, self.dtype)
+        drawn = gen.uniform(generator, self.shape, self.dtype)
+        return self._drawn(drawn * (to - from_) + from_, "uniform_", convert=False)
+
+    def bernoulli_(self, p: Operand = 0.5, *, generator: gen.Generator | None = None) -> Self:
+        """Draw 1 with probability `p`, else 0."""
+        drawn = gen.uniform(generator, self.shape)
+        chance = gen.probability(operand(p))
+        return self._drawn(ar.compare("lt", drawn, chance), "bernoulli_")
 
     def exponential_(self, lambd: float = 1, *, generator: gen.Generator | None = None) -> Any:
         """Draw all elements from the exponential distribution: lambd exp(-lambd x)."""

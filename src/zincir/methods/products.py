@@ -1,11 +1,11 @@
-"""Methods that multiply, besides matrix products themselves."""
+"""Methods that multiply matrices and vectors."""
 
 from __future__ import annotations
 
 from typing import Any, Self
 
 from zincir.calling import takes_names
-from zincir.convert import tensor_node
+from zincir.convert import Operand, as_node, beside, tensor_node
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.operations import products
@@ -13,6 +13,61 @@ from zincir.recording import CURRENT
 from zincir.shared_value import array_of, current
 from zincir.tensor_base import TensorBase
 from zincir.types import bool_
+
+
+@takes_names
+class MatrixProducts(TensorBase):
+    """Products of matrices and vectors, and of batches of them."""
+
+    def __matmul__(self, other: Operand) -> Self:
+        if self._coo is not None:
+            return self._coo.product(other)
+        x, y = beside(self, other)
+        return self._of(products.matmul(x, as_node(y, x)))
+
+    def __rmatmul__(self, other: Operand) -> Self:
+        x, y = beside(self, other)
+        return self._of(products.matmul(as_node(y, x), x))
+
+    matmul = __matmul__
+
+    def mm(self, mat2: Any) -> Self:
+        """The product of two matrices."""
+        if self._coo is not None:
+            return self._coo.product(mat2)
+        return self._of(products.exactly(current(self), current(mat2), "mm", 2))
+
+    def bmm(self, mat2: Any) -> Self:
+        """The products of two batches of matrices."""
+        return self._of(products.exactly(current(self), current(mat2), "bmm", 3))
+
+    def mv(self, vec: Any) -> Self:
+        """The product of a matrix and a vector."""
+        if self._coo is not None:
+            return self._coo.product(vec)
+        return self._of(products.mv(current(self), current(vec)))
+
+    def dot(self, tensor: Any) -> Self:
+        """The inner product of two vectors."""
+        return self._of(products.dot(current(self), current(tensor)))
+
+    def outer(self, vec2: Any) -> Self:
+        """All products of an element of one vector and one of another."""
+        return self._of(products.outer(current(self), current(vec2)))
+
+    ger = outer
+
+    def addmm(self, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Self:
+        """Beta * this + alpha * (mat1 @ mat2)."""
+        if mat1._coo is not None:
+            return self._of(products.added(current(self), current(mat1.mm(mat2)), beta, alpha))
+        y = products.exactly(current(mat1), current(mat2), "addmm", 2)
+        return self._of(products.added(current(self), y, beta, alpha))
+
+    def baddbmm(self, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Self:
+        """Beta * this + alpha * (batch1 @ batch2), for batches of matrices."""
+        y = products.exactly(current(batch1), current(batch2), "baddbmm", 3)
+        return self._of(products.added(current(self), y, beta, alpha))
 
 
 @takes_names

@@ -49,6 +49,10 @@ class Coo:
         """A sparse tensor with other values at the same places."""
         return Coo(self.indices, values, self.shape, self.coalesced).tensor()
 
+    def detached(self) -> Any:
+        """The same places and values, without gradients."""
+        return self.with_values(self.values.detach())
+
     def product(self, other: Any) -> Any:
         """The product of this matrix and a dense matrix or vector.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Self
 
 from zincir.calling import takes_names
-from zincir.methods.results import Range
-from zincir.operations import statistics as st
+from zincir.methods.results import Extreme, Range
+from zincir.operations import arithmetic as ar, composed as co, statistics as st
 from zincir.operations.dims import Dims
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
@@ -16,6 +16,22 @@ from zincir.types import DType
 @takes_names
 class Statistics(TensorBase):
     """Methods that sum up, and measure."""
+
+    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """The largest; with `dim`, a pair (values, indices); of two tensors, the larger ones."""
+        return self._extreme(dim, keepdim, smallest=False)
+
+    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """The smallest; with `dim`, a pair (values, indices); of two tensors, the smaller ones."""
+        return self._extreme(dim, keepdim, smallest=True)
+
+    def _extreme(self, dim: Any, keepdim: bool, smallest: bool) -> Any:
+        if isinstance(dim, TensorBase):
+            pick = ar.minimum if smallest else ar.maximum
+            return self._of(pick(current(self), current(dim)))
+        if dim is None:
+            return self._of(co.extreme_of_all(current(self), smallest))
+        return Extreme(*map(self._of, co.extreme(current(self), dim, keepdim, smallest)))
 
     def nansum(
         self, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None

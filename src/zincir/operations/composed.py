@@ -427,7 +427,8 @@ def _scaled_sum(x: Node, y: Node, alpha: Scalar, minus: bool) -> Node:
 @once
 def scaled_product(x: Node, a: Node, b: Node, value: float) -> Node:
     """X + value * a * b."""
-    return scaled_add(x, ar.mul(a, b), value)
+    factor = int(value) if x.dtype.category == 1 else value  # as PyTorch does
+    return scaled_add(x, ar.mul(a, b), factor)
 
 
 @once

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zincir.copying import attributes_of
 from zincir.errors import LoadError, explain
 from zincir.shared_value import array_of, detached
-from zincir.storage import path, plain, whole_of
+from zincir.storage import path, whole_of
 from zincir.tensor import Tensor, from_array
 from zincir.types import DType, Shape, contiguous_strides, size
 
@@ -118,7 +118,7 @@ class PutTogether:
         if view is None:  # elements that overlap: a copy of its own
             array = np.ascontiguousarray(self._look(place))
             return from_array(array.reshape(place.shape), requires_grad)
-        new: Tensor = detached(plain(view), view)
+        new: Tensor = detached(view._blank(), view)
         return new.requires_grad_() if requires_grad else new
 
     def _look(self, place: Place) -> Array:
