@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from zincir.command_line import about, data, scripts, training
-from zincir.command_line.errors import quiet_pipe
+from zincir.command_line.errors import WRONG, quiet_pipe
+from zincir.command_line.parser import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -17,16 +19,20 @@ def main(argv: Sequence[str] | None = None) -> None:
       ...
     SystemExit: 2
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="zincir",
         description="Neural networks by back-propagation. `zincir COMMAND --help` says more.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    parser.add_argument("--version", action="version", version=f"zincir {version('zincir')}")
+    commands = parser.add_subparsers(dest="command", metavar="command")
     training.add(commands)
     scripts.add(commands)
     data.add(commands)
     about.add(commands, parser)
     given = parser.parse_args(argv)
+    if given.command is None:
+        parser.print_help(sys.stderr)
+        raise SystemExit(WRONG)
     if given.command == "run":  # as under Python, with all that Python says
         given.call(given)
         return

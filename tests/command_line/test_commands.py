@@ -1,6 +1,7 @@
 """The commands of `zincir`, as a new user types them."""
 
 import csv
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 import zincir
 from zincir.cli import main
+from zincir.errors import ZincirError
 from zincir.tasks import Options, open_run
 from zincir.tasks.options import options_of
 
@@ -144,6 +146,35 @@ def test_a_run_goes_on_and_is_the_same_again(tmp_path, run):
     assert weights[0] == weights[1]
 
 
+def test_another_training_is_neither_replaced_nor_gone_on_with(tmp_path, run):
+    data, out = table(tmp_path / "t.csv"), tmp_path / "run"
+    words = ("train", "table", data, "--out", out, "--quiet")
+    assert run(*words, "--epochs", 1)[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    code, _, err = run(*words, "--epochs", 2)
+    assert code == 2
+    assert "there is a training in" in err
+    code, _, err = run(*words, "--epochs", 2, "--lr", 0.5, "--resume")
+    assert code == 2
+    assert "different: epochs (1, now 2), lr (0.001, now 0.5)" in err
+    other = table(tmp_path / "u.csv", kind="number")
+    code, _, err = run("train", "table", other, "--out", out, "--epochs", 1, "--resume")
+    assert code == 2
+    assert "different: the data" in err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert run(*words, "--epochs", 2, "--overwrite") == (0, "", "")
+    assert len((out / "log.csv").read_text().splitlines()) == 3
+
+
+def test_a_checkpoint_that_is_damaged_is_named(tmp_path, run):
+    data, out = table(tmp_path / "t.csv"), tmp_path / "run"
+    run("train", "table", data, "--out", out, "--epochs", 1, "--quiet")
+    (out / "best.ckpt").write_bytes((out / "best.ckpt").read_bytes()[:100])
+    code, _, err = run("eval", out, data)
+    assert (code, err.count("\n")) == (2, 1)
+    assert str(out / "best.ckpt") in err
+
+
 def test_settings_from_a_file(tmp_path, run):
     file = tmp_path / "settings.toml"
     file.write_text('epochs = 2\nbatch-size = 16\ntarget = "colour"\n')
@@ -162,6 +193,27 @@ def test_settings_from_a_file(tmp_path, run):
     assert "is no TOML" in run("train", "table", data, "--config", file)[2]
 
 
+def test_settings_from_yaml(tmp_path, run):
+    pytest.importorskip("yaml", reason="PyYAML is not installed: no YAML is read")
+    file = tmp_path / "settings.yaml"
+    file.write_text("epochs: 2\nlr: 1e-3\nbatch-size: 16\naugment: false\npatience:\n")
+    found = options_of({"epochs": 3}, str(file))
+    assert (found.epochs, found.batch_size, found.lr, found.augment) == (3, 16, 0.001, False)
+    file.write_text("")
+    assert options_of({}, str(file)) == Options()
+    for text, message in (
+        ("epochs: [1", "is no YAML of settings"),
+        ("- 1\n- 2\n", "is no YAML of settings"),
+        ("lr: fast\n", "is no YAML of settings"),
+        ("epochs: many\n", "epochs is a whole number from 1 on"),
+        ("epoch: 2\n", "there is no 'epoch'"),
+    ):
+        file.write_text(text)
+        code, _, err = run("train", "table", tmp_path / "t.csv", "--config", file)
+        assert (code, err.count("\n")) == (2, 1)
+        assert message in err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -171,6 +223,16 @@ def test_settings_from_a_file(tmp_path, run):
         (("train", "image", "digits", "--model", "resnet9"), "there is no model 'resnet9'"),
         (("train", "image", "digits", "--epochs", "0"), "epochs is a whole number from 1 on"),
         (("train", "image", "digits", "--validation", "1.5"), "validation is a number"),
+        (("train", "image", "digits", "--seed", "-1"), "seed is a whole number from 0 on"),
+        (("train", "image", "digits", "--precision", "int8"), "precision is one of float32, bf16"),
+        (("train", "image", "digits", "--lr", "fast"), "--lr: invalid float value: 'fast'"),
+        (("trian",), "there is no command 'trian'"),
+        (("trian",), "try: train"),
+        (("train",), "required: task, data; try: zincir train --help"),
+        (("train", "imgae", "x"), "there is no task 'imgae'; expected: image, "),
+        (("train", "imgae", "x"), "try: image"),
+        (("completion", "fish"), "there is no shell 'fish'"),
+        (("data", "get", "cats"), "there is no data set 'cats'"),
         (("eval", "nowhere", "digits"), "there is no training in nowhere"),
         (("predict", "nowhere", "x"), "there is no training in nowhere"),
         (("summary", "resnet19"), "there is no model and no training 'resnet19'"),
@@ -184,6 +246,37 @@ def test_errors_are_one_line(words, message, run, tmp_path, monkeypatch):
     assert message in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_too_little_to_hold_anything_back(tmp_path, run):
+    words = ("--validation", 0.001, "--out", tmp_path / "run")
+    for task, data in (
+        ("table", table(tmp_path / "t.csv", rows=20)),
+        ("text", texts(tmp_path / "texts.csv")),
+        ("image", images(tmp_path / "images")),
+    ):
+        code, _, err = run("train", task, data, *words)
+        assert (code, err.count("\n")) == (2, 1)
+        assert f"{task}: there is nothing to train on, or nothing is held back" in err
+
+
+def test_data_sets_by_name_are_of_the_same_kind(tmp_path, run):
+    out = tmp_path / "run"
+    run("train", "image", images(tmp_path / "data"), "--out", out, "--epochs", 1, "--size", 8)
+    code, _, err = run("eval", out, "digits")
+    assert code == 2
+    assert "images of another size or with other colours" in err
+    task = open_run(out).task
+    assert task.labels_of(["red", "blue"]).tolist() == [1, 0]
+    with pytest.raises(ZincirError, match="classes that the training did not have"):
+        task.labels_of(["red", "green"])
+
+
+def test_alone_it_shows_the_help_and_the_version(run):
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    assert "usage: zincir" in err
+    assert run("--version")[:2] == (0, f"zincir {importlib.metadata.version('zincir')}\n")
 
 
 def test_what_does_not_fit_a_table(tmp_path, run):

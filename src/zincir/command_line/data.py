@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from zincir.command_line.errors import one_line
 from zincir.data.download import fetch_data
 from zincir.data.registry import REGISTRY, KnownData, data_home, find_data
 from zincir.errors import DataNotFound, UnknownName, ZincirError
@@ -40,13 +41,8 @@ def _data(given: argparse.Namespace) -> None:
         else:
             sys.stdout.write(f"{find_data(given.name, given.data)}\n")
     except ZincirError as error:
-        sys.stderr.write(f"zincir data {given.action}: {_without_place(str(error))}\n")
+        sys.stderr.write(f"zincir data {given.action}: {one_line(error)}\n")
         raise SystemExit(2 if isinstance(error, UnknownName) else 1) from None
-
-
-def _without_place(message: str) -> str:
-    """Without the line of code: there is none that a user wrote."""
-    return "\n".join(line for line in message.splitlines() if not line.startswith("  where "))
 
 
 def listing() -> str:

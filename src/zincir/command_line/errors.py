@@ -57,7 +57,10 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ZincirError("no such thing\n  where     x.py:3\n  try       another"))
     'no such thing; try: another'
     """
-    first, *rest = str(error).split("\n") if str(error) else [type(error).__name__]
+    text = str(error)
+    if isinstance(error, OSError) and not isinstance(error, ZincirError) and error.strerror:
+        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    first, *rest = text.split("\n") if text else [type(error).__name__]
     parts = [first.strip()]
     for line in rest:
         name, _, text = line.strip().partition(" ")

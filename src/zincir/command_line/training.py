@@ -10,13 +10,9 @@ from typing import Any
 
 from zincir.command_line.errors import plain_errors
 from zincir.tasks import TASKS, Options, Task, open_run, train
-from zincir.tasks.options import options_of
+from zincir.tasks.options import KINDS, options_of
 from zincir.tasks.runs import SCORE
 
-_KINDS: dict[str, type[Any]] = {
-    "epochs": int, "batch_size": int, "seed": int, "patience": int, "size": int,
-    "lr": float, "weight_decay": float, "validation": float,
-}  # fmt: skip
 Commands = Any
 """What argparse adds commands to."""
 
@@ -82,8 +78,10 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument("task", choices=list(TASKS), help="what is learnt")
     parser.add_argument("data", help="a folder, a file, or the name of a data set")
     parser.add_argument("--out", default="run", help="folder of the run (default: run)")
-    parser.add_argument("--config", help="a TOML file with any of the settings below")
+    parser.add_argument("--config", help="a TOML or YAML file with any of the settings below")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--overwrite", action="store_true",
+                        help="take the place of a training that is in --out")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="show errors alone")
     helps = {
         "model": "; ".join(f"{name}: {', '.join(task.models)}" for name, task in TASKS.items()),
@@ -107,7 +105,7 @@ def _add_train(commands: Commands) -> None:
         if field.name == "augment":
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
             continue
-        parser.add_argument(flag, type=_KINDS.get(field.name, str), help=text)
+        parser.add_argument(flag, type=KINDS.get(field.name, str), help=text)
     parser.set_defaults(call=_train)
 
 
@@ -135,7 +133,7 @@ def _train(given: argparse.Namespace) -> None:
         tell = _quiet if given.quiet else _say
         trainer = train(
             given.task, given.data, given.out, options_of(chosen, given.config),
-            resume=given.resume, progress=not given.quiet, tell=tell,
+            resume=given.resume, overwrite=given.overwrite, progress=not given.quiet, tell=tell,
         )[1]  # fmt: skip
         log: dict[str, Any] = trainer.history[-1] if len(trainer.history) else {}
         found = {k: v for k, v in log.items() if k.startswith("val_") and isinstance(v, float)}

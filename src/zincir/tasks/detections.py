@@ -22,7 +22,7 @@ from zincir.models import Detector, Found, detection_loss, detections
 from zincir.ops import clip_boxes_to_image
 from zincir.tasks.images import image_files
 from zincir.tasks.options import Options
-from zincir.tasks.task import Answer, Asked, Models, Split, Task, known
+from zincir.tasks.task import Answer, Asked, Models, Split, Task, check_parts, known
 from zincir.tensor import Tensor
 from zincir.types import float64
 
@@ -32,8 +32,8 @@ UPDATES, FEWEST, MOST = 3000, 12, 300
 """So many updates are made if nothing else is said, in so many epochs at least and at most."""
 MOSAICS, UNMIXED = 0.5, 0.2
 """The share of images that are put together from four; not so in the last part of the training."""
-SHOWN, SURE = 12, 0.4
-"""Images in a picture, and the score from which on a box is in it."""
+SHOWN, SURE, READABLE = 12, 0.4, 320
+"""Images in a picture, the score from which on a box is in it, and pixels that texts need."""
 MEASURES = ("map", "map_50", "map_75")
 
 
@@ -68,16 +68,7 @@ class Detections(Task):
         parts = detection_parts(data)
         name = part_named(parts, VALIDATION) or next(iter(parts))
         found = parts[name]()
-        other = sorted(set(found.classes) - set(self._classes))
-        if other:
-            raise DataError(
-                explain(
-                    "detect: classes that the training did not have",
-                    expected=", ".join(self._classes),
-                    got=", ".join(other),
-                )
-            )
-        numbers = np.array([self._classes.index(name) for name in found.classes], np.int64)
+        numbers = self.labels_of(found.classes)
         for image in found.images:
             image.labels = numbers[image.labels]
         arrays = detection_arrays(found, self.size)
@@ -127,6 +118,7 @@ class Detections(Task):
         return found["boxes"].numpy() * scale, texts, labels
 
     def draw(self, answers: Sequence[Answer], folder: str) -> None:
+        """Write each image with its boxes as a picture; small ones are enlarged."""
         root = Path(folder)
         root.mkdir(parents=True, exist_ok=True)
         files = dict.fromkeys(answer.item for answer in answers)
@@ -136,7 +128,9 @@ class Detections(Task):
             seen = [a for a in answers if a.item == file and isinstance(a, Sight) and a.box]
             texts = [f"{a.value} {a.probability:.2f}" for a in seen]
             kinds = [self._classes.index(str(a.value)) for a in seen]
-            drawn = draw_boxes(read_image(file), [a.box for a in seen], texts, kinds)
+            image = read_image(file)
+            scale = max(1, READABLE // min(image.shape[1:]))
+            drawn = draw_boxes(image, [a.box for a in seen], texts, kinds, scale=scale)
             write_image(root / f"{stems[k]}{number}.png", drawn)
 
     def state_dict(self) -> dict[str, Any]:
@@ -227,10 +221,9 @@ def _open(data: str, options: Options) -> tuple[DetectionDataset, DetectionDatas
             )
         return one, two, [None, None]
     whole = parts[names[0] or next(iter(parts))]()
-    if len(whole) < 2:
-        raise DataError(explain("detect: there are no two images", got=f"{len(whole)} in {data}"))
     shares = [1 - options.validation, options.validation]
     drawn = random_split(whole, shares, Generator().manual_seed(options.seed))
+    check_parts("detect", [len(part) for part in drawn])
     return whole, whole, [[int(i) for i in part.indices] for part in drawn]
 
 

@@ -25,7 +25,7 @@ from zincir.generator import Generator
 from zincir.models import MobileNetV2, SmallResNet, resnet18
 from zincir.tasks import pictures
 from zincir.tasks.options import Options
-from zincir.tasks.task import Asked, Models, Split, Task
+from zincir.tasks.task import Asked, Models, Split, Task, check_parts
 from zincir.tensor import Tensor
 from zincir.types import float32
 
@@ -71,23 +71,19 @@ class Images(Task):
         return augment.Compose(chain, seed=options.seed)
 
     def load(self, data: str) -> tuple[Any, Any]:
-        known = _KNOWN.get(data)
-        if known is not None:
-            return known()[2]
+        if data in _KNOWN:
+            names, _, (x, y) = _KNOWN[data]()
+            if x.shape[1:] != self.shape:
+                raise DataError(
+                    explain("image: images of another size or with other colours",
+                            expected=str(self.shape), got=str(x.shape[1:]))
+                )  # fmt: skip
+            return x, self.labels_of(names)[y]
         folder = ImageFolder(_inside(Path(data), VALIDATION) or data, size=self.shape[1],
                              mode=self._mode)  # fmt: skip
-        other = sorted(set(folder.classes) - set(self._classes))
-        if other:
-            raise DataError(
-                explain(
-                    "image: classes that the training did not have",
-                    expected=", ".join(self._classes),
-                    got=", ".join(other),
-                )
-            )
+        labels = self.labels_of(folder.classes)
         x, y = _arrays(folder, range(len(folder)))
-        labels: list[int] = y.tolist()
-        return x, np.array([self._classes.index(folder.classes[k]) for k in labels], np.int64)
+        return x, labels[y]
 
     @property
     def _mode(self) -> str:
@@ -255,6 +251,7 @@ def _parts(data: str, options: Options, size: int) -> Parts:
     generator = Generator().manual_seed(options.seed)
     shares = [1 - options.validation, options.validation]
     parts = stratified_split(whole, shares, generator)
+    check_parts("image", [len(part) for part in parts])
     return whole.classes, _arrays(whole, parts[0].indices), _arrays(whole, parts[1].indices)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 import tomllib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from zincir.data.decoding import INSTALL
 from zincir.errors import ArgumentError, DataNotFound, explain
 from zincir.models.detector import BOX_LOSSES
 from zincir.trainer.trainer import PRECISIONS
@@ -44,23 +48,55 @@ class Options:
     """The column that has their classes."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("size", 4)):
-            value: Any = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < least):
-                raise _wrong(name, f"a whole number from {least} on", value)
-        for name, most in (("lr", float("inf")), ("weight_decay", 1.0), ("validation", 1.0)):
-            value = getattr(self, name)
-            if value is None and name != "validation":
-                continue
-            if not isinstance(value, int | float) or not 0 <= value < most:
-                raise _wrong(name, f"a number from 0 to below {most}", value)
-        for name, choices in (("precision", PRECISIONS), ("box_loss", BOX_LOSSES)):
-            if getattr(self, name) not in choices:
-                raise _wrong(name, "one of " + ", ".join(choices), getattr(self, name))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            expected, fine = _RULES[field.name]
+            left_open = value is None and field.default is None
+            if not left_open and not fine(value):
+                raise _wrong(field.name, expected, value)
+
+
+KINDS: dict[str, type[int | float]] = {
+    "epochs": int, "batch_size": int, "seed": int, "patience": int, "size": int,
+    "lr": float, "weight_decay": float, "validation": float,
+}  # fmt: skip
+"""The options that are numbers; all others but `augment` are texts."""
+
+
+Rule: TypeAlias = tuple[str, Callable[[Any], bool]]
+
+
+def _whole(least: int) -> Rule:
+    return f"a whole number from {least} on", lambda x: type(x) is int and x >= least
+
+
+def _number(most: float) -> Rule:
+    expected = "a number from 0 on" if most == math.inf else f"a number from 0 to below {most:g}"
+    return expected, lambda x: type(x) in (int, float) and 0 <= x < most
+
+
+def _one_of(choices: Iterable[str]) -> Rule:
+    known = tuple(choices)
+    return "one of " + ", ".join(known), lambda x: x in known
+
+
+_TEXT: Rule = "a text", lambda x: isinstance(x, str)
+_RULES: dict[str, Rule] = {
+    **{name: _whole(1) for name in ("epochs", "batch_size", "patience")},
+    "size": _whole(4),
+    "seed": _whole(0),
+    "lr": _number(math.inf),
+    **{name: _number(1.0) for name in ("weight_decay", "validation")},
+    "precision": _one_of(PRECISIONS),
+    "box_loss": _one_of(BOX_LOSSES),
+    "augment": ("true or false", lambda x: type(x) is bool),
+    **{name: _TEXT for name in ("model", "target", "text", "label")},
+}
+"""What each option is."""
 
 
 def options_of(given: dict[str, Any], file: str | None = None) -> Options:
-    """Options from a TOML file and, before it, from what was given by hand.
+    """Options from a TOML or YAML file and, before it, from what was given by hand.
 
     Raises:
         ArgumentError: a name or a value is none; says which, and what comes nearest.
@@ -83,10 +119,32 @@ def _read(file: str) -> dict[str, Any]:
         text = Path(file).read_text("utf-8")
     except OSError as error:
         raise DataNotFound(explain(f"options: cannot read {file}: {error.strerror}")) from None
+    found = _from_yaml(file, text) if file.endswith((".yaml", ".yml")) else _from_toml(file, text)
+    return {name.replace("-", "_"): value for name, value in found.items()}
+
+
+def _from_toml(file: str, text: str) -> dict[str, Any]:
     try:
-        return {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ArgumentError(explain(f"options: {file} is no TOML: {error}")) from None
+
+
+def _from_yaml(file: str, text: str) -> dict[str, Any]:
+    """What YAML says; 1e-3, which is a text in YAML 1.1, is a number all the same."""
+    try:
+        yaml: Any = importlib.import_module("yaml")
+    except ImportError:
+        what = f"options: {file} is read by PyYAML, which is not installed"
+        raise ArgumentError(explain(what, try_=f"{INSTALL}, or a TOML file")) from None
+    try:
+        found: dict[Any, Any] = dict(yaml.safe_load(text) or {})
+        named = {str(name).replace("-", "_"): value for name, value in found.items()}
+        return {k: float(v) if KINDS.get(k) is float and v is not None else v
+                for k, v in named.items()}  # fmt: skip
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        raise ArgumentError(explain(f"options: {file} is no YAML of settings: {text}")) from None
 
 
 def _wrong(name: str, expected: str, got: Any) -> ArgumentError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zincir import nn, optim
-from zincir.errors import DataNotFound, LoadError, explain
+from zincir.errors import ArgumentError, DataNotFound, LoadError, explain
 from zincir.random import manual_seed
 from zincir.serialization.archive import replacing
 from zincir.tasks.options import Options
@@ -18,6 +18,8 @@ from zincir.trainer import Checkpoint, CSVLog, EarlyStopping, Trainer, load_chec
 from zincir.trainer.callback import Callback
 
 FILE, VERSION, SCORE = "task.json", 1, 0.3
+FILES = ("last.ckpt", "best.ckpt", "log.csv")
+"""What a training leaves in its folder besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def train(
     options: Options,
     *,
     resume: bool = False,
+    overwrite: bool = False,
     progress: bool | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> tuple[Run, Trainer]:
@@ -75,10 +78,18 @@ def train(
         kind: a name of `TASKS`.
         tell: called with a line of text about what was found.
         resume: whether to go on from the checkpoint of the folder, if there is one.
+        overwrite: whether to take the place of a training that is in the folder.
 
     Raises:
-        DataError, DataNotFound, ArgumentError: the data or the options are no good; says why.
+        DataError, DataNotFound, ArgumentError: the data or the options are no good, or there is a
+            training in the folder already, or another one than is to go on; says why.
     """
+    root = Path(folder)
+    if not resume and not overwrite and (root / FILE).exists():
+        raise ArgumentError(
+            explain(f"there is a training in {root} already", try_="--resume goes on with it, "
+                    "--out FOLDER makes another, --overwrite takes its place")
+        )  # fmt: skip
     task, split = TASKS[kind].begin(data, options)
     samples = len(split.train[0])
     options = task.completed(options, samples)
@@ -91,9 +102,14 @@ def train(
     for note in task.notes:
         tell(note)
     tell(f"model {options.model or next(iter(task.models))}: {count:,} parameters")
-    run = Run(Path(folder), task, options, model, data)
-    run.folder.mkdir(parents=True, exist_ok=True)
-    _write(run)
+    run = Run(root, task, options, model, data)
+    if resume and (root / FILE).exists():
+        _same(run)
+    else:
+        root.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            (root / name).unlink(missing_ok=True)
+        _write(run)
     trainer = _trainer(run)
     trainer.fit(
         split.train, split.validation, known(options.epochs), known(options.batch_size),
@@ -123,12 +139,38 @@ def _trainer(run: Run) -> Trainer:
     )  # fmt: skip
 
 
+def _same(run: Run) -> None:
+    """Raise unless the training of a folder is the one that is to go on.
+
+    Raises:
+        ArgumentError: it is not; says what differs.
+    """
+    there, here = _read(run.folder), _held(run)
+    differ = [name for name in ("task", "state") if there[name] != here[name]]
+    before, now = there["options"], here["options"]
+    differ += [
+        f"{name.replace('_', '-')} ({before.get(name)}, now {now[name]})"
+        for name in now
+        if name != "patience" and before.get(name) != now[name]
+    ]
+    if differ:
+        texts = {"task": "the task", "state": "the data"}
+        raise ArgumentError(
+            explain(
+                f"the training in {run.folder} is another one",
+                got="different: " + ", ".join(texts.get(name, name) for name in differ),
+                try_="what it was begun with (zincir info), or another --out",
+            )
+        )
+
+
 def _some(names: Sequence[str], most: int = 10) -> str:
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown}, ..."
 
 
-def _write(run: Run) -> None:
+def _held(run: Run) -> dict[str, Any]:
+    """What the file of a run says."""
     held = {
         "version": VERSION,
         "task": run.task.name,
@@ -136,8 +178,37 @@ def _write(run: Run) -> None:
         "options": asdict(run.options),
         "data": run.data,
     }
+    return json.loads(json.dumps(held))
+
+
+def _write(run: Run) -> None:
     with replacing(run.folder / FILE) as file:
-        file.write(json.dumps(held, indent=1).encode())
+        file.write(json.dumps(_held(run), indent=1).encode())
+
+
+def _read(root: Path) -> dict[str, Any]:
+    """What the file of a run says.
+
+    Raises:
+        DataNotFound: there is no run there.
+        LoadError: it is damaged, or of a later version.
+    """
+    try:
+        held: dict[str, Any] = json.loads((root / FILE).read_text("utf-8"))
+        if held["version"] > VERSION:
+            raise LoadError(explain(f"{root / FILE} was written by a later version"))
+    except OSError:
+        raise DataNotFound(
+            explain(f"there is no training in {root}", expected=f"a folder with {FILE}",
+                    try_="zincir train TASK DATA --out FOLDER")
+        ) from None  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(root, error) from None
+    return held
+
+
+def _damaged(root: Path, error: Exception) -> LoadError:
+    return LoadError(explain(f"{root / FILE} is damaged: {error}"))
 
 
 def open_run(folder: Any, *, last: bool = False) -> Run:
@@ -151,21 +222,12 @@ def open_run(folder: Any, *, last: bool = False) -> Run:
         LoadError: it is damaged, or of a later version.
     """
     root = Path(folder)
+    held = _read(root)
     try:
-        text = (root / FILE).read_text("utf-8")
-    except OSError:
-        raise DataNotFound(
-            explain(f"there is no training in {root}", expected=f"a folder with {FILE}",
-                    try_="zincir train TASK DATA --out FOLDER")
-        ) from None  # fmt: skip
-    try:
-        held = json.loads(text)
-        if held["version"] > VERSION:
-            raise LoadError(explain(f"{root / FILE} was written by a later version"))
         task = TASKS[held["task"]].from_state_dict(held["state"])
         options = Options(**held["options"])
     except (ValueError, KeyError, TypeError) as error:
-        raise LoadError(explain(f"{root / FILE} is damaged: {error}")) from None
+        raise _damaged(root, error) from None
     model = task.model(options.model)
     paths = [root / "last.ckpt"] if last else [root / "best.ckpt", root / "last.ckpt"]
     path = next((p for p in paths if p.exists()), None)

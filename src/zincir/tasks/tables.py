@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from zincir import nn
 from zincir.data import Table, TableEncoder
+from zincir.data.splits import part_lengths
 from zincir.errors import ArgumentError, explain
 from zincir.tasks.options import Options
-from zincir.tasks.task import Asked, Models, Split, Task
+from zincir.tasks.task import Asked, Models, Split, Task, check_parts
 from zincir.tensor import Tensor
 
 WIDTH, DROPPED = 128, 0.1
@@ -29,7 +30,9 @@ class Tables(Task):
     @classmethod
     def begin(cls, data: str, options: Options) -> tuple[Task, Split]:
         table = _read(data, options.target)
-        parts = table.split([1 - options.validation, options.validation], options.seed)
+        shares = [1 - options.validation, options.validation]
+        check_parts("table", part_lengths("table", shares, len(table)))
+        parts = table.split(shares, options.seed)
         encoder = TableEncoder(parts[0], unknown="ignore")
         y = encoder.encode_target(parts[0])
         task = cls(encoder)

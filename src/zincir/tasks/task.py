@@ -9,9 +9,10 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from zincir import nn
-from zincir.errors import ArgumentError, explain
+from zincir.errors import ArgumentError, DataError, explain
 from zincir.tasks import pictures
 from zincir.tasks.options import Options
 from zincir.tensor import Tensor
@@ -108,6 +109,24 @@ class Task(ABC):
     def from_state_dict(cls, state: Mapping[str, Any]) -> Task:
         """The task that `state_dict` came from."""
 
+    def labels_of(self, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+        """The labels that classes have here, for data that may have them in another order.
+
+        Raises:
+            DataError: the training did not have one of them.
+        """
+        own = self.classes or []
+        other = [name for name in classes if name not in own]
+        if other:
+            raise DataError(
+                explain(
+                    f"{self.name}: classes that the training did not have",
+                    expected=", ".join(own),
+                    got=", ".join(other),
+                )
+            )
+        return np.array([own.index(name) for name in classes], np.int64)
+
     def completed(self, options: Options, samples: int) -> Options:
         """Options of which none that matters is open, for a training on so many samples."""
         left = {k: v for k, v in self.usual.items() if getattr(options, k) is None}
@@ -192,6 +211,20 @@ class Task(ABC):
             Answer(name, self.classes[k], float(row[k]))
             for name, row, k in zip(names, shares, found, strict=True)
         ]
+
+
+def check_parts(name: str, lengths: Sequence[int]) -> None:
+    """Raise unless there is something to train on, and something held back.
+
+    Raises:
+        DataError: there is not.
+    """
+    if 0 in lengths:
+        raise DataError(
+            explain(f"{name}: there is nothing to train on, or nothing is held back",
+                    got=f"{lengths[0]} samples and {lengths[1]}",
+                    try_="more data, or another --validation")
+        )  # fmt: skip
 
 
 def known(value: T | None) -> T:

@@ -15,7 +15,7 @@ from zincir.data import TextDataset, stratified_split
 from zincir.errors import DataError, explain
 from zincir.generator import Generator
 from zincir.tasks.options import Options
-from zincir.tasks.task import Asked, Models, Split, Task
+from zincir.tasks.task import Asked, Models, Split, Task, check_parts
 from zincir.tensor import Tensor
 
 MOST, FEWEST, WIDTH, DROPPED = 512, 2, 64, 0.5
@@ -52,6 +52,7 @@ class Texts(Task):
         generator = Generator().manual_seed(options.seed)
         shares = [1 - options.validation, options.validation]
         parts = [part.indices for part in stratified_split(texts, shares, generator)]
+        check_parts("text", [len(part) for part in parts])
         counts = Counter(word for i in parts[0] for word in words(texts.texts[int(i)]))
         vocabulary = sorted(word for word, count in counts.items() if count >= FEWEST)
         task = cls(texts.classes, vocabulary, columns)
@@ -73,17 +74,8 @@ class Texts(Task):
 
     def load(self, data: str) -> tuple[Any, Any]:
         texts = _read(data, self.columns)
-        other = sorted(set(texts.classes) - set(self._classes))
-        if other:
-            raise DataError(
-                explain(
-                    "text: classes that the training did not have",
-                    expected=", ".join(self._classes),
-                    got=", ".join(other),
-                )
-            )
-        labels = [self._classes.index(texts.classes[label]) for label in texts.targets]
-        return self.numbers(texts.texts), np.array(labels, np.int64)
+        labels = self.labels_of(texts.classes)
+        return self.numbers(texts.texts), labels[np.array(texts.targets, np.int64)]
 
     def inputs(self, items: Sequence[str]) -> Asked:
         """Items are files of texts, or texts themselves."""
