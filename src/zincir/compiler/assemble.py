@@ -94,6 +94,7 @@ class Assembler:
         """By the number that the status reports."""
         self._functions: dict[Function, int] = {}
         self._wanted: list[native.Module] = []
+        self._work: list[tuple[Launch, int]] = []
         self._scratch = 0
         """Bytes of scratch that the most demanding kernel needs for each thread."""
         self._strides: list[tuple[int, int]] = []
@@ -114,8 +115,13 @@ class Assembler:
             work = phase[0].work
             if isinstance(work, HostCall):
                 code.segments.append(host_call(self._plan, self._spaces, work.node))
+                self._work.append((phase[0], 0))
                 continue
-            kernels = [k for launch in phase for k in self._kernels(launch)]
+            kernels: list[Kernel] = []
+            for launch in phase:
+                own = self._kernels(launch)
+                kernels += own
+                self._work.append((launch, len(own)))
             if not kernels:
                 continue
             if not code.segments or isinstance(code.segments[-1], HostFunction):
@@ -132,7 +138,7 @@ class Assembler:
             code.words[word] = stride // unit
         code.functions = list(self._functions)
         code.arena_bytes = self._plan.arena_bytes + stride * code.threads
-        return Assembly(self._plan, code, self.checks, self._wanted)
+        return Assembly(self._plan, code, self.checks, self._wanted, self._work)
 
     def _worth(self, shares: float, threads: int) -> int:
         return threads if self._options.force_all_threads else max(1, min(threads, int(shares)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from zincir.compiler.options import Options
+from zincir.compiler.schedule.launch import Launch
 from zincir.compiler.schedule.plan import Plan
 from zincir.compiler.snapshot import Graph
 from zincir.graph.node import Node
@@ -25,6 +26,8 @@ class Assembly:
     checks: list[Checked]
     """By the number that the status reports."""
     modules: list[native.Module]
+    work: list[tuple[Launch, int]]
+    """Launches in the order of the table, with the number of their records."""
 
     @property
     def graph(self) -> Graph:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import math
 import pickle
+import threading
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -44,6 +46,25 @@ class CachedProgram:
     """By the number that the program reports for an index out of range."""
 
 
+class _Instead(threading.local):
+    """Who makes the programs that this thread looks for, in the place of what is kept."""
+
+    make: Callable[[Snapshot, Options], CachedProgram] | None = None
+
+
+INSTEAD = _Instead()
+
+
+@contextlib.contextmanager
+def programs_made_by(make: Callable[[Snapshot, Options], CachedProgram]) -> Generator[None]:
+    """In this thread, programs are not looked for but made by `make` meanwhile."""
+    before, INSTEAD.make = INSTEAD.make, make
+    try:
+        yield
+    finally:
+        INSTEAD.make = before
+
+
 def find_program(taken: Snapshot, options: Options) -> CachedProgram:
     """The program of a computation, from disk if possible.
 
@@ -52,6 +73,8 @@ def find_program(taken: Snapshot, options: Options) -> CachedProgram:
     Raises:
         CompileError: names the pass that failed, the node it was at, and the user's line.
     """
+    if INSTEAD.make is not None:
+        return INSTEAD.make(taken, options)
     name = None
     if len(taken.key[0]) >= _SMALLEST and not settings.current().verify:
         name = _name(taken, options)

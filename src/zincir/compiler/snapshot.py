@@ -57,7 +57,8 @@ class Snapshot:
     key: tuple[Any, ...]
     leaves: list[Node]
     numbers: list[tuple[Scalar, DType]]
-    _sources: list[Node]
+    sources: list[Node]
+    """The node of each entry."""
 
     def graph(self) -> Graph:
         """Build the graph that the key describes, of nodes that know their entries."""
@@ -67,7 +68,7 @@ class Snapshot:
         inputs: dict[tuple[str, int], Node] = {}
         layouts: dict[Node, tuple[int, ...]] = {}
         built: list[Node] = []
-        for number, (entry, source) in enumerate(zip(entries, self._sources, strict=True)):
+        for number, (entry, source) in enumerate(zip(entries, self.sources, strict=True)):
             spec, at = (source.shape, source.dtype), (source.origin, number)
             if entry[0] == "leaf" or entry[0] == "number":
                 order = entry[-1] if entry[0] == "leaf" else None
@@ -98,7 +99,7 @@ class Snapshot:
 
     def origin(self, number: int) -> Origin:
         """The user's line of an entry."""
-        return self._sources[number].origin
+        return self.sources[number].origin
 
 
 def _in_order(spec: Spec, order: Shape) -> Spec:

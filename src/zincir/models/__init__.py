@@ -6,12 +6,14 @@ from zincir.models.detector import (
     detection_loss as detection_loss,
     detections as detections,
 )
+from zincir.models.layer_times import profile as profile
 from zincir.models.lenet import LeNet5 as LeNet5
 from zincir.models.mobilenet import (
     InvertedResidual as InvertedResidual,
     MobileNetV2 as MobileNetV2,
     mobilenet_v2 as mobilenet_v2,
 )
+from zincir.models.profile_table import LayerTimes as LayerTimes, Profile as Profile
 from zincir.models.resnet import (
     BasicBlock as BasicBlock,
     Bottleneck as Bottleneck,

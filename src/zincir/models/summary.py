@@ -324,7 +324,7 @@ def _count_multiply_adds(root: _Call, result: Any) -> None:
             call.multiply_adds = size(side) * size(weight[1:])
     for node in toposort(t._node for t in _tensors(result)):
         if node.op.kind in (Kind.CONTRACTION, Kind.CONVOLUTION) and (call := _maker(root, node)):
-            call.multiply_adds += _products(node)
+            call.multiply_adds += products(node)
 
 
 def _maker(root: _Call, node: Node) -> _Call | None:
@@ -342,7 +342,8 @@ def _maker(root: _Call, node: Node) -> _Call | None:
     return None
 
 
-def _products(node: Node) -> int:
+def products(node: Node) -> int:
+    """The multiply-adds of a matrix product or a convolution."""
     x, w = (n.shape for n in node.inputs)
     if node.op.kind is Kind.CONTRACTION:  # (o..., m, r..., k) @ (o..., r..., k, n)
         return size(x) * w[-1]

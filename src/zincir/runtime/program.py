@@ -154,6 +154,10 @@ class Program:
         table = np.array(rows, np.int64)
         return table, table.ctypes.data, len(rows)
 
+    def words(self, at: int, count: int) -> list[int]:
+        """Words of the block, as kernels left them."""
+        return self._block[at : at + count].tolist()
+
     def run(self, pointers: list[int]) -> tuple[int, int, int] | None:
         """Run on memory given as addresses of the inputs and outputs.
 
