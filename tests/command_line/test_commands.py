@@ -11,6 +11,7 @@ import pytest
 
 import zincir
 from zincir.cli import main
+from zincir.data import Spam
 from zincir.errors import ZincirError
 from zincir.tasks import Options, open_run
 from zincir.tasks.options import options_of
@@ -237,6 +238,11 @@ def test_settings_from_yaml(tmp_path, run):
         (("predict", "nowhere", "x"), "there is no training in nowhere"),
         (("summary", "resnet19"), "there is no model and no training 'resnet19'"),
         (("summary", "resnet20", "--input", "big"), "--input is a shape"),
+        (("summary", "detections"), "there is no model and no training 'detections'"),
+        (("bench", "resnet19", "--input", "1,3,8,8"), "there is no model and no training"),
+        (("bench", "LeNet5", "--input", "1,1,28,28", "--seconds", "0"), "more than 0"),
+        (("bench", "LeNet5", "--input", "1,3,28,28"), "conv2d: "),
+        (("bench", "LeNet5"), "required: --input"),
     ],
 )
 def test_errors_are_one_line(words, message, run, tmp_path, monkeypatch):
@@ -246,6 +252,27 @@ def test_errors_are_one_line(words, message, run, tmp_path, monkeypatch):
     assert message in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_data_sets_by_name(tmp_path, run, monkeypatch):
+    for name, classes in (("penguins", "3 classes: Adelie, "), ("auto-mpg", "samples to train on")):
+        words = ("train", "table", name, "--out", tmp_path / name, "--epochs", 1)
+        assert classes in run(*words)[2]
+        assert "loss" in run("eval", tmp_path / name, name)[1]
+    code, _, err = run("train", "table", "penguins", "--target", "sex", "--out", tmp_path / "no")
+    assert code == 2
+    assert "penguins is for 'species'; got: target 'sex'" in err
+
+    def load_spam():
+        good, bad = [("the patch works", 0)] * 10, [("click to win", 1)] * 10
+        return Spam(good + bad, [("a patch works", 0), ("win", 1), ("click to win", 1)])
+
+    monkeypatch.setattr("zincir.tasks.texts.load_spam", load_spam)
+    out = tmp_path / "spam"
+    _, _, err = run("train", "text", "spam", "--out", out, "--epochs", 40, "--lr", 0.1)
+    assert "16 samples to train on, 4 held back" in err
+    assert "2 classes: wanted, spam" in err
+    assert json.loads(run("eval", out, "spam", "--json")[1])["accuracy"] == 1
 
 
 def test_too_little_to_hold_anything_back(tmp_path, run):
@@ -300,9 +327,24 @@ def test_info_and_summary(run):
     assert "multiply-adds" in run("summary", "resnet20", "--input", "1,3,32,32")[1]
 
 
+def test_bench(run, tmp_path):
+    code, text, err = run("bench", "LeNet5", "--input", "2,1,28,28", "--seconds", 0.01)
+    assert (code, err) == (0, "")
+    title, prediction, training = text.splitlines()
+    assert title.startswith("LeNet5, batches (2, 1, 28, 28), float32, ")
+    for name, line in (("prediction", prediction), ("training", training)):
+        words = line.replace(",", "").split()
+        assert words[0] == name
+        assert float(words[1]) * float(words[3]) == pytest.approx(2000, rel=0.02)
+    out = tmp_path / "run"
+    run("train", "text", texts(tmp_path / "t.csv"), "--out", out, "--epochs", 1, "--quiet")
+    assert run("bench", out, "--input", "4,512", "--numbers", "--seconds", 0.01)[0] == 0
+
+
 def test_help_names_every_command(run):
     text = run("--help")[1]
-    for name in ("train", "eval", "predict", "run", "data", "info", "summary", "completion"):
+    for name in ("train", "eval", "predict", "run", "data", "info", "summary", "completion",
+                 "bench"):  # fmt: skip
         assert name in text
         assert run(name, "--help")[0] == 0
 

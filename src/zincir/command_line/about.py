@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import inspect
 import os
 import platform
 import sys
@@ -14,6 +15,7 @@ from zincir import models
 from zincir.command_line.errors import plain_errors
 from zincir.errors import ArgumentError, explain
 from zincir.models import summary
+from zincir.nn import Module
 from zincir.runtime import native, team
 from zincir.settings import current
 from zincir.tasks import describe, open_run
@@ -77,25 +79,40 @@ def _installation() -> list[tuple[str, str]]:
 
 def _summary(given: argparse.Namespace) -> None:
     with plain_errors("summary"):
-        make = getattr(models, given.model, None)
-        if callable(make):
-            model: Any = make()
-        elif os.path.exists(given.model):
-            model = open_run(given.model).model
-        else:
-            raise ArgumentError(
-                explain(
-                    f"there is no model and no training {given.model!r}",
-                    expected="a name of zincir.models such as resnet18, or a folder",
-                )
-            )
-        shape = _shape(given.input)
-        sys.stdout.write(f"{summary(model, shape) if shape else model}\n")
+        model = model_named(given.model)
+        text = f"{model}" if given.input is None else f"{summary(model, shape_of(given.input))}"
+    sys.stdout.write(f"{text}\n")
 
 
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
+def model_named(name: str) -> Module:
+    """A new net of `zincir.models`, or the one of a training.
+
+    Raises:
+        ArgumentError: there is neither.
+    """
+    make: Any = getattr(models, name, None)
+    if inspect.isfunction(make) or inspect.isclass(make):
+        needed = inspect.signature(make).parameters.values()
+        if all(p.default is not p.empty for p in needed):
+            made = make()
+            if isinstance(made, Module):
+                return made
+    if os.path.exists(name):
+        return open_run(name).model
+    raise ArgumentError(
+        explain(
+            f"there is no model and no training {name!r}",
+            expected="a name of zincir.models such as resnet18, or a folder",
+        )
+    )
+
+
+def shape_of(text: str) -> tuple[int, ...]:
+    """The shape that a text such as 1,3,224,224 or 1x3x224x224 says.
+
+    Raises:
+        ArgumentError: it says none.
+    """
     try:
         return tuple(int(n) for n in text.replace("x", ",").split(","))
     except ValueError:

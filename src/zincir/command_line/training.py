@@ -23,9 +23,9 @@ Train a net on a folder or a file, with settings that need no tuning to begin wi
                                            fashion-mnist
   zincir train table prices.csv --target price
                                            a column of a CSV file from the others; names are
-                                           classes, numbers are predicted
+                                           classes, numbers are predicted; or penguins, auto-mpg
   zincir train text mails/                 a folder of text files for each class, or a CSV file
-                                           with the columns text and label
+                                           with the columns text and label; or spam
   zincir train detect boxes/               images with boxes: YOLO's images/, labels/ and data.yaml,
                                            or COCO's images/ and annotations/*.json
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from zincir import nn
-from zincir.data import Table, TableEncoder
+from zincir.data import Table, TableEncoder, load_auto_mpg, load_penguins
 from zincir.data.splits import part_lengths
 from zincir.errors import ArgumentError, explain
 from zincir.tasks.options import Options
@@ -17,9 +18,10 @@ WIDTH, DROPPED = 128, 0.1
 
 
 class Tables(Task):
-    """Numbers are standardised by the training part; a target of names is a class.
+    """A CSV file, or the name of a table: penguins, auto-mpg.
 
-    Numbers that are predicted are standardised as well, and put back by the net's last layer.
+    Numbers are standardised by the training part; a target of names is a class. Numbers that are
+    predicted are standardised as well, and put back by the net's last layer.
     """
 
     name = "table"
@@ -106,7 +108,17 @@ class Rescaled(nn.Module):
         return x * self.spread + self.centre
 
 
+_KNOWN: dict[str, Callable[[], Table]] = {"penguins": load_penguins, "auto-mpg": load_auto_mpg}
+
+
 def _read(data: str, target: str | None) -> Table:
+    if data in _KNOWN and not Path(data).exists():
+        table = _KNOWN[data]()
+        if target not in (None, table.target):
+            raise ArgumentError(
+                explain(f"table: {data} is for {table.target!r}", got=f"target {target!r}")
+            )
+        return table
     if target is None:
         names = list(Table.from_csv(data, missing="fill").columns)
         target = names[-1]

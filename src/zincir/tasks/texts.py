@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zincir import nn
-from zincir.data import TextDataset, stratified_split
+from zincir.data import TextDataset, load_spam, stratified_split
 from zincir.errors import DataError, explain
 from zincir.generator import Generator
 from zincir.tasks.options import Options
@@ -20,6 +20,8 @@ from zincir.tensor import Tensor
 
 MOST, FEWEST, WIDTH, DROPPED = 512, 2, 64, 0.5
 """So many words of a text count, and a word counts that so many texts have."""
+KINDS = ("wanted", "spam")
+"""What mails are."""
 _WORD = re.compile(r"[^\W\d_]+|\d+|[!?$%€£]")
 
 
@@ -33,7 +35,9 @@ def words(text: str) -> list[str]:
 
 
 class Texts(Task):
-    """A folder of text files for each class, or a CSV file with columns of texts and classes."""
+    """A folder of text files for each class, or a CSV file with columns of texts and classes; or
+    the mails that are called spam, of which the test part is left to `load`.
+    """
 
     name = "text"
 
@@ -44,7 +48,7 @@ class Texts(Task):
     @classmethod
     def begin(cls, data: str, options: Options) -> tuple[Task, Split]:
         columns = options.text, options.label
-        texts = _read(data, columns)
+        texts = _read(data, columns, "train")
         if len(texts.classes) < 2:
             raise DataError(
                 explain("text: there is one class only", got=", ".join(texts.classes) or "none")
@@ -73,7 +77,7 @@ class Texts(Task):
         return found
 
     def load(self, data: str) -> tuple[Any, Any]:
-        texts = _read(data, self.columns)
+        texts = _read(data, self.columns, "test")
         labels = self.labels_of(texts.classes)
         return self.numbers(texts.texts), labels[np.array(texts.targets, np.int64)]
 
@@ -127,7 +131,10 @@ class Bag(nn.Module):
         return self.head(self.dropout(self.bag(x)))
 
 
-def _read(data: str, columns: tuple[str, str]) -> TextDataset:
+def _read(data: str, columns: tuple[str, str], part: str) -> TextDataset:
+    if data == "spam" and not Path(data).exists():
+        mails: list[tuple[str, int]] = getattr(load_spam(), part)
+        return TextDataset([text for text, _ in mails], [KINDS[k] for _, k in mails], classes=KINDS)
     if Path(data).is_dir():
         return TextDataset.from_folder(data)
     return TextDataset.from_csv(data, *columns)
