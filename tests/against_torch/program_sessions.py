@@ -385,11 +385,18 @@ class Torch(Session):
                 continue
             known = self._known.get(name)
             if known and known[0] is tensor and known[1] == tensor._version and known[2] != now:
-                before = [t for t in tensors.values() if t.is_leaf]
+                before = [t for t in tensors.values() if _is_leaf(t)]
                 torch._C._autograd._unsafe_set_version_counter((tensor,), (tensor._version + 1,))
                 # PyTorch itself, which sees no such write, would leave views as they are.
-                self.connected = self.connected or not all(t.is_leaf for t in before)
+                self.connected = self.connected or not all(map(_is_leaf, before))
             self._known[name] = (tensor, tensor._version, now)
+
+
+def _is_leaf(tensor: torch.Tensor) -> bool:
+    try:
+        return tensor.is_leaf
+    except RuntimeError:  # a view that PyTorch lets nobody use any more
+        return False
 
 
 class Zincir(Session):

@@ -56,6 +56,21 @@ def test_debris_of_dead_processes_is_swept(folder: Path) -> None:
     assert new.exists()
 
 
+def test_processes_sweep_when_they_have_written_much_together(folder: Path) -> None:
+    old = folder / "old.tmp"
+
+    def written(name: str) -> bool:
+        """Whether a process that stores 10,000 bytes sweeps: few of 1,000,000."""
+        old.write_text("")
+        os.utime(old, (1, 1))
+        DiskCache(folder, 1_000_000).write(name, b"x" * 10_000)
+        return not old.exists()
+
+    folder.mkdir(mode=0o700)
+    assert [written(f"{i}") for i in range(15)] == [i in (0, 7, 14) for i in range(15)]
+    assert len(list(folder.glob("*.zco"))) == 15
+
+
 def test_an_object_larger_than_the_bound_is_not_kept(folder: Path) -> None:
     cache = DiskCache(folder, 1000)
     cache.write("a", b"x" * 1000)
@@ -166,7 +181,7 @@ with tempfile.TemporaryDirectory() as parent:
         cache.write("c", b"content")
     assert len(caught) == 1 and "cannot be written" in str(caught[0].message), caught
     assert cache.read("a") in (b"content", None) and cache.read("b") is None
-    assert [path.name for path in folder.iterdir()] == ["a.zco"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a.zco", "written"]
     folder.chmod(0o700)
     if os.getuid() == 0:
         os.seteuid(0)

@@ -22,6 +22,8 @@ from zincir.errors import explain
 _FORMAT = 3
 _MAGIC = b"zincir%02d" % _FORMAT
 _SUFFIX = ".zco"
+_COUNT = "written"
+_BLOCK = 1024
 _HOUR = 3600.0
 
 
@@ -43,7 +45,6 @@ class DiskCache:
         self.folder = folder
         self.bound = bound
         self._open: bool | None = None if bound else False
-        self._unswept = bound  # the first write of a process sweeps
 
     def read(self, digest: str) -> bytes | None:
         """The object stored under `digest`; None when there is none that can be trusted."""
@@ -70,9 +71,7 @@ class DiskCache:
             return
         try:
             self._store(digest, _header(digest, code) + code)
-            self._unswept += len(code)
-            if self._unswept >= self.bound // 16:
-                self._unswept = 0
+            if self._is_time_to_sweep(len(code)):
                 self._sweep()
         except OSError as error:
             self._give_up("cannot be written", error)
@@ -117,8 +116,23 @@ class DiskCache:
                 os.unlink(temporary)
             raise
 
+    def _is_time_to_sweep(self, length: int) -> bool:
+        """Whether all processes together have written a sixteenth of the bound since the last time.
+
+        They count in the length of one file, a byte for each block: to look at all files takes a
+        good second where there are a hundred thousand.
+        """
+        with open(self.folder / _COUNT, "ab") as file:
+            blocks = 1 + length // _BLOCK
+            file.write(bytes(blocks))
+            counted = file.tell()
+        if counted == blocks:  # the first of them
+            return True
+        return counted * _BLOCK >= self.bound // 16
+
     def _sweep(self) -> None:
         """Remove what was unused for longest until an eighth of the bound is free."""
+        os.truncate(self.folder / _COUNT, 1)
         files: list[tuple[float, int, str]] = []
         with os.scandir(self.folder) as entries:
             for entry in entries:
