@@ -13,6 +13,7 @@ from zincir.compiler import compile_graph
 from zincir.compiler.derived import entry_of
 from zincir.compiler.options import Options
 from zincir.compiler.program_cache import CachedProgram, programs_made_by
+from zincir.compiler.rewrite.expand import expand
 from zincir.compiler.schedule.launch import BatchTiled, Launch
 from zincir.compiler.snapshot import Snapshot
 from zincir.compiler.timed import Timed, timed
@@ -20,6 +21,7 @@ from zincir.errors import ArgumentError, DTypeError, explain
 from zincir.graph.node import Node, next_serial, user_line
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
+from zincir.loop.rounds import Rounds, rounds_p
 from zincir.models.profile_table import STAGES, LayerTimes, Profile
 from zincir.models.summary import products
 from zincir.random import get_rng_state, set_rng_state
@@ -51,7 +53,8 @@ def profile(
     optimizer: Any,
     batch: tuple[Any, Any],
     *,
-    steps: int = 20,
+    steps: int | None = None,
+    seconds: float = 1.0,
 ) -> Profile:
     """The time of a compiled training step, by layers: forward, backward and update.
 
@@ -71,7 +74,9 @@ def profile(
         loss: called with outputs and targets.
         optimizer: over the parameters of the model.
         batch: inputs and targets.
-        steps: how many are timed; the times are medians.
+        steps: how many are timed, of which the medians are told; None: as many as fit into
+            `seconds`, but 5 at least.
+        seconds: see there.
 
     Returns:
         An object with `rows` and totals, which prints as a table.
@@ -96,7 +101,7 @@ def profile(
         raise DTypeError(
             explain("profile: not a module", where=user_line(), got=type(model).__name__)
         )
-    if not isinstance(batch, _SEVERAL) or len(batch) != 2 or steps < 1:
+    if not isinstance(batch, _SEVERAL) or len(batch) != 2 or (steps is not None and steps < 1):
         raise ArgumentError(
             explain(
                 "profile: needs a batch, which is a pair of inputs and targets, and steps",
@@ -107,7 +112,7 @@ def profile(
     stream = get_rng_state()
     try:
         own: Any = deepcopy((model, loss, optimizer))
-        return _Profiler(own[0], own[1], own[2], batch).profile(steps)
+        return _Profiler(own[0], own[1], own[2], batch).profile(steps, seconds)
     finally:
         set_rng_state(stream)
 
@@ -124,6 +129,11 @@ class _Watched:
     """Nanoseconds by launch, for each step."""
 
 
+def steps_in(seconds: float, one: float) -> int:
+    """How many steps are timed, if one takes so long."""
+    return min(1000, max(5, round(seconds / max(one, 1e-6))))
+
+
 class _Profiler:
     """Records the step of a model, and takes its times."""
 
@@ -135,14 +145,17 @@ class _Profiler:
         """Of each stage, the number behind its last node; of the latest recording."""
         self._programs: dict[Any, tuple[CachedProgram, _Watched]] = {}
 
-    def profile(self, steps: int) -> Profile:
+    def profile(self, steps: int | None, seconds: float) -> Profile:
         """Train, with the clock between kernels and without."""
         self._model.train()
         x, y = self._batch
         step, whole = compile(self._step), compile(self._step)
         with programs_made_by(self._made):
-            for _ in range(3):  # two recordings, and one to warm up
+            for _ in range(2):  # that are recorded
                 step(x, y)
+            began = time.perf_counter()
+            step(x, y)
+            steps = steps or steps_in(seconds, time.perf_counter() - began)
             self._programs = {k: v for k, v in self._programs.items() if v[1].booked}
             for _ in range(steps):
                 step(x, y)
@@ -180,7 +193,8 @@ class _Profiler:
             ready = CachedProgram(clocked.program, made.plan.donated, checks)
             booking = _Booking(self, taken, made.plan.legal.graph.inputs)
             booked = [booking.of(launch) for launch in clocked.launches]
-            watched = _Watched(clocked, booked, booking.operations())
+            computed = expand(taken.graph(), options).outputs
+            watched = _Watched(clocked, booked, booking.operations(computed))
             self._programs[key] = ready, watched
         return self._programs[key][0]
 
@@ -286,14 +300,15 @@ class _Booking:
             return [((owner, stage), weight / len(owners)) for owner in sorted(owners)]
         return [((self._profiler.layer(node.origin[2], stage), stage), weight)]
 
-    def operations(self) -> dict[Place, int]:
-        """Additions and multiplications of products and convolutions."""
+    def operations(self, outputs: Sequence[Node]) -> dict[Place, int]:
+        """Additions and multiplications of products and convolutions, also in loops."""
         found: dict[Place, int] = {}
-        for node in self._sources:
-            if node.op.kind in _PRODUCTS:
-                stage = self._profiler.stage(node.serial)
+        for node in toposort(outputs):
+            count, entry = _operations(node), entry_of(node)
+            if count and entry is not None:
+                stage = self._profiler.stage(self._sources[entry].serial)
                 place = self._profiler.layer(node.origin[2], stage), stage
-                found[place] = found.get(place, 0) + 2 * products(node)
+                found[place] = found.get(place, 0) + count
         return found
 
 
@@ -301,7 +316,17 @@ _FREE = (Kind.SOURCE, Kind.VIEW, Kind.ALIAS, Kind.OUTPUT)
 _PRODUCTS = (Kind.CONTRACTION, Kind.CONVOLUTION)
 
 
-def _weight(node: Node) -> float:
+def _operations(node: Node) -> int:
+    """Additions and multiplications of a product, a convolution, or a loop over such."""
     if node.op.kind in _PRODUCTS:
-        return 2.0 * products(node)
+        return 2 * products(node)
+    if node.op is rounds_p:
+        rounds = Rounds(*node.attrs)
+        return rounds.length * sum(map(_operations, toposort(rounds.body.results)))
+    return 0
+
+
+def _weight(node: Node) -> float:
+    if found := _operations(node):
+        return float(found)
     return float(max((size(n.shape) for n in (node, *node.inputs)), default=0))

@@ -80,6 +80,11 @@ class Profile:
         """Seconds of all kernels, one after another."""
         return sum(row.total for row in self.rows)
 
+    @property
+    def flops(self) -> float:
+        """Operations a second of products and convolutions, in a whole step as it runs."""
+        return sum(sum(row.operations) for row in self.rows) / self.seconds
+
     def __str__(self) -> str:
         table = [_TITLES, *self._lines()]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
