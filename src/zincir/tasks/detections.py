@@ -28,8 +28,6 @@ from zincir.types import float64
 
 GRID, SMALLEST, LARGEST = 32, 64, 256
 """Sides of images are multiples of the first, and by themselves between the others."""
-UPDATES, FEWEST, MOST = 3000, 12, 300
-"""So many updates are made if nothing else is said, in so many epochs at least and at most."""
 MOSAICS, UNMIXED = 0.5, 0.2
 """The share of images that are put together from four; not so in the last part of the training."""
 SHOWN, SURE, READABLE = 12, 0.4, 320
@@ -42,6 +40,7 @@ class Detections(Task):
 
     name = "detect"
     monitor = "val_map"
+    updates, epochs = 3000, (12, 300)
     usual: ClassVar[Mapping[str, Any]] = {
         **Task.usual,
         "batch_size": 16,
@@ -145,12 +144,7 @@ class Detections(Task):
         return self._classes
 
     def completed(self, options: Options, samples: int) -> Options:
-        options = replace(options, size=self.size)
-        if options.epochs is None:
-            batch: int = options.batch_size or self.usual["batch_size"]
-            epochs = round(UPDATES * batch / samples)
-            options = replace(options, epochs=min(max(epochs, FEWEST), MOST))
-        return super().completed(options, samples)
+        return super().completed(replace(options, size=self.size), samples)
 
     def changes(self, options: Options) -> Any:
         if not options.augment:

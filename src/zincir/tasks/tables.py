@@ -25,6 +25,7 @@ class Tables(Task):
     """
 
     name = "table"
+    updates, epochs = 1000, (20, 200)
 
     def __init__(self, encoder: TableEncoder, centre: float = 0.0, spread: float = 1.0) -> None:
         self.encoder, self.centre, self.spread = encoder, centre, spread
@@ -112,7 +113,7 @@ _KNOWN: dict[str, Callable[[], Table]] = {"penguins": load_penguins, "auto-mpg":
 
 
 def _read(data: str, target: str | None) -> Table:
-    if data in _KNOWN and not Path(data).exists():
+    if data in _KNOWN and not Path(data).is_file():
         table = _KNOWN[data]()
         if target not in (None, table.target):
             raise ArgumentError(

@@ -66,13 +66,16 @@ class Task(ABC):
     name: ClassVar[str]
     models: ClassVar[Models]
     usual: ClassVar[Mapping[str, Any]] = {
-        "epochs": 20,
         "batch_size": 64,
         "lr": 1e-3,
         "weight_decay": 1e-2,
         "augment": False,
     }
     """What options are that were left open."""
+    updates: ClassVar[int] = 0
+    """So many updates are made, if nothing else is said, in so many epochs as `epochs` allows."""
+    epochs: ClassVar[tuple[int, int]] = 20, 20
+    """The least and the most."""
     monitor: ClassVar[str | None] = None
     """The measure by which epochs are compared; None: the loss of what is held back."""
     notes: Sequence[str] = ()
@@ -130,7 +133,11 @@ class Task(ABC):
     def completed(self, options: Options, samples: int) -> Options:
         """Options of which none that matters is open, for a training on so many samples."""
         left = {k: v for k, v in self.usual.items() if getattr(options, k) is None}
-        return replace(options, **left)
+        options = replace(options, **left)
+        if options.epochs is not None:
+            return options
+        passes = round(self.updates * known(options.batch_size) / samples)
+        return replace(options, epochs=min(max(passes, self.epochs[0]), self.epochs[1]))
 
     def changes(self, options: Options) -> Any:
         """What changes inputs at random while it is trained, of complete options; None: nothing."""

@@ -40,6 +40,7 @@ class Texts(Task):
     """
 
     name = "text"
+    usual: ClassVar[Mapping[str, Any]] = {**Task.usual, "lr": 5e-3}
 
     def __init__(self, names: Sequence[str], vocabulary: Sequence[str], columns: Any) -> None:
         self._classes, self.vocabulary, self.columns = list(names), list(vocabulary), columns
