@@ -9,13 +9,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import ContextDecorator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from zincir.errors import AnomalyError, explain
 from zincir.evaluate import evaluate as _evaluate, release
-from zincir.graph.node import Node, describe
+from zincir.graph.node import Node, Origin, describe
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.interpret import interpret
@@ -60,7 +61,12 @@ def evaluate(nodes: Sequence[Node]) -> None:
         return
     wanted = [node for node in nodes if node.value is None]
     search = _Search()
-    for node, array in zip(wanted, interpret(wanted, watch=search.watch), strict=True):
+    try:
+        arrays = interpret(wanted, watch=search.watch)
+    except AnomalyError as error:
+        error.birth = search.birth
+        raise
+    for node, array in zip(wanted, arrays, strict=True):
         node.value = Buffer(np.array(array))
     for node in wanted:
         release(node)
@@ -79,12 +85,74 @@ def after_backward(found: Sequence[Node]) -> None:
         evaluate(found)
 
 
+@dataclass(frozen=True)
+class Birth:
+    """The first NaN or infinity of a computation."""
+
+    operation: str
+    what: str
+    """NaN or infinity."""
+    given: bool
+    """Whether it was there from the start: in a tensor that was not computed here."""
+    backward: bool
+    """Whether it was born in the backward pass."""
+    origin: Origin
+    """Of the operation; in the backward pass, of the forward operation."""
+    result: str
+    """The range of what the operation gave."""
+    operands: tuple[tuple[str, str], ...]
+    """What the operands are, and their ranges."""
+    place: tuple[int, ...]
+    """Where in the result it is: the first."""
+
+    def message(self) -> str:
+        """What happened, for an error."""
+        where = describe(self.origin)
+        if self.given:
+            return explain(
+                "NaN was there from the start: in a tensor that was not computed here",
+                where=where,
+                got=self.result,
+                try_="look at the data or the state it was loaded from",
+            )
+        ranges = "\n".join(f"{name}: {text}" for name, text in self.operands)
+        return explain(
+            f"{self.what} born in {self.operation}, in the {self.direction} pass",
+            where=where,
+            expected="finite numbers",
+            got=f"{self.result}\nfrom {ranges}" if ranges else "",
+            try_=self.hint,
+            note="the line is that of the forward operation" if self.backward else "",
+        )
+
+    @property
+    def direction(self) -> str:
+        """Forward or backward."""
+        return "backward" if self.backward else "forward"
+
+    @property
+    def hint(self) -> str:
+        """What helps."""
+        return _HINTS.get(self.operation, "")
+
+
+def birth_of(nodes: Sequence[Node]) -> Birth | None:
+    """The first NaN or infinity on the way to some nodes, computed one operation at a time."""
+    search = _Search()
+    try:
+        interpret(nodes, watch=search.watch)
+    except AnomalyError:
+        return search.birth
+    return None
+
+
 class _Search:
     """Follows NaN and infinities through a computation."""
 
     def __init__(self) -> None:
         self._values: dict[Node, Any] = {}
         self._bad: dict[Node, tuple[bool, bool]] = {}
+        self.birth: Birth | None = None
 
     def watch(self, node: Node, value: Any) -> None:
         if node.op.kind is Kind.COMPOUND:  # all of its outputs
@@ -101,30 +169,20 @@ class _Search:
         before = [self._bad.get(x, (False, False)) for x in node.inputs]
         if node.op.kind is Kind.SOURCE or node.value is not None:
             if nan:
-                raise AnomalyError(self._given(node))
+                self._raise(node, "NaN", given=True)
         elif (nan and not any(n for n, _ in before)) or not any(n or i for n, i in before):
-            raise AnomalyError(self._born(node, "NaN" if nan else "infinity"))
+            self._raise(node, "NaN" if nan else "infinity", given=False)
 
-    def _given(self, node: Node) -> str:
-        return explain(
-            "NaN was there from the start: in a tensor that was not computed here",
-            where=describe(node.origin),
-            got=_range(self._values[node]),
-            try_="look at the data or the state it was loaded from",
-        )
-
-    def _born(self, node: Node, what: str) -> str:
+    def _raise(self, node: Node, what: str, *, given: bool) -> None:
+        value = self._values[node]
         inputs = [x for x in node.inputs if self._values[x].dtype.kind == "f"]
-        ranges = "\n".join(f"{x.op.name} {x.shape}: {_range(self._values[x])}" for x in inputs)
-        backward = node in STATE.backward
-        return explain(
-            f"{what} born in {node.op.name}, in the {'backward' if backward else 'forward'} pass",
-            where=describe(node.origin),
-            expected="finite numbers",
-            got=f"{_range(self._values[node])}\nfrom {ranges}" if ranges else "",
-            try_=_HINTS.get(node.op.name, ""),
-            note="the line is that of the forward operation" if backward else "",
-        )
+        wrong = np.isnan(value) if what == "NaN" else np.isinf(value)
+        self.birth = Birth(
+            node.op.name, what, given, node in STATE.backward, node.origin, _range(value),
+            tuple([(f"{x.op.name} {x.shape}", _range(self._values[x])) for x in inputs]),
+            tuple([int(i) for i in np.argwhere(wrong)[0]]),
+        )  # fmt: skip
+        raise AnomalyError(self.birth.message())
 
 
 _HINTS = {

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from zincir.command_line import about, bench, data, scripts, training
+from zincir.command_line import about, bench, data, doctor, scripts, training
 from zincir.command_line.errors import WRONG, quiet_pipe
 from zincir.command_line.parser import Parser
 
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", metavar="command")
     training.add(commands)
     scripts.add(commands)
+    doctor.add(commands)
     data.add(commands)
     bench.add(commands)
     about.add(commands, parser)
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.command is None:
         parser.print_help(sys.stderr)
         raise SystemExit(WRONG)
-    if given.command == "run":  # as under Python, with all that Python says
+    if given.command in ("run", "checkup"):  # as under Python, with all that Python says
         given.call(given)
         return
     with quiet_pipe():

@@ -11,6 +11,7 @@ and what to try. Its first line stands alone.
 from __future__ import annotations
 
 from pickle import UnpicklingError
+from typing import Any
 
 
 class ZincirError(Exception):
@@ -73,6 +74,9 @@ class GradientError(ZincirError, RuntimeError):
 
 class AnomalyError(GradientError):
     """The first NaN or infinity of a computation, named where it was born."""
+
+    birth: Any = None
+    """An `anomaly.Birth`: the operation and its operands."""
 
 
 class TraceError(ZincirError, RuntimeError):

@@ -30,6 +30,12 @@ from zincir.tensor_base import TensorBase
 
 T = TypeVar("T", bound=TensorBase)
 
+Watcher: TypeAlias = Callable[[Sequence[Node]], None]
+WATCHERS: list[Watcher] = []
+"""Called with the outputs of each backward pass before it begins. What they compute and write in
+place belongs to the step, also where it is recorded; recordings do not see that one was added, so
+that whoever adds it sets something that they watch."""
+
 
 class _Pass(threading.local):
     chosen: bool = False
@@ -127,6 +133,8 @@ def _found(
 
     with grad_mode(create_graph):
         seeds = _seeds(outputs, gradients)
+        for watcher in list(WATCHERS):
+            watcher(list(seeds))
         anomaly.before_backward(seeds)
         if CURRENT.recording is not None:
             note_passed(toposort(seeds))

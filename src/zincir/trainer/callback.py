@@ -35,7 +35,8 @@ class Callback:
 
     `after_backward` and `after_update` run while a step is recorded, once for each kind of batch,
     and work on tensors: what they do becomes part of the compiled step. All others run in Python.
-    Only where `on_step_end` is overridden does training come back to Python for it at each step.
+    Only where `on_step_begin` or `on_step_end` is overridden does training come back to Python for
+    it at each step.
 
     Example:
         >>> class Norms(Callback):
@@ -60,6 +61,14 @@ class Callback:
 
     def on_epoch_begin(self, trainer: Training) -> None:
         """Before each epoch."""
+
+    def on_step_begin(self, trainer: Training, batches: Sequence[Any]) -> None:
+        """Before each update.
+
+        Args:
+            batches: what it will be made of, as the feed gave them: `trainer.running.taken(batch)`
+                gives inputs and targets.
+        """
 
     def on_step_end(self, trainer: Training) -> None:
         """After each update."""
@@ -99,6 +108,7 @@ class Callbacks:
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         self.all = list(callbacks)
+        self.before_step = self._with("on_step_begin")
         self.each_step = self._with("on_step_end")
         self.after_backward = self._with("after_backward")
         self.after_update = self._with("after_update")

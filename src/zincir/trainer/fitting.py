@@ -158,6 +158,8 @@ class Fitting:
         if together is not None:
             together.own_samples = everything
             self._wish()
+        for begin in self._callbacks.before_step:
+            begin(trainer, [given for given, _ in group])
         for number, (given, count) in enumerate(group):
             share = count / everything if together is None else float(count)
             held = self.totals.state_dict() if count == 0 else None
@@ -235,6 +237,9 @@ class Fitting:
 
     def loss(self) -> float:
         return self.totals.mean()
+
+    def taken(self, batch: Any) -> tuple[Any, Any]:
+        return self.feed.take(batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Where in the epoch it stands."""

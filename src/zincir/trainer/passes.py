@@ -16,6 +16,7 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.metrics import Metric, named
 from zincir.nn import Module
+from zincir.nn.module.calls import called
 from zincir.recording import EPOCH
 from zincir.step import compile
 from zincir.tensor import Tensor
@@ -42,13 +43,6 @@ def mode(model: Module, training: bool) -> Generator[None]:
         for module, was in before:
             if module.training is not was:
                 module.training = was
-
-
-def called(model: Module, x: Any) -> Any:
-    """What a model makes of inputs: a tuple is several arguments, a dictionary named ones."""
-    if isinstance(x, tuple | list):
-        return model(*x)
-    return model(**x) if isinstance(x, dict) else model(x)
 
 
 @contextmanager

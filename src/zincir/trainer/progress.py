@@ -26,9 +26,14 @@ class Progress(Callback):
         self._task: Any = None
         self._lines = False
 
+    @property
+    def speaks(self) -> bool:
+        """Whether lines are written."""
+        return _is_seen() if self.shown is None else self.shown
+
     def on_fit_begin(self, trainer: Training) -> None:
-        seen = sys.stderr.isatty() or "ipykernel" in sys.modules
-        self._lines = seen if self.shown is None else self.shown
+        seen = _is_seen()
+        self._lines = self.speaks
         self._bar = _bar() if self._lines and seen else None
 
     def on_epoch_begin(self, trainer: Training) -> None:
@@ -60,6 +65,10 @@ class Progress(Callback):
             self._bar.remove_task(self._task)
             self._bar.stop()
             self._task = None
+
+
+def _is_seen() -> bool:
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
 def _bar() -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from zincir.distributed import Comm, gather, world
+from zincir.doctor import Report
+from zincir.doctor.rule import checked_silence
 from zincir.errors import ArgumentError, StateError, explain
 from zincir.functional import cat
 from zincir.graph.node import user_line
@@ -20,6 +22,7 @@ from zincir.trainer.callback import Callback, Callbacks
 from zincir.trainer.checking import warn_of_missing_classes
 from zincir.trainer.checkpoint import load_checkpoint, parsed, save_checkpoint
 from zincir.trainer.dealing import Part
+from zincir.trainer.examination import Examination, examination
 from zincir.trainer.feed import Augment, Feed, as_input, feed_of
 from zincir.trainer.fitting import Fitting
 from zincir.trainer.history import History
@@ -68,6 +71,11 @@ class Trainer:
             None goes on with the default generator as it is.
         ranks: the processes that train this model together: by default all that `mpiexec` started
             with this one. `zincir.distributed.SelfComm()` trains in this process alone.
+        doctor: how closely training is examined: "off"; "light", which watches losses and what is
+            exact; "standard", which also looks at the first step before it is made, and at
+            activations, gradients and updates in each sixteenth step; "full", in each. The bits are
+            the same.
+        silence: by code or symptom of one of the doctor's rules, why its findings are not wanted.
 
     Attributes:
         history: a row for each epoch.
@@ -106,6 +114,8 @@ class Trainer:
         accumulate: int = 1,
         seed: int | None = None,
         ranks: Comm | None = None,
+        doctor: str = "light",
+        silence: Mapping[str, str] | None = None,
     ) -> None:
         _check(model, loss, optimizer, scheduler, callbacks, precision, accumulate)
         self.model = model
@@ -123,13 +133,26 @@ class Trainer:
         self.steps = 0
         self.stop = False
         self.observed: dict[str, Tensor] = {}
+        self._examination = examination(doctor, checked_silence(silence))
         self._fitting: Fitting | None = None
         self._asked: Prediction | None = None
         self._evaluations: list[tuple[Feed, Totals, Callable[[Any], Any]]] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what is compiled: a copy compiles its own."""
-        return {**self.__dict__, "_fitting": None, "_asked": None, "_evaluations": []}
+        kept = self._examination
+        again = None if kept is None else Examination(kept.level, kept.silence)
+        return {
+            **self.__dict__, "_fitting": None, "_asked": None, "_evaluations": [],
+            "_examination": again,
+        }  # fmt: skip
+
+    @property
+    def report(self) -> Report:
+        """What the doctor has found until now."""
+        if self._examination is None:
+            return Report((), "the doctor is off")
+        return self._examination.report
 
     @property
     def loss(self) -> Loss:
@@ -227,7 +250,9 @@ class Trainer:
                 warn_of_missing_classes(*told)
         callbacks = self.callbacks
         self._prepare(feed, epochs)
-        taking_part = [*callbacks.all, Progress(progress)]
+        shown = Progress(progress)
+        examined = [] if self._examination is None else [self._examination.beside(shown)]
+        taking_part = [*callbacks.all, *examined, shown]
         self.callbacks = Callbacks([c for c in taking_part if c.everywhere or comm.rank == 0])
         self.stop = False
         try:
@@ -247,6 +272,8 @@ class Trainer:
             comm.barrier()  # what process 0 writes is there
         finally:
             self.callbacks, self._fitting = callbacks, None
+            if self._examination is not None:
+                self._examination.end()
             self._evaluations.clear()
         return self.history
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from zincir.distributed import Comm
@@ -34,6 +35,10 @@ class Running(Protocol):
         """The mean loss of this epoch so far."""
         ...
 
+    def taken(self, batch: Any) -> tuple[Any, Any]:
+        """Inputs and targets of a batch that callbacks were given."""
+        ...
+
 
 class Training(Protocol):
     """A `Trainer`, as callbacks get it."""
@@ -56,6 +61,11 @@ class Training(Protocol):
     @property
     def optimizer(self) -> Optimizer:
         """What updates the parameters."""
+        ...
+
+    @property
+    def loss(self) -> Callable[[Any, Any], Tensor]:
+        """What is trained for."""
         ...
 
     @property

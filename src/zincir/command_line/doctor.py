@@ -1,0 +1,73 @@
+"""`zincir checkup`, `zincir explain`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from zincir.as_torch.running import read_script, run_script
+from zincir.command_line.errors import plain_errors
+from zincir.doctor import explain
+from zincir.doctor.of_script import ScriptExam
+
+
+def add(commands: Any) -> None:
+    """Add the commands to the parser."""
+    checkup = commands.add_parser(
+        "checkup",
+        help="run a script, and say what is wrong with its training",
+        description="Run a script, PyTorch's too, while its trainings are examined. What was found "
+        "is written to standard error at the end. The exit code is that of the script, or 1 if it "
+        "is 0 and there are errors or warnings.",
+    )
+    checkup.add_argument("--json", metavar="FILE", help="write the report there as well")
+    checkup.add_argument("--html", metavar="FILE", help="write the report there as a page")
+    checkup.add_argument("script", help="a file; - for standard input")
+    checkup.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
+    checkup.set_defaults(call=_checkup)
+    page = commands.add_parser(
+        "explain",
+        help="the page of one of the doctor's rules",
+        description="What a finding means, where it comes from, when it is not that, what helps.",
+    )
+    page.add_argument("code", help="the code of a rule, such as T1, or the name of a symptom")
+    page.set_defaults(call=_explain)
+
+
+def _explain(given: argparse.Namespace) -> None:
+    with plain_errors("explain"):
+        sys.stdout.write(f"{explain(given.code)}\n")
+
+
+def _checkup(given: argparse.Namespace) -> None:
+    try:
+        source, name = read_script(given.script)
+    except OSError as error:
+        sys.stderr.write(f"zincir checkup: can't open {given.script!r}: {error.strerror}\n")
+        raise SystemExit(2) from None
+    exam = ScriptExam()
+    code: Any = 0
+    try:
+        with exam:
+            run_script(given.script, source, name, given.args)
+    except SystemExit as end:
+        code = end.code
+    finally:
+        ok = _report(exam, given)
+    raise SystemExit(code or (0 if ok else 1))
+
+
+def _report(exam: ScriptExam, given: argparse.Namespace) -> bool:
+    """Write what was found; whether that is nothing bad."""
+    reports = exam.reports()
+    for report in reports:
+        sys.stderr.write(f"\n{report}\n")
+        if given.json:
+            with open(given.json, "w", encoding="utf-8") as file:
+                file.write(report.to_json())
+        if given.html:
+            report.to_html(given.html)
+    if not reports:
+        sys.stderr.write("\ndoctor: no training was seen\n")
+    return all(report.ok for report in reports)

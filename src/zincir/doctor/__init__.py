@@ -1,0 +1,7 @@
+"""The doctor: finds what is wrong with a training, says where, why and what helps."""
+
+from zincir.doctor.checking import checkup as checkup
+from zincir.doctor.finding import Finding as Finding, Severity as Severity
+from zincir.doctor.report import Report as Report
+from zincir.doctor.rule import explain as explain
+from zincir.doctor.watching import Watch as Watch, watch as watch

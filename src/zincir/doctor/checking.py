@@ -1,0 +1,72 @@
+"""`checkup`: everything that can be said before training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zincir.doctor.finding import Finding
+from zincir.doctor.rehearsal import Loss, Rehearsal
+from zincir.doctor.report import Report, reported
+from zincir.doctor.rule import checked_silence, judged
+from zincir.errors import ArgumentError, explain
+from zincir.graph.node import user_line
+from zincir.nn import Module
+
+
+def checkup(
+    model: Module,
+    loss: Loss,
+    optimizer: Any = None,
+    batch: Any = None,
+    *,
+    silence: Mapping[str, str] | None = None,
+) -> Report:
+    """Look at a model, its loss, its optimizer and a batch before training.
+
+    The step is run in private: model, buffers, gradients, optimizer, modes and random numbers are
+    afterwards what they were, to the bit.
+
+    Args:
+        model: a module; a batch whose inputs are a tuple is called with several arguments, one
+            whose inputs are a dictionary with named ones.
+        loss: called with outputs and targets.
+        optimizer: the optimizer, or several; None: nothing is said about it.
+        batch: inputs and targets: arrays or tensors. Several hundred samples say more than a few.
+        silence: by code or symptom of a rule, why its findings are not wanted.
+
+    Raises:
+        ArgumentError: the batch is no pair.
+
+    Example:
+        >>> import zincir
+        >>> from zincir import nn
+        >>> net = nn.Sequential(nn.Linear(4, 2), nn.Softmax(dim=1))
+        >>> batch = zincir.randn(8, 4), zincir.zeros(8, dtype=zincir.int64)
+        >>> report = checkup(net, nn.CrossEntropyLoss(), None, batch)
+        >>> report.ok, report.findings[0].symptom, report.findings[0].where
+        (False, 'softmax_before_cross_entropy', '1')
+    """
+    if not isinstance(model, Module) or not callable(loss):
+        raise _misuse("the model is a Module, and the loss is called", type(model).__name__)
+    if not isinstance(batch, _PAIR) or len(batch) != 2:
+        raise _misuse("the batch is a pair (inputs, targets)", type(batch).__name__)
+    reasons = checked_silence(silence)
+    x, y = batch
+    seen = Rehearsal(model, loss, optimizer, x, y)
+    return report_on(seen, reasons, f"{seen.samples} samples, before training")
+
+
+def report_on(
+    seen: Any, reasons: Mapping[str, str], examined: str, more: list[Finding] | None = None
+) -> Report:
+    """What all rules say about a piece of evidence."""
+    wanted, unwanted, failed = judged(seen, reasons)
+    return reported([*(more or []), *wanted], seen.order, examined, unwanted, reasons, failed)
+
+
+_PAIR: Any = (tuple, list)  # a name that checks without narrowing
+
+
+def _misuse(what: str, got: str) -> ArgumentError:
+    return ArgumentError(explain(f"checkup: {what}", where=user_line(), got=got))

@@ -1,0 +1,256 @@
+"""Course: what was measured while a net is trained, in time. Rules read it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from zincir.anomaly import Birth
+from zincir.doctor.anatomy import Place
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+KEPT = 400
+"""Readings that are kept: the first and the last ones."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What an activation did in one reading."""
+
+    samples: int
+    """How many values each unit had: samples, times places in an image."""
+    active: Array
+    """By unit: the share of values above 0."""
+    saturated: Array
+    """By unit: the share of values at the ends of the range."""
+    mean: float
+    std: float
+    gradient: Array
+    """By unit: the root of the mean square of the gradients that arrive."""
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """What a parameter did in one reading: roots of mean squares."""
+
+    value: float
+    gradient: float
+    update: float
+    """What the optimizer changed it by in a step."""
+    rate: float
+    """The learning rate of its group."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was measured in one step, or in a few."""
+
+    step: int
+    losses: Mapping[str, float]
+    """By the line of the loss: its mean since the reading before."""
+    places: Mapping[Place, Activity]
+    gauges: Mapping[str, Gauge]
+    """By the name of the parameter, in the order in which they are used."""
+
+
+@dataclass
+class Death:
+    """How long each unit of an activation has been inactive."""
+
+    idle: Array
+    """Values since it was last above 0."""
+    since: Array
+    """The step since when; -1: from the start."""
+
+
+@dataclass
+class Course:
+    """The readings of a training, and what follows from all of them together."""
+
+    order: dict[str, int] = field(default_factory=dict[str, int])
+    """By the path of a layer: how early it runs."""
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    """By the name of a parameter."""
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    """By the name of a parameter: its optimizer's settings, and the optimizer as `kind`."""
+    first: list[Reading] = field(default_factory=list[Reading])
+    last: deque[Reading] = field(default_factory=lambda: deque[Reading](maxlen=KEPT))
+    deaths: dict[Place, Death] = field(default_factory=dict[Place, Death])
+    stale: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """By the name of a parameter: the first step at which a gradient was added to one that a step
+    had used, and how often that was seen."""
+    baselines: dict[str, float] = field(default_factory=dict[str, float])
+    """By the line of a loss: what an answer gives that does not look at the input, if known."""
+    broken: tuple[int, str] | None = None
+    """The first step whose loss was not finite, and the line of the loss."""
+    birth: Birth | None = None
+    """Where that began, if the step could be run again."""
+    evaluations: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    """Losses and metrics of each epoch, if a `Trainer` trains."""
+    steps: int = 0
+
+    def layer(self, path: str) -> str:
+        """The name of the layer whose path a node has."""
+        parts = path.split(".")
+        ends = (".".join(parts[i:]) for i in range(len(parts)))
+        return next((end for end in ends if end and end in self.order), "")
+
+    def note(self, reading: Reading) -> None:
+        """Add a reading."""
+        (self.first if len(self.first) < KEPT // 4 else self.last).append(reading)
+        for place, activity in reading.places.items() if self.broken is None else ():
+            if place.kind == "relu":
+                self._note_death(place, activity, reading.step)
+
+    def _note_death(self, place: Place, activity: Activity, step: int) -> None:
+        before = self.deaths.get(place)
+        if before is None:
+            none = np.zeros(place.units)
+            before = self.deaths[place] = Death(none, np.full(place.units, -1))
+        alive = activity.active > 0
+        before.idle[...] = np.where(alive, 0, before.idle + activity.samples)
+        before.since[...] = np.where(alive, step, before.since)
+
+    # Series -------------------------------------------------------------------------------------
+
+    @property
+    def readings(self) -> list[Reading]:
+        """All that are kept."""
+        return [*self.first, *self.last]
+
+    def probed(self, count: int) -> list[Reading]:
+        """The last so many readings of probed steps; none if there are fewer."""
+        found = [r for r in self.readings if r.gauges or r.places]
+        return found[-count:] if len(found) >= count else []
+
+    def losses(self, site: str | None = None) -> Array:
+        """The loss in time: of one line, or of the first that there is."""
+        readings = self.readings
+        sites = list(dict.fromkeys(name for r in readings for name in r.losses))
+        if not sites:
+            return np.zeros(0)
+        chosen = sites[0] if site is None else site
+        return np.array([r.losses[chosen] for r in readings if chosen in r.losses])
+
+    @property
+    def sites(self) -> list[str]:
+        """The lines of the losses."""
+        return list(dict.fromkeys(name for r in self.readings for name in r.losses))
+
+    @property
+    def weights(self) -> list[str]:
+        """The parameters with two axes or more, in the order in which they are used."""
+        return [name for name, shape in self.shapes.items() if len(shape) >= 2]
+
+    def gradients(self, reading: Reading) -> dict[str, float]:
+        """The gradients of all weights in a reading, nearest to the input first."""
+        return {n: reading.gauges[n].gradient for n in self.weights if n in reading.gauges}
+
+    def ratio(self, name: str, count: int = 50) -> float:
+        """The median of update / value of a parameter in the last probed readings."""
+        found = [r.gauges[name] for r in self.readings if name in r.gauges][-count:]
+        ratios = [g.update / g.value for g in found if g.value > 0 and np.isfinite(g.update)]
+        return float(np.median(ratios)) if ratios else float("nan")
+
+    def line(self, where: str) -> str:
+        """The user's line of an activation of a layer, if there is one."""
+        places = {p.where: p.origin for r in self.readings for p in r.places}
+        return places.get(where, "")
+
+    # Harm ---------------------------------------------------------------------------------------
+
+    @property
+    def harmed(self) -> bool:
+        """Whether the training suffers: a loss is no better than guessing, or neither down nor
+        coming down.
+        """
+        return any(suffers(self.losses(s), self.baselines.get(s)) for s in self.sites)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a loss never came down by more than its noise, or is no better than guessing."""
+        return any(never_improved(self.losses(s), self.baselines.get(s)) for s in self.sites)
+
+
+def trend(values: Sequence[float] | Array) -> float:
+    """How sure it is that values rise (above 0) or fall (below): Kendall's statistic as z.
+
+    About -2 or below is a fall that is hardly chance (Mann 1945, Kendall 1975).
+
+    >>> trend([5.0, 4.0, 3.5, 3.0, 2.0, 1.5, 1.2, 1.0]) < -3, trend([1.0, 2.0, 1.0, 2.0]) < 1
+    (True, True)
+    """
+    x = np.asarray(values, np.float64)
+    n = len(x)
+    if n < 3:
+        return 0.0
+    s = float(np.sign(x[None, :] - x[:, None])[np.triu_indices(n, 1)].sum())
+    variance = n * (n - 1) * (2 * n + 5) / 18
+    return float((s - np.sign(s)) / np.sqrt(variance))
+
+
+FALLS = -1.645
+"""A trend below this is a fall (one-sided, 5 %); above the opposite, a rise."""
+NEAR = 0.2
+"""Times the first loss: what came down so far has learnt, whatever its gradients look like."""
+GUESSING = 0.95
+"""Times the loss of an answer that does not look at the input: above it nothing was learnt."""
+FAR = 3.0
+"""Times the same: above it nothing is well, however fast it comes down."""
+WINDOW = 16
+FEWEST = 6
+"""Readings of a loss below which nothing is said of it."""
+
+
+def suffers(losses: Array, baseline: float | None = None) -> bool:
+    """Whether a loss is no better than guessing; or is not coming down, and is not down yet.
+
+    Args:
+        baseline: the loss of an answer that does not look at the input, if it is known.
+
+    >>> suffers(np.r_[2.3 + 0.01 * np.sin(np.arange(30.0))]), suffers(np.linspace(2.3, 0.1, 30))
+    (True, False)
+    >>> suffers(np.linspace(90, 70, 30)), suffers(np.linspace(90, 70, 30), np.log(10))
+    (False, True)
+    """
+    if len(losses) < FEWEST:
+        return False
+    if not np.isfinite(losses[-WINDOW:]).all():
+        return True
+    first, now = float(np.median(losses[:3])), float(np.median(losses[-5:]))
+    falls = trend(losses[-WINDOW:]) < FALLS
+    if baseline is not None:
+        if now > GUESSING * baseline:  # on its way there, if half of that is done
+            half = falls and first - now > (first - baseline) / 2 > 0.1 * baseline
+            return not half or now > FAR * baseline
+        first = min(first, baseline)
+    if falls and now < first:
+        return False
+    return now > NEAR * first if first > 0 else True
+
+
+def never_improved(losses: Array, baseline: float | None = None) -> bool:
+    """Whether a loss is about where it began, or above; or is no better than guessing.
+
+    Its fall is compared with how much it jumps from reading to reading.
+
+    >>> never_improved(np.r_[2.3 + 0.01 * np.sin(np.arange(30.0))])
+    True
+    >>> never_improved(np.linspace(2.3, 1.5, 30))
+    False
+    """
+    if len(losses) < FEWEST:
+        return False
+    if not np.isfinite(losses).all():
+        return True
+    quarter = max(3, len(losses) // 4)
+    first, now = float(np.median(losses[:quarter])), float(np.median(losses[-quarter:]))
+    if baseline is not None:
+        return now > GUESSING * baseline
+    noise = float(np.median(np.abs(np.diff(losses))))
+    return first - now <= max(noise, 0.02 * abs(first)) or trend(losses) > FALLS

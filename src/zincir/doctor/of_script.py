@@ -1,0 +1,88 @@
+"""A script examined while it runs: its models and optimizers are found at their backward passes."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from typing import Any, Self
+
+from zincir import tensor_backward
+from zincir.doctor.checking import report_on
+from zincir.doctor.exam import EVERY, Exam
+from zincir.doctor.report import Report
+from zincir.graph.node import Node
+from zincir.graph.walk import toposort
+from zincir.nn import Module
+from zincir.tensor import Tensor
+
+LOOKS = 50
+"""Backward passes after which no further models are looked for."""
+
+
+class ScriptExam:
+    """A context in which every training is examined."""
+
+    def __init__(self, level: str = "standard") -> None:
+        self._every = EVERY[level]
+        self.exams: list[Exam] = []
+        self._known: set[int] = set()
+        self._left = LOOKS
+
+    def __enter__(self) -> Self:
+        tensor_backward.WATCHERS.append(self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._look in tensor_backward.WATCHERS:
+            tensor_backward.WATCHERS.remove(self._look)
+        for exam in self.exams:
+            exam.end()
+
+    def reports(self) -> list[Report]:
+        """What was found: a report for each group of models that are trained together."""
+        return [
+            report_on(exam.course, {}, f"{exam.course.steps} steps of training")
+            for exam in self.exams
+        ]
+
+    def _look(self, outputs: Sequence[Node]) -> None:
+        if self._left == 0:
+            return
+        self._left -= 1
+        trained = {id(t) for t in _trained(outputs)} - self._known
+        if not trained:
+            return
+        found: list[Any] = [x for x in gc.get_objects() if isinstance(x, Module)]
+        inner = {id(child) for m in found for child in m._modules.values()}
+        models = [m for m in found if id(m) not in inner and _holds(m, trained)]
+        if not models:
+            return
+        self._known.update(id(p) for m in models for p in m.parameters())
+        optimizers = [x for x in gc.get_objects() if _is_optimizer(x) and _changes(x, self._known)]
+        names = [""] if len(models) == 1 else [f"{type(m).__name__}" for m in models]
+        exam = Exam(dict(zip(_unlike(names), models, strict=True)), optimizers, self._every)
+        self.exams.append(exam)
+        exam.begin()
+        exam.on_backward(outputs)
+
+
+def _trained(outputs: Sequence[Node]) -> list[Tensor]:
+    owners = (n.owner() for n in toposort(outputs) if n.owner is not None and n.needs_grad)
+    return [t for t in owners if t is not None and t._is_gradient_leaf()]
+
+
+def _holds(model: Module, wanted: set[int]) -> bool:
+    return any(id(p) in wanted for p in model.parameters())
+
+
+def _is_optimizer(x: Any) -> bool:
+    return hasattr(x.__class__, "register_step_post_hook") and "param_groups" in vars(x)
+
+
+def _changes(optimizer: Any, wanted: set[int]) -> bool:
+    return any(id(p) in wanted for group in optimizer.param_groups for p in group["params"])
+
+
+def _unlike(names: list[str]) -> list[str]:
+    """Names, of which equal ones get numbers."""
+    return [f"{n}{i}" if names.count(n) > 1 else n for i, n in enumerate(names)]

@@ -1,0 +1,146 @@
+"""Probes: numbers that a step adds up on its way, in tensors that it changes in place.
+
+Nothing of it is an output: a recorded step updates them as it does the running statistics of a
+BatchNorm. Whoever wants to know reads them between two steps, and takes the difference.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from zincir.autograd import no_grad
+from zincir.bindings import readable
+from zincir.creation import full, zeros
+from zincir.doctor.anatomy import Place, other_axes
+from zincir.evaluate import evaluate
+from zincir.functional import stack
+from zincir.graph.node import Node
+from zincir.operations.source import detach
+from zincir.recording import CURRENT, paused
+from zincir.tensor import Tensor, wrap
+from zincir.types import float64
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+TANH = 0.97
+"""Beyond this a tanh is saturated: its slope is below 0.06 (Karpathy, makemore part 3)."""
+SIGMOID = 0.985
+"""The same share of the largest slope, for a sigmoid; and 1 - 0.985 at the other end."""
+
+
+class Tally:
+    """Numbers that are added up in place."""
+
+    def __init__(self, *shape: int) -> None:
+        with paused():
+            self.total = zeros(shape, dtype=float64)
+            evaluate([self.total._node])
+        if CURRENT.recording is not None:  # as if it had been there before
+            CURRENT.recording.there.add(id(self.total))
+            CURRENT.recording.keep.append(self.total)
+
+    def add(self, rows: list[Any]) -> None:
+        """Add to each row a number, or one for each column: part of the step that runs."""
+        shape = self.total.shape[1:]
+        same = [
+            row.to(float64) if isinstance(row, Tensor) else full(shape, row, dtype=float64)
+            for row in rows
+        ]
+        self.total.add_(stack(same))
+
+    def peek(self) -> Array:
+        """What was added up since the last `take`; between two steps only."""
+        return np.array(readable(self.total).array)
+
+    def take(self) -> Array:
+        """The same, and begin anew: where it lies, as recordings write there."""
+        array = readable(self.total).array
+        found = np.array(array)
+        array[...] = 0
+        return found
+
+
+def shown(node: Node) -> Tensor:
+    """A tensor with the value of a node, without gradients."""
+    return wrap(detach(node))
+
+
+class PlaceProbe:
+    """What an activation does."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.forward = Tally(5, place.units)
+        self.backward = Tally(2, place.units)
+
+    def watch(self, node: Node) -> None:
+        """Measure one run of the activation, and the gradient that arrives at it."""
+        place = self.place
+        axes = other_axes(place, node.shape)
+        count = float(node_size(node) // max(1, place.units))
+        with no_grad():
+            h = shown(node)
+            ends = _saturated(place.kind, h)
+            self.forward.add(
+                [
+                    count,
+                    (h > 0).to(float64).sum(axes),
+                    0.0 if ends is None else ends.to(float64).sum(axes),
+                    h.sum(axes),
+                    (h * h).sum(axes),
+                ]
+            )
+        if node.hooks is None:
+            node.hooks = {}
+        node.hooks[object()] = functools.partial(self._arrived, axes, count)
+
+    def _arrived(self, axes: tuple[int, ...], count: float, g: Tensor) -> None:
+        with no_grad():
+            g = g.detach()
+            self.backward.add([count, (g * g).sum(axes)])
+
+
+def node_size(node: Node) -> int:
+    """How many values a node has."""
+    return int(np.prod(node.shape))
+
+
+def _saturated(kind: str, h: Tensor) -> Tensor | None:
+    if kind == "tanh":
+        return h.abs() > TANH
+    if kind == "sigmoid":
+        return (h - 0.5).abs() > SIGMOID - 0.5
+    return None
+
+
+class ParameterProbe:
+    """What a parameter, its gradient and its updates are like: means of squares."""
+
+    def __init__(self) -> None:
+        self.gradients = Tally(2)
+        self.updates = Tally(3)
+        self._before: Tensor | None = None
+
+    def arrived(self, p: Tensor) -> None:
+        """A backward pass has added to its gradient."""
+        with no_grad():
+            g = shown(p._grad._node)
+            self.gradients.add([1.0, (g * g).mean()])
+
+    def before_step(self, p: Tensor) -> None:
+        """The optimizer is about to change it."""
+        with no_grad():
+            self._before = p.detach() * 1
+
+    def after_step(self, p: Tensor) -> None:
+        """The optimizer has changed it."""
+        before, self._before = self._before, None
+        if before is None:
+            return
+        with no_grad():
+            now = p.detach() * 1
+            change = now - before
+            self.updates.add([1.0, (before * before).mean(), (change * change).mean()])

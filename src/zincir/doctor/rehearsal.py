@@ -1,0 +1,229 @@
+"""Rehearsal: a training step that is run in private, without the update, and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from zincir import anomaly
+from zincir.anomaly import Birth
+from zincir.autograd import enable_grad, grad
+from zincir.creation import from_numpy
+from zincir.doctor.anatomy import Anatomy, Names, anatomy
+from zincir.doctor.forms import Softmax, softmaxes
+from zincir.doctor.undisturbed import undisturbed, unwatched
+from zincir.errors import AnomalyError, IndexOutOfRange
+from zincir.graph.node import Node, describe
+from zincir.nn import Module
+from zincir.nn.module.calls import called
+from zincir.tensor import Tensor
+from zincir.trees import flatten
+
+Loss: TypeAlias = Callable[[Any, Any], Tensor]
+Array: TypeAlias = np.ndarray[Any, Any]
+
+
+@dataclass
+class Call:
+    """One call of a module."""
+
+    where: str
+    module: Module
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+
+
+@dataclass
+class Part:
+    """A parameter, and what the rehearsal found about it."""
+
+    name: str
+    tensor: Tensor
+    reached: bool
+    """Whether a gradient arrives."""
+    gradient: Array | None
+
+    @property
+    def where(self) -> str:
+        """The path of the layer that it belongs to."""
+        return self.name.rpartition(".")[0]
+
+    @cached_property
+    def value(self) -> Array:
+        """Its values."""
+        return self.tensor.detach().clone().numpy()
+
+
+@dataclass
+class Run:
+    """One pass over a batch, and its graph."""
+
+    outputs: list[Tensor]
+    loss: Tensor | None
+    """None if it was not computed, or is no single number."""
+    body: Anatomy
+    softmaxes: list[Softmax]
+    calls: list[Call] = field(default_factory=list[Call])
+
+    def arrays(self) -> list[Array]:
+        """The values of the outputs."""
+        return [t.detach().clone().numpy() for t in self.outputs]
+
+
+class Rehearsal:
+    """Evidence from before training: one private step on a batch.
+
+    Rules read its fields, and ask for further private runs by `again`. After it, the model, its
+    gradients, the optimizer and all generators are what they were.
+    """
+
+    def __init__(self, model: Module, loss: Loss, optimizer: Any, x: Any, y: Any) -> None:
+        self.model, self.loss_function = model, loss
+        given: Any = optimizer if isinstance(optimizer, _SEVERAL) else [optimizer]
+        self.optimizers: list[Any] = [o for o in given if o is not None]
+        self.x, self.y = as_tensors(x), as_tensors(y)
+        self.names = Names.of({"": model})
+        self.problem: IndexOutOfRange | None = None
+        """A label that pointed outside of its axis: the graph is that of other labels then, and
+        there is no loss."""
+        self.first = self.again()
+        self.loss = float("nan")
+        self.parts = self._examined()
+        self.order = self.first.body.ranks(self.names)
+
+    # Private runs -------------------------------------------------------------------------------
+
+    def again(
+        self, x: Any = None, y: Any = None, *, training: bool = True, with_loss: bool = True
+    ) -> Run:
+        """Another run, on other data if they are given. Nothing is computed yet."""
+        x, y = self.x if x is None else x, self.y if y is None else y
+        calls: list[Call] = []
+        with undisturbed(self.model, training), enable_grad():
+            handles = [
+                m.register_forward_hook(_noting(calls, name))
+                for name, m in self.model.named_modules()
+            ]
+            try:
+                given = called(self.model, x)
+            finally:
+                for handle in handles:
+                    handle.remove()
+            loss = self._loss(given, y) if with_loss else None
+        outputs = tensors_in(given)
+        roots = [t._node for t in [*outputs, *([] if loss is None else [loss])]]
+        body = anatomy(roots, self.names)
+        return Run(outputs, loss, body, softmaxes(body.order, body.users), calls)
+
+    def _loss(self, given: Any, y: Any) -> Tensor:
+        try:
+            return self.loss_function(given, y)
+        except IndexOutOfRange as error:
+            leaves, build = flatten(y)
+            if all(isinstance(t, Tensor) and not t.is_floating_point() for t in leaves):
+                self.problem = error
+                return self.loss_function(given, build([t * 0 for t in leaves]))
+            raise
+
+    def _examined(self) -> list[Part]:
+        """The parameters with their gradients; the loss on the way."""
+        named = list(self.model.named_parameters())
+        wanted = [p for _, p in named if p.requires_grad]
+        loss = self.first.loss
+        found: list[Any] = [None] * len(wanted)
+        if loss is not None and loss.numel() == 1 and loss.requires_grad and wanted:
+            with unwatched():
+                found = list(grad(loss, wanted, retain_graph=True, allow_unused=True))
+        arrived = {id(p): g for p, g in zip(wanted, found, strict=True)}
+        if loss is not None and loss.numel() == 1 and self.problem is None:
+            self.loss = float(loss.detach().item())
+        arrays = {k: None if g is None else g.numpy() for k, g in arrived.items()}
+        return [Part(n, p, arrived.get(id(p)) is not None, arrays.get(id(p))) for n, p in named]
+
+    @cached_property
+    def birth(self) -> Birth | None:
+        """Where the first NaN or infinity comes from, if loss or gradients are not finite."""
+        gradients = [p.gradient for p in self.parts if p.gradient is not None]
+        if self.problem is not None or self.first.loss is None:
+            return None
+        if np.isfinite(self.loss) and all(np.isfinite(g).all() for g in gradients):
+            return None
+        wanted = [p.tensor for p in self.parts if p.reached]
+        try:
+            with unwatched(), anomaly.Watch():
+                loss = self.again().loss
+                assert loss is not None
+                if wanted:
+                    grad(loss, wanted, allow_unused=True)
+                loss.detach().item()
+        except AnomalyError as error:
+            return error.birth
+        return None
+
+    # The data -----------------------------------------------------------------------------------
+
+    @cached_property
+    def inputs(self) -> list[Array]:
+        """The inputs as arrays."""
+        return [t.detach().clone().numpy() for t in tensors_in(self.x)]
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are in the batch."""
+        arrays = [a for a in (*self.inputs, *self.targets) if a.ndim]
+        return len(arrays[0]) if arrays else 1
+
+    @cached_property
+    def targets(self) -> list[Array]:
+        """The targets as arrays."""
+        return [t.detach().clone().numpy() for t in tensors_in(self.y)]
+
+    # The head -----------------------------------------------------------------------------------
+
+    @cached_property
+    def classes(self) -> int | None:
+        """How many classes the loss tells apart, if it is a cross-entropy with whole labels."""
+        found = [s for s in self.first.softmaxes if s.logarithm]
+        whole = len(self.targets) == 1 and self.targets[0].dtype.kind in "iu"
+        return found[-1].classes if found and whole else None
+
+    @cached_property
+    def head(self) -> str:
+        """The path of the layer that the outputs come from."""
+        ends = [self.first.body.after.get(t._node, "") for t in self.first.outputs]
+        return ends[0] if ends else ""
+
+    def origin(self, node: Node) -> str:
+        """The user's line that a node comes from."""
+        return describe((*node.origin[:2], ""))
+
+
+_SEVERAL: Any = (list, tuple)  # names that check without narrowing
+_ARRAY: Any = np.ndarray
+
+
+def as_tensors(tree: Any) -> Any:
+    """A tree whose arrays are tensors."""
+    leaves, build = flatten(tree)
+    return build([from_numpy(np.array(x)) if isinstance(x, _ARRAY) else x for x in leaves])
+
+
+def tensors_in(tree: Any) -> list[Tensor]:
+    """The tensors of a tree."""
+    return [x for x in flatten(tree)[0] if isinstance(x, Tensor)]
+
+
+def _noting(calls: list[Call], where: str) -> Callable[..., None]:
+    def note(module: Module, args: Any, kwargs: Any, output: Any) -> None:
+        given = [x for x in flatten((args, kwargs))[0] if isinstance(x, Tensor)]
+        made = [x for x in flatten(output)[0] if isinstance(x, Tensor)]
+        calls.append(Call(where, module, given, made))
+
+    def hook(module: Module, args: Any, output: Any) -> None:
+        note(module, args, {}, output)
+
+    return hook

@@ -1,0 +1,82 @@
+"""ReLU units that are never active: nothing passes through them, in neither direction.
+
+A unit whose input is negative for every sample gives 0, and its gradient is 0: no step changes the
+weights in front of it, so it stays dead. One long step is enough, along a gradient that was too
+large; or a bias, or inputs, that make it so from the start.
+
+Death is a matter of units, over many samples: a layer of which 70 % of the *values* are 0 is
+sparse, and healthy. A unit counts when it was silent for at least 299 values in a row (then it
+fires on fewer than 1 % of all with a confidence of 95 %: ln 0.05 / ln 0.99), in three readings.
+
+When it is not this: a few dead units harm nobody, and wide nets have many. Below a fifth nothing is
+said; above it a warning needs a training that suffers. A layer that is dead as a whole is an error:
+the net is a constant.
+
+References: Google's Machine Learning Crash Course (dead ReLU units: lower the learning rate);
+CS231n ("as much as 40 % can be dead if the learning rate is too high"); Lu et al., "Dying ReLU and
+initialization" (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from zincir.doctor.course import Course
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rule import Found, rule
+
+SILENT = 299
+CHECKS = 3
+SHARE = 0.2
+"""Of a layer's units: below it nothing is said."""
+
+
+@rule(
+    "T3",
+    "dead_relu",
+    Severity.WARNING,
+    reads=Course,
+    cause="a step that was too long pushed their inputs below 0 for every sample",
+    remedies=(
+        "a learning rate 3 to 10 times lower, or clipped gradients",
+        "standardised inputs, kaiming initialisation, biases of 0",
+        "draw the weights of dead units anew, with outgoing weights of 0: the function stays",
+        "LeakyReLU, ELU or GELU, which let something through below 0",
+        "BatchNorm before the activation",
+    ),
+)
+def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    if len(seen.probed(CHECKS)) < CHECKS:
+        return
+    for place, death in seen.deaths.items():
+        dead = death.idle >= SILENT
+        share = float(dead.mean())
+        if share <= SHARE:
+            continue
+        severity = Severity.WARNING if seen.harmed else Severity.INFO
+        if share == 1:
+            severity = Severity.ERROR
+        since = death.since[dead]
+        began = int(np.median(since))
+        when = "from the start" if began < 0 else f"since about step {began}"
+        yield found(
+            f"{int(dead.sum())} of {place.units} units are dead, {when}",
+            where=place.where,
+            origin=place.origin,
+            step=max(0, began),
+            severity=severity,
+            evidence={
+                "dead": share,
+                "units": place.units,
+                "silent values, at least": int(death.idle[dead].min()),
+                "dead from the start": int((since < 0).sum()),
+            },
+            cause=_START if began < 0 else _LATER,
+            confidence=1.0 if share == 1 else 0.9,
+        )
+
+
+_START = "the initialisation, a bias, or inputs far from 0 keep their inputs below 0"
+_LATER = "a step that was too long pushed their inputs below 0 for every sample"

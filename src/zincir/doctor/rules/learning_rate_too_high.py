@@ -1,0 +1,96 @@
+"""Steps are too long: they jump over what they aim at.
+
+A good step changes weights by about a thousandth of their size. Where each step changes them by
+more than a tenth, and the loss rises or does not come down, the learning rate is too high.
+
+Also reported: a loss that went up to more than four times its best and stays there.
+
+When it is not this: biases, norms and weights that start at 0 have no size to compare with, and are
+left out; a rate that rises at the beginning (warm-up) is not judged before its readings are the
+last ones.
+
+References: CS231n (ratio of updates to weights near 1e-3), TheDeepChecker (above 1e-1), fastai's
+learning rate finder (four times the best loss).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from zincir.doctor.course import Course, Reading, trend
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rule import Found, rule
+
+CHECKS = 3
+RATIO = 0.1
+ONCE = 0.5
+"""Half of the weights' size in one step: once is enough, if nothing is learnt after it."""
+WORSE = 4.0
+RISES = 1.645
+
+
+@rule(
+    "T5",
+    "learning_rate_too_high",
+    Severity.WARNING,
+    reads=Course,
+    cause="the learning rate, or a schedule that raises it too far",
+    remedies=(
+        "a learning rate ten times lower; then three times, if that is too slow",
+        "a rate that rises at the beginning: LinearLR, OneCycleLR",
+        "clipped gradients",
+    ),
+    explains=("non_finite", "dead_relu", "saturated_activation"),
+)
+def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    readings = [r for r in seen.readings if r.gauges]
+    steep = [r for r in readings if _median_ratio(seen, r) > RATIO]
+    losses = seen.losses()
+    finite = losses[np.isfinite(losses)]
+    worse = len(finite) >= 6 and finite[0] > 0 and np.median(finite[-3:]) > WORSE * finite[:6].min()
+    if seen.broken is not None and not steep and not worse:
+        return
+    persistent = len(steep) >= CHECKS and _median_ratio(seen, readings[-1]) > RATIO / 2
+    highest = max((_median_ratio(seen, r) for r in steep), default=0.0)
+    early = bool(steep) and (seen.broken is not None or (seen.stuck and highest > ONCE))
+    rising = len(finite) >= 6 and trend(finite[-8:]) > RISES
+    if not ((persistent and (seen.harmed or rising)) or early or (worse and steep)):
+        return
+    first = steep[0]
+    rates = {n: g.rate for n, g in first.gauges.items() if math.isfinite(g.rate)}
+    name = _steepest(seen, first)
+    yield found(
+        f"a step changes the weights by {_median_ratio(seen, first):.2g} of their size",
+        where=name.rpartition(".")[0],
+        step=first.step,
+        severity=Severity.WARNING if seen.broken is None else Severity.ERROR,
+        evidence={
+            "update / weight": _median_ratio(seen, first),
+            "learning rate": next(iter(rates.values()), math.nan),
+            "loss at first": float(losses[0]) if len(losses) else math.nan,
+            "loss now": float(losses[-1]) if len(losses) else math.nan,
+        },
+        confidence=0.9,
+    )
+
+
+def _ratios(seen: Course, reading: Reading) -> dict[str, float]:
+    gauges = {n: reading.gauges[n] for n in seen.weights if n in reading.gauges}
+    return {
+        n: g.update / g.value if math.isfinite(g.update) else math.inf
+        for n, g in gauges.items()
+        if g.value > 0 and not math.isnan(g.update)
+    }
+
+
+def _median_ratio(seen: Course, reading: Reading) -> float:
+    ratios = list(_ratios(seen, reading).values())
+    return float(np.median(ratios)) if ratios else 0.0
+
+
+def _steepest(seen: Course, reading: Reading) -> str:
+    ratios = _ratios(seen, reading)
+    return max(ratios, key=lambda n: ratios[n], default="")

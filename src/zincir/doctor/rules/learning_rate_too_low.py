@@ -1,0 +1,64 @@
+"""Steps are too short: the training gets nowhere in reasonable time.
+
+A good step changes weights by about a thousandth of their size. Where no layer changes by more than
+a ten-thousandth, and the loss has hardly come down, the learning rate is too low.
+
+When it is not this: fine-tuning takes short steps on purpose, and its loss comes down; that is not
+reported. If some layers learn and others do not, look at their gradients (T1).
+
+References: CS231n (ratio of updates to weights near 1e-3), TheDeepChecker (below 1e-4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from zincir.doctor.course import NEAR, Course
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rule import Found, rule
+
+RATIO = 1e-4
+FALL = 0.02
+"""Of the first loss: what must have been gained."""
+STEPS = 50
+
+
+@rule(
+    "T17",
+    "learning_rate_too_low",
+    Severity.WARNING,
+    reads=Course,
+    cause="the learning rate, or a schedule that lowers it too soon",
+    remedies=(
+        "a learning rate three, then ten times higher",
+        "find_learning_rate, which tries them all in a hundred steps",
+        "Adam, whose steps do not depend on the scale of gradients",
+    ),
+)
+def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    losses = seen.losses()
+    if seen.steps < STEPS or len(losses) < 8 or not np.isfinite(losses).all():
+        return
+    ratios = {name: seen.ratio(name) for name in seen.weights}
+    known = [r for r in ratios.values() if not math.isnan(r)]
+    if not known or max(known) >= RATIO or max(known) == 0:
+        return
+    first, now = float(np.median(losses[:4])), float(np.median(losses[-4:]))
+    if first <= 0 or first - now > FALL * first or now < NEAR * first:
+        return
+    rates = [g.rate for r in seen.probed(1) for g in r.gauges.values() if math.isfinite(g.rate)]
+    yield found(
+        f"no step changes a layer by more than {max(known):.2g} of its size, and the loss is "
+        f"where it was",
+        evidence={
+            "largest update / weight": max(known),
+            "learning rate": max(rates, default=math.nan),
+            "loss at first": first,
+            "loss now": now,
+        },
+        step=seen.steps,
+        confidence=0.9,
+    )

@@ -1,0 +1,78 @@
+"""A parameter that is to be trained gets no gradient.
+
+The loss does not depend on it through anything that gradients pass through. Either the layer is
+not used in `forward`, or the way is cut: by `detach()`, `.item()`, a NumPy computation, `no_grad`,
+or an operation without a gradient such as `argmax`. The parameter stays what it is.
+
+That is read off the graph, so it is exact; where the way is cut, the line is named.
+
+When it is not this: layers that are frozen on purpose have `requires_grad=False`, and are not
+reported. Parts of a net that some batches use and others do not may be silenced.
+
+References: https://github.com/pytorch/pytorch/issues/55902 for why libraries without a graph
+hesitate to say so; unused parameters are an error in PyTorch's DistributedDataParallel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rehearsal import Rehearsal
+from zincir.doctor.rule import Found, rule
+from zincir.graph.node import Node
+
+
+@rule(
+    "S7",
+    "no_gradient",
+    Severity.ERROR,
+    reads=Rehearsal,
+    cause="the layer is not used, or the way from it to the loss is cut",
+    remedies=(
+        "use the layer in forward, and take what was computed without detach(), .item(), NumPy "
+        "or no_grad",
+        "freeze it with requires_grad_(False) if it is not to be trained",
+    ),
+)
+def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+    trained = [p for p in seen.parts if p.tensor.requires_grad]
+    lost = [p for p in trained if not p.reached]
+    if seen.first.loss is None or not trained:
+        return
+    cuts = _cuts(seen)
+    layers = dict.fromkeys(p.where for p in lost)
+    for where in layers:
+        mine = [p for p in lost if p.where == where]
+        cut = next((cuts[id(p.tensor)] for p in mine if id(p.tensor) in cuts), None)
+        names = ", ".join(p.name for p in mine)
+        how = "is not used by the loss"
+        if cut is not None:
+            how = f"is cut off at {cut.op.name}, which no gradient passes"
+        yield found(
+            f"{names} {how}",
+            where=where,
+            origin="" if cut is None else seen.origin(cut),
+            evidence={"parameters": len(mine), "numbers": sum(p.tensor.numel() for p in mine)},
+        )
+
+
+def _cuts(seen: Rehearsal) -> dict[int, Node]:
+    """By id of a parameter that is used: the last place behind it where gradients end."""
+    carried: dict[Node, set[int]] = {}
+    found: dict[int, Node] = {}
+    own = {id(p.tensor) for p in seen.parts if not p.reached and p.tensor.requires_grad}
+    for node in seen.first.body.order:
+        tensor = None if node.owner is None else node.owner()
+        mine: set[int] = {id(tensor)} & own
+        inputs = seen.first.body.inputs[node]
+        for x in inputs:
+            mine |= carried.get(x, set())
+        if node.dtype.category != 2:  # a comparison or an index: it chooses, no more
+            mine = set()
+        elif mine and inputs and not node.needs_grad:
+            for key in mine:
+                found[key] = node
+            mine = set()
+        carried[node] = mine
+    return found

@@ -1,0 +1,65 @@
+"""Units of tanh or sigmoid stand at the ends of their range: their slope there is next to 0.
+
+A tanh above 0.97 has a slope below 0.06, a sigmoid above 0.985 one below 0.015: what arrives there
+hardly passes. A unit counts as saturated when more than 95 % of its values are at the ends; a layer
+when more than half of its units are, three times in a row, while the training suffers.
+
+When it is not this: gates of recurrent nets and of attention are meant to open and close, and are
+left out; so are outputs. A unit that is at both ends for different samples is a good detector if
+those before it need not change any more: therefore the training must suffer.
+
+References: Glorot and Bengio (2010), who saw it; Karpathy, makemore part 3 (0.97); AWS SageMaker
+Debugger and DeepDiagnosis (half of the units).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from zincir.doctor.course import Course
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rule import Found, rule
+
+CHECKS = 3
+OF_VALUES = 0.95
+OF_UNITS = 0.5
+
+
+@rule(
+    "T4",
+    "saturated_activation",
+    Severity.WARNING,
+    reads=Course,
+    cause="weights or inputs that are too large",
+    remedies=(
+        "standardise the inputs",
+        "smaller weights at the start: xavier, with gain 5/3 for tanh",
+        "a lower learning rate",
+        "BatchNorm or LayerNorm before the activation",
+        "ReLU or GELU",
+    ),
+)
+def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    readings = seen.probed(CHECKS)
+    if not readings or not seen.harmed:
+        return
+    for place in readings[-1].places:
+        if place.kind not in ("tanh", "sigmoid") or not all(place in r.places for r in readings):
+            continue
+        shares = [float((r.places[place].saturated > OF_VALUES).mean()) for r in readings]
+        if min(shares) > OF_UNITS:
+            last = readings[-1].places[place]
+            yield found(
+                f"{shares[-1]:.0%} of the {place.kind} units are saturated",
+                where=place.where,
+                origin=place.origin,
+                step=readings[0].step,
+                evidence={
+                    "saturated units": shares[-1],
+                    "of values": float(np.mean(last.saturated)),
+                    "units": place.units,
+                },
+                confidence=0.9,
+            )

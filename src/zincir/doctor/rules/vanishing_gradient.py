@@ -1,0 +1,111 @@
+"""Gradients get smaller from layer to layer on the way back: the first layers do not learn.
+
+Each layer multiplies what arrives by its weights and by the slope of its activation. The slope of a
+sigmoid is at most 0.25: through ten of them a gradient is a millionth of what it was. The last
+layers learn, on inputs that the first ones leave as random as they were.
+
+Two things must hold three times in a row, besides that the training suffers: the gradient of the
+layer is below a thousandth of that of a later one (in roots of mean squares, which the widths of
+layers do not enter), and the layer is hardly changed, or the loss never came down.
+
+When it is not this: gradients that are all small, but alike, are a matter of the loss's scale, and
+harmless under Adam. Gradients that are exactly 0 come from dead units or a cut (T3, S7).
+
+References: Hochreiter (1991); Bengio, Simard and Frasconi (1994); Glorot and Bengio (2010). The
+bound of 1e-3 is AutoTrainer's (Zhang et al., ICSE 2021), that of updates torchmortem's; CS231n and
+TheDeepChecker count on 1e-3 and 1e-4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from zincir.doctor.course import Course, Reading
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rule import Found, rule
+
+CHECKS = 3
+RATIO = 1e-3
+"""Of a layer's gradient to the largest behind it."""
+UPDATE = 1e-5
+"""Of an update to the weights: below it a layer hardly changes."""
+EPSILONS = 10.0
+"""Times the epsilon of Adam's kin: below it their steps shrink with the gradient."""
+
+
+@rule(
+    "T1",
+    "vanishing_gradient",
+    Severity.WARNING,
+    reads=Course,
+    cause="slopes of sigmoid or tanh below 1, or small weights, multiplied through many layers",
+    remedies=(
+        "ReLU, GELU or SELU in place of sigmoid and tanh",
+        "an initialisation that suits the activation: kaiming for ReLU, xavier for tanh",
+        "BatchNorm or LayerNorm between the layers",
+        "residual connections: x + layer(x)",
+        "a higher learning rate only if the gradients of all layers are small alike",
+    ),
+)
+def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    readings = seen.probed(CHECKS)
+    if not readings or not seen.harmed:
+        return
+    small = [_vanished(seen, r) for r in readings]
+    idle = [n for n in seen.weights if all(n in s for s in small) and _is_idle(seen, n)]
+    if not idle:
+        return
+    last = readings[-1]
+    gradients = seen.gradients(last)
+    name = idle[0]
+    where = name.rpartition(".")[0]
+    largest = max(g for g in gradients.values() if math.isfinite(g))
+    yield found(
+        f"the gradient of {name} is {largest / gradients[name]:.2g} times smaller than that of the "
+        "layers behind it",
+        where=where,
+        origin=seen.line(where),
+        step=_began(seen, name),
+        evidence={
+            "gradient": gradients[name],
+            "largest gradient": largest,
+            "update / weight": seen.ratio(name),
+            "layers": [n.rpartition(".")[0] for n in idle],
+        },
+        confidence=0.9,
+    )
+
+
+def _vanished(seen: Course, reading: Reading) -> set[str]:
+    """The weights whose gradient is far below one behind them."""
+    gradients = seen.gradients(reading)
+    names = list(gradients)
+    values = np.array([gradients[n] for n in names])
+    found: set[str] = set()
+    for i, name in enumerate(names[:-1]):
+        behind = values[i + 1 :].max()
+        if 0 < values[i] <= RATIO * behind:
+            found.add(name)
+    return found
+
+
+def _began(seen: Course, name: str) -> int:
+    """The step from which on every reading says so."""
+    began = seen.steps
+    for reading in reversed([r for r in seen.readings if r.gauges]):
+        if name not in _vanished(seen, reading):
+            break
+        began = reading.step
+    return began
+
+
+def _is_idle(seen: Course, name: str) -> bool:
+    """Whether a layer is hardly changed; or nothing at all has been learnt."""
+    if seen.stuck or seen.ratio(name) < UPDATE:
+        return True
+    epsilon = seen.settings.get(name, {}).get("eps")
+    last = seen.probed(1)[0].gauges.get(name)
+    return epsilon is not None and last is not None and last.gradient < EPSILONS * epsilon

@@ -1,0 +1,103 @@
+"""`watch`: a training loop written by hand, examined while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from zincir.doctor.checking import report_on
+from zincir.doctor.exam import EVERY, Exam
+from zincir.doctor.report import Report
+from zincir.doctor.rule import checked_silence
+from zincir.errors import ArgumentError, explain
+from zincir.graph.node import user_line
+from zincir.nn import Module
+
+
+class Watch:
+    """A context in which trainings are examined; `report()` says what was found until now."""
+
+    def __init__(self, exam: Exam, reasons: Mapping[str, str]) -> None:
+        self.exam, self._reasons = exam, reasons
+
+    def __enter__(self) -> Self:
+        self.exam.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.exam.end()
+
+    def report(self) -> Report:
+        """What the rules say about all that was measured until now."""
+        exam = self.exam
+        exam.read()
+        steps = exam.course.steps
+        return report_on(exam.course, self._reasons, f"{steps} steps of training")
+
+
+def watch(
+    model: Module | Sequence[Module] | Mapping[str, Module],
+    optimizer: Any = None,
+    *,
+    level: str = "standard",
+    every: int | None = None,
+    silence: Mapping[str, str] | None = None,
+) -> Watch:
+    """Examine a training while it runs: `with watch(model, optimizer) as exam: ...`.
+
+    The loop is the user's: plain or wrapped in `zincir.compile`, with accumulated gradients, with
+    several models and optimizers. It computes the same bits as without.
+
+    Args:
+        model: the model, or several, in a list or by name.
+        optimizer: the optimizer, or several.
+        level: "light", "standard" or "full": every how many steps a step is probed.
+        every: the same as a number.
+        silence: by code or symptom of a rule, why its findings are not wanted.
+
+    Example:
+        >>> import zincir
+        >>> from zincir import nn
+        >>> net = nn.Linear(2, 1)
+        >>> optimizer = zincir.optim.SGD(net.parameters(), lr=0.001)
+        >>> with watch(net, optimizer) as exam:
+        ...     for _ in range(20):
+        ...         loss = (net(zincir.ones(4, 2)) - 1).square().mean()
+        ...         loss.backward()
+        ...         optimizer.step()
+        >>> exam.report().symptoms
+        ['stale_gradient']
+    """
+    if level not in EVERY:
+        raise _misuse(f"level is one of {', '.join(EVERY)}", repr(level))
+    if every is not None and (not isinstance(every, int) or every < 1):
+        raise _misuse("every is a whole number from 1 on", repr(every))
+    models = _named(model)
+    given: Any = optimizer if isinstance(optimizer, _SEVERAL) else [optimizer]
+    optimizers: list[Any] = [o for o in given if o is not None]
+    wrong = [o for o in optimizers if not hasattr(o, "param_groups")]
+    if wrong:
+        raise _misuse("optimizer is an optimizer, or several", type(wrong[0]).__name__)
+    return Watch(Exam(models, optimizers, every or EVERY[level]), checked_silence(silence))
+
+
+_SEVERAL: Any = (list, tuple)  # names that check without narrowing
+_TABLE: Any = Mapping
+
+
+def _named(model: Any) -> dict[str, Module]:
+    if isinstance(model, Module):
+        return {"": model}
+    if isinstance(model, _TABLE):
+        found: dict[str, Any] = dict(model)
+    elif isinstance(model, _SEVERAL):
+        found = {str(number): m for number, m in enumerate(model)}
+    else:
+        found = {"": model}
+    if not found or not all(isinstance(m, Module) for m in found.values()):
+        raise _misuse("model is a Module, or several", type(model).__name__)
+    return found
+
+
+def _misuse(what: str, got: str) -> ArgumentError:
+    return ArgumentError(explain(f"watch: {what}", where=user_line(), got=got))

@@ -1,0 +1,124 @@
+"""What the doctor does in a `Trainer`: it watches, and says what it finds once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zincir.doctor import Finding, Report, Severity
+from zincir.doctor.checking import report_on
+from zincir.doctor.exam import Exam
+from zincir.doctor.rehearsal import Rehearsal
+from zincir.doctor.watching import EVERY
+from zincir.errors import ArgumentError, ZincirError, explain
+from zincir.graph.node import user_line
+from zincir.trainer.callback import Callback
+from zincir.trainer.progress import Progress
+from zincir.trainer.training import Training
+
+LEVELS = ("off", *EVERY)
+
+
+class Examination(Callback):
+    """Examines each `fit` of a trainer.
+
+    Args:
+        level: "light" watches losses and what is exact; "standard" also runs the first step in
+            private before, and probes activations, gradients and updates in each sixteenth step;
+            "full" in each.
+        silence: by code or symptom of a rule, why its findings are not wanted.
+    """
+
+    def __init__(self, level: str, silence: Mapping[str, str]) -> None:
+        self.level, self.silence = level, silence
+        self.exam: Exam | None = None
+        self.before: list[Finding] = []
+        self._progress: Progress | None = None
+        self._told: set[tuple[str, str]] = set()
+        self._rehearsed = False
+
+    @property
+    def report(self) -> Report:
+        """What was found until now."""
+        exam = self.exam
+        if exam is None:
+            return Report((), "no training yet")
+        exam.read()
+        examined = f"{exam.course.steps} steps of training"
+        return report_on(exam.course, self.silence, examined, self.before)
+
+    def on_fit_begin(self, trainer: Training) -> None:
+        if self.exam is None or not self.exam.watches(trainer.model, trainer.optimizer):
+            every = EVERY[self.level]
+            self.exam = Exam({"": trainer.model}, [trainer.optimizer], every)
+        self.exam.begin()
+
+    def on_step_begin(self, trainer: Training, batches: Sequence[Any]) -> None:
+        if self._rehearsed or self.level == "light" or trainer.running is None:
+            return
+        self._rehearsed = True
+        x, y = trainer.running.taken(batches[0])
+        try:
+            seen = Rehearsal(trainer.model, trainer.loss, trainer.optimizer, x, y)
+        except ZincirError:
+            return  # the step itself will say so
+        self.before = list(report_on(seen, self.silence, "").findings)
+        self._say(self.before)
+
+    def on_epoch_end(self, trainer: Training, log: dict[str, Any]) -> None:
+        exam = self.exam
+        assert exam is not None
+        numbers = {k: float(v) for k, v in log.items() if isinstance(v, int | float)}
+        exam.course.evaluations.append(numbers)
+        findings = self.report.findings
+        if findings:
+            log["findings"] = [f"{f.code} {f.symptom} {f.where}".strip() for f in findings]
+        self._say(findings)
+
+    def on_exception(self, trainer: Training, error: BaseException) -> None:
+        self.end()
+        self._say(self.report.findings)
+
+    def on_fit_end(self, trainer: Training) -> None:
+        self.end()
+
+    def beside(self, progress: Progress) -> Examination:
+        """Itself; it speaks where the progress is shown."""
+        self._progress = progress
+        return self
+
+    def end(self) -> None:
+        """Watch no more."""
+        if self.exam is not None:
+            self.exam.end()
+
+    def _say(self, findings: Sequence[Finding]) -> None:
+        """Say each once: a line, and where there is more."""
+        for f in findings:
+            if (f.code, f.where) in self._told or f.severity is Severity.INFO:
+                continue
+            self._told.add((f.code, f.where))
+            if self._progress is not None and self._progress.speaks:
+                place = f" in {f.where}" if f.where else ""
+                sys.stderr.write(
+                    f"doctor: {f.severity} {f.code} {f.symptom}{place}: {f.what}; "
+                    "trainer.report says more\n"
+                )
+
+
+def examination(level: Any, silence: Mapping[str, str]) -> Examination | None:
+    """The examination of a level; None for "off".
+
+    Raises:
+        ArgumentError: there is no such level.
+    """
+    if level not in LEVELS:
+        raise ArgumentError(
+            explain(
+                f"Trainer: doctor is one of {', '.join(LEVELS)}",
+                where=user_line(),
+                got=repr(level),
+            )
+        )
+    return None if level == "off" else Examination(level, silence)

@@ -1,0 +1,174 @@
+"""Rules before training, each in three: sick fires, healthy is silent, cured is silent."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zincir
+from patients import BATCH, X, Y, checked, mlp
+from zincir import doctor, nn
+from zincir.errors import ArgumentError
+from zincir.nn import functional as F
+
+
+class _Cut(nn.Module):
+    """One layer behind `detach`, one that is not used."""
+
+    def __init__(self, *, cured: bool = False) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(64, 32), nn.Linear(32, 10)
+        self.cured = cured
+        if not cured:
+            self.unused = nn.Linear(3, 3)
+
+    def forward(self, x: Any) -> Any:
+        h = self.first(x).relu()
+        return self.head(h if self.cured else h.detach())  # the cut
+
+
+def test_healthy_is_silent() -> None:
+    for act in (nn.ReLU, nn.Tanh, nn.GELU):
+        net = mlp(act, norm=nn.BatchNorm1d)
+        assert not checked(net, optimizer=zincir.optim.Adam(net.parameters()))
+    convolution = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.2), nn.Flatten(),
+        nn.Linear(144, 10),
+    )  # fmt: skip
+    assert not checked(convolution, batch=(BATCH[0].reshape(-1, 1, 8, 8), BATCH[1]))
+    line = nn.Linear(64, 1)
+    assert not checked(line, nn.MSELoss(), (X[:99], X[:99, :1] + X[:99, 1:2]))
+
+
+def test_softmax_before_cross_entropy() -> None:
+    sick = checked(nn.Sequential(mlp(), nn.Softmax(dim=1)))["softmax_before_cross_entropy"]
+    assert (sick.code, sick.severity, sick.where) == ("S1", "error", "1")
+    assert sick.evidence["lowest loss"] == pytest.approx(1.461, abs=1e-3)
+    by_hand = checked(mlp(), lambda a, b: F.cross_entropy(a.exp() / a.exp().sum(1, True), b))
+    assert "softmax_before_cross_entropy" in by_hand
+    viewed = nn.Sequential(mlp(), nn.Softmax(dim=1), nn.Unflatten(1, (5, 2)), nn.Flatten())
+    assert "softmax_before_cross_entropy" in checked(viewed)
+    assert "softmax_before_cross_entropy" in checked(nn.Sequential(mlp(), nn.Sigmoid()))
+    cured = nn.Sequential(mlp(), nn.LogSoftmax(dim=1))
+    assert not checked(cured, nn.NLLLoss())
+    assert not checked(cured)  # twice the logarithm changes nothing
+
+
+def test_no_gradient() -> None:
+    report = doctor.checkup(_Cut(), F.cross_entropy, None, BATCH)
+    findings = {f.where: f for f in report.of("no_gradient")}
+    assert set(findings) == {"first", "unused"}
+    lines = Path(__file__).read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if text.endswith("# the cut"))
+    assert findings["first"].origin.endswith(f"test_checkup.py:{line}")
+    assert "detach" in findings["first"].what
+    assert not checked(_Cut(cured=True))
+    frozen = mlp()
+    frozen[0].requires_grad_(False)
+    assert not checked(frozen)
+
+
+def test_not_optimised() -> None:
+    net = mlp()
+    sick = checked(net, optimizer=zincir.optim.SGD(net[2].parameters(), lr=0.1))
+    assert sick["not_optimised"].where == "0"
+    assert not checked(net, optimizer=zincir.optim.SGD(net.parameters(), lr=0.1))
+    halves = [zincir.optim.SGD(net[i].parameters(), lr=0.1) for i in (0, 2, 4)]
+    assert not checked(net, optimizer=halves)
+    sick = checked(net, optimizer=zincir.optim.SGD(net.parameters(), lr=0.0))
+    assert sick["not_optimised"].severity == "warning"
+
+
+def test_dropout_everything() -> None:
+    class Function(nn.Module):
+        def __init__(self, p: float) -> None:
+            super().__init__()
+            self.net, self.head, self.p_dropped = nn.Linear(64, 32), nn.Linear(32, 10), p
+
+        def forward(self, x: Any) -> Any:
+            return self.head(F.dropout(self.net(x), self.p_dropped))
+
+    with pytest.warns(UserWarning, match="lets nothing through"):
+        layers = [nn.Linear(64, 32), nn.Dropout(1.0), nn.Linear(32, 10)]
+    sick = checked(nn.Sequential(*layers))["dropout_everything"]
+    assert (sick.severity, sick.where, sick.evidence["p"]) == ("error", "1", 1.0)
+    assert "learns nothing" in sick.what
+    layers[1] = nn.Dropout(0.9)
+    assert not checked(nn.Sequential(*layers))
+    assert "dropout_everything" in checked(Function(1.0))
+    assert not checked(Function(0.5))
+
+
+def test_label_out_of_range() -> None:
+    sick = checked(mlp(), batch=(X[:64], Y[:64] + 1))["label_out_of_range"]
+    assert sick.severity == "error"
+    assert sick.evidence["largest label"] == 10
+    assert not checked(mlp(), batch=(X[:64], Y[:64]))
+    left_out = np.where(np.arange(64) % 4 == 0, -100, Y[:64])
+    assert not checked(mlp(), batch=(X[:64], left_out))
+
+
+def test_unnormalised_input() -> None:
+    x = X * np.where(np.arange(64) == 20, 1000, 1).astype(np.float32)
+    sick = checked(mlp(), batch=(x[:128], Y[:128]))
+    assert sick["unnormalised_input"].where == "0"
+    assert "unnormalised_input" in checked(mlp(), batch=(X[:128] * 4 + 128, Y[:128]))
+    cured = nn.Sequential(nn.BatchNorm1d(64), mlp())
+    assert not checked(cured, batch=(x[:128], Y[:128]))
+    sparse = np.zeros((128, 64), np.float32)
+    sparse[np.arange(128), np.arange(128) % 64] = 1
+    assert not checked(mlp(), batch=(sparse, Y[:128]))
+
+
+def test_wrong_initial_loss() -> None:
+    sick = checked(mlp(scale=8))["wrong_initial_loss"]
+    assert (sick.severity, sick.where) == ("warning", "4")
+    assert sick.evidence["ln 10"] == pytest.approx(2.303, abs=1e-3)
+    assert not checked(mlp())
+
+
+def test_non_finite_data_and_birth() -> None:
+    x = BATCH[0].copy()
+    x[7, 3] = np.nan
+    sick = checked(mlp(), batch=(x, BATCH[1]))
+    assert next(iter(sick)) == "non_finite_data"
+    assert "sample 7" in sick["non_finite_data"].what
+    born = checked(mlp(), lambda a, b: (a * a).sum(1).neg().log().mean())["non_finite"]
+    assert "log" in born.what
+    assert born.origin.split(":")[0].endswith("test_checkup.py")
+    assert "non_finite" not in checked(mlp())
+
+
+def test_everything_is_put_back() -> None:
+    net = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.Dropout(0.5), nn.Linear(32, 10))
+    net[1].eval()
+    optimizer = zincir.optim.Adam(net.parameters())
+    F.cross_entropy(net(zincir.tensor(X[:32])), zincir.tensor(Y[:32])).backward()
+    optimizer.step()
+    before = {k: np.array(v) for k, v in net.state_dict().items()}
+    gradients = [(p.grad, p.grad.numpy().copy()) for p in net.parameters()]
+    state = repr(optimizer.state_dict())
+    drawn = repr(zincir.get_rng_state())
+    doctor.checkup(net, F.cross_entropy, optimizer, BATCH)
+    assert all((before[k] == np.array(v)).all() for k, v in net.state_dict().items())
+    for p, (g, values) in zip(net.parameters(), gradients, strict=True):
+        assert p.grad is g
+        assert (g.numpy() == values).all()
+    assert repr(optimizer.state_dict()) == state
+    assert repr(zincir.get_rng_state()) == drawn
+    assert [m.training for m in net] == [True, False, True, True]
+    assert not any(m._forward_hooks for m in net.modules())
+
+
+def test_what_is_given_is_checked() -> None:
+    with pytest.raises(ArgumentError, match="pair"):
+        doctor.checkup(mlp(), F.cross_entropy, None, X)
+    with pytest.raises(ArgumentError, match="model"):
+        doctor.checkup(3, F.cross_entropy, None, BATCH)  # type: ignore[arg-type]
+
+
+def test_a_model_without_parameters_and_a_loss_without_gradient() -> None:
+    assert not checked(nn.Flatten(), batch=BATCH)
+    report = doctor.checkup(mlp(), lambda a, b: (a.argmax(1) == b).float().mean(), None, BATCH)
+    assert {f.symptom for f in report.findings} == {"no_gradient"}
