@@ -250,10 +250,7 @@ class Trainer:
                 warn_of_missing_classes(*told)
         callbacks = self.callbacks
         self._prepare(feed, epochs)
-        shown = Progress(progress)
-        examined = [] if self._examination is None else [self._examination.beside(shown)]
-        taking_part = [*callbacks.all, *examined, shown]
-        self.callbacks = Callbacks([c for c in taking_part if c.everywhere or comm.rank == 0])
+        self.callbacks = self._taking_part(Progress(progress))
         self.stop = False
         try:
             fitting = Fitting(self, feed, check, self.epoch + epochs, allow_nan=allow_nan)
@@ -276,6 +273,13 @@ class Trainer:
                 self._examination.end()
             self._evaluations.clear()
         return self.history
+
+    def _taking_part(self, progress: Progress) -> Callbacks:
+        """What takes part in a fit in this process: the doctor and the progress besides."""
+        doctor = self._examination
+        examined = [] if doctor is None else [doctor.beside(progress)]
+        everything = [*self.callbacks.all, *examined, progress]
+        return Callbacks([c for c in everything if c.everywhere or self.ranks.rank == 0])
 
     def _prepare(self, feed: Feed, epochs: int) -> None:
         """Make the schedule, if a function that makes it was given."""
