@@ -79,6 +79,38 @@ def test_sharpness_is_a_convolution() -> None:
     np.testing.assert_allclose(tone.sharpen(x, factor), want, atol=1e-6)
 
 
+@pytest.mark.parametrize(("padding", "sides"), [(2, (2, 2, 2, 2)), ((1, 3), (1, 1, 3, 3)),
+                                                ((4, 0, 1, 2), (4, 1, 0, 2))])  # fmt: skip
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge"])
+def test_margins(padding: int | tuple[int, ...], sides: tuple[int, ...], mode: str) -> None:
+    x = images(2, 3, 6, 7)
+    out = A.Compose([A.Pad(padding, 0.25, mode)])(x, epoch=0, index=[0, 1])
+    theirs = {"edge": "replicate"}.get(mode, mode)
+    value = 0.25 if mode == "constant" else None
+    want = F.pad(torch.from_numpy(x), sides, theirs, value)  # left, right, top, bottom
+    np.testing.assert_array_equal(out, want.numpy())
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 7, (5, 3), (1, 9)])
+def test_blur_is_a_convolution_with_a_gaussian(kernel: int | tuple[int, int]) -> None:
+    x = images(3, 2, 9, 10)
+    chain = A.Compose([A.GaussianBlur(kernel, (0.3, 2.5))])
+    out = chain(x, epoch=0, index=range(3))
+    (sigmas,) = chain.draw(x.shape, epoch=0, index=range(3))
+    assert 0.3 <= sigmas.min() < sigmas.max() <= 2.5
+    wide, high = (kernel, kernel) if isinstance(kernel, int) else kernel
+    for i, sigma in enumerate(sigmas[:, 0].tolist()):
+        lines = []
+        for size in (high, wide):  # as torchvision computes it
+            end = (size - 1) / (2 * math.sqrt(2))
+            lines.append(torch.softmax(-((torch.linspace(-end, end, size) / sigma) ** 2), 0))
+        weights = torch.outer(*lines)[None, None].repeat(2, 1, 1, 1)
+        margins = (wide // 2, wide // 2, high // 2, high // 2)
+        padded = F.pad(torch.from_numpy(x[i : i + 1]), margins, "reflect")
+        want = F.conv2d(padded, weights, groups=2)
+        np.testing.assert_allclose(out[i], want[0].numpy(), atol=1e-5)
+
+
 def test_a_rotation_of_45_degrees_keeps_the_middle() -> None:
     x = np.zeros((1, 1, 15, 15), np.float32)
     x[0, 0, 7, 7:] = 1

@@ -35,6 +35,11 @@ CASES: dict[str, Callable[[], A.Transform]] = {
     "resize both": lambda: A.Resize((20, 5), "nearest"),
     "center crop": lambda: A.CenterCrop(7),
     "center crop beyond": lambda: A.CenterCrop((15, 5)),
+    "pad": lambda: A.Pad((1, 2, 0, 3), fill=(1, 0, 0.5)),
+    "pad reflect": lambda: A.Pad(3, padding_mode="reflect"),
+    "pad symmetric": lambda: A.Pad((0, 4), padding_mode="symmetric"),
+    "blur": lambda: A.GaussianBlur(5),
+    "blur of lines": lambda: A.GaussianBlur((9, 1), 1.5),
     "mixup": lambda: A.MixUp(0.8, 4),
     "cutmix": lambda: A.CutMix(num_classes=4),
     "randaugment": lambda: A.RandAugment(),
@@ -44,6 +49,9 @@ CASES: dict[str, Callable[[], A.Transform]] = {
     "mosaic": lambda: A.Mosaic(0.8),
 }
 STEADY = {"normalize", "resize", "resize both", "center crop", "center crop beyond", "letterbox"}
+STEADY |= {"pad", "pad reflect", "pad symmetric", "blur of lines"}
+OF_BOXES = {A.RandomIoUCrop}
+"""They have a file of tests of their own."""
 POLICIES = {"randaugment", "randaugment strong", "trivial"}
 BATCH = 16
 INDEX = np.arange(BATCH) * 7 + 100
@@ -83,7 +91,8 @@ def images(request: pytest.FixtureRequest) -> Iterator[np.ndarray]:
 
 def test_every_transform_has_its_row() -> None:
     kinds = {k for k in vars(A).values() if isinstance(k, type) and issubclass(k, A.Transform)}
-    assert kinds - {A.Transform, A.Geometric, A.Mixing} == {type(make()) for make in CASES.values()}
+    kinds -= {A.Transform, A.Geometric, A.Mixing} | OF_BOXES
+    assert kinds == {type(make()) for make in CASES.values()}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -279,6 +288,26 @@ CHAIN = A.Compose([A.RandomHorizontalFlip()])
         (lambda: A.RandomErasing(value="noise"), ArgumentError, '"random"'),
         (lambda: A.RandomErasing(scale=(0, 2)), ArgumentError, "more than all"),
         (lambda: A.Cutout(0), ArgumentError, "Cutout: size is not a whole number from 1"),
+        (lambda: A.Pad((1, 2, 3)), ArgumentError, "Pad: padding is neither 1, 2 nor 4"),
+        (lambda: A.Pad(-1), ArgumentError, "Pad: padding is not a whole number from 0"),
+        (lambda: A.Pad(1, padding_mode="wrap"), ArgumentError, "edge, reflect, symmetric"),
+        (lambda: A.GaussianBlur(4), ArgumentError, "kernel_size is even"),
+        (lambda: A.GaussianBlur(3, 0), ArgumentError, "sigma is not positive"),
+        (lambda: A.GaussianBlur(3, (2, 1)), ArgumentError, "GaussianBlur: sigma"),
+        (
+            lambda: A.Compose([A.GaussianBlur((3, 25))])(X, epoch=0, index=INDEX),
+            ShapeError,
+            "expected  more than 12 x 1",
+        ),
+        (
+            lambda: A.Compose([A.RandomIoUCrop()])(X, epoch=0, index=INDEX),
+            ArgumentError,
+            "RandomIoUCrop: needs boxes",
+        ),
+        (lambda: A.RandomIoUCrop(0.5, 0.3), ArgumentError, "RandomIoUCrop: scale"),
+        (lambda: A.RandomIoUCrop(0.5, 1.3), ArgumentError, "max_scale is more than all"),
+        (lambda: A.RandomIoUCrop(sampler_options=[]), ArgumentError, "sampler_options is empty"),
+        (lambda: A.RandomIoUCrop(trials=0), ArgumentError, "trials is not a whole number from 1"),
         (lambda: A.MixUp(0), ArgumentError, "alpha is not positive"),
         (lambda: A.RandAugment(magnitude=31), ArgumentError, "num_magnitude_bins"),
         (lambda: A.TrivialAugmentWide(1), ArgumentError, "a whole number from 2"),

@@ -23,6 +23,7 @@ GEOMETRIC = [
     augment.RandomAffine(0, translate=(0.2, 0.2), scale=(0.7, 1.4), interpolation="bilinear"),
     augment.Letterbox((64, 64), fill=0),
     augment.Letterbox((50, 30), fill=0, interpolation="nearest"),
+    augment.Pad((3, 0, 5, 7)),
     augment.Mosaic(p=0.7, interpolation="nearest"),
     augment.Mosaic(),
 ]
@@ -180,9 +181,7 @@ def test_changes_of_colour_leave_boxes_and_masks() -> None:
         assert (m == masks).all()
 
 
-@pytest.mark.parametrize(
-    "transform", [augment.MixUp(num_classes=9), augment.RandAugment(), augment.CutMix()]
-)
+@pytest.mark.parametrize("transform", [augment.RandAugment(), augment.CutMix()])
 def test_what_does_not_know_boxes_says_so(transform: Any) -> None:
     images, boxes = scene(3)
     images = np.repeat(images, 3, 1)
@@ -192,6 +191,29 @@ def test_what_does_not_know_boxes_says_so(transform: Any) -> None:
         chain(images, labels, boxes=boxes, epoch=0, index=range(3))
     with pytest.raises(ArgumentError, match="does not know what happens to masks"):
         chain(images, labels, masks=images[:, 0], epoch=0, index=range(3))
+
+
+def test_mixed_images_have_the_boxes_of_both() -> None:
+    images, boxes = scene(4)
+    chain = Compose([augment.MixUp(8.0, num_classes=4), augment.RandomHorizontalFlip(p=1)])
+    x, after = chain(images, boxes=boxes, epoch=0, index=range(4))
+    labelled, soft, again = chain(images, np.arange(4), boxes=boxes, epoch=0, index=range(4))
+    assert (labelled == x).all()
+    assert all((a == b).all() for a, b in zip(after, again, strict=True))
+    assert soft.shape == (4, 4)
+    assert after.labels.tolist() == [[i, -1, (i - 1) % 4, -1] for i in range(4)]
+    mirrored = boxes.places[:, 0, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [W, 0, W, 0]
+    np.testing.assert_allclose(after.places[:, 0], mirrored)
+    np.testing.assert_allclose(after.places[:, 2], np.roll(mirrored, 1, 0))
+    own = after.places.astype(int)
+    for i in range(4):  # where only one of both is, its brightness has its share
+        x1, y1, x2, y2 = own[i, 0]
+        assert x[i, 0, y1:y2, x1:x2].max() > 0
+        shares = soft[i][[i, (i - 1) % 4]]
+        expected = shares @ [(i + 1) / 4, ((i - 1) % 4 + 1) / 4]
+        assert x[i].max() <= expected + 1e-5
+    with pytest.raises(ArgumentError, match="does not know what happens to masks"):
+        chain(images, np.arange(4), masks=images[:, 0], epoch=0, index=range(4))
 
 
 def test_what_does_not_belong_together() -> None:

@@ -53,12 +53,14 @@ the image are cut, and dropped below a share of their area.
 
 Names, defaults and meanings are torchvision's; `interpolation` is a text. A policy draws for each
 sample, and so do ColorJitter's order, MixUp and CutMix, which torchvision draws for each batch.
+RandomIoUCrop's parts, which look at boxes, are scaled to the size of the image.
 """
 
 from zincir.data.augment.affine import (
     RandomAffine as RandomAffine,
     RandomRotation as RandomRotation,
 )
+from zincir.data.augment.blur import GaussianBlur as GaussianBlur
 from zincir.data.augment.boxes import (
     Boxes as Boxes,
     pad_boxes as pad_boxes,
@@ -76,9 +78,11 @@ from zincir.data.augment.flip import (
     RandomHorizontalFlip as RandomHorizontalFlip,
     RandomVerticalFlip as RandomVerticalFlip,
 )
+from zincir.data.augment.iou_crop import RandomIoUCrop as RandomIoUCrop
 from zincir.data.augment.letterbox import Letterbox as Letterbox
 from zincir.data.augment.mix import CutMix as CutMix, MixUp as MixUp
 from zincir.data.augment.mosaic import Mosaic as Mosaic
+from zincir.data.augment.pad import Pad as Pad
 from zincir.data.augment.policy import (
     RandAugment as RandAugment,
     TrivialAugmentWide as TrivialAugmentWide,

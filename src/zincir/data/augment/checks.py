@@ -90,3 +90,17 @@ def around(what: str, value: Any, centre: float, low: float = -math.inf) -> tupl
     if not 0 <= value < math.inf:
         raise bad(f"{what} is negative", "a number from 0, or an interval", value)
     return max(centre - value, low), centre + value
+
+
+def four_sides(what: str, padding: int | Sequence[int] | None) -> tuple[int, int, int, int]:
+    """Padding as left, top, right and bottom: of one, two or four numbers.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    given = [padding or 0] if isinstance(padding, int | None) else list(padding)
+    if len(given) not in (1, 2, 4):
+        raise bad(f"{what}: padding is neither 1, 2 nor 4 numbers", "padding=4", padding)
+    sides = [whole_number(f"{what}: padding", p) for p in given]
+    left, top, right, bottom = sides * (4 // len(sides))
+    return left, top, right, bottom

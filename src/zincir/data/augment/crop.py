@@ -9,7 +9,7 @@ import numpy as np
 from zincir.data.augment import arrays as ar
 from zincir.data.augment.arrays import Array
 from zincir.data.augment.boxes import Boxes, moved
-from zincir.data.augment.checks import bad, one_of, two_sides, whole_number
+from zincir.data.augment.checks import four_sides, one_of, two_sides
 from zincir.data.augment.draws import Draws
 from zincir.data.augment.regions import MODES, window
 from zincir.data.augment.transform import Geometric, Numbers, Size
@@ -50,7 +50,7 @@ class RandomCrop(Geometric):
         self.fill = fill
         self.padding_mode = padding_mode
         two_sides("RandomCrop", self.size)
-        _four_sides(self.padding)
+        four_sides("RandomCrop", self.padding)
         one_of("RandomCrop: padding_mode", self.padding_mode, MODES)
 
     def size_after(self, size: Size) -> Size:
@@ -86,7 +86,7 @@ class RandomCrop(Geometric):
 
     def _corners(self, size: Size) -> tuple[tuple[int, int], tuple[int, int]]:
         """The first and the last corner a box may have."""
-        left, top, right, bottom = _four_sides(self.padding)
+        left, top, right, bottom = four_sides("RandomCrop", self.padding)
         height, width = size[1] + top + bottom, size[2] + left + right
         box = two_sides("RandomCrop", self.size)
         more = [0, 0]
@@ -94,16 +94,6 @@ class RandomCrop(Geometric):
             more = [max(box[0] - height, 0), max(box[1] - width, 0)]
         low = (-top - more[0], -left - more[1])
         return low, (low[0] + height + 2 * more[0] - box[0], low[1] + width + 2 * more[1] - box[1])
-
-
-def _four_sides(padding: int | Sequence[int] | None) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom."""
-    given = [padding or 0] if isinstance(padding, int | None) else list(padding)
-    if len(given) not in (1, 2, 4):
-        raise bad("RandomCrop: padding is neither 1, 2 nor 4 numbers", "padding=4", padding)
-    sides = [whole_number("RandomCrop: padding", p) for p in given]
-    left, top, right, bottom = sides * (4 // len(sides))
-    return left, top, right, bottom
 
 
 class CenterCrop(Geometric):

@@ -6,6 +6,7 @@ import numpy as np
 
 from zincir.data.augment import arrays as ar
 from zincir.data.augment.arrays import Array
+from zincir.data.augment.boxes import Boxes
 from zincir.data.augment.checks import bad, whole_number
 from zincir.data.augment.draws import Draws, beta
 from zincir.data.augment.regions import paste
@@ -20,6 +21,10 @@ class MixUp(Mixing):
     `share * x + (1 - share) * x_before`, with a share of its own for each sample, of
     Beta(alpha, alpha). The partner is the one thing that depends on the batch.
     From Zhang et al., "mixup: beyond empirical risk minimization", https://arxiv.org/abs/1710.09412.
+
+    With boxes, an image has those of both afterwards, its own first; labels may be left out then
+    (as in Zhang et al., "Bag of freebies for training object detection neural networks",
+    https://arxiv.org/abs/1902.04103).
 
     Args:
         alpha: the larger, the nearer the shares are to one half.
@@ -47,6 +52,12 @@ class MixUp(Mixing):
         share = ar.each(numbers[:, 0])
         before = ar.real(ar.roll(images))
         return ar.typed(before + share * (ar.real(images) - before), images)
+
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """(N, 2K): those of both images."""
+        known = ar.real(boxes.labels * 0 + 1) if boxes.visible is None else boxes.visible
+        both = boxes._replace(visible=known)
+        return Boxes(*(ar.join([part, ar.roll(part)], 1) for part in both))
 
     def apply_labels(self, labels: Array, numbers: Array) -> Array:
         """(N, classes)."""

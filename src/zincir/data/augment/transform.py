@@ -48,6 +48,8 @@ class Transform(ABC):
     """Whether pixels must still be bytes, or fractions from 0 to 1."""
     keeps_places = False
     """Whether all that is in an image stays where it is: then boxes and masks do, too."""
+    looks_at_boxes = False
+    """Whether `draw_at` is asked for numbers, which depend on boxes, and not `draw`."""
 
     def size_after(self, size: Size) -> Size:
         """Channels, height and width afterwards, from those before.
@@ -60,6 +62,10 @@ class Transform(ABC):
     def draw(self, draws: Draws, size: Size) -> Numbers:
         """What will happen to each sample: (N, ...) float32, whatever `apply` understands."""
         return np.zeros((len(draws), 0), np.float32)
+
+    def draw_at(self, draws: Draws, size: Size, boxes: Boxes) -> Numbers:
+        """The same for a transform that looks at boxes: arrays, where they are by then."""
+        return self.draw(draws, size)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
@@ -97,7 +103,8 @@ class Transform(ABC):
     def _unknown(self, what: str, method: str) -> ArgumentError:
         return bad(
             f"{type(self).__name__} does not know what happens to {what}",
-            "flips, crops, Resize, Letterbox, RandomAffine, Mosaic, changes of colour, erasing",
+            "flips, crops, Pad, Resize, Letterbox, RandomAffine, Mosaic, changes of colour, "
+            "GaussianBlur, erasing; of boxes MixUp too",
             self,
             f"a chain without it; or give it a method {method} (or keeps_places = True)",
         )
@@ -186,7 +193,8 @@ class Compose:
 
         Args:
             images: (N, C, H, W), bytes or fractions from 0 to 1 as float32; an array or a tensor.
-            labels: (N,) classes, or (N, classes) shares; needed for MixUp and CutMix.
+            labels: (N,) classes, or (N, classes) shares; needed for MixUp and CutMix, unless MixUp
+                has boxes.
             epoch: how often the data was gone through, from 0.
             index: (N,) the samples' numbers in the data set.
             boxes: of each image (`pad_boxes`); they are cut at the border, and dropped (their label
@@ -204,11 +212,19 @@ class Compose:
         if CURRENT.recording is not None:
             raise _drawn_for_ever()
         _check_images(images)
-        numbers = self.draw(images.shape, epoch=epoch, index=index)
+        numbers = self.draw(images.shape, epoch=epoch, index=index, boxes=boxes)
         return self.apply(images, numbers, labels, boxes=boxes, masks=masks)
 
-    def draw(self, shape: Sequence[int], *, epoch: int, index: Any) -> tuple[Numbers, ...]:
+    def draw(
+        self, shape: Sequence[int], *, epoch: int, index: Any, boxes: Boxes | None = None
+    ) -> tuple[Numbers, ...]:
         """The numbers for a batch of images of that shape, (N, C, H, W): an array each transform.
+
+        Args:
+            shape: of the batch.
+            epoch: how often the data was gone through, from 0.
+            index: (N,) the samples' numbers in the data set.
+            boxes: of each image, if a transform looks at them (RandomIoUCrop).
 
         Raises:
             ShapeError: one of the transforms has no use for such images.
@@ -220,9 +236,18 @@ class Compose:
         )
         now: Size = (size[0], size[1], size[2])
         numbers: list[Numbers] = []
-        for name, transform in zip(self._names, self.transforms, strict=True):
+        looking = [i for i, t in enumerate(self.transforms) if t.looks_at_boxes]
+        held = _arrays_of(boxes) if looking and boxes is not None else None
+        for i, (name, transform) in enumerate(zip(self._names, self.transforms, strict=True)):
             after = transform.size_after(now)
-            numbers.append(transform.draw(draws.of(name), now).astype(np.float32))
+            own = draws.of(name)
+            if held is not None and transform.looks_at_boxes:
+                drawn = transform.draw_at(own, now, held)
+            else:
+                drawn = transform.draw(own, now)
+            numbers.append(drawn.astype(np.float32))
+            if held is not None and i < looking[-1]:
+                held = _followed(transform, held, numbers[-1], now, after)
             now = after
         return tuple(numbers)
 
@@ -241,13 +266,14 @@ class Compose:
         On tensors it may be part of a step under `zincir.compile`, with the numbers as arguments.
         """
         _check_images(images)
-        if labels is None and any(isinstance(t, Mixing) for t in self.transforms):
+        mixes = any(isinstance(t, Mixing) for t in self.transforms)
+        if labels is None and boxes is None and mixes:
             raise bad("Compose: MixUp and CutMix need labels", "augment(images, labels, ...)", None)
         out: Any = images
         fitting = self._fitting(numbers, images)
         for transform, drawn in zip(self.transforms, fitting, strict=True):
             out = transform.apply(out, drawn)
-            if isinstance(transform, Mixing):
+            if isinstance(transform, Mixing) and labels is not None:
                 labels = transform.apply_labels(labels, drawn)
         if isinstance(out, Tensor):
             out = out.clone() if out is images else out
@@ -266,9 +292,7 @@ class Compose:
         now: Size = (images.shape[1], images.shape[2], images.shape[3])
         for transform, drawn in zip(self.transforms, numbers, strict=True):
             after = transform.size_after(now)
-            if not transform.keeps_places:
-                boxes = transform.apply_boxes(boxes, drawn, now)
-                boxes = clipped(boxes, (0, 0, after[2], after[1]))
+            boxes = _followed(transform, boxes, drawn, now, after)
             now = after
         return without_small_rests(boxes, self.min_visible)
 
@@ -321,6 +345,19 @@ def _check_order(transforms: tuple[Transform, ...]) -> None:
                 [type(t).__name__ for t in transforms],
             )
         normal = normal or (name if name == "Normalize" else "")
+
+
+def _followed(transform: Transform, boxes: Boxes, numbers: Array, size: Size, after: Size) -> Boxes:
+    """Boxes behind a transform of images of that size, cut at the border of those after it."""
+    if transform.keeps_places:
+        return boxes
+    return clipped(transform.apply_boxes(boxes, numbers, size), (0, 0, after[2], after[1]))
+
+
+def _arrays_of(boxes: Boxes) -> Boxes:
+    """Boxes as NumPy arrays."""
+    parts = [p.detach().numpy() if isinstance(p, Tensor) else p for p in boxes]
+    return Boxes(*parts)
 
 
 def _drawn_for_ever() -> TraceError:
