@@ -15,7 +15,8 @@ from zincir.errors import ArgumentError, ZincirError, explain
 from zincir.graph.node import user_line
 from zincir.trainer.callback import Callback
 from zincir.trainer.progress import Progress
-from zincir.trainer.training import Training
+from zincir.trainer.rerun import EVERY as STEPS, Snapshot, birth_since
+from zincir.trainer.training import Running, Training
 
 LEVELS = ("off", *EVERY)
 
@@ -37,6 +38,9 @@ class Examination(Callback):
         self._progress: Progress | None = None
         self._told: set[tuple[str, str]] = set()
         self._rehearsed = False
+        self._snapshot: Snapshot | None = None
+        self.beside_it: Sequence[Callback] = ()
+        """The other callbacks of the training."""
 
     @property
     def report(self) -> Report:
@@ -55,10 +59,18 @@ class Examination(Callback):
         self.exam.begin()
 
     def on_step_begin(self, trainer: Training, batches: Sequence[Any]) -> None:
-        if self._rehearsed or self.level == "light" or trainer.running is None:
+        if self.level == "light" or trainer.running is None:
             return
+        if self._snapshot is None or len(self._snapshot.batches) >= STEPS:
+            self._snapshot = Snapshot.of(trainer)
+        self._snapshot.batches.append(batches)
+        if not self._rehearsed:
+            self._rehearse(trainer, trainer.running, batches)
+
+    def _rehearse(self, trainer: Training, running: Running, batches: Sequence[Any]) -> None:
+        """Look at the first step before it is made."""
         self._rehearsed = True
-        x, y = trainer.running.taken(batches[0])
+        x, y = running.taken(batches[0])
         try:
             seen = Rehearsal(trainer.model, trainer.loss, trainer.optimizer, x, y)
         except ZincirError:
@@ -77,15 +89,27 @@ class Examination(Callback):
         self._say(findings)
 
     def on_exception(self, trainer: Training, error: BaseException) -> None:
+        self._find_birth(trainer)
         self.end()
         self._say(self.report.findings)
 
     def on_fit_end(self, trainer: Training) -> None:
+        self._find_birth(trainer)
         self.end()
 
-    def beside(self, progress: Progress) -> Examination:
+    def _find_birth(self, trainer: Training) -> None:
+        """If the loss was not finite: run the last steps again, operation by operation at last."""
+        exam, snapshot = self.exam, self._snapshot
+        if exam is None or snapshot is None or trainer.running is None:
+            return
+        exam.read()
+        if exam.course.broken is not None and exam.course.birth is None:
+            exam.course.birth = birth_since(snapshot, trainer, self.beside_it)
+        self._snapshot = None
+
+    def beside(self, progress: Progress, callbacks: Sequence[Callback]) -> Examination:
         """Itself; it speaks where the progress is shown."""
-        self._progress = progress
+        self._progress, self.beside_it = progress, callbacks
         return self
 
     def end(self) -> None:

@@ -277,7 +277,7 @@ class Trainer:
     def _taking_part(self, progress: Progress) -> Callbacks:
         """What takes part in a fit in this process: the doctor and the progress besides."""
         doctor = self._examination
-        examined = [] if doctor is None else [doctor.beside(progress)]
+        examined = [] if doctor is None else [doctor.beside(progress, self.callbacks.all)]
         everything = [*self.callbacks.all, *examined, progress]
         return Callbacks([c for c in everything if c.everywhere or self.ranks.rank == 0])
 
