@@ -41,7 +41,7 @@ class Snapshot:
     def of(cls, trainer: Training) -> Snapshot:
         """The state of this moment, copied."""
         state = {k: v.detach().clone() for k, v in trainer.model.state_dict().items()}
-        gradients = [(p, p.grad) for p in trainer.model.parameters()]
+        gradients: list[tuple[Tensor, Any]] = [(p, p.grad) for p in trainer.model.parameters()]
         optimizer = copy.deepcopy(trainer.optimizer.state_dict())
         return cls(state, optimizer, get_rng_state(), gradients)
 
