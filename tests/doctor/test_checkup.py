@@ -87,10 +87,10 @@ def test_dropout_everything() -> None:
             self.net, self.head, self.p_dropped = nn.Linear(64, 32), nn.Linear(32, 10), p
 
         def forward(self, x: Any) -> Any:
-            return self.head(F.dropout(self.net(x), self.p_dropped))
+            return self.head(F.dropout(self.net(x).relu(), self.p_dropped, self.training))
 
     with pytest.warns(UserWarning, match="lets nothing through"):
-        layers = [nn.Linear(64, 32), nn.Dropout(1.0), nn.Linear(32, 10)]
+        layers = [nn.Linear(64, 32), nn.Dropout(1.0), nn.ReLU(), nn.Linear(32, 10)]
     sick = checked(nn.Sequential(*layers))["dropout_everything"]
     assert (sick.severity, sick.where, sick.evidence["p"]) == ("error", "1", 1.0)
     assert "learns nothing" in sick.what
@@ -172,3 +172,149 @@ def test_a_model_without_parameters_and_a_loss_without_gradient() -> None:
     assert not checked(nn.Flatten(), batch=BATCH)
     report = doctor.checkup(mlp(), lambda a, b: (a.argmax(1) == b).float().mean(), None, BATCH)
     assert {f.symptom for f in report.findings} == {"no_gradient"}
+
+
+def test_missing_output_activation() -> None:
+    sick = checked(mlp(), nn.NLLLoss())["missing_output_activation"]
+    assert (sick.code, sick.where) == ("S2", "4")
+    assert not checked(nn.Sequential(mlp(), nn.LogSoftmax(dim=1)), nn.NLLLoss())
+    assert not checked(mlp(), nn.MultiMarginLoss())  # other losses take whole labels, too
+
+
+def test_output_range() -> None:
+    y = (X[:99, :1] + X[:99, 20:21]).astype(np.float32)
+    for last in (nn.ReLU(), nn.Sigmoid(), nn.Tanh()):
+        net = nn.Sequential(nn.Linear(64, 1), last)
+        sick = checked(net, nn.MSELoss(), (X[:99], 3 * y))["output_range"]
+        assert (sick.severity, sick.where) == ("error", "1")
+    assert not checked(nn.Linear(64, 1), nn.MSELoss(), (X[:99], y))
+    assert not checked(net, nn.MSELoss(), (X[:99], np.tanh(y)))
+
+
+def test_loss_shape() -> None:
+    y = X[:99, 20]
+    by_hand = checked(nn.Linear(64, 1), lambda a, b: (a - b).square().mean(), (X[:99], y))
+    assert by_hand["loss_shape"].evidence["compared"] == [99, 99]
+    assert "loss_shape" in checked(nn.Linear(64, 1), batch=(X[:64], Y[:64] * 0))
+    assert not checked(nn.Linear(64, 1), nn.MSELoss(), (X[:99], y[:, None]))
+    squeezed = nn.Sequential(nn.Linear(64, 1), nn.Flatten(0))
+    assert not checked(squeezed, nn.MSELoss(), (X[:99], y))
+
+
+class _Functional(nn.Module):
+    def __init__(self, *, cured: bool) -> None:
+        super().__init__()
+        self.first, self.head, self.cured = nn.Linear(64, 32), nn.Linear(32, 10), cured
+
+    def forward(self, x: Any) -> Any:
+        h = self.first(x).relu()
+        return self.head(F.dropout(h, 0.5, self.training if self.cured else True))
+
+
+def test_wrong_mode() -> None:
+    sick = checked(_Functional(cured=False))["wrong_mode"]
+    assert (sick.severity, sick.where) == ("error", "first")
+    assert "test_checkup.py" in sick.origin
+    assert not checked(_Functional(cured=True))
+
+
+def test_batchnorm_tiny_batch() -> None:
+    net = mlp(norm=nn.BatchNorm1d)
+    assert checked(net, batch=(X[:4], Y[:4]))["batchnorm_tiny_batch"].where == "1"
+    assert not checked(net, batch=(X[:64], Y[:64]))
+
+
+def test_missing_nonlinearity() -> None:
+    sick = checked(nn.Sequential(nn.Linear(64, 32), nn.Linear(32, 10)))["missing_nonlinearity"]
+    assert (sick.severity, sick.where) == ("warning", "1")
+    assert sick.evidence["layers"] == ["0", "1"]
+    images = BATCH[0].reshape(-1, 1, 8, 8), BATCH[1]
+    convolutions = [nn.Conv2d(1, 8, 3), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(128, 10)]
+    assert checked(nn.Sequential(*convolutions), batch=images)["missing_nonlinearity"].where == "1"
+    layers = [nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), *convolutions[2:]]
+    assert not checked(nn.Sequential(*layers), batch=images)
+    narrow = nn.Sequential(nn.Linear(64, 4), nn.Linear(4, 10))
+    assert not checked(narrow)  # a low rank is meant
+
+
+def test_symmetric_initialisation() -> None:
+    net = mlp()
+    for layer in (net[0], net[2], net[4]):
+        nn.init.constant_(layer.weight, 0.1)
+        nn.init.zeros_(layer.bias)
+    sick = doctor.checkup(net, F.cross_entropy, None, BATCH).of("symmetric_initialisation")
+    assert [f.where for f in sick] == ["0", "2"]
+    net = mlp()
+    nn.init.zeros_(net[4].weight)
+    assert not checked(net)  # a last layer of zeros is fine
+
+
+def test_batch_leak() -> None:
+    class Mixing(nn.Module):
+        def __init__(self, dim: int) -> None:
+            super().__init__()
+            self.first, self.head, self.dim = nn.Linear(64, 32), nn.Linear(32, 10), dim
+
+        def forward(self, x: Any) -> Any:
+            return self.head(F.softmax(self.first(x), self.dim))
+
+    assert checked(Mixing(0))["batch_leak"].severity == "error"
+    assert not checked(Mixing(1))
+    assert not checked(mlp(norm=nn.BatchNorm1d))  # mixes in training mode alone
+
+
+class _Language(nn.Module):
+    def __init__(self, *, causal: bool) -> None:
+        super().__init__()
+        self.embed, self.causal = nn.Embedding(20, 16), causal
+        self.attend = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.head = nn.Linear(16, 20)
+
+    def forward(self, x: Any) -> Any:
+        h = self.embed(x)
+        mask = zincir.triu(zincir.ones(9, 9), 1).bool() if self.causal else None
+        return self.head(self.attend(h, h, h, attn_mask=mask, need_weights=False)[0])
+
+
+def test_future_leak() -> None:
+    text = np.random.default_rng(0).integers(0, 20, (8, 10))
+    batch = text[:, :-1], text[:, 1:]
+
+    def loss(a: Any, b: Any) -> Any:
+        return F.cross_entropy(a.reshape(-1, 20), b.reshape(-1))
+
+    assert checked(_Language(causal=False), loss, batch)["future_leak"].severity == "error"
+    assert not checked(_Language(causal=True), loss, batch)
+    assert not checked(_Language(causal=False), loss, (text[:, :-1], text[:, :-1]))
+
+
+def test_bad_initialisation() -> None:
+    for scale in (0.05, 60.0):
+        sick = checked(mlp(nn.ReLU, 6, scale=scale))
+        assert "bad_initialisation" in sick, scale
+    assert not checked(mlp(nn.ReLU, 6))
+    assert not checked(mlp(nn.ReLU, 6, norm=nn.BatchNorm1d, scale=0.05))
+
+
+def test_gradients_at_the_start() -> None:
+    sick = checked(mlp(nn.Sigmoid, 8))["vanishing_gradient"]
+    assert (sick.code, sick.where) == ("I3", "0")
+    assert not checked(mlp(nn.Sigmoid, 8, norm=nn.BatchNorm1d))
+    sick = checked(mlp(nn.ReLU, 6, scale=20.0))["exploding_gradient"]
+    assert (sick.code, sick.where) == ("I9", "0")
+
+
+def test_what_is_worth_knowing() -> None:
+    summed = doctor.checkup(mlp(), nn.CrossEntropyLoss(reduction="sum"), None, BATCH)
+    assert summed.ok
+    assert summed.symptoms == ["sum_reduction"]
+    rare = np.where(np.arange(128) % 40 == 0, Y[:128], 3)
+    assert (
+        "class_imbalance" in doctor.checkup(mlp(), F.cross_entropy, None, (X[:128], rare)).symptoms
+    )
+    x = X[:128].copy()
+    x[:, 7] = 0.25
+    assert doctor.checkup(mlp(), F.cross_entropy, None, (x, Y[:128])).symptoms == [
+        "constant_feature"
+    ]
+    assert not doctor.checkup(mlp(), F.cross_entropy, None, BATCH).findings

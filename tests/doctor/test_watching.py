@@ -63,6 +63,7 @@ def test_numbers_are_those_of_numpy() -> None:
     np.testing.assert_allclose(activity.active, (hidden > 0).mean(0))
     assert activity.mean == pytest.approx(hidden.mean(), rel=1e-5)
     assert activity.std == pytest.approx(hidden.std(), rel=1e-5)
+    assert activity.spread == pytest.approx(np.sqrt(hidden.var(0).mean()), rel=1e-5)
     gauge = reading.gauges["0.weight"]
     assert gauge.value == pytest.approx(np.sqrt((weight**2).mean()), rel=1e-5)
     assert gauge.gradient == pytest.approx(np.sqrt((gradient**2).mean()), rel=1e-5)

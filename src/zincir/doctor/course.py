@@ -30,6 +30,8 @@ class Activity:
     """By unit: the share of values at the ends of the range."""
     mean: float
     std: float
+    spread: float
+    """How much a unit differs from sample to sample: the root of the mean of their variances."""
     gradient: Array
     """By unit: the root of the mean square of the gradients that arrive."""
 

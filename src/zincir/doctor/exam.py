@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from zincir import tensor_backward
-from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy
-from zincir.doctor.course import Activity, Course, Gauge, Reading
-from zincir.doctor.forms import bare, softmaxes
+from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
+from zincir.doctor.course import Course, Gauge, Reading
+from zincir.doctor.forms import bare
 from zincir.doctor.probes import ParameterProbe, PlaceProbe, Tally, shown
 from zincir.graph.node import Node, describe
 from zincir.hook_handle import RemovableHandle
@@ -296,7 +296,7 @@ class Exam:
             count, total = tally.take()
             if count:
                 losses[site] = float(total / count)
-        places = {p: a for p, probe in self._places.items() if (a := _activity(probe)) is not None}
+        places = {p: a for p, probe in self._places.items() if (a := probe.activity()) is not None}
         rates = self._rates()
         gauges = {
             name: gauge
@@ -315,24 +315,6 @@ class Exam:
             for p in group["params"]
             if id(p) in self._names.parameters and "lr" in group
         }
-
-
-def guessing(loss: Node, body: Anatomy) -> float | None:
-    """What a loss is for an answer that does not look at the input: ln C of a cross-entropy.
-
-    >>> import zincir
-    >>> x = zincir.zeros(2, 4, requires_grad=True)
-    >>> loss = zincir.nn.functional.cross_entropy(x, zincir.tensor([0, 3]))
-    >>> body = anatomy([loss._node], Names({}, {}))
-    >>> math.isclose(guessing(loss._node, body), math.log(4))
-    True
-    """
-    found = [s for s in softmaxes(body.order, body.users) if s.logarithm and s.classes > 1]
-    end = bare(loss)
-    averaged = end.op.name == "div" and bare(end.inputs[0]).op.name == "sum"
-    if not found or not averaged or body.after.get(found[-1].result) != body.after.get(loss):
-        return None
-    return math.log(found[-1].classes)
 
 
 class _Silent:
@@ -358,22 +340,6 @@ def _is_full(grad: Any) -> bool:
     if node.value is not None:
         return bool(np.any(node.value.array))
     return node.op.name not in ("const", "expand")
-
-
-def _activity(probe: PlaceProbe) -> Activity | None:
-    forward, backward = probe.forward.take(), probe.backward.take()
-    counts = forward[0]
-    count = float(counts[0])
-    if not count:
-        return None
-    sums, squares = float(forward[3].sum()), float(forward[4].sum())
-    everything = float(counts.sum())
-    mean = sums / everything
-    spread = math.sqrt(max(0.0, squares / everything - mean * mean))
-    gradient = np.sqrt(backward[1] / np.maximum(backward[0], 1.0))
-    return Activity(
-        int(count), forward[1] / counts, forward[2] / counts, mean, spread, gradient
-    )  # fmt: skip
 
 
 def _gauge(probe: ParameterProbe, rate: float) -> Gauge | None:

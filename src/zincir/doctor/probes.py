@@ -7,6 +7,7 @@ BatchNorm. Whoever wants to know reads them between two steps, and takes the dif
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ from zincir.autograd import no_grad
 from zincir.bindings import readable
 from zincir.creation import full, zeros
 from zincir.doctor.anatomy import Place, other_axes
+from zincir.doctor.course import Activity
 from zincir.evaluate import evaluate
 from zincir.functional import stack
 from zincir.graph.node import Node
@@ -101,6 +103,21 @@ class PlaceProbe:
         with no_grad():
             g = g.detach()
             self.backward.add([count, (g * g).sum(axes)])
+
+    def activity(self) -> Activity | None:
+        """What was measured since the last time; None if nothing was."""
+        forward, backward = self.forward.take(), self.backward.take()
+        counts = forward[0]
+        everything = float(counts.sum())
+        if not everything:
+            return None
+        mean = float(forward[3].sum()) / everything
+        std = math.sqrt(max(0.0, float(forward[4].sum()) / everything - mean * mean))
+        variances = forward[4] / counts - np.square(forward[3] / counts)
+        spread = math.sqrt(max(0.0, float(variances.mean())))
+        gradient = np.sqrt(backward[1] / np.maximum(backward[0], 1.0))
+        active, ends = forward[1] / counts, forward[2] / counts
+        return Activity(int(counts[0]), active, ends, mean, std, spread, gradient)
 
 
 def node_size(node: Node) -> int:

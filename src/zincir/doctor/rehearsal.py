@@ -13,8 +13,10 @@ from zincir import anomaly
 from zincir.anomaly import Birth
 from zincir.autograd import enable_grad, grad
 from zincir.creation import from_numpy
-from zincir.doctor.anatomy import Anatomy, Names, anatomy
+from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
+from zincir.doctor.course import Activity
 from zincir.doctor.forms import Softmax, softmaxes
+from zincir.doctor.probes import PlaceProbe
 from zincir.doctor.undisturbed import undisturbed, unwatched
 from zincir.errors import AnomalyError, IndexOutOfRange
 from zincir.graph.node import Node, describe
@@ -67,6 +69,8 @@ class Run:
     """None if it was not computed, or is no single number."""
     body: Anatomy
     softmaxes: list[Softmax]
+    guess: float | None
+    """The loss of an answer that does not look at the input, if it is known from the graph."""
     calls: list[Call] = field(default_factory=list[Call])
 
     def arrays(self) -> list[Array]:
@@ -92,6 +96,8 @@ class Rehearsal:
         there is no loss."""
         self.first = self.again()
         self.loss = float("nan")
+        self.activities: dict[Place, Activity] = {}
+        """What layers and activations do, and what arrives at them, nearest to the input first."""
         self.parts = self._examined()
         self.order = self.first.body.ranks(self.names)
 
@@ -117,7 +123,8 @@ class Rehearsal:
         outputs = tensors_in(given)
         roots = [t._node for t in [*outputs, *([] if loss is None else [loss])]]
         body = anatomy(roots, self.names)
-        return Run(outputs, loss, body, softmaxes(body.order, body.users), calls)
+        guess = None if loss is None else guessing(loss._node, body)
+        return Run(outputs, loss, body, softmaxes(body.order, body.users), guess, calls)
 
     def _loss(self, given: Any, y: Any) -> Tensor:
         try:
@@ -135,14 +142,47 @@ class Rehearsal:
         wanted = [p for _, p in named if p.requires_grad]
         loss = self.first.loss
         found: list[Any] = [None] * len(wanted)
+        probes = {place: PlaceProbe(place) for place in self.first.body.places}
+        for place, nodes in self.first.body.places.items():
+            for node in nodes:
+                probes[place].watch(node)
         if loss is not None and loss.numel() == 1 and loss.requires_grad and wanted:
             with unwatched():
                 found = list(grad(loss, wanted, retain_graph=True, allow_unused=True))
         arrived = {id(p): g for p, g in zip(wanted, found, strict=True)}
+        if self.problem is None:
+            for place, probe in probes.items():
+                activity = probe.activity()
+                if activity is not None:
+                    self.activities[place] = activity
         if loss is not None and loss.numel() == 1 and self.problem is None:
             self.loss = float(loss.detach().item())
         arrays = {k: None if g is None else g.numpy() for k, g in arrived.items()}
         return [Part(n, p, arrived.get(id(p)) is not None, arrays.get(id(p))) for n, p in named]
+
+    def influence(self) -> tuple[int, Array] | None:
+        """For the output of one sample: the largest derivative with respect to each other sample.
+
+        In evaluation mode; None if there is no output for each sample, or inputs are no numbers
+        that can be differentiated.
+        """
+        x = self.x
+        if not isinstance(x, Tensor) or not x.is_floating_point() or self.samples < 2:
+            return None
+        count = min(self.samples, 8)
+        given = x[:count].detach().clone().requires_grad_()
+        run = self.again(given, training=False, with_loss=False)
+        outputs = [t for t in run.outputs if t.ndim and t.shape[0] == count and t.requires_grad]
+        if len(outputs) != len(run.outputs) or not outputs:
+            return None
+        sample = count // 2
+        total = sum((t[sample].sum() for t in outputs[1:]), outputs[0][sample].sum())
+        with unwatched():
+            (g,) = grad(total, [given], allow_unused=True)
+        if g is None:
+            return None
+        others = np.abs(np.delete(g.numpy(), sample, axis=0)).reshape(count - 1, -1)
+        return (sample, others.max(1)) if others.size else None
 
     @cached_property
     def birth(self) -> Birth | None:
@@ -181,6 +221,20 @@ class Rehearsal:
     def targets(self) -> list[Array]:
         """The targets as arrays."""
         return [t.detach().clone().numpy() for t in tensors_in(self.y)]
+
+    @property
+    def signals(self) -> tuple[list[Place], list[float], list[float]] | None:
+        """The layers in order, the spread of what each gives, and the size of the gradients that
+        arrive at it; None if not all of it is finite and above 0 at the end it comes from.
+        """
+        layers = [(p, a) for p, a in self.activities.items() if p.kind == "layer"]
+        spreads = [a.spread for _, a in layers]
+        arrived = [float(np.sqrt(np.mean(np.square(a.gradient)))) for _, a in layers]
+        if not layers or not np.isfinite([*spreads, *arrived]).all():
+            return None
+        if min(spreads[0], arrived[-1]) <= 0:
+            return None
+        return [p for p, _ in layers], spreads, arrived
 
     # The head -----------------------------------------------------------------------------------
 

@@ -1,20 +1,20 @@
 """ReLU units that are never active: nothing passes through them, in neither direction.
 
-A unit whose input is negative for every sample gives 0, and its gradient is 0: no step changes the
-weights in front of it, so it stays dead. One long step is enough, along a gradient that was too
-large; or a bias, or inputs, that make it so from the start.
+A unit whose input is negative for every sample gives 0, and its gradient is 0: no step changes
+the weights in front of it, so it stays dead. One long step is enough, along a gradient that was
+too large; or a bias, or inputs, that make it so from the start.
 
 Death is a matter of units, over many samples: a layer of which 70 % of the *values* are 0 is
 sparse, and healthy. A unit counts when it was silent for at least 299 values in a row (then it
 fires on fewer than 1 % of all with a confidence of 95 %: ln 0.05 / ln 0.99), in three readings.
 
-When it is not this: a few dead units harm nobody, and wide nets have many. Below a fifth nothing is
-said; above it a warning needs a training that suffers. A layer that is dead as a whole is an error:
-the net is a constant.
+When it is not this: a few dead units harm nobody, and wide nets have many. Below a fifth nothing
+is said; above it a warning needs a training that suffers. A layer that is dead as a whole is an
+error: the net is a constant.
 
 References: Google's Machine Learning Crash Course (dead ReLU units: lower the learning rate);
-CS231n ("as much as 40 % can be dead if the learning rate is too high"); Lu et al., "Dying ReLU and
-initialization" (2019).
+CS231n ("as much as 40 % can be dead if the learning rate is too high"); Lu et al., "Dying ReLU
+and initialization" (2019).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Dropout of 1.0 drops everything: nothing gets through, and nothing is learnt behind it.
 
-The probability of dropout says what is *dropped*: 0.0 is none, 0.5 is half of all, 1.0 is all. With
-1.0 the output is 0 for every input, its gradient is 0, and the layers before it never change.
-Some libraries count what is kept instead.
+The probability of dropout says what is *dropped*: 0.0 is none, 0.5 is half of all, 1.0 is all.
+With 1.0 the output is 0 for every input, its gradient is 0, and the layers before it never
+change. Some libraries count what is kept instead.
 
 When it is not this: from 0.5 on a dropout is strong, which is no error by itself.
 

@@ -1,17 +1,19 @@
 """Gradients get larger from layer to layer on the way back, or from step to step.
 
-Weights that are too large multiply what arrives by more than 1 in each layer; through ten layers a
-factor of 3 makes 59,000. The steps are then far too long, the loss jumps, and ends in infinity.
+Weights that are too large multiply what arrives by more than 1 in each layer; through ten layers
+a factor of 3 makes 59,000. The steps are then far too long, the loss jumps, and ends in
+infinity.
 
-Reported if the loss rises, does not come down, or is not finite any more, and either what arrives
-at the first layer is at least seventy times what arrives at the last one, three times in a row; or
-the norm of all gradients doubles from reading to reading, four times.
+Reported if the loss rises, does not come down, or is not finite any more, and either what
+arrives at the first layer is at least seventy times what arrives at the last one, three times in
+a row; or the norm of all gradients doubles from reading to reading, four times.
 
-When it is not this: a single large gradient is no explosion, and clipping takes care of it. Large
-gradients that stay as large, while the loss comes down, are a matter of scale.
+When it is not this: a single large gradient is no explosion, and clipping takes care of it.
+Large gradients that stay as large, while the loss comes down, are a matter of scale.
 
-References: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks"
-(2013). The bound of 70 is AutoTrainer's (ICSE 2021), four doublings TheDeepChecker's (TOSEM 2022).
+References: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural
+networks" (2013). The bound of 70 is AutoTrainer's (ICSE 2021), four doublings TheDeepChecker's
+(TOSEM 2022).
 """
 
 from __future__ import annotations

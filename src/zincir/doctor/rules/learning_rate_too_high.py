@@ -5,9 +5,9 @@ more than a tenth, and the loss rises or does not come down, the learning rate i
 
 Also reported: a loss that went up to more than four times its best and stays there.
 
-When it is not this: biases, norms and weights that start at 0 have no size to compare with, and are
-left out; a rate that rises at the beginning (warm-up) is not judged before its readings are the
-last ones.
+When it is not this: biases, norms and weights that start at 0 have no size to compare with, and
+are left out; a rate that rises at the beginning (warm-up) is not judged before its readings are
+the last ones.
 
 References: CS231n (ratio of updates to weights near 1e-3), TheDeepChecker (above 1e-1), fastai's
 learning rate finder (four times the best loss).

@@ -1,10 +1,10 @@
 """Steps are too short: the training gets nowhere in reasonable time.
 
-A good step changes weights by about a thousandth of their size. Where no layer changes by more than
-a ten-thousandth, and the loss has hardly come down, the learning rate is too low.
+A good step changes weights by about a thousandth of their size. Where no layer changes by more
+than a ten-thousandth, and the loss has hardly come down, the learning rate is too low.
 
-When it is not this: fine-tuning takes short steps on purpose, and its loss comes down; that is not
-reported. If some layers learn and others do not, look at their gradients (T1).
+When it is not this: fine-tuning takes short steps on purpose, and its loss comes down; that is
+not reported. If some layers learn and others do not, look at their gradients (T1).
 
 References: CS231n (ratio of updates to weights near 1e-3), TheDeepChecker (below 1e-4).
 """

@@ -1,8 +1,8 @@
 """A parameter that is to be trained gets no gradient.
 
 The loss does not depend on it through anything that gradients pass through. Either the layer is
-not used in `forward`, or the way is cut: by `detach()`, `.item()`, a NumPy computation, `no_grad`,
-or an operation without a gradient such as `argmax`. The parameter stays what it is.
+not used in `forward`, or the way is cut: by `detach()`, `.item()`, a NumPy computation,
+`no_grad`, or an operation without a gradient such as `argmax`. The parameter stays what it is.
 
 That is read off the graph, so it is exact; where the way is cut, the line is named.
 

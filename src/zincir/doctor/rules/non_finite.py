@@ -1,15 +1,15 @@
 """The loss is NaN or infinite: from here on nothing is learnt any more.
 
-A NaN is born in one operation (the logarithm of 0, 0 / 0, an exponential above 88, the slope of a
-square root at 0), and everything after it only passes it on: to the loss, to all gradients, with
-the next update to all parameters.
+A NaN is born in one operation (the logarithm of 0, 0 / 0, an exponential above 88, the slope of
+a square root at 0), and everything after it only passes it on: to the loss, to all gradients,
+with the next update to all parameters.
 
 The step is named at which the loss was not finite for the first time. Where that step can be run
-again from before it, as `Trainer` can, it is, operation by operation; then the operation that the
-first NaN or infinity was born in is named, with the ranges of its operands and the sample.
+again from before it, as `Trainer` can, it is, operation by operation; then the operation that
+the first NaN or infinity was born in is named, with the ranges of its operands and the sample.
 
-References: https://github.com/pytorch/pytorch/issues/160016, 182156 and 143658 (the producer is to
-be told apart from what passes it on, with shapes and values).
+References: https://github.com/pytorch/pytorch/issues/160016, 182156 and 143658 (the producer is
+to be told apart from what passes it on, with shapes and values).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The loss or a gradient is not finite before anything was learnt. It is no matter of the learning
 rate: it comes from the data (S18), or from an operation outside of its domain. The step is run
-again, operation by operation; the first that gives NaN or infinity from finite operands is named,
-with their ranges and the sample.
+again, operation by operation; the first that gives NaN or infinity from finite operands is
+named, with their ranges and the sample.
 
 References: those of T6.
 """

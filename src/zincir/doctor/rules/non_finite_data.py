@@ -1,8 +1,8 @@
 """NaN or infinity in the data.
 
 One NaN in a batch makes the loss NaN, then all gradients, then all parameters: nothing of the
-training is left. Missing values in tables are read as NaN; divisions by a standard deviation of 0
-and logarithms of 0 make infinities.
+training is left. Missing values in tables are read as NaN; divisions by a standard deviation of
+0 and logarithms of 0 make infinities.
 
 References: any; the place in the data is named.
 """

@@ -1,7 +1,7 @@
 """A parameter gets gradients, and no optimizer changes it; or its learning rate is 0.
 
-Lists of parameters that are written by hand miss layers; layers that are made after the optimizer
-are missed as well. The parameter keeps the value it was made with.
+Lists of parameters that are written by hand miss layers; layers that are made after the
+optimizer are missed as well. The parameter keeps the value it was made with.
 
 When it is not this: what is not to be trained has `requires_grad=False`, and is not reported. A
 second optimizer may own the rest: give both, `checkup(model, loss, [one, other], batch)`.

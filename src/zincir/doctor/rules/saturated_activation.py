@@ -1,12 +1,13 @@
 """Units of tanh or sigmoid stand at the ends of their range: their slope there is next to 0.
 
-A tanh above 0.97 has a slope below 0.06, a sigmoid above 0.985 one below 0.015: what arrives there
-hardly passes. A unit counts as saturated when more than 95 % of its values are at the ends; a layer
-when more than half of its units are, three times in a row, while the training suffers.
+A tanh above 0.97 has a slope below 0.06, a sigmoid above 0.985 one below 0.015: what arrives
+there hardly passes. A unit counts as saturated when more than 95 % of its values are at the
+ends; a layer when more than half of its units are, three times in a row, while the training
+suffers.
 
-When it is not this: gates of recurrent nets and of attention are meant to open and close, and are
-left out; so are outputs. A unit that is at both ends for different samples is a good detector if
-those before it need not change any more: therefore the training must suffer.
+When it is not this: gates of recurrent nets and of attention are meant to open and close, and
+are left out; so are outputs. A unit that is at both ends for different samples is a good
+detector if those before it need not change any more: therefore the training must suffer.
 
 References: Glorot and Bengio (2010), who saw it; Karpathy, makemore part 3 (0.97); AWS SageMaker
 Debugger and DeepDiagnosis (half of the units).

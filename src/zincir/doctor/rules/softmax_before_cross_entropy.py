@@ -1,13 +1,13 @@
 """The loss takes a softmax of what is a softmax (or a sigmoid) already.
 
-`cross_entropy` expects logits: it takes the logarithm of their softmax itself. Given probabilities,
-which lie between 0 and 1, it sees logits that differ by 1 at most. The net trains, but slowly, and
-its loss cannot fall below ln(1 + (C - 1) / e): 0.313 for two classes, 1.461 for ten, 3.622 for a
-hundred, even if every answer is right. The loss before training is near ln C as it should be,
-so that looking at it shows nothing.
+`cross_entropy` expects logits: it takes the logarithm of their softmax itself. Given
+probabilities, which lie between 0 and 1, it sees logits that differ by 1 at most. The net
+trains, but slowly, and its loss cannot fall below ln(1 + (C - 1) / e): 0.313 for two classes,
+1.461 for ten, 3.622 for a hundred, even if every answer is right. The loss before training is
+near ln C as it should be, so that looking at it shows nothing.
 
-Two softmax with only views between them are found in the graph itself, whether they are layers or
-written by hand.
+Two softmax with only views between them are found in the graph itself, whether they are layers
+or written by hand.
 
 When it is not this: two log-softmax one after the other change nothing, and are not reported.
 

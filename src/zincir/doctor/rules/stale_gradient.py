@@ -1,8 +1,8 @@
 """Gradients are added to those of steps that are done: `zero_grad` is missing.
 
 `backward` adds to what is in `.grad`. If nobody clears it after a step, the next step goes along
-the sum of all gradients there ever were: a momentum that never forgets. Losses fall at first, then
-swing, and often grow without bound.
+the sum of all gradients there ever were: a momentum that never forgets. Losses fall at first,
+then swing, and often grow without bound.
 
 Seen exactly, not from numbers: a backward pass adds to the very gradient that a step has used.
 

@@ -1,19 +1,19 @@
 """Gradients get smaller from layer to layer on the way back: the first layers do not learn.
 
-Each layer multiplies what arrives by its weights and by the slope of its activation. The slope of a
-sigmoid is at most 0.25: through ten of them a gradient is a millionth of what it was. The last
-layers learn, on inputs that the first ones leave as random as they were.
+Each layer multiplies what arrives by its weights and by the slope of its activation. The slope
+of a sigmoid is at most 0.25: through ten of them a gradient is a millionth of what it was. The
+last layers learn, on inputs that the first ones leave as random as they were.
 
 Two things must hold three times in a row, besides that the training suffers: the gradient of the
 layer is below a thousandth of that of a later one (in roots of mean squares, which the widths of
 layers do not enter), and the layer is hardly changed, or the loss never came down.
 
-When it is not this: gradients that are all small, but alike, are a matter of the loss's scale, and
-harmless under Adam. Gradients that are exactly 0 come from dead units or a cut (T3, S7).
+When it is not this: gradients that are all small, but alike, are a matter of the loss's scale,
+and harmless under Adam. Gradients that are exactly 0 come from dead units or a cut (T3, S7).
 
 References: Hochreiter (1991); Bengio, Simard and Frasconi (1994); Glorot and Bengio (2010). The
-bound of 1e-3 is AutoTrainer's (Zhang et al., ICSE 2021), that of updates torchmortem's; CS231n and
-TheDeepChecker count on 1e-3 and 1e-4.
+bound of 1e-3 is AutoTrainer's (Zhang et al., ICSE 2021), that of updates torchmortem's; CS231n
+and TheDeepChecker count on 1e-3 and 1e-4.
 """
 
 from __future__ import annotations

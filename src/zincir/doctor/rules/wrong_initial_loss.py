@@ -1,16 +1,16 @@
 """The loss before training is not what guessing gives.
 
-A net that knows nothing yet should give all C classes about the same probability: a cross-entropy
-of ln C (0.693 for two classes, 2.303 for ten). A much larger loss says that it is confidently
-wrong: the first steps only shrink the last layer. For regression, outputs much larger than the
-targets' spread say the same.
+A net that knows nothing yet should give all C classes about the same probability: a
+cross-entropy of ln C (0.693 for two classes, 2.303 for ten). A much larger loss says that it is
+confidently wrong: the first steps only shrink the last layer. For regression, outputs much
+larger than the targets' spread say the same.
 
 When it is not this: a head whose biases are set to the logarithms of the classes' frequencies
-begins at the entropy of the labels, which is below ln C; that is accepted. A pretrained model may
-begin with a low loss, which is good.
+begins at the entropy of the labels, which is below ln C; that is accepted. A pretrained model
+may begin with a low loss, which is good.
 
-References: CS231n, "Before learning: sanity checks" (ln C); Karpathy, "A Recipe for Training Neural
-Networks" (verify the loss at initialisation). The band is this project's own.
+References: CS231n, "Before learning: sanity checks" (ln C); Karpathy, "A Recipe for Training
+Neural Networks" (verify the loss at initialisation). The band is this project's own.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ FEWEST = 16
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     if not seen.targets or len(seen.targets[0]) < FEWEST or not math.isfinite(seen.loss):
         return
-    if seen.classes is not None and seen.classes > 1:
-        guess, bound = math.log(seen.classes), ABOVE
-        name = f"ln {seen.classes}"
+    known = seen.first.guess
+    if known is not None:
+        guess, bound, name = known, ABOVE, f"ln {round(math.exp(known))}"
     else:
         squares = _mean_squares(seen)
         if squares is None:

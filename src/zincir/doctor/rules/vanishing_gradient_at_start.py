@@ -1,0 +1,51 @@
+"""Gradients die out on their way back through the net that nobody has trained yet.
+
+What arrives at the first layer is less than a thousandth of what arrives at the last. The
+reasons and the remedies are those of T1, which looks at it during training.
+
+When it is not this: residual and normalised nets keep gradients alive, however deep they are.
+
+References: those of T1; the bound is AutoTrainer's (ICSE 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rehearsal import Rehearsal
+from zincir.doctor.rule import Found, rule
+
+FEWEST = 4
+"""Layers below which a factor is no matter of depth."""
+RATIO = 1e-3
+
+
+@rule(
+    "I3",
+    "vanishing_gradient",
+    Severity.WARNING,
+    reads=Rehearsal,
+    cause="slopes of sigmoid or tanh below 1, or small weights, multiplied through many layers",
+    remedies=(
+        "ReLU, GELU or SELU in place of sigmoid and tanh",
+        "an initialisation that suits the activation: kaiming for ReLU, xavier for tanh",
+        "BatchNorm or LayerNorm between the layers",
+        "residual connections: x + layer(x)",
+    ),
+    explains=("vanishing_gradient",),
+)
+def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+    signals = seen.signals
+    if signals is None or len(signals[0]) < FEWEST:
+        return
+    layers, _, arrived = signals
+    gain = arrived[0] / arrived[-1]
+    if 0 < gain <= RATIO:
+        yield found(
+            f"what arrives at the first layer is {1 / gain:.2g} times smaller than at the last",
+            where=layers[0].where,
+            origin=layers[0].origin,
+            evidence={"gradient, first / last layer": gain, "layers": len(layers)},
+            confidence=0.8,
+        )
