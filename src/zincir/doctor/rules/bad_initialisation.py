@@ -6,6 +6,7 @@ learns late or never. Judged is the product over all layers; layer by layer noth
 healthy nets differ there. The way back is judged by I3 and I9.
 
 When it is not this: normalisation layers bring the spread back to 1, and so it is measured.
+A sigmoid flattens signals however it is initialised: that is I3.
 
 References: Glorot and Bengio (2010); He et al. (2015). The bounds are this project's own.
 """
@@ -50,6 +51,8 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     if signals is None or len(signals[0]) < FEWEST:
         return
     layers, spreads, _ = signals
+    if any(place.kind == "sigmoid" for place in seen.activities):
+        return
     forward = spreads[-1] / spreads[0]
     if LOWEST < forward < HIGHEST:
         return
