@@ -13,7 +13,6 @@ from zincir.creation import empty, full, zeros
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.functional import cat, meshgrid, stack
 from zincir.graph.node import user_line
-from zincir.lower_precision import lower
 from zincir.operations import movement
 from zincir.operations.dims import is_several, one_axis
 from zincir.operations.sizes import several
@@ -205,7 +204,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
     >>> tensordot(ones(2, 3, 4), ones(3, 4, 5)).shape
     (2, 5)
     """
-    made = takes_out(lower(_tensordot))
+    made = takes_out(_tensordot)
     return made(a, b, dims, out=out) if out is not None else made(a, b, dims)
 
 
@@ -235,6 +234,8 @@ def _tensordot(a: Tensor, b: Tensor, dims: Any) -> Tensor:
     inner = size_of(tuple(a.shape[i] for i in left))
     x = a.permute(*rest_a, *left).reshape(-1 if a.numel() else _count(a, rest_a), inner)
     y = b.permute(*right, *rest_b).reshape(inner, -1 if b.numel() else _count(b, rest_b))
+    if not rest_a and not rest_b:
+        return x.reshape(-1).dot(y.reshape(-1))
     return (x @ y).reshape([a.shape[i] for i in rest_a] + [b.shape[i] for i in rest_b])
 
 

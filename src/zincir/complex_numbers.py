@@ -6,6 +6,7 @@ from zincir.calling import takes_out
 from zincir.convert import tensor_node
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import user_line
+from zincir.lower_precision import full
 from zincir.operations import complex_rules as rules
 from zincir.operations.parts import WHOLE, join
 from zincir.shared_value import look_at
@@ -24,6 +25,7 @@ def complex(real: Tensor, imag: Tensor) -> Tensor:
     return wrap(join(real._node, imag._node))
 
 
+@full
 @takes_out
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """Abs (cos(angle) + i sin(angle)), of two floating tensors of one type.
@@ -68,6 +70,7 @@ def view_as_real(input: Tensor) -> Tensor:
     return look_at(input._blank(), input, Pairs())
 
 
+@full
 def view_as_complex(input: Tensor) -> Tensor:
     """Pairs along the last axis, which goes, as complex numbers in the same memory.
 

@@ -12,6 +12,7 @@ from zincir.calling import takes_out
 from zincir.creation import get_default_dtype
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full
 from zincir.operations import fourier
 from zincir.operations.arithmetic import cast, copy, floating
 from zincir.operations.complex_rules import conj
@@ -29,6 +30,7 @@ Dims = int | Sequence[int] | None
 # One axis ---------------------------------------------------------------------------------------
 
 
+@full
 @takes_out
 def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The Fourier transform along `dim`: y[k] = sum of x[m] exp(-2 pi i k m / n).
@@ -44,6 +46,7 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     return wrap(_complex("fft", input, _given(n), (dim,), norm, False))
 
 
+@full
 @takes_out
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `fft`.
@@ -55,6 +58,7 @@ def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     return wrap(_complex("ifft", input, _given(n), (dim,), norm, True))
 
 
+@full
 @takes_out
 def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The first n // 2 + 1 numbers of the transform of real ones: the others mirror them.
@@ -66,6 +70,7 @@ def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     return wrap(_halves("rfft", input, _given(n), (dim,), norm, False))
 
 
+@full
 @takes_out
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `rfft`: `n` real numbers, by default 2 (m - 1) from m.
@@ -77,6 +82,7 @@ def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
     return wrap(_reals("irfft", input, _given(n), (dim,), norm, True))
 
 
+@full
 @takes_out
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The transform, which is real, of what mirrors itself, given by its first half.
@@ -88,6 +94,7 @@ def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     return wrap(_reals("hfft", input, _given(n), (dim,), norm, False))
 
 
+@full
 @takes_out
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `hfft`.
@@ -102,6 +109,7 @@ def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
 # Several axes -----------------------------------------------------------------------------------
 
 
+@full
 @takes_out
 def fftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """`fft` along each of several axes: by default all of them, or the last len(s).
@@ -113,6 +121,7 @@ def fftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None
     return wrap(_complex("fftn", input, *_axes(input, s, dim), norm, False))
 
 
+@full
 @takes_out
 def ifftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """The inverse of `fftn`.
@@ -124,6 +133,7 @@ def ifftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = Non
     return wrap(_complex("ifftn", input, *_axes(input, s, dim), norm, True))
 
 
+@full
 @takes_out
 def rfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """`rfft` along the last of several axes, `fft` along the others.
@@ -135,6 +145,7 @@ def rfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = Non
     return wrap(_halves("rfftn", input, *_axes(input, s, dim), norm, False))
 
 
+@full
 @takes_out
 def irfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """The inverse of `rfftn`.
@@ -146,6 +157,7 @@ def irfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = No
     return wrap(_reals("irfftn", input, *_axes(input, s, dim), norm, True))
 
 
+@full
 @takes_out
 def hfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """`hfft` along the last of several axes, `fft` along the others.
@@ -157,6 +169,7 @@ def hfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = Non
     return wrap(_reals("hfftn", input, *_axes(input, s, dim), norm, False))
 
 
+@full
 @takes_out
 def ihfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = None) -> Tensor:
     """The inverse of `hfftn`.
@@ -168,6 +181,7 @@ def ihfftn(input: Tensor, s: Any = None, dim: Dims = None, norm: str | None = No
     return wrap(_halves("ihfftn", input, *_axes(input, s, dim), norm, True))
 
 
+@full
 @takes_out
 def fft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """`fftn` along the last two axes.
@@ -179,6 +193,7 @@ def fft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = 
     return fftn(input, s, dim, norm)
 
 
+@full
 @takes_out
 def ifft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """The inverse of `fft2`.
@@ -190,6 +205,7 @@ def ifft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None =
     return ifftn(input, s, dim, norm)
 
 
+@full
 @takes_out
 def rfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """`rfftn` along the last two axes.
@@ -201,6 +217,7 @@ def rfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None =
     return rfftn(input, s, dim, norm)
 
 
+@full
 @takes_out
 def irfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """The inverse of `rfft2`.
@@ -212,6 +229,7 @@ def irfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None 
     return irfftn(input, s, dim, norm)
 
 
+@full
 @takes_out
 def hfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """`hfftn` along the last two axes.
@@ -223,6 +241,7 @@ def hfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None =
     return hfftn(input, s, dim, norm)
 
 
+@full
 @takes_out
 def ihfft2(input: Tensor, s: Any = None, dim: Dims = (-2, -1), norm: str | None = None) -> Tensor:
     """The inverse of `hfft2`.

@@ -20,13 +20,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T", bound=type)
 
 LOWER_METHODS = (
-    "__matmul__", "__rmatmul__", "addbmm", "addmm", "baddbmm", "bmm", "inner", "matmul",
-    "mm",
+    "__matmul__", "__rmatmul__", "addbmm", "addmm", "baddbmm", "bmm", "matmul", "mm",
 )  # fmt: skip
 """Methods of the first list; its functions are marked where they are defined."""
 FULL_METHODS = (
-    "cholesky", "cholesky_inverse", "cholesky_solve", "nanquantile", "pinverse", "prod", "quantile",
-    "svd", "trace",
+    "cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "inverse", "lu", "lu_solve",
+    "nanquantile", "orgqr", "ormqr", "pinverse", "prod", "qr", "quantile", "svd", "trace",
+    "triangular_solve",
 )  # fmt: skip
 """Methods of the second list; its functions, losses among them, are marked as well."""
 
@@ -55,12 +55,35 @@ def full(function: F) -> F:
     return cast(F, called)
 
 
+def full_when(applies: Callable[..., bool]) -> Callable[[F], F]:
+    """`full` for calls whose arguments `applies` says yes to."""
+
+    def decorate(function: F) -> F:
+        converting = full(function)
+
+        @wraps(function)
+        def called(*args: Any, **named: Any) -> Any:
+            if MODE.autocast is None or not applies(*args, **named):
+                return function(*args, **named)
+            return converting(*args, **named)
+
+        return cast(F, called)
+
+    return decorate
+
+
 def lists(cls: T) -> T:
     """Put the methods of a class on their lists."""
     for names, mark in ((LOWER_METHODS, lower), (FULL_METHODS, full)):
         for name in names:
             setattr(cls, name, mark(getattr(cls, name)))
     return cls
+
+
+def lowered(*operands: Any) -> tuple[Any, ...]:
+    """Operands in the lower precision inside `autocast`, for what is a product only at times."""
+    to = MODE.autocast
+    return operands if to is None else tuple([converted(x, to) for x in operands])
 
 
 def _converted(

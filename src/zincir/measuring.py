@@ -10,6 +10,7 @@ from zincir.calling import takes_out
 from zincir.convert import leaf_over, operand
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full
 from zincir.methods.order import isin as _isin
 from zincir.methods.results import Grid
 from zincir.operations import composed as co, counting, running, statistics as st
@@ -195,6 +196,7 @@ def std_mean(
     return wrap(co.std(node, dims, less, keepdim)), wrap(co.mean(node, dims, keepdim))
 
 
+@full
 @takes_out
 def cdist(
     x1: Tensor,

@@ -11,6 +11,7 @@ from zincir.creation import from_numpy, ones, zeros
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.fft import fft, ifft, irfft, rfft
 from zincir.graph.node import user_line
+from zincir.lower_precision import full
 from zincir.tensor import Tensor
 
 _BORDERS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -18,6 +19,7 @@ _BORDERS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 _SMALLEST = 1e-11
 
 
+@full
 def stft(
     input: Tensor,
     n_fft: int,

@@ -71,9 +71,39 @@ CALLS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "gaussian_nll": lambda lib, a, b, c: F(lib).gaussian_nll_loss(a, a * 2, a.abs() + 1),
     "max_pool2d": lambda lib, a, b, c: F(lib).max_pool2d(c, 2),
     "max_pool3d": lambda lib, a, b, c: F(lib).max_pool3d(c, 2),
+    "max_pool3d with indices": lambda lib, a, b, c: F(lib).max_pool3d(c, 2, return_indices=True)[0],
+    "inner of vectors": lambda lib, a, b, c: lib.inner(a[0], a[1]),
+    "inner of a number": lambda lib, a, b, c: lib.inner(a[0, 0], a),
+    "inner of matrices": lambda lib, a, b, c: lib.inner(a, a),
+    "tensordot, a number": lambda lib, a, b, c: lib.tensordot(a, a, 2),
+    "cdist": lambda lib, a, b, c: lib.cdist(a, a + 1),
+    "reflect": lambda lib, a, b, c: F(lib).pad(c, (1, 1), mode="reflect"),
+    "reflect 3": lambda lib, a, b, c: F(lib).pad(c, (1,) * 6, mode="reflect"),
+    "replicate": lambda lib, a, b, c: F(lib).pad(c, (1, 1), mode="replicate"),
+    "circular": lambda lib, a, b, c: F(lib).pad(c, (1, 1), mode="circular"),
+    "solve": lambda lib, a, b, c: lib.linalg.solve(positive(lib, a), a),
+    "inv": lambda lib, a, b, c: lib.linalg.inv(positive(lib, a)),
+    "inverse": lambda lib, a, b, c: positive(lib, a).inverse(),
+    "cholesky_ex": lambda lib, a, b, c: lib.linalg.cholesky_ex(positive(lib, a)).L,
+    "eigvalsh": lambda lib, a, b, c: lib.linalg.eigvalsh(positive(lib, a)),
+    "svdvals": lambda lib, a, b, c: lib.linalg.svdvals(a),
+    "qr": lambda lib, a, b, c: lib.linalg.qr(positive(lib, a)).R,
+    "cond": lambda lib, a, b, c: lib.linalg.cond(positive(lib, a)),
+    "lstsq": lambda lib, a, b, c: lib.linalg.lstsq(positive(lib, a), a).solution,
+    "rfft": lambda lib, a, b, c: lib.fft.rfft(c).real,
+    "irfft": lambda lib, a, b, c: lib.fft.irfft(c),
+    "fft2": lambda lib, a, b, c: lib.fft.fft2(c).imag,
+    "stft": lambda lib, a, b, c: lib.stft(
+        c.flatten(), 8, window=lib.ones(8), return_complex=True).abs(),
+    "polar": lambda lib, a, b, c: lib.polar(a.abs(), a).imag,
     "avg_pool2d": lambda lib, a, b, c: F(lib).avg_pool2d(c, 2),
     "adaptive_avg_pool3d": lambda lib, a, b, c: F(lib).adaptive_avg_pool3d(c, 2),
 }  # fmt: skip
+
+
+def positive(lib: Any, a: Any) -> Any:
+    """A matrix that has an inverse."""
+    return (a * a.mT).abs() + 2 * lib.eye(3, dtype=a.dtype)
 
 
 def given(lib: Any, dtype: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zincir.calling import takes_out
+from zincir.lower_precision import full
 from zincir.methods import results as rs
 from zincir.methods.matrices import at_once
 from zincir.operations.matrices import eigen, spectral as sp
@@ -31,6 +32,7 @@ def slogdet(A: Tensor) -> rs.SignedLog:
     return A.slogdet()
 
 
+@full
 @takes_out
 def qr(A: Tensor, mode: str = "reduced") -> rs.QR:
     """Q with orthogonal columns and upper triangular R, A = Q R.
@@ -45,6 +47,7 @@ def qr(A: Tensor, mode: str = "reduced") -> rs.QR:
     return rs.QR(*map(wrap, sp.qr(A._node, mode)))
 
 
+@full
 @takes_out
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> rs.SVD:
     """U, S and V^T with A = U diag(S) V^T: orthogonal columns, and singular values, falling.
@@ -56,6 +59,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     return rs.SVD(*map(wrap, at_once(*sp.svd(A._node, full_matrices))))
 
 
+@full
 @takes_out
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values, the largest first.
@@ -67,6 +71,7 @@ def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     return wrap(at_once(sp.singular_values(A._node)))
 
 
+@full
 @takes_out
 def eigh(A: Tensor, UPLO: str = "L") -> rs.Eigh:
     """Eigenvalues, rising, and eigenvectors of a symmetric matrix, of which one half is read.
@@ -78,6 +83,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> rs.Eigh:
     return rs.Eigh(*map(wrap, at_once(*sp.eigh(A._node, UPLO))))
 
 
+@full
 @takes_out
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of a symmetric matrix, rising.
@@ -89,6 +95,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     return wrap(at_once(sp.eigh(A._node, UPLO, "linalg.eigvalsh")[0]))
 
 
+@full
 @takes_out
 def eig(A: Tensor) -> rs.Eigh:
     """Eigenvalues and eigenvectors of a square matrix: complex numbers, in no particular order.
@@ -102,6 +109,7 @@ def eig(A: Tensor) -> rs.Eigh:
     return rs.Eigh(*map(wrap, at_once(*eigen.eig(A._node, "linalg.eig"))))
 
 
+@full
 @takes_out
 def eigvals(A: Tensor) -> Tensor:
     """The eigenvalues of a square matrix: complex numbers, in no particular order.

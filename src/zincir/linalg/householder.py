@@ -6,11 +6,13 @@ from zincir.calling import takes_out
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.linalg.factors import qr, svd
+from zincir.lower_precision import full
 from zincir.methods import results as rs
 from zincir.operations.matrices import householder as hh
 from zincir.tensor import Tensor, wrap
 
 
+@full
 @takes_out
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first columns of H[1] ... H[k], where H[i] = 1 - tau[i] v[i] v[i]^T.

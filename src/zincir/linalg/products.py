@@ -10,7 +10,7 @@ from zincir.calling import takes_out
 from zincir.errors import ShapeError, explain
 from zincir.graph.node import user_line
 from zincir.linalg.solving import inv, solve
-from zincir.lower_precision import lower
+from zincir.lower_precision import full, lower
 from zincir.methods.matrices import at_once
 from zincir.operations import arithmetic as ar, composed as co
 from zincir.operations.dims import Dims
@@ -64,6 +64,7 @@ def norm(
     return wrap(fn.norm(A._node, ord, dim, keepdim, _kind(dtype)))
 
 
+@full
 @takes_out
 def cond(A: Tensor, p: Any = None) -> Tensor:
     """How much a matrix may enlarge errors: its norm times that of its inverse.
@@ -169,6 +170,7 @@ def _shape_error(what: str, problem: str, *shapes: Any) -> ShapeError:
     return ShapeError(explain(f"linalg.{what}: {problem}", where=user_line(), got=got))
 
 
+@full
 @takes_out
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of a tensor that is a matrix when its first `ind` dimensions are one.
@@ -191,6 +193,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return inv(A.reshape(n, n)).reshape(*rest, *first)
 
 
+@full
 @takes_out
 def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     """The X for which tensordot(A, X, X.ndim) = B.

@@ -10,6 +10,7 @@ from zincir.calling import takes_out
 from zincir.convert import leaf_over
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full
 from zincir.methods import results as rs
 from zincir.methods.matrices import at_once
 from zincir.operations import movement as mv
@@ -26,6 +27,7 @@ from zincir.tensor import Tensor, wrap
 from zincir.types import size
 
 
+@full
 @takes_out
 def inv(A: Tensor) -> Tensor:
     """The inverse of a square matrix, or of each of a batch.
@@ -40,6 +42,7 @@ def inv(A: Tensor) -> Tensor:
     return A.inverse()
 
 
+@full
 @takes_out
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> rs.Inverse:
     """The inverse, and the number of the first pivot that is 0 (0 if there is none).
@@ -53,6 +56,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> rs.Inverse:
     return rs.Inverse(*map(wrap, sv.inverse_ex(A._node)))
 
 
+@full
 @takes_out
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The solution X of A X = B, or of X A = B if not `left`.
@@ -109,6 +113,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return A.cholesky(upper)
 
 
+@full
 @takes_out
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> rs.Cholesky:
     """`cholesky`, and the order of the first leading minor that is not positive definite.
@@ -226,6 +231,7 @@ def pinv(
     return wrap(at_once(sp.pinv(A._node, _tolerance(atol), _tolerance(relative), hermitian)))
 
 
+@full
 @takes_out
 def matrix_rank(
     A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
@@ -240,6 +246,7 @@ def matrix_rank(
     return wrap(sp.rank(A._node, _tolerance(absolute), _tolerance(relative), hermitian))
 
 
+@full
 @takes_out
 def lstsq(
     input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str | None = None

@@ -8,6 +8,7 @@ from zincir.calling import takes_names
 from zincir.convert import Operand, as_node, beside, tensor_node
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
+from zincir.lower_precision import lowered
 from zincir.operations import products
 from zincir.recording import CURRENT
 from zincir.shared_value import array_of, current
@@ -97,7 +98,10 @@ class Products(TensorBase):
 
     def inner(self, other: Any) -> Self:
         """Inner products along the last dimensions of both."""
-        return self._of(products.inner(current(self), tensor_node(other, "inner(): other")))
+        y = tensor_node(other, "inner(): other")
+        if self.ndim and y.ndim and (self.ndim > 1 or y.ndim > 1):
+            return self._of(products.inner(*map(current, lowered(self, other))))
+        return self._of(products.inner(current(self), y))
 
     def kron(self, other: Any) -> Self:
         """Blocks of the other, one for each element of this, times that."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.lower_precision import full_when
 from zincir.nn.module.user_line import at_user_line, node_of
 from zincir.operations.movement import cat, expand, pad as surround, slice_
 from zincir.tensor import Tensor, wrap
@@ -19,6 +20,13 @@ from zincir.types import Shape
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
+def _is_full(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> bool:
+    """Whether `autocast` computes it in float32."""
+    del input, value
+    return mode == "replicate" or (mode == "reflect" and isinstance(pad, Sequence) and len(pad) < 6)
+
+
+@full_when(_is_full)
 @at_user_line
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None

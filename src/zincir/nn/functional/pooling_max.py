@@ -11,7 +11,7 @@ from typing import Any
 
 from zincir.errors import DTypeError, explain
 from zincir.graph.node import MODE, Node, apply, user_line
-from zincir.lower_precision import full
+from zincir.lower_precision import full_when
 from zincir.nn.functional.windows import (
     Sizes,
     Window,
@@ -92,7 +92,11 @@ def max_pool2d(
     return _max_pool("max_pool2d", input, 2, options, return_indices)
 
 
-@full
+def _without_indices(*args: Any, return_indices: bool = False, **_: Any) -> bool:
+    return not (return_indices or any(args[6:]))
+
+
+@full_when(_without_indices)
 @at_user_line
 def max_pool3d(
     input: Tensor,
