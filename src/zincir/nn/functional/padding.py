@@ -13,6 +13,7 @@ from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.lower_precision import full_when
 from zincir.nn.module.user_line import at_user_line, node_of
+from zincir.operations.dims import is_several
 from zincir.operations.movement import cat, expand, pad as surround, slice_
 from zincir.tensor import Tensor, wrap
 from zincir.types import Shape
@@ -20,10 +21,12 @@ from zincir.types import Shape
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def _is_full(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> bool:
+def _is_full(
+    input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> bool:
     """Whether `autocast` computes it in float32."""
     del input, value
-    return mode == "replicate" or (mode == "reflect" and isinstance(pad, Sequence) and len(pad) < 6)
+    return mode == "replicate" or (mode == "reflect" and is_several(pad) and len(pad) < 6)
 
 
 @full_when(_is_full)
