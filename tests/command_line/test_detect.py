@@ -7,9 +7,20 @@ import numpy as np
 import pytest
 
 from zincir.cli import main
-from zincir.data import Scenes, detection_parts, read_image, true_boxes, write_detections
+from zincir.data import (
+    Letterboxed,
+    Scenes,
+    detection_parts,
+    read_image,
+    true_boxes,
+    write_detections,
+)
 from zincir.data.augment import pad_boxes
+from zincir.metrics import MeanAveragePrecision
+from zincir.models import detections
+from zincir.ops import clip_boxes_to_image
 from zincir.tasks import Detections, Options, open_run
+from zincir.trainer import Trainer
 
 pytest.importorskip("PIL", reason="Pillow is not installed: no images are read")
 
@@ -250,3 +261,17 @@ def test_epochs_by_the_number_of_images():
     ]
     assert places == [(4, 4), (4, 1)]
     assert task.changes(task.completed(Options(augment=False), 100)) is None
+
+
+def test_the_measure_is_that_of_boxes_in_the_images_as_they_are(folder, trained):
+    """Letterboxed or not, IoUs are the same but for rounded sizes: so is mAP, nearly."""
+    run = open_run(trained)
+    measured = run.evaluate(str(folder))["map"]
+    files = [str(folder / "images" / "val" / f"{k:06d}.png") for k in range(24)]
+    asked = run.task.inputs(files)
+    fit, metric = Letterboxed(64), MeanAveragePrecision()
+    found = detections(Trainer(run.model).predict(asked.inputs))
+    for boxes, size, k in zip(found, asked.sizes, range(24), strict=True):
+        places = clip_boxes_to_image(fit.undo(boxes["boxes"], size), size)
+        metric.update({**boxes, "boxes": places}, Squares(24, seed=1)[k][1])
+    assert metric.compute()["map"].item() == pytest.approx(measured, abs=0.02)
