@@ -32,7 +32,8 @@ T = TypeVar("T", bound=TensorBase)
 
 Watcher: TypeAlias = Callable[[Sequence[Node]], None]
 WATCHERS: list[Watcher] = []
-"""Called with the outputs of each backward pass before it begins. What they compute and write in
+"""Called with the outputs of each backward pass before it begins, but for those that ask for the
+gradients of some tensors alone. What they compute and write in
 place belongs to the step, also where it is recorded; recordings do not see that one was added, so
 that whoever adds it sets something that they watch."""
 
@@ -133,7 +134,7 @@ def _found(
 
     with grad_mode(create_graph):
         seeds = _seeds(outputs, gradients)
-        for watcher in list(WATCHERS):
+        for watcher in list(WATCHERS) if inputs is None else ():
             watcher(list(seeds))
         anomaly.before_backward(seeds)
         if CURRENT.recording is not None:

@@ -181,3 +181,20 @@ def test_what_is_given_is_checked() -> None:
         doctor.watch(mlp(), silence={"S99": "why"})
     with pytest.raises(UnknownName, match="without a reason"):
         doctor.watch(mlp(), silence={"S6": ""})
+
+
+def test_a_gradient_penalty_is_no_loss_of_its_own() -> None:
+    critic = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+    optimizer = zincir.optim.Adam(critic.parameters(), lr=1e-3)
+    with doctor.watch(critic, optimizer, every=1) as exam:
+        for _ in range(8):
+            optimizer.zero_grad()
+            x = zincir.randn(16, 2).requires_grad_()
+            y = critic(x)
+            (g,) = zincir.autograd.grad(y.sum(), [x], create_graph=True)
+            (y.mean() + (g.norm(dim=1) - 1).square().mean()).backward()
+            optimizer.step()
+    course = exam.exam.course
+    assert len(course.sites) == 1
+    kinds = [p.kind for p in course.readings[-1].places]
+    assert kinds.count("relu") == 1  # what the gradient of ReLU is made of is none

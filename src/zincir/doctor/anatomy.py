@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zincir.doctor.forms import bare, is_gate, rectified, softmaxes, users_of
+from zincir.doctor.forms import bare, is_gate, is_number, rectified, softmaxes, users_of
 from zincir.graph.node import Node, describe
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
@@ -222,8 +222,11 @@ def guessing(loss: Node, body: Anatomy) -> float | None:
     True
     """
     found = [s for s in softmaxes(body.order, body.users) if s.logarithm and s.classes > 1]
-    end = bare(loss)
+    end, factor = bare(loss), 1.0
+    while end.op.name == "mul" and (numbers := [x for x in end.inputs if is_number(x)]):
+        factor *= float(bare(numbers[0]).attrs[0])
+        end = bare(next((x for x in end.inputs if x is not numbers[0]), numbers[0]))
     averaged = end.op.name == "div" and bare(end.inputs[0]).op.name == "sum"
     if not found or not averaged or body.after.get(found[-1].result) != body.after.get(loss):
         return None
-    return math.log(found[-1].classes)
+    return factor * math.log(found[-1].classes)

@@ -137,7 +137,8 @@ def rectified(node: Node) -> Node | None:
         return None
     x = condition.inputs[0]
     if condition.op.name == "le" and is_number(chosen, 0.0):
-        return x
+        capped = other.op.name == "where" and other.inputs[2] is x  # ReLU6
+        return x if other is x or capped else None
     if condition.op.name in ("ge", "gt") and chosen is x and _zero_or_detached(other):
         return x
     return None

@@ -23,7 +23,7 @@ from zincir.doctor.rule import Found, rule
 
 FEWEST = 4
 """Layers below which a factor is no matter of depth."""
-LOWEST, HIGHEST = 1e-3, 1e3
+LOWEST, HIGHEST = 1e-4, 1e3
 """Of the spread of what the last layer gives to that of the first."""
 
 

@@ -15,9 +15,9 @@ References: NeuraLint (TOSEM 2021), UMLAUT (CHI 2021).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from zincir.doctor.anatomy import Names, parameter_of
+from zincir.doctor.anatomy import Anatomy, Names, parameter_of
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.forms import is_number
 from zincir.doctor.rehearsal import Rehearsal
@@ -45,7 +45,7 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
         if place.kind != "layer":
             continue
         for node in nodes[:1]:
-            inner = _product_before(node, names, body.inputs)
+            inner = _product_before(node, names, body)
             if inner is None or _is_narrow(inner, node, names):
                 continue
             before = parameter_of_product(inner, names).rpartition(".")[0]
@@ -67,12 +67,13 @@ def parameter_of_product(node: Node, names: Names) -> str:
     return next((n for x in node.inputs if (n := parameter_of(x, names))), "")
 
 
-def _product_before(
-    node: Node, names: Names, inputs: Mapping[Node, tuple[Node, ...]]
-) -> Node | None:
-    """The product of another layer that enters this one as it is, but for a bias."""
+def _product_before(node: Node, names: Names, body: Anatomy) -> Node | None:
+    """The product of another layer that enters this one, and nothing else, but for a bias."""
+    inputs = body.inputs
     at = next((x for x in inputs[node] if not parameter_of(x, names)), None)
     while at is not None and at in inputs:
+        if sum(user.needs_grad for user in body.users.get(at, ())) != 1:
+            return None  # a residual connection, say
         if at.op.kind in _PRODUCTS:
             return at if parameter_of_product(at, names) else None
         others = [x for x in inputs[at] if x.needs_grad and not parameter_of(x, names)]

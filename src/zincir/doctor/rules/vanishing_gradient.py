@@ -6,7 +6,8 @@ last layers learn, on inputs that the first ones leave as random as they were.
 
 Two things must hold three times in a row, besides that the training suffers: the gradient of the
 layer is below a thousandth of that of a later one (in roots of mean squares, which the widths of
-layers do not enter), and the layer is hardly changed, or the loss never came down.
+layers do not enter), and steps hardly change the
+layer, or nothing is learnt and next to nothing arrives there.
 
 When it is not this: gradients that are all small, but alike, are a matter of the loss's scale,
 and harmless under Adam. Gradients that are exactly 0 come from dead units or a cut (T3, S7).
@@ -32,8 +33,10 @@ RATIO = 1e-3
 """Of a layer's gradient to the largest behind it."""
 UPDATE = 1e-5
 """Of an update to the weights: below it a layer hardly changes."""
-EPSILONS = 10.0
-"""Times the epsilon of Adam's kin: below it their steps shrink with the gradient."""
+SLOW = 1e-4
+"""The same, if nothing at all has been learnt."""
+NOTHING = 1e-5
+"""Of the largest gradient: where nothing was learnt, the steps that Adam makes of it are noise."""
 
 
 @rule(
@@ -103,9 +106,11 @@ def _began(seen: Course, name: str) -> int:
 
 
 def _is_idle(seen: Course, name: str) -> bool:
-    """Whether a layer is hardly changed; or nothing at all has been learnt."""
-    if seen.stuck or seen.ratio(name) < UPDATE:
+    """Whether a layer is hardly changed; or, if nothing at all has been learnt, gets next to
+    nothing: Adam's kin make steps of a size that does not depend on it.
+    """
+    ratio = seen.ratio(name)
+    if ratio < UPDATE or (ratio < SLOW and seen.stuck):
         return True
-    epsilon = seen.settings.get(name, {}).get("eps")
-    last = seen.probed(1)[0].gauges.get(name)
-    return epsilon is not None and last is not None and last.gradient < EPSILONS * epsilon
+    gradients = seen.gradients(seen.probed(1)[0])
+    return seen.stuck and gradients[name] < NOTHING * max(gradients.values())
