@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import math
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,9 +20,10 @@ import numpy as np
 
 from zincir import tensor_backward
 from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
-from zincir.doctor.course import Course, Gauge, Reading
+from zincir.doctor.course import Activity, Course, Gauge, Reading
 from zincir.doctor.forms import bare
 from zincir.doctor.probes import ParameterProbe, PlaceProbe, Tally, shown
+from zincir.doctor.schedule import Schedule
 from zincir.graph.node import Node, describe
 from zincir.hook_handle import RemovableHandle
 from zincir.nn import Module
@@ -30,18 +32,20 @@ from zincir.tensor import Tensor
 from zincir.tensor_backward import register_after
 from zincir.types import float64
 
-EVERY = {"light": 0, "standard": 16, "full": 1}
-"""Every how many steps a step is probed, by the level; 0: none is."""
-DENSE = 4
-"""In the beginning, where most goes wrong, so many times as often: for four such rounds."""
-
 
 class Exam:
     """The measurements of a training, and what they say; see `watch`."""
 
-    def __init__(self, models: Mapping[str, Module], optimizers: Sequence[Any], every: int) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, Module],
+        optimizers: Sequence[Any],
+        every: int,
+        *,
+        fixed: bool = False,
+    ) -> None:
         self.course = Course()
-        self.every = every
+        self._schedule = Schedule(every, fixed=fixed)
         self._models, self._optimizers = models, list(optimizers)
         self._names = Names.of(models)
         self._watched: dict[int, Tensor] = {
@@ -259,6 +263,8 @@ class Exam:
             self._watch_losses()
             if self._unread:
                 self.read()
+            elif self._schedule.reads_losses(self.course.steps):
+                self._note(self._losses(), {}, {})
             if not self._optimizers:
                 self._end_step(probing, 0)
         else:
@@ -268,6 +274,7 @@ class Exam:
     def _end_step(self, probing: bool, who: int) -> None:
         """A step ends here (or will, when this replay does): is the next one to be probed?"""
         course = self.course
+        self._schedule.note_step(bare=not probing and not self._unread)
         if who in self._stepped or not self._stepped:
             course.steps += 1
         self._stepped.add(who)
@@ -275,27 +282,21 @@ class Exam:
             self._unread = True
         if len(self._stepped) >= len(self._optimizers):
             self._stepped.clear()
-            dense = course.steps < DENSE * self.every
-            every = max(1, self.every // DENSE) if dense else self.every
-            self._probing = self.every > 0 and course.steps % every == 0
+            self._probing = self._schedule.probes(course.steps)
 
     def _watch_losses(self) -> None:
         if self.course.broken is not None:
             return
         for site, tally in self._sites.items():
-            count, total = tally.peek()
-            if count and not math.isfinite(total):
+            if not tally.is_finite():
                 self.course.broken = max(0, self.course.steps - 1), site
 
     def read(self) -> None:
         """Take a reading of all that was measured since the last one."""
         self._unread = False
+        began = time.perf_counter()
         self._watch_losses()
-        losses: dict[str, float] = {}
-        for site, tally in self._sites.items():
-            count, total = tally.take()
-            if count:
-                losses[site] = float(total / count)
+        losses = self._losses()
         places = {p: a for p, probe in self._places.items() if (a := probe.activity()) is not None}
         rates = self._rates()
         gauges = {
@@ -304,6 +305,20 @@ class Exam:
             if name in self._parameters
             and (gauge := _gauge(self._parameters[name], rates.get(name, math.nan))) is not None
         }
+        self._note(losses, places, gauges)
+        self._schedule.cost = time.perf_counter() - began
+
+    def _losses(self) -> dict[str, float]:
+        """By the line of the loss: its mean since the last time."""
+        taken = {site: tally.take() for site, tally in self._sites.items()}
+        return {site: float(total / count) for site, (count, total) in taken.items() if count}
+
+    def _note(
+        self,
+        losses: dict[str, float],
+        places: dict[Place, Activity],
+        gauges: dict[str, Gauge],
+    ) -> None:
         if losses or places or gauges:
             self.course.note(Reading(self.course.steps, losses, places, gauges))
 

@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from zincir import tensor_backward
 from zincir.doctor.checking import report_on
-from zincir.doctor.exam import EVERY, Exam
+from zincir.doctor.exam import Exam
 from zincir.doctor.report import Report
+from zincir.doctor.schedule import EVERY
 from zincir.graph.node import Node
 from zincir.graph.walk import toposort
 from zincir.nn import Module

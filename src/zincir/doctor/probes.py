@@ -53,9 +53,13 @@ class Tally:
         ]
         self.total.add_(stack(same))
 
-    def peek(self) -> Array:
-        """What was added up since the last `take`; between two steps only."""
-        return np.array(readable(self.total).array)
+    def is_finite(self) -> bool:
+        """Whether the last number of the sums is; between two steps only."""
+        buffer = self.total._held.value
+        if buffer is None:
+            buffer = readable(self.total)
+        last = buffer.array.item(-1)
+        return last - last == 0
 
     def take(self) -> Array:
         """The same, and begin anew: where it lies, as recordings write there."""
@@ -150,7 +154,7 @@ class ParameterProbe:
     def before_step(self, p: Tensor) -> None:
         """The optimizer is about to change it."""
         with no_grad():
-            self._before = p.detach() * 1
+            self._before = shown(p._node) * 1  # detach() would make it share memory
 
     def after_step(self, p: Tensor) -> None:
         """The optimizer has changed it."""
@@ -158,6 +162,6 @@ class ParameterProbe:
         if before is None:
             return
         with no_grad():
-            now = p.detach() * 1
+            now = shown(p._node) * 1
             change = now - before
             self.updates.add([1.0, (before * before).mean(), (change * change).mean()])

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from zincir.doctor.checking import report_on
-from zincir.doctor.exam import EVERY, Exam
+from zincir.doctor.exam import Exam
 from zincir.doctor.report import Report
 from zincir.doctor.rule import checked_silence
+from zincir.doctor.schedule import EVERY
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.nn import Module
@@ -52,7 +53,8 @@ def watch(
         model: the model, or several, in a list or by name.
         optimizer: the optimizer, or several.
         level: "light", "standard" or "full": every how many steps a step is probed.
-        every: the same as a number.
+        every: the same as a number. Without it, probes are rarer where they are dear: readings
+            take about 3 % of the time.
         silence: by code or symptom of a rule, why its findings are not wanted.
 
     Example:
@@ -78,7 +80,8 @@ def watch(
     wrong = [o for o in optimizers if not hasattr(o, "param_groups")]
     if wrong:
         raise _misuse("optimizer is an optimizer, or several", type(wrong[0]).__name__)
-    return Watch(Exam(models, optimizers, every or EVERY[level]), checked_silence(silence))
+    exam = Exam(models, optimizers, every or EVERY[level], fixed=every is not None)
+    return Watch(exam, checked_silence(silence))
 
 
 _SEVERAL: Any = (list, tuple)  # names that check without narrowing

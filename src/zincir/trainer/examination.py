@@ -10,7 +10,7 @@ from zincir.doctor import Finding, Report, Severity
 from zincir.doctor.checking import report_on
 from zincir.doctor.exam import Exam
 from zincir.doctor.rehearsal import Rehearsal
-from zincir.doctor.watching import EVERY
+from zincir.doctor.schedule import EVERY
 from zincir.errors import ArgumentError, ZincirError, explain
 from zincir.graph.node import user_line
 from zincir.trainer.callback import Callback

@@ -49,7 +49,7 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
         return
     known = seen.first.guess
     if known is not None:
-        guess, bound, name = known, ABOVE, f"ln {round(math.exp(known))}"
+        guess, bound, name = known, ABOVE, f"ln {seen.classes}"
     else:
         squares = _mean_squares(seen)
         if squares is None:
