@@ -46,6 +46,8 @@ class Gauge:
     """What the optimizer changed it by in a step."""
     rate: float
     """The learning rate of its group."""
+    used: float = float("nan")
+    """The gradient as the optimizer gets it: after clipping."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Reading:
     places: Mapping[Place, Activity]
     gauges: Mapping[str, Gauge]
     """By the name of the parameter, in the order in which they are used."""
+    passes: Mapping[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
+    """By the line of the loss: how many passes its mean is of, and the mean of its squares."""
 
 
 @dataclass
@@ -95,6 +99,10 @@ class Course:
     evaluations: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     """Losses and metrics of each epoch, if a `Trainer` trains."""
     steps: int = 0
+    optimizers: int = 0
+    """How many are watched."""
+    passes: int = 0
+    """Backward passes."""
 
     def layer(self, path: str) -> str:
         """The name of the layer whose path a node has."""
@@ -254,5 +262,7 @@ def never_improved(losses: Array, baseline: float | None = None) -> bool:
     first, now = float(np.median(losses[:quarter])), float(np.median(losses[-quarter:]))
     if baseline is not None:
         return now > GUESSING * baseline
+    if 0 <= now < NEAR * losses[0]:
+        return False  # before the first readings were over
     noise = float(np.median(np.abs(np.diff(losses))))
     return first - now <= max(noise, 0.02 * abs(first)) or trend(losses) > FALLS

@@ -124,8 +124,8 @@ class Exam:
                 self.course.baselines[site] = guess
         tally = self._sites.get(site)
         if tally is not None:
-            loss = shown(outputs[0])
-            tally.add([1.0, loss.sum()])
+            loss = shown(outputs[0]).sum().to(float64)
+            tally.add([1.0, loss * loss, loss])
         if probing and body is not None:
             for place, nodes in body.places.items():
                 for node in nodes:
@@ -183,7 +183,7 @@ class Exam:
             elif thing in self._names.parameters.values():
                 self._parameters[thing] = ParameterProbe()
             else:
-                self._sites[thing] = Tally(2)
+                self._sites[thing] = Tally(3)
 
     def _condition(self) -> tuple[int, bool]:
         """What a recording depends on; asked before each replay."""
@@ -206,6 +206,7 @@ class Exam:
         return [(name, self._watched[key]) for key, name in self._names.parameters.items()]
 
     def _note_settings(self) -> None:
+        self.course.optimizers = len(self._optimizers)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 settings = {k: v for k, v in group.items() if k != "params"}
@@ -260,11 +261,12 @@ class Exam:
         if self._silent:
             return 1.0
         if optimizer is None:
+            self.course.passes += 1
             self._watch_losses()
             if self._unread:
                 self.read()
             elif self._schedule.reads_losses(self.course.steps):
-                self._note(self._losses(), {}, {})
+                self._note({}, {})
             if not self._optimizers:
                 self._end_step(probing, 0)
         else:
@@ -296,7 +298,6 @@ class Exam:
         self._unread = False
         began = time.perf_counter()
         self._watch_losses()
-        losses = self._losses()
         places = {p: a for p, probe in self._places.items() if (a := probe.activity()) is not None}
         rates = self._rates()
         gauges = {
@@ -305,22 +306,20 @@ class Exam:
             if name in self._parameters
             and (gauge := _gauge(self._parameters[name], rates.get(name, math.nan))) is not None
         }
-        self._note(losses, places, gauges)
+        self._note(places, gauges)
         self._schedule.cost = time.perf_counter() - began
 
-    def _losses(self) -> dict[str, float]:
-        """By the line of the loss: its mean since the last time."""
-        taken = {site: tally.take() for site, tally in self._sites.items()}
-        return {site: float(total / count) for site, (count, total) in taken.items() if count}
-
-    def _note(
-        self,
-        losses: dict[str, float],
-        places: dict[Place, Activity],
-        gauges: dict[str, Gauge],
-    ) -> None:
+    def _note(self, places: dict[Place, Activity], gauges: dict[str, Gauge]) -> None:
+        """Note a reading, with the losses since the one before."""
+        losses: dict[str, float] = {}
+        passes: dict[str, tuple[int, float]] = {}
+        for site, tally in self._sites.items():
+            count, squares, total = tally.take()
+            if count:
+                losses[site] = float(total / count)
+                passes[site] = int(count), float(squares / count)
         if losses or places or gauges:
-            self.course.note(Reading(self.course.steps, losses, places, gauges))
+            self.course.note(Reading(self.course.steps, losses, places, gauges, passes))
 
     def _rates(self) -> dict[str, float]:
         return {
@@ -358,10 +357,14 @@ def _is_full(grad: Any) -> bool:
 
 
 def _gauge(probe: ParameterProbe, rate: float) -> Gauge | None:
-    (arrivals, gradient), (updates, value, change) = probe.gradients.take(), probe.updates.take()
+    arrivals, gradient = probe.gradients.take()
+    updates, value, change, used = probe.updates.take()
     if not arrivals and not updates:
         return None
-    return Gauge(_root(value, updates), _root(gradient, arrivals), _root(change, updates), rate)
+    return Gauge(
+        _root(value, updates), _root(gradient, arrivals), _root(change, updates), rate,
+        _root(used, updates),
+    )  # fmt: skip
 
 
 def _root(total: float, count: float) -> float:

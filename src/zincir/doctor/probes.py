@@ -142,8 +142,8 @@ class ParameterProbe:
 
     def __init__(self) -> None:
         self.gradients = Tally(2)
-        self.updates = Tally(3)
-        self._before: Tensor | None = None
+        self.updates = Tally(4)
+        self._before: tuple[Tensor, Tensor] | None = None
 
     def arrived(self, p: Tensor) -> None:
         """A backward pass has added to its gradient."""
@@ -154,7 +154,9 @@ class ParameterProbe:
     def before_step(self, p: Tensor) -> None:
         """The optimizer is about to change it."""
         with no_grad():
-            self._before = shown(p._node) * 1  # detach() would make it share memory
+            g = shown(p._grad._node)
+            old = shown(p._node) * 1  # detach() would make it share memory
+            self._before = old, (g * g).mean()
 
     def after_step(self, p: Tensor) -> None:
         """The optimizer has changed it."""
@@ -162,6 +164,7 @@ class ParameterProbe:
         if before is None:
             return
         with no_grad():
+            old, used = before
             now = shown(p._node) * 1
-            change = now - before
-            self.updates.add([1.0, (before * before).mean(), (change * change).mean()])
+            change = now - old
+            self.updates.add([1.0, (old * old).mean(), (change * change).mean(), used])

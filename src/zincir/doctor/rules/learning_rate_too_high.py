@@ -43,7 +43,14 @@ RISES = 1.645
         "a rate that rises at the beginning: LinearLR, OneCycleLR",
         "clipped gradients",
     ),
-    explains=("non_finite", "dead_relu", "saturated_activation"),
+    explains=(
+        "non_finite",
+        "dead_relu",
+        "saturated_activation",
+        "weights_blow_up",
+        "oscillating_loss",
+        "loss_not_decreasing",
+    ),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
     readings = [r for r in seen.readings if r.gauges]

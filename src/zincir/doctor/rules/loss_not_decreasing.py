@@ -1,0 +1,72 @@
+"""The loss is where it began: no better than an answer that does not look at the input.
+
+This is the symptom of all symptoms. If another finding stands beside it, that one says why. If it
+stands alone, go through the causes from the outside in: are the labels those of these inputs (a
+shuffle of one of both alone is the classic); does the input reach the net as it was meant; can the
+net learn a single batch by heart; are the steps long enough, and short enough; has the net enough
+capacity.
+
+Reported after two hundred steps if the last quarter of the losses is no better than guessing (the
+logarithm of the number of classes for a cross-entropy) and shows no fall that is more than chance.
+Where no such bound is known, as for a mean squared error, a loss that was never better than at
+first is an info only: a net that was trained before looks the same.
+
+When it is not this: labels that do not depend on the input cannot be learnt by anyone. Losses of
+games (the two of a GAN) do not come down, and are infos at most.
+
+References: Karpathy, "A recipe for training neural networks" (2019), for the order of the causes;
+Mann (1945) and Kendall (1975) for what is a trend. A fixed share per step, such as SageMaker
+Debugger's 0.1 % in ten steps, calls every training that is nearly done sick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from zincir.doctor.course import FALLS, Course, never_improved, trend
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rule import Found, rule
+
+STEPS = 200
+READINGS = 12
+
+
+@rule(
+    "T7",
+    "loss_not_decreasing",
+    Severity.WARNING,
+    reads=Course,
+    cause="labels that do not belong to the inputs, steps of a wrong length, a net cut in two",
+    remedies=(
+        "look at a few samples and their labels as the net gets them",
+        "checkup(model, loss, optimizer, batch), and learning one batch by heart",
+        "find_learning_rate, which tries them all in a hundred steps",
+        "a larger net, if it learns one batch by heart and no more",
+    ),
+)
+def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    if seen.steps < STEPS or seen.broken is not None:
+        return
+    for site in seen.sites:
+        losses, baseline = seen.losses(site), seen.baselines.get(site)
+        if len(losses) < READINGS or not np.isfinite(losses).all():
+            continue
+        falls = trend(losses[-len(losses) // 2 :]) < FALLS
+        if falls or not never_improved(losses, baseline):
+            continue
+        quarter = len(losses) // 4
+        evidence = {
+            "loss at first": float(np.median(losses[:quarter])),
+            "loss now": float(np.median(losses[-quarter:])),
+        }
+        known = baseline is not None
+        yield found(
+            "the loss is no better than guessing" if known else "the loss is where it began",
+            origin=site,
+            step=seen.steps,
+            severity=Severity.WARNING if known else Severity.INFO,
+            evidence={**evidence, "guessing": baseline} if known else evidence,
+            confidence=0.6,
+        )

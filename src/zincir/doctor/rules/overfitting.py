@@ -1,0 +1,89 @@
+"""The net learns its training data by heart: on data it has not seen it gets worse.
+
+The loss on the training data goes on falling, the one on the validation data has been lower and
+rises. From there on each epoch makes the net worse at what it is for.
+
+Reported if the last three evaluations, and all of them together, are above the best one by a
+tenth of it, by twice what the loss jumps from epoch to epoch, and by a tenth of all that was
+gained since the start, so that it is a loss and no noise; if they rise since the best; if the
+training loss is below what it was then; and if the accuracy, where there is one, is not at its
+best either.
+
+When it is not this: a gap between both losses is usual, and harmless, as long as the validation
+loss falls. A single bad epoch is noise. A validation loss that rises while the accuracy does so
+too says that the net is too sure of itself: a matter of calibration.
+
+References: Prechelt, "Early stopping, but when?" (1998); Guo et al., "On calibration of modern
+neural networks" (2017). SageMaker Debugger (a gap of 10 %, once) and UMLAUT (one epoch) call most
+trainings overfitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from zincir.doctor.course import FALLS, Array, Course, trend
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rule import Found, rule
+
+LAST = 3
+SINCE = 4
+"""Evaluations since the best, for a trend to be one."""
+WORSE = 0.1
+"""Of the best loss."""
+LOST = 0.1
+"""Of what was gained between the first evaluation and the best."""
+NOISE = 2.0
+
+
+@rule(
+    "G1",
+    "overfitting",
+    Severity.WARNING,
+    reads=Course,
+    cause="more capacity, or more epochs, than the data can fill",
+    remedies=(
+        "stop at the best epoch, and keep its weights: EarlyStopping",
+        "more data, or augmentation",
+        "dropout of 0.1 to 0.3, weight decay",
+        "a smaller net",
+    ),
+)
+def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    epochs = [e for e in seen.evaluations if "val_loss" in e and "loss" in e]
+    losses = np.array([[e["loss"], e["val_loss"]] for e in epochs]).reshape(-1, 2)
+    if len(epochs) < SINCE + 2 or not np.isfinite(losses).all():
+        return
+    training, validation = losses.T
+    best = int(validation.argmin())
+    since = validation[best:]
+    if len(since) <= SINCE or trend(since) < -FALLS or training[-LAST:].max() >= training[best]:
+        return
+    rise = float(validation[-LAST:].min() - validation[best])
+    noise = float(np.median(np.abs(np.diff(validation, n=2)))) / 2
+    gained = float(validation[0] - validation[best])
+    if rise < max(WORSE * abs(validation[best]), NOISE * noise, LOST * gained):
+        return
+    if _improves(np.array([e.get("val_accuracy", np.nan) for e in epochs]), best):
+        return
+    yield found(
+        f"the validation loss was best in epoch {best + 1}, and has risen since",
+        step=round(seen.steps * (best + 1) / len(seen.evaluations)),
+        evidence={
+            "best validation loss": float(validation[best]),
+            "validation loss now": float(validation[-1]),
+            "training loss then": float(training[best]),
+            "training loss now": float(training[-1]),
+            "best epoch": best + 1,
+        },
+        confidence=0.8,
+    )
+
+
+def _improves(accuracy: Array, best: int) -> bool:
+    """Whether the accuracy is higher now than when the loss was best."""
+    if not np.isfinite(accuracy).all():
+        return False
+    return float(np.median(accuracy[-LAST:])) > float(accuracy[best])
