@@ -2,14 +2,15 @@
 
 This is the symptom of all symptoms. If another finding stands beside it, that one says why. If it
 stands alone, go through the causes from the outside in: are the labels those of these inputs (a
-shuffle of one of both alone is the classic); does the input reach the net as it was meant; can the
-net learn a single batch by heart; are the steps long enough, and short enough; has the net enough
-capacity.
+shuffle of one of both alone is the classic); does the input reach the net as it was meant; can
+the net learn a single batch by heart; are the steps long enough, and short enough; has the net
+enough capacity.
 
 Reported after two hundred steps if the last quarter of the losses is no better than guessing (the
-logarithm of the number of classes for a cross-entropy) and shows no fall that is more than chance.
-Where no such bound is known, as for a mean squared error, a loss that was never better than at
-first is an info only: a net that was trained before looks the same.
+logarithm of the number of classes for a cross-entropy) and shows no fall that is more than
+chance, and more than half a percent of it since half time. Where no such bound is known, as for a
+mean squared error, a loss that was never better than at first is an info only: a net that was
+trained before looks the same.
 
 When it is not this: labels that do not depend on the input cannot be learnt by anyone. Losses of
 games (the two of a GAN) do not come down, and are infos at most.
@@ -25,12 +26,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import FALLS, Course, never_improved, trend
+from zincir.doctor.course import FALLS, FEWEST, Course, never_improved, trend
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
 STEPS = 200
 READINGS = 12
+PACE = 0.005
+"""Of the loss, gained in the second half: at this pace 5 % take ten times as long as until now."""
 
 
 @rule(
@@ -53,8 +56,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         losses, baseline = seen.losses(site), seen.baselines.get(site)
         if len(losses) < READINGS or not np.isfinite(losses).all():
             continue
-        falls = trend(losses[-len(losses) // 2 :]) < FALLS
-        if falls or not never_improved(losses, baseline):
+        if _falls(seen, site) or not never_improved(losses, baseline):
             continue
         quarter = len(losses) // 4
         evidence = {
@@ -70,3 +72,14 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
             evidence={**evidence, "guessing": baseline} if known else evidence,
             confidence=0.6,
         )
+
+
+def _falls(seen: Course, site: str) -> bool:
+    """Whether it is coming down after all, however slowly."""
+    late = [r for r in seen.readings if site in r.losses and r.step > seen.steps / 2]
+    losses = np.array([r.losses[site] for r in late])
+    if len(losses) < FEWEST:
+        return True  # it is no longer trained by
+    third = max(1, len(losses) // 3)
+    before, now = float(np.median(losses[:third])), float(np.median(losses[-third:]))
+    return trend(losses) < FALLS and before - now > PACE * abs(before)
