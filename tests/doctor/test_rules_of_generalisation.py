@@ -7,7 +7,7 @@ import pytest
 
 import zincir
 from patients import X, Y, mlp
-from zincir import nn
+from zincir import doctor, nn
 from zincir.trainer import Trainer
 
 DRAWS = np.random.default_rng(3)
@@ -41,3 +41,21 @@ def test_healthy_is_silent(samples: int) -> None:
     report = _fitted(Y, samples, 30)
     assert report.ok, str(report)
     assert not [f for f in report.findings if f.severity != "info"]
+
+
+def test_label_noise() -> None:
+    def seen(x: Any, y: Any) -> Any:
+        report = doctor.checkup(mlp(), nn.CrossEntropyLoss(), None, (x, y))
+        assert not report.failed
+        return report.of("label_noise")
+
+    x, y = X[:200].copy(), Y[:200].copy()
+    x[150], y[150] = x[7], (y[7] + 1) % 10
+    (sick,) = seen(x, y)
+    assert (sick.code, sick.severity) == ("G4", "info")
+    assert f"samples 7 and 150 are equal, and have the labels {y[7]} and {y[150]}" == sick.what
+    y[150] = y[7]
+    assert not seen(x, y)  # cured: a copy is no conflict
+    assert not seen(X[:200], Y[:200])
+    few = np.eye(64, dtype=np.float32)[np.arange(200) % 8]
+    assert not seen(few, Y[:200])  # equal rows by nature

@@ -54,6 +54,16 @@ def _tiny() -> Any:
     return net
 
 
+def _at_the_bottom() -> Any:
+    net = nn.Linear(8, 1)
+    rows = np.c_[POINTS, np.ones(len(POINTS), np.float32)]
+    best = np.linalg.lstsq(rows, NOISY, rcond=None)[0]
+    with zincir.no_grad():
+        net.weight.copy_(zincir.tensor(best[:8].T))
+        net.bias.copy_(zincir.tensor(best[8]))
+    return net
+
+
 POINTWISE: dict[str, Any] = {"x": POINTS, "y": NOISY, "loss": F.mse_loss}
 HEALTHY: dict[str, Any] = {
     "conv": (_conv, adam(3e-3), {}),
@@ -66,6 +76,7 @@ HEALTHY: dict[str, Any] = {
     "regression, noisy": (_curve, sgd(0.02), POINTWISE),
     "regression, noisy, long steps": (_curve, adam(0.03), POINTWISE),
     "a line, learnt in eight steps": (lambda: nn.Linear(8, 1), sgd(0.15), POINTWISE),
+    "trained before": (_at_the_bottom, sgd(0.01), POINTWISE),
     "a small loss": (mlp, adam(1e-3), {"loss": lambda a, b: 1e-4 * F.cross_entropy(a, b)}),
 }
 
@@ -263,3 +274,30 @@ def test_adam_epsilon() -> None:
     tiny = found(mlp, adam(1e-3), 200, loss=lambda a, b: 1e-9 * F.cross_entropy(a, b))
     assert next(iter(tiny)) == "adam_epsilon"
     assert not found(mlp, adam_with(1e-4), 200)  # cured
+
+
+def test_two_that_play_against_each_other_are_healthy() -> None:
+    zincir.manual_seed(0)
+    draws = np.random.default_rng(0)
+    maker = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 2))
+    judge = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+    of_maker, of_judge = (adam(1e-3)(net.parameters()) for net in (maker, judge))
+    real, false = zincir.ones(32, 1), zincir.zeros(32, 1)
+    loss = F.binary_cross_entropy_with_logits
+
+    @zincir.compile
+    def step(noise: Any, x: Any) -> None:
+        of_judge.zero_grad()
+        (loss(judge(x), real) + loss(judge(maker(noise).detach()), false)).backward()
+        of_judge.step()
+        of_maker.zero_grad()
+        loss(judge(maker(noise)), real).backward()
+        of_maker.step()
+
+    with doctor.watch({"maker": maker, "judge": judge}, [of_maker, of_judge]) as exam:
+        for _ in range(400):
+            noise, x = draws.normal(size=(32, 4)), draws.normal(2, 0.5, size=(32, 2))
+            step(zincir.tensor(noise.astype("f")), zincir.tensor(x.astype("f")))
+    report = exam.report()
+    assert not report.failed
+    assert report.ok, str(report)
