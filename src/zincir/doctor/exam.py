@@ -265,7 +265,7 @@ class Exam:
             self._watch_losses()
             if self._unread:
                 self.read()
-            elif self._schedule.reads_losses(self.course.steps):
+            elif not probing and self._schedule.reads_losses(self.course.steps):
                 self._note({}, {})
             if not self._optimizers:
                 self._end_step(probing, 0)
