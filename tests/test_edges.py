@@ -448,3 +448,22 @@ def test_tensors_from_whatever_has_elements(data: object, dtype: object, values:
 def test_no_tensors_from_what_has_none(data: object) -> None:
     with pytest.raises(DTypeError, match="cannot make numbers of this"):
         zincir.tensor(data)
+
+
+def test_the_mean_of_equal_numbers_is_that_number() -> None:
+    x = zincir.full((5,), 4.6666669845581055)
+    assert (x.mean().item(), x.var().item()) == (x[0].item(), 0)
+    for n in range(1, 400):
+        assert zincir.ones(n).mean().item() == 1, n
+    for n in (5, 41, 47, 110):
+        x = zincir.full((3, n), 1000.0)  # whose sums are exact
+        assert x.mean(1).tolist() == [1000.0] * 3
+        assert x.var(1).tolist() == x.std(1).tolist() == [0, 0, 0]
+        assert zincir.cov(x).tolist() == [[0.0] * 3] * 3
+        for norm in (nn.LayerNorm(n), nn.GroupNorm(1, 3), nn.InstanceNorm1d(3)):
+            shown = x if isinstance(norm, nn.LayerNorm) else x[None]
+            assert norm(shown).abs().max().item() == 0, norm
+        assert nn.functional.l1_loss(x, x + 0.5).item() == 0.5
+    for k in (7, 11):
+        image = zincir.ones(1, 1, k, k)
+        assert nn.AvgPool2d(k)(image).item() == nn.AdaptiveAvgPool2d(1)(image).item() == 1

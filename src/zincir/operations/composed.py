@@ -59,7 +59,7 @@ def mean(x: Node, dim: Dims = None, keepdim: bool = False, dtype: DType | None =
         )
     axes = many_axes(dim, x.ndim)
     n = _counted(x, axes)
-    y = mv.sum_(x, axes) * (1.0 / n if n else math.nan)
+    y = mv.sum_(x, axes) / float(n)  # not times 1 / n: the mean of equal numbers is that number
     return y if keepdim else dropped(y, axes)
 
 
@@ -81,10 +81,8 @@ def var(x: Node, dim: Dims = None, correction: float = 1, keepdim: bool = False)
         )
     axes = many_axes(dim, x.ndim)
     n = _counted(x, axes)
-    centred = x - mv.sum_(x, axes) * (1.0 / n if n else math.nan)
-    below = max(n - correction, 0)
-    y = mv.sum_(centred * centred, axes)
-    y = y * (1.0 / below) if below else y / 0.0
+    centred = x - mv.sum_(x, axes) / float(n)
+    y = mv.sum_(centred * centred, axes) / float(max(n - correction, 0))
     return y if keepdim else dropped(y, axes)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from zincir.errors import DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
 from zincir.operations import arithmetic as ar, contraction, movement
@@ -208,7 +206,7 @@ def cov(x: Node, correction: int, fweights: Node | None, aweights: Node | None) 
             )
     weights = [ar.cast(w, x.dtype) for w in (fweights, aweights) if w is not None]
     if not weights:
-        centred = x - movement.sum_(x, (1,)) * (1.0 / n if n else math.nan)
+        centred = x - movement.sum_(x, (1,)) / float(n)
         y = matmul(centred, movement.swap_last(centred))
         return _dropped(y / float(max(n - correction, 0)))
     w = weights[0] * weights[1] if len(weights) > 1 else weights[0]

@@ -118,8 +118,8 @@ def rms_norm(
     given, axes = over_last("rms_norm", "RMSNorm", x, normalized_shape, weight, None)
     if eps is None:
         eps = 2.0**-52 if x.dtype is float64 else 2.0**-23
-    share = 1.0 / max(size(tuple(x.shape[a] for a in axes)), 1)
-    y = x * (1.0 / sqrt(sum_(x * x, axes) * share + eps))
+    count = float(max(size(tuple(x.shape[a] for a in axes)), 1))
+    y = x * (1.0 / sqrt(sum_(x * x, axes) / count + eps))
     return wrap(scaled(y, given.get("weight"), None))
 
 
@@ -185,10 +185,10 @@ def _sum_around(x: Node, before: int, after: int) -> Node:
 
 def standardised(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, Node]:
     """What has mean 0 and variance 1 over `axes`, and the mean and variance of x."""
-    share = 1.0 / max(size(tuple(x.shape[a] for a in axes)), 1)
-    mean = sum_(x, axes) * share
+    count = float(max(size(tuple(x.shape[a] for a in axes)), 1))
+    mean = sum_(x, axes) / count
     centred = x - mean
-    var = sum_(centred * centred, axes) * share
+    var = sum_(centred * centred, axes) / count
     return centred * (1.0 / sqrt(var + eps)), mean, var
 
 

@@ -185,7 +185,7 @@ def _averages(what: str, input: Tensor, rank: int, output_size: Any) -> Tensor:
             x = _mean_along(x, x.ndim - rank + a, m)
     s = _even(x.shape[x.ndim - rank :], wanted)
     count = math.prod(s.kernel)
-    return wrap(x if count == 1 else sums(x, s) * (1.0 / count))
+    return wrap(x if count == 1 else sums(x, s) / float(count))
 
 
 def _belongs(n: int, m: int, after: int) -> tuple[Node, Node]:

@@ -132,7 +132,7 @@ def _avg_pool(
     if x.dtype is int64:
         below = const(count, int64) if isinstance(count, int) else cast(count, int64)
         return wrap(apply(div_p, y, below))
-    return wrap(y * (1.0 / count) if isinstance(count, int) else y / cast(count, y.dtype))
+    return wrap(y / float(count) if isinstance(count, int) else y / cast(count, y.dtype))
 
 
 def sums(x: Node, s: Window) -> Node:
