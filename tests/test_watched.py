@@ -1,13 +1,15 @@
 """What a recording notices: whatever is set between calls has its effect at the next one."""
 
 import warnings
+import weakref
+from typing import Any
 
 import numpy as np
 import pytest
 
 import zincir
 from scenes import Scene, Scenes, cases
-from zincir import nn
+from zincir import nn, optim
 
 SCENES = Scenes()
 gives = SCENES.gives
@@ -1162,3 +1164,83 @@ def test_arrays_that_are_closed_over_and_changed(use: str) -> None:
         assert compiled().item() == function().item()
         if i > 1:
             rows[0], one[...], factors[0] = i % 3, i % 3, i
+
+
+class Slots:
+    """Where a recording does not look for modules."""
+
+    __slots__ = ("net",)
+
+
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = 2.0
+
+    def forward(self, x: Any) -> Any:
+        return x * self.slope
+
+
+@pytest.mark.parametrize("kind", ["slots", "weak reference", "property"])
+def test_a_module_that_ran_is_watched_wherever_it_came_from(kind: str) -> None:
+    held = Slots()
+    held.net = Scaled()
+    found = weakref.ref(held.net)
+
+    class Owner:
+        @property
+        def net(self) -> Any:
+            return found()
+
+    get = {"slots": lambda: held.net, "weak reference": found, "property": lambda: Owner().net}[
+        kind
+    ]
+    f = zincir.compile(lambda x: get()(x))
+    x = zincir.ones(2)
+    assert [f(x).tolist() for _ in range(2)] == [[2, 2]] * 2
+    held.net.slope = 3.0
+    assert f(x).tolist() == [3, 3]
+    with held.net.register_forward_hook(lambda module, args, output: output + 1):
+        assert f(x).tolist() == [4, 4]
+    assert f(x).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "Own"])
+def test_hooks_of_an_optimizers_steps_are_watched(name: str) -> None:
+    class Own(optim.Optimizer):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, {"lr": lr})
+
+        def step(self, closure: Any = None) -> None:
+            with zincir.no_grad():
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        p.sub_(p.grad * group["lr"])
+
+    net = nn.Linear(2, 1)
+    optimizer = (Own if name == "Own" else getattr(optim, name))(net.parameters(), lr=0.1)
+    count = zincir.zeros(())
+
+    @zincir.compile
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        net(x).square().mean().backward()
+        optimizer.step()
+
+    def ten(*_: Any) -> None:
+        count.add_(10)
+
+    def run() -> float:
+        for _ in range(3):
+            step(zincir.ones(4, 2))
+        return count.item()
+
+    assert run() == 0
+    handle = optimizer.register_step_post_hook(lambda *_: count.add_(1))
+    assert run() == 3
+    before = optimizer.register_step_pre_hook(ten)
+    assert run() == 36
+    handle.remove()
+    assert run() == 66
+    before.remove()
+    assert run() == 66

@@ -147,7 +147,8 @@ class Recorder:
         made.flags = [
             (i, self.flagged[id(t)]) for i, t in enumerate(self.stand_ins) if id(t) in self.flagged
         ]
-        made.watched = Watched(self.modules, self._watched_tensors())
+        ran = {id(m): m for m in (*self.modules, *recording.modules.values())}
+        made.watched = Watched(list(ran.values()), self._watched_tensors())
         return made
 
     def _gather(self, outputs: Sequence[Tensor], left: Sequence[Tensor]) -> Any:

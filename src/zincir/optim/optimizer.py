@@ -15,7 +15,7 @@ from zincir.hook_handle import Hooks, RemovableHandle
 from zincir.nn.module.module import clear_grad
 from zincir.optim.groups import Group, checked_group, groups_of, required as required
 from zincir.optim.state import copied_settings, copied_state
-from zincir.recording import note_condition
+from zincir.recording import CURRENT, note_condition, note_module
 from zincir.tensor import Tensor
 
 Hook = Callable[..., Any]
@@ -226,6 +226,14 @@ class Optimizer:
         return params + [id(v) if isinstance(v, Tensor) else repr(v) for v in kept]
 
 
+class _HooksOfSteps:
+    """What recordings watch: no hook may come or go unnoticed."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._before = optimizer._hooks("before_step")
+        self._after = optimizer._hooks("after_step")
+
+
 def _watched(step: Callable[..., Any]) -> Callable[..., Any]:
     """A step with hooks around it, recorded anew when what it took for constant has changed."""
 
@@ -235,6 +243,8 @@ def _watched(step: Callable[..., Any]) -> Callable[..., Any]:
             return step(self, *args, **kwargs)
         self._note_remembered()
         self._note_step()
+        if CURRENT.recording is not None:
+            note_module(_HooksOfSteps(self))
         self._stepping = True
         try:
             for hook in list(self._hooks("before_step").values()):
