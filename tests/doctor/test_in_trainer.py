@@ -137,6 +137,37 @@ def test_a_script_is_examined(tmp_path: Any, capfd: Any) -> None:
     assert "ValueError: mine" in done.stderr
 
 
+TWO = """
+import zincir as torch
+x, y = torch.randn(64, 8), torch.randint(0, 3, (64,))
+for clears in (True, False):
+    net = torch.nn.Linear(8, 3)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for i in range(70):
+        if clears:
+            optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+"""
+
+
+def test_the_second_training_of_a_script_is_examined_too(tmp_path: Any) -> None:
+    import subprocess
+    import sys
+
+    (tmp_path / "two.py").write_text(TWO)
+    command = [sys.executable, "-m", "zincir", "checkup", "--sarif", "found.sarif", "two.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "error S6 stale_gradient" in done.stderr
+    first, second = (
+        json.loads((tmp_path / name).read_text())["runs"][0]["results"]
+        for name in ("found.sarif", "found-2.sarif")
+    )
+    assert not first
+    assert [result["ruleId"] for result in second] == ["S6"]
+
+
 def test_explain(capsys: Any) -> None:
     main(["explain", "T3"])
     assert capsys.readouterr().out.startswith("T3 dead_relu (warning)")

@@ -38,6 +38,25 @@ def test_text_json_and_page(tmp_path) -> None:  # type: ignore[no-untyped-def]
     assert "http" not in page.replace("zincir", "")
 
 
+def test_sarif_names_rules_lines_and_layers() -> None:
+    net = nn.Sequential(mlp(), nn.Softmax(dim=1))
+    report = doctor.checkup(net, F.cross_entropy, None, BATCH)
+    content = json.loads(report.to_sarif())
+    assert content["version"] == "2.1.0"
+    (run,) = content["runs"]
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert (rule["id"], rule["name"]) == ("S1", "softmax_before_cross_entropy")
+    (result,) = run["results"]
+    assert (result["ruleId"], result["level"]) == ("S1", "error")
+    (place,) = result["locations"]
+    assert place["logicalLocations"] == [{"fullyQualifiedName": "1"}]
+    file, _, line = report.findings[0].origin.rpartition(":")
+    physical = place["physicalLocation"]
+    assert physical["artifactLocation"]["uri"].endswith(file.rpartition("/")[2])
+    assert physical["region"] == {"startLine": int(line)}
+    assert json.loads(Report(()).to_sarif())["runs"][0]["results"] == []
+
+
 def test_numbers_that_are_not_finite_are_text_in_json() -> None:
     finding = Finding("T6", "non_finite", Severity.ERROR, "x", evidence={"a": np.float32("nan")})
     content = json.loads(Report((finding,)).to_json())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from zincir.as_torch.running import read_script, run_script
@@ -23,6 +24,7 @@ def add(commands: Any) -> None:
     )
     checkup.add_argument("--json", metavar="FILE", help="write the report there as well")
     checkup.add_argument("--html", metavar="FILE", help="write the report there as a page")
+    checkup.add_argument("--sarif", metavar="FILE", help="write the findings there for code hosts")
     checkup.add_argument("script", help="a file; - for standard input")
     checkup.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
     checkup.set_defaults(call=_checkup)
@@ -61,13 +63,20 @@ def _checkup(given: argparse.Namespace) -> None:
 def _report(exam: ScriptExam, given: argparse.Namespace) -> bool:
     """Write what was found; whether that is nothing bad."""
     reports = exam.reports()
-    for report in reports:
+    for number, report in enumerate(reports, 1):
         sys.stderr.write(f"\n{report}\n")
         if given.json:
-            with open(given.json, "w", encoding="utf-8") as file:
-                file.write(report.to_json())
+            _path(given.json, number).write_text(report.to_json(), encoding="utf-8")
+        if given.sarif:
+            _path(given.sarif, number).write_text(report.to_sarif(), encoding="utf-8")
         if given.html:
-            report.to_html(given.html)
+            report.to_html(_path(given.html, number))
     if not reports:
         sys.stderr.write("\ndoctor: no training was seen\n")
     return all(report.ok for report in reports)
+
+
+def _path(given: str, number: int) -> Path:
+    """The file for a training: the second is report-2.json."""
+    path = Path(given)
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")

@@ -17,7 +17,9 @@ from zincir.nn import Module
 from zincir.tensor import Tensor
 
 LOOKS = 50
-"""Backward passes after which no further models are looked for."""
+"""So many backward passes are all looked at for models that are new, from the last new one on;"""
+RARELY = 16
+"""later every sixteenth: to look means to walk over its graph."""
 
 
 class ScriptExam:
@@ -27,7 +29,7 @@ class ScriptExam:
         self._every = EVERY[level]
         self.exams: list[Exam] = []
         self._known: set[int] = set()
-        self._left = LOOKS
+        self._passes = 0
 
     def __enter__(self) -> Self:
         tensor_backward.WATCHERS.append(self._look)
@@ -47,9 +49,9 @@ class ScriptExam:
         ]
 
     def _look(self, outputs: Sequence[Node]) -> None:
-        if self._left == 0:
+        self._passes += 1
+        if self._passes > LOOKS and self._passes % RARELY:
             return
-        self._left -= 1
         trained = {id(t) for t in _trained(outputs)} - self._known
         if not trained:
             return
@@ -58,6 +60,7 @@ class ScriptExam:
         models = [m for m in found if id(m) not in inner and _holds(m, trained)]
         if not models:
             return
+        self._passes = 0
         self._known.update(id(p) for m in models for p in m.parameters())
         optimizers = [x for x in gc.get_objects() if _is_optimizer(x) and _changes(x, self._known)]
         names = [""] if len(models) == 1 else [f"{type(m).__name__}" for m in models]

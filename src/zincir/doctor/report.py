@@ -1,4 +1,4 @@
-"""Report: findings, most important first, as text, JSON and a page."""
+"""Report: findings, most important first, as text, JSON, SARIF and a page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.page import page
 from zincir.doctor.rule import rules
+from zincir.doctor.sarif import document, run_of
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class Report:
             "failed": dict(self.failed),
         }
         return json.dumps(_finite(content), indent=2, allow_nan=False, default=str)
+
+    def to_sarif(self) -> str:
+        """The findings in SARIF 2.1.0, which code hosts show beside the lines."""
+        return json.dumps(_finite(document([run_of(self.findings)])), indent=2, default=str)
 
     def to_html(self, path: Any) -> None:
         """Write the report as one page that needs nothing else."""
