@@ -139,6 +139,7 @@ def test_a_script_is_examined(tmp_path: Any, capfd: Any) -> None:
 
 TWO = """
 import zincir as torch
+torch.manual_seed(0)
 x, y = torch.randn(64, 8), torch.randint(0, 3, (64,))
 for clears in (True, False):
     net = torch.nn.Linear(8, 3)
@@ -165,7 +166,7 @@ def test_the_second_training_of_a_script_is_examined_too(tmp_path: Any) -> None:
         for name in ("found.sarif", "found-2.sarif")
     )
     assert not first
-    assert [result["ruleId"] for result in second] == ["S6"]
+    assert second[0]["ruleId"] == "S6"
 
 
 def test_explain(capsys: Any) -> None:
