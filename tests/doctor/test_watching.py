@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import zincir
-from patients import X, Y, adam, mlp, sgd, train
-from zincir import doctor, nn
+from patients import BATCH, X, Y, adam, mlp, sgd, train
+from zincir import doctor, nn, optim
 from zincir.errors import ArgumentError, UnknownName
 from zincir.nn import functional as F
 from zincir.tensor_backward import WATCHERS
@@ -198,3 +198,27 @@ def test_a_gradient_penalty_is_no_loss_of_its_own() -> None:
     assert len(course.sites) == 1
     kinds = [p.kind for p in course.readings[-1].places]
     assert kinds.count("relu") == 1  # what the gradient of ReLU is made of is none
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_softmax_before_cross_entropy_is_seen_at_work(compiled: bool) -> None:
+    def symptoms(*end: nn.Module) -> list[str]:
+        net = nn.Sequential(mlp(), *end)
+        optimizer = optim.SGD(net.parameters(), lr=0.01)
+
+        def step(x: Any, y: Any) -> None:
+            optimizer.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+            optimizer.step()
+
+        run = zincir.compile(step) if compiled else step
+        with doctor.watch(net, optimizer) as exam:
+            for _ in range(4):
+                run(*map(zincir.as_tensor, BATCH))
+        report = exam.report()
+        assert all(f.where == "1" and "test_watching" in f.origin for f in report.of("S1"))
+        return report.symptoms
+
+    assert symptoms(nn.Softmax(dim=1)) == ["softmax_before_cross_entropy"]
+    assert symptoms(nn.Sigmoid()) == ["softmax_before_cross_entropy"]
+    assert symptoms() == symptoms(nn.ReLU()) == []

@@ -60,8 +60,10 @@ def checkup(
 def report_on(
     seen: Any, reasons: Mapping[str, str], examined: str, more: list[Finding] | None = None
 ) -> Report:
-    """What all rules say about a piece of evidence."""
+    """What all rules say about a piece of evidence, besides what was found before."""
     wanted, unwanted, failed = judged(seen, reasons)
+    said = {(f.code, f.where) for f in more or []}
+    wanted = [f for f in wanted if (f.code, f.where) not in said]
     return reported([*(more or []), *wanted], seen.order, examined, unwanted, reasons, failed)
 
 

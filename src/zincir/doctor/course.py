@@ -11,6 +11,7 @@ import numpy as np
 
 from zincir.anomaly import Birth
 from zincir.doctor.anatomy import Place
+from zincir.doctor.forms import Doubled
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -92,6 +93,8 @@ class Course:
     had used, and how often that was seen."""
     baselines: dict[str, float] = field(default_factory=dict[str, float])
     """By the line of a loss: what an answer gives that does not look at the input, if known."""
+    twice: dict[str, list[Doubled]] = field(default_factory=dict[str, list[Doubled]])
+    """By the line of a loss: softmaxes behind others in its graph."""
     broken: tuple[int, str] | None = None
     """The first step whose loss was not finite, and the line of the loss."""
     birth: Birth | None = None
@@ -103,6 +106,11 @@ class Course:
     """How many are watched."""
     passes: int = 0
     """Backward passes."""
+
+    @property
+    def doubled(self) -> list[Doubled]:
+        """Softmaxes behind others in the graph of any loss."""
+        return [twice for found in self.twice.values() for twice in found]
 
     def layer(self, path: str) -> str:
         """The name of the layer whose path a node has."""

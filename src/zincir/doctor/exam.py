@@ -21,7 +21,7 @@ import numpy as np
 from zincir import tensor_backward
 from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
 from zincir.doctor.course import Activity, Course, Gauge, Reading
-from zincir.doctor.forms import bare
+from zincir.doctor.forms import bare, doubled, softmaxes
 from zincir.doctor.probes import ParameterProbe, PlaceProbe, Tally, shown
 from zincir.doctor.schedule import Schedule
 from zincir.graph.node import Node, describe
@@ -118,10 +118,8 @@ class Exam:
         self._note_stale()
         self._pulse(None, probing)
         self._prepare(site, body)
-        if body is not None and site not in self.course.baselines:
-            guess = guessing(outputs[0], body)
-            if guess is not None:
-                self.course.baselines[site] = guess
+        if body is not None and site not in self.course.twice:
+            self._note_forms(site, outputs[0], body)
         tally = self._sites.get(site)
         if tally is not None:
             loss = shown(outputs[0]).sum().to(float64)
@@ -130,6 +128,14 @@ class Exam:
             for place, nodes in body.places.items():
                 for node in nodes:
                     self._places[place].watch(node)
+
+    def _note_forms(self, site: str, loss: Node, body: Anatomy) -> None:
+        """What the graph of a loss tells before anything is computed."""
+        found = softmaxes(body.order, body.users)
+        self.course.twice[site] = doubled(found, self._names.layer)
+        guess = guessing(loss, body)
+        if guess is not None:
+            self.course.baselines[site] = guess
 
     def _arrived(self, p: Tensor) -> None:
         name = self._names.parameters[id(p)]

@@ -6,11 +6,11 @@ A layer and a function written by hand look the same here, as both are made of n
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from zincir.graph.node import Node
+from zincir.graph.node import Node, describe
 from zincir.graph.primitive import Kind
 
 Users: TypeAlias = Mapping[Node, Sequence[Node]]
@@ -104,6 +104,30 @@ def softmaxes(order: Sequence[Node], users: Users) -> list[Softmax]:
             elif user.op.name == "div" and _of(user, power):
                 found.append(Softmax(logits, user, False, classes))
     return found
+
+
+@dataclass(frozen=True)
+class Doubled:
+    """A log-softmax of what is probabilities already."""
+
+    inner: str
+    """What made them: softmax or sigmoid."""
+    classes: int
+    where: str
+    origin: str
+
+
+def doubled(found: Sequence[Softmax], layer: Callable[[str], str]) -> list[Doubled]:
+    """Softmaxes that stand behind others; `layer` names the layer whose path a node has."""
+    made = {s.result for s in found if not s.logarithm}
+    twice: list[Doubled] = []
+    for outer in found:
+        inner = bare(outer.logits)
+        name = "sigmoid" if inner.op.name == "sigmoid" else "softmax"
+        if outer.logarithm and (inner in made or name == "sigmoid"):
+            file, line, path = inner.origin
+            twice.append(Doubled(name, outer.classes, layer(path), describe((file, line, ""))))
+    return twice
 
 
 def _of(node: Node, power: Node) -> bool:

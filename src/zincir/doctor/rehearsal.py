@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from zincir.autograd import enable_grad, grad
 from zincir.creation import from_numpy
 from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
 from zincir.doctor.course import Activity
-from zincir.doctor.forms import Softmax, softmaxes
+from zincir.doctor.forms import Doubled, Softmax, doubled, softmaxes
 from zincir.doctor.probes import PlaceProbe
 from zincir.doctor.undisturbed import undisturbed, unwatched
 from zincir.errors import AnomalyError, IndexOutOfRange
@@ -250,6 +250,12 @@ class Rehearsal:
         """The path of the layer that the outputs come from."""
         ends = [self.first.body.after.get(t._node, "") for t in self.first.outputs]
         return ends[0] if ends else ""
+
+    @property
+    def doubled(self) -> list[Doubled]:
+        """Softmaxes behind others; without a layer of their own they are the outputs'."""
+        found = doubled(self.first.softmaxes, self.names.layer)
+        return [replace(twice, where=twice.where or self.head) for twice in found]
 
     def origin(self, node: Node) -> str:
         """The user's line that a node comes from."""

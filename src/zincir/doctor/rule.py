@@ -30,8 +30,8 @@ class Rule:
     code: str
     symptom: str
     severity: Severity
-    reads: type[Any]
-    """The kind of evidence: `Rehearsal` before training, `Course` during it."""
+    reads: tuple[type[Any], ...]
+    """The kinds of evidence: `Rehearsal` before training, `Course` during it."""
     judge: Judge
     page: str
     cause: str
@@ -60,7 +60,7 @@ def rule(
     symptom: str,
     severity: Severity,
     *,
-    reads: type[Any],
+    reads: type[Any] | tuple[type[Any], ...],
     cause: str = "",
     remedies: tuple[str, ...] = (),
     explains: tuple[str, ...] = (),
@@ -69,7 +69,7 @@ def rule(
 
     Args:
         code: S, I, T or G (static, at initialisation, in training, of generalisation) and a number.
-        reads: the kind of evidence: `Rehearsal` or `Course`.
+        reads: the kind of evidence: `Rehearsal` or `Course`; both, if each has what is judged.
         explains: symptoms that this one brings about.
 
     Example, which is all of a file but its docstring:
@@ -86,7 +86,8 @@ def rule(
         page = (sys.modules[judge.__module__].__doc__ or "").strip()
         if code in _RULES:
             raise UnknownName(explained(f"two rules have the code {code}", got=symptom))
-        _RULES[code] = Rule(code, symptom, severity, reads, judge, page, cause, remedies, explains)
+        kinds = (reads,) if isinstance(reads, type) else reads
+        _RULES[code] = Rule(code, symptom, severity, kinds, judge, page, cause, remedies, explains)
         return judge
 
     return register
@@ -98,7 +99,7 @@ def rules(reads: type[Any] | None = None) -> list[Rule]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     found = sorted(_RULES.values(), key=lambda r: (_PARTS.index(r.code[0]), int(r.code[1:])))
-    return [r for r in found if reads is None or r.reads is reads]
+    return [r for r in found if reads is None or reads in r.reads]
 
 
 _PARTS = "SITGX"

@@ -19,8 +19,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from zincir.doctor.course import Course
 from zincir.doctor.finding import Finding, Severity
-from zincir.doctor.forms import bare
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
 
@@ -29,24 +29,19 @@ from zincir.doctor.rule import Found, rule
     "S1",
     "softmax_before_cross_entropy",
     Severity.ERROR,
-    reads=Rehearsal,
+    reads=(Rehearsal, Course),
     cause="cross_entropy takes logits and takes their softmax; probabilities differ by at most 1",
     remedies=(
         "remove the softmax (or sigmoid) at the end of the model; apply it to outputs when asked",
         "or keep it, take its logarithm (log_softmax) and use nll_loss",
     ),
 )
-def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
-    made = {s.result for s in seen.first.softmaxes if not s.logarithm}
-    for outer in seen.first.softmaxes:
-        inner = bare(outer.logits)
-        if not outer.logarithm or not (inner in made or inner.op.name == "sigmoid"):
-            continue
-        name = "sigmoid" if inner.op.name == "sigmoid" else "softmax"
-        floor = math.log(1 + (outer.classes - 1) / math.e)
+def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
+    for twice in seen.doubled:
+        floor = math.log(1 + (twice.classes - 1) / math.e)
         yield found(
-            f"the loss takes the softmax of a {name}: it cannot fall below {floor:.3f}",
-            where=seen.names.layer(inner.origin[2]) or seen.head,
-            origin=seen.origin(inner),
-            evidence={"classes": outer.classes, "lowest loss": floor},
+            f"the loss takes the softmax of a {twice.inner}: it cannot fall below {floor:.3f}",
+            where=twice.where,
+            origin=twice.origin,
+            evidence={"classes": twice.classes, "lowest loss": floor},
         )
