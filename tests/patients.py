@@ -71,6 +71,7 @@ def train(
         return value
 
     run = zincir.compile(step) if compiled else step
+    options.setdefault("every", 16)  # whatever the time it takes
     exam = doctor.watch(net, changes, **options)
     if watched:
         exam.__enter__()

@@ -151,7 +151,7 @@ def test_arguments_that_exclude_each_other(folder: Path) -> None:
         data.ImageFolder(folder, broken="ignore")
     with pytest.raises(ArgumentError, match="mode is not known"):
         data.read_image("x.png", mode="CMYK")
-    with pytest.raises(DataNotFound, match=r"no file x\.png"):
+    with pytest.raises(DataNotFound, match=r"no image file x\.png"):
         data.read_image("x.png")
 
 

@@ -212,7 +212,7 @@ def test_a_softmax_before_cross_entropy_is_seen_at_work(compiled: bool) -> None:
             optimizer.step()
 
         run = zincir.compile(step) if compiled else step
-        with doctor.watch(net, optimizer) as exam:
+        with doctor.watch(net, optimizer, every=16) as exam:
             for _ in range(4):
                 run(*map(zincir.as_tensor, BATCH))
         report = exam.report()
