@@ -10,6 +10,7 @@ import functools
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,10 @@ from zincir.errors import StateError, explain
 
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 """What MPICH and its like, Open MPI and MVAPICH tell the processes they start."""
+
+
+_READ = 0.5
+"""Seconds in which `mpiexec` reads what was printed: when all are ended, it drops the rest."""
 
 
 class MPIComm(Comm):
@@ -105,6 +110,7 @@ def end_all(comm: Any, code: int) -> None:
     """End all processes of an MPI communicator."""
     sys.stdout.flush()
     sys.stderr.flush()
+    time.sleep(_READ)
     comm.Abort(code)
     os._exit(code)  # in case it returns
 
