@@ -10,25 +10,10 @@ import numpy as np
 import pytest
 
 import zincir
-from zincir.cli import main
 from zincir.data import Spam
 from zincir.errors import ZincirError
 from zincir.tasks import Options, open_run
 from zincir.tasks.options import options_of
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*words):
-        code = 0
-        try:
-            main([str(word) for word in words])
-        except SystemExit as stopped:
-            code = stopped.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def table(path, rows=200, kind="class"):

@@ -25,20 +25,6 @@ from zincir.trainer import Trainer
 pytest.importorskip("PIL", reason="Pillow is not installed: no images are read")
 
 
-@pytest.fixture
-def run(capsys):
-    def run(*words):
-        code = 0
-        try:
-            main([str(word) for word in words])
-        except SystemExit as stopped:
-            code = stopped.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
 class Squares:
     """Images of different sizes with a red or a blue square, and now and then none."""
 

@@ -163,7 +163,7 @@ def test_a_loss_without_a_bound_is_an_info_at_most() -> None:
     assert all(f.severity == "info" for f in report.of("loss_not_decreasing"))
 
 
-def test_oscillating_loss() -> None:
+def test_noise_is_no_oscillation() -> None:
     def trained(rate: float, batch: int) -> Any:
         zincir.manual_seed(0)
         net = _curve()
