@@ -1547,6 +1547,41 @@ def view_follows_the_flag_of_its_root(T, C):
     return [*seen, flags(row), flags(cell)]
 
 
+@gives([[True, False], [6.0, 6.0], [True, False], [6.0, 6.0], [True, True], [True, True]])
+def view_that_a_compiled_function_returns_is_connected_by_what_it_wrote_after(T, C):
+    @C
+    def written_after(x):
+        view = x.ravel()
+        x.mul_(2)
+        return view
+
+    @C
+    def written_before(x):
+        x.mul_(2)
+        return x.ravel()
+
+    @C
+    def written_unnoticed(x):
+        view = x.ravel()
+        x.data.mul_(2)
+        return view
+
+    seen = []
+    for _ in range(2):
+        x = T.ones(2)
+        view = written_after(x)
+        x.requires_grad_()
+        seen.append(flags(view))
+        (view * 6).sum().backward()
+        seen.append(x.grad)
+    for function in (written_before, written_unnoticed):
+        x = T.ones(2)
+        view = function(x)
+        x.requires_grad_()
+        seen.append(flags(view))
+    return seen
+
+
 @gives([[True, False], [2.0, 2.0, 2.0], [[4.0, 4.0, 4.0], [0.0, 0.0, 0.0]], None])
 def view_is_connected_by_a_write(T, C):
     x = T.ones(2, 3)

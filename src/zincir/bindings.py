@@ -214,7 +214,9 @@ class Result:
     step: Any = None
     """through this view,"""
     connected: bool = True
-    """made with gradients or without;"""
+    """made with gradients or without,"""
+    overtaken: bool = False
+    """before its memory was written to;"""
     viewed: bool = True
     """whether what is detached is viewed, or the view is detached."""
     node: Node | None = None

@@ -424,6 +424,8 @@ class _Results:
         for t in self._outputs:
             result = self._result(t)
             result.connected, result.viewed = t._step_grad, t._root is not None
+            storage = t._storage
+            result.overtaken = t._loose and storage is not None and t._since < storage.noticed
             self._found.append(result)
         return self._found
 

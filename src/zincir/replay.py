@@ -37,6 +37,7 @@ from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, arranged
 from zincir.storage import whole_of
 from zincir.tensor import Tensor, from_buffer
+from zincir.tensor_base import BEFORE
 from zincir.watched import Names, Watched
 
 
@@ -368,6 +369,8 @@ class Replay:
                 if r.step is not None:
                     with grad_mode(r.connected):
                         t = t._view(r.step)
+                    if r.overtaken:
+                        t._since = BEFORE
                 if r.detached and not r.viewed:
                     t = t.detach()
             out.append(t)

@@ -152,7 +152,7 @@ def _turned(tensor: TensorBase, storage: Storage) -> bool:
     root = tensor._root
     assert root is not None
     wanted = root.requires_grad
-    if wanted and tensor._step_grad and tensor._since != storage.writes:
+    if wanted and tensor._step_grad and tensor._since < storage.noticed:
         base = base_of(tensor)
         if base is root or root._storage is storage:
             if base is not None and base._root is root:  # what had taken the place of the root

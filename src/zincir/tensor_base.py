@@ -162,6 +162,10 @@ def base_of(tensor: TensorBase) -> TensorBase | None:
     return found
 
 
+BEFORE = -1
+"""For `_since`: fewer changes than any memory has had."""
+
+
 class Storage:
     """What tensors that share memory have in common."""
 
