@@ -35,12 +35,20 @@ def rebuilt(cls: type[T], array: Any, requires_grad: bool, attributes: dict[str,
     return t
 
 
-def deep(tensor: T, memo: dict[int, Any]) -> T:
-    """A copy in memory of its own, but for its gradient; copies of what shares memory share theirs.
+def deep(tensor: Any, memo: dict[int, Any]) -> Any:
+    """A copy in memory of its own, its gradient too; copies of what shares memory share theirs.
 
     Raises:
         GradientError: it is no leaf.
     """
+    new = _deep(tensor, memo) if tensor._coo is None else tensor.detach().clone()
+    new._grad = None if tensor._grad is None else tensor._grad.detach().clone()
+    memo[id(tensor)] = new
+    return new
+
+
+def _deep(tensor: T, memo: dict[int, Any]) -> T:
+    """But for the gradient."""
     if not is_leaf(tensor):
         raise GradientError(
             explain(

@@ -62,8 +62,8 @@ def grad_fn(tensor: TensorBase) -> str | None:
     return None if is_leaf(tensor) else f"<{current(tensor).op.name}>"
 
 
-def write(tensor: TensorBase, value: Node, what: str, *, convert: bool = False) -> None:
-    """Give `tensor` the value of a node that broadcasts to its shape.
+def write(tensor: T, value: Node, what: str, *, convert: bool = False) -> T:
+    """Give `tensor` the value of a node that broadcasts to its shape; returns it.
 
     Args:
         what: the operation, for messages.
@@ -89,6 +89,7 @@ def write(tensor: TensorBase, value: Node, what: str, *, convert: bool = False) 
     if value.shape != old.shape:
         value = fitted(value, old.shape, f"{what}: the result does not fit into the tensor")
     rebind(tensor, value)
+    return tensor
 
 
 def rebind(tensor: TensorBase, value: Node, *, by_view: bool = False) -> None:
@@ -97,7 +98,7 @@ def rebind(tensor: TensorBase, value: Node, *, by_view: bool = False) -> None:
     Args:
         by_view: whether a view of it was written to.
     """
-    refuse_sparse(tensor, "a change in place")
+    dense(tensor, "a change in place")
     storage = tensor._storage
     origin = MODE.origin or here()
     if storage is None:
@@ -253,8 +254,8 @@ def refuse_leaf(tensor: TensorBase, what: str) -> None:
         )
 
 
-def refuse_sparse(tensor: TensorBase, what: str) -> None:
-    """Raise for a sparse tensor, of which indices and values would not know."""
+def dense(tensor: T, what: str) -> T:
+    """The same tensor; a sparse one is refused, of which indices and values would not know."""
     if tensor._coo is not None:
         raise ArgumentError(
             explain(
@@ -263,6 +264,7 @@ def refuse_sparse(tensor: TensorBase, what: str) -> None:
                 try_="x.to_dense(), or a new sparse tensor of x._indices() and other values",
             )
         )
+    return tensor
 
 
 def unnoticed(tensor: T) -> T:
@@ -278,7 +280,7 @@ def set_data(tensor: TensorBase, value: TensorBase) -> None:
     """Let `tensor` have the memory of `value`, with the gradients it has."""
     if CURRENT.recording is not None and _set_in_recording(tensor, value):
         return
-    refuse_sparse(tensor, "x.data = value")
+    dense(tensor, "x.data = value")
     changed_setting()
     note_state(tensor)
     if CURRENT.recording is not None:
@@ -370,7 +372,7 @@ def _set_in_recording(tensor: TensorBase, value: TensorBase) -> bool:
 
 def turned(tensor: TensorBase, requires_grad: bool) -> None:
     """Make `tensor` a leaf that collects gradients, or one that does not."""
-    refuse_sparse(tensor, "requires_grad_")
+    dense(tensor, "requires_grad_")
     node = current(tensor)
     changed_setting()
     note_state(tensor)
@@ -395,8 +397,8 @@ def turned(tensor: TensorBase, requires_grad: bool) -> None:
         wait_for(tensor)
 
 
-def cut(tensor: TensorBase) -> None:
-    """Make `tensor` a leaf without gradients."""
+def cut(tensor: T) -> T:
+    """Make `tensor` a leaf without gradients; returns it."""
     if tensor._root is not None:
         raise GradientError(
             explain(
@@ -407,7 +409,7 @@ def cut(tensor: TensorBase) -> None:
         )
     node = current(tensor)
     if not tensor.requires_grad:
-        return
+        return tensor
     refuse_replay("it detaches a tensor in place")
     changed_setting()
     note_state(tensor)
@@ -420,6 +422,7 @@ def cut(tensor: TensorBase) -> None:
     tensor._held = new
     tensor._retains = False
     wait_for(tensor)
+    return tensor
 
 
 def write_now(tensor: TensorBase, step: ViewOp, value: Any) -> bool:

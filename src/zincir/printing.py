@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zincir import scalar
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.half import plain
@@ -105,6 +106,12 @@ def printoptions(**options: Any) -> Generator[None]:
         yield
     finally:
         _State.options = before
+
+
+def formatted(tensor: TensorBase, spec: str) -> str:
+    """A number is written as Python writes it; several, or one that is not known yet, as `repr`."""
+    number = CURRENT.recording is None and tensor.ndim == 0
+    return format(scalar.number(tensor) if number else repr(tensor), spec)
 
 
 def show(tensor: TensorBase) -> str:

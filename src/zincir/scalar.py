@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, TypeVar
 
 from zincir.errors import AnomalyError, ShapeError, explain
 from zincir.graph.node import Node, user_line
@@ -16,6 +16,8 @@ from zincir.recording import CURRENT
 from zincir.shared_value import array_of, current
 from zincir.tensor_base import TensorBase
 from zincir.types import size
+
+T = TypeVar("T", bound=TensorBase)
 
 
 def number(tensor: TensorBase) -> Any:
@@ -46,6 +48,16 @@ def length(tensor: TensorBase, what: str) -> int:
     if not tensor._held.shape:
         raise TypeError(f"{what} a 0-d tensor")
     return tensor._held.shape[0]
+
+
+def divisible(tensor: T, what: str) -> T:
+    """The same tensor, which has a first dimension.
+
+    Raises:
+        TypeError: there is none.
+    """
+    length(tensor, what)
+    return tensor
 
 
 def index(tensor: TensorBase) -> int:

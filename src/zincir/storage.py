@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from zincir.naming import channels_last, channels_last_3d
+from zincir.operations.dims import one_axis
 from zincir.recording import note_done
 from zincir.tensor_base import Storage, TensorBase, base_of
 from zincir.tensor_types import check_storage
@@ -146,6 +147,12 @@ def gaps(tensor: TensorBase) -> tuple[int, ...] | None:
     found = strides(tensor)
     rows = zip(tensor._held.shape, found, contiguous_strides(tensor._held.shape), strict=True)
     return None if all(a == b for n, a, b in rows if n != 1) else found
+
+
+def stride(tensor: TensorBase, dim: int | None) -> Any:
+    """Steps in memory along each dimension, or along one, in elements."""
+    steps = strides(tensor)
+    return steps if dim is None else steps[one_axis(dim, tensor.ndim)]
 
 
 def strides(tensor: TensorBase) -> tuple[int, ...]:

@@ -77,7 +77,6 @@ from zincir.operations.sizes import (
 )
 from zincir.operations.source import alias, const, const_p
 from zincir.pending import TOO_MANY, WAITING, crowded, wait_for
-from zincir.recording import CURRENT
 from zincir.runtime.buffer import Buffer
 from zincir.size import Size, sized
 from zincir.tensor_base import TensorBase
@@ -272,8 +271,7 @@ class Tensor(
 
     def stride(self, dim: Int | None = None) -> Any:
         """Steps in memory along each dimension, in elements."""
-        steps = storage.strides(self)
-        return steps if dim is None else steps[one_axis(dim, self.ndim)]
+        return storage.stride(self, dim)
 
     def is_contiguous(self, memory_format: Any = None) -> Bool:
         """Whether the elements lie row by row in memory, or in the order that is named."""
@@ -301,12 +299,10 @@ class Tensor(
 
     def numpy(self, *, force: Bool = False) -> np.ndarray[Any, Any]:
         """The values as a NumPy array that shares the tensor's memory, both ways."""
-        inplace.refuse_sparse(self, "numpy()")
-        return shared_value.shown(self.detach() if force else self)
+        return shared_value.shown(inplace.dense(self.detach() if force else self, "numpy()"))
 
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
-        inplace.refuse_sparse(self, "numpy()")
-        return shared_value.as_array(self, dtype, copy)
+        return shared_value.as_array(inplace.dense(self, "numpy()"), dtype, copy)
 
     def __dlpack__(self, **options: Any) -> Any:
         return self.numpy().__dlpack__(**options)
@@ -333,8 +329,7 @@ class Tensor(
         return scalar.length(self, "len() of")
 
     def __iter__(self) -> Iterator[Tensor]:
-        scalar.length(self, "iteration over")
-        return iter(self.unbind(0))
+        return iter(scalar.divisible(self, "iteration over").unbind(0))
 
     def __contains__(self, value: Operand) -> Bool:
         return bool((self == value).any())
@@ -343,9 +338,7 @@ class Tensor(
         return printing.show(self) if self._coo is None else self._coo.text()
 
     def __format__(self, spec: str) -> str:
-        if CURRENT.recording is None and self.ndim == 0:
-            return format(self.item(), spec)
-        return format(repr(self), spec)
+        return printing.formatted(self, spec)
 
     def __hash__(self) -> Int:
         return id(self)
@@ -354,10 +347,7 @@ class Tensor(
         return copying.reduced(self)
 
     def __deepcopy__(self, memo: dict[Int, Any]) -> Tensor:
-        new = copying.deep(self, memo) if self._coo is None else self.detach().clone()
-        new._grad = None if self._grad is None else self._grad.detach().clone()
-        memo[id(self)] = new
-        return new
+        return copying.deep(self, memo)
 
     def __copy__(self) -> Tensor:
         return copying.sharing(self, self)
@@ -387,13 +377,11 @@ class Tensor(
 
     def detach(self) -> Tensor:
         """The same memory, without gradients."""
-        coo = self._coo
-        return shared_value.detached(_new(Tensor), self) if coo is None else coo.detached()
+        return self._coo.detached() if self._coo else shared_value.detached(_new(Tensor), self)
 
     def detach_(self) -> Tensor:
         """Forget how this tensor was computed."""
-        inplace.cut(self)
-        return self
+        return inplace.cut(self)
 
     def retain_grad(self) -> None:
         """Collect the gradient of this tensor too, though it is no leaf."""
@@ -596,8 +584,9 @@ class Tensor(
         self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False
     ) -> Tensor:
         """Where the two differ by at most atol + rtol * |other|."""
-        node = tensor_node(other, "isclose(): argument 'other'")
-        return wrap(co.isclose(self._node, node, rtol, atol, equal_nan))
+        return wrap(
+            co.isclose(self._node, tensor_node(other, "isclose(): other"), rtol, atol, equal_nan)
+        )
 
     def allclose(
         self, other: Tensor, rtol: Float = 1e-5, atol: Float = 1e-8, equal_nan: Bool = False
@@ -702,8 +691,7 @@ class Tensor(
     # In place -----------------------------------------------------------------------------------
 
     def _write(self, value: Node, what: str, *, convert: Bool = False) -> Tensor:
-        inplace.write(self, value, what, convert=convert)
-        return self
+        return inplace.write(self, value, what, convert=convert)
 
     def copy_(self, src: Operand, non_blocking: Bool = False) -> Tensor:
         """Take the values of another tensor, in this one's type."""

@@ -26,7 +26,7 @@ from zincir.nn.layers.activation import (
     Softsign as Softsign,
     Tanh as Tanh,
 )
-from zincir.nn.layers.activation_bends import (
+from zincir.nn.layers.activation_rare import (
     CELU as CELU,
     Hardshrink as Hardshrink,
     RReLU as RReLU,

@@ -22,14 +22,6 @@ from zincir.nn.functional.activation import (
     softsign as softsign,
     tanh as tanh,
 )
-from zincir.nn.functional.activation_bends import (
-    celu as celu,
-    hardshrink as hardshrink,
-    rrelu as rrelu,
-    softshrink as softshrink,
-    tanhshrink as tanhshrink,
-    threshold as threshold,
-)
 from zincir.nn.functional.activation_inplace import (
     celu_ as celu_,
     elu_ as elu_,
@@ -39,6 +31,14 @@ from zincir.nn.functional.activation_inplace import (
     rrelu_ as rrelu_,
     selu_ as selu_,
     threshold_ as threshold_,
+)
+from zincir.nn.functional.activation_rare import (
+    celu as celu,
+    hardshrink as hardshrink,
+    rrelu as rrelu,
+    softshrink as softshrink,
+    tanhshrink as tanhshrink,
+    threshold as threshold,
 )
 from zincir.nn.functional.attention import (
     scaled_dot_product_attention as scaled_dot_product_attention,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zincir.nn.functional.activation import elu, hardtanh, leaky_relu, relu, selu
-from zincir.nn.functional.activation_bends import celu, rrelu, threshold
+from zincir.nn.functional.activation_rare import celu, rrelu, threshold
 from zincir.tensor import Tensor
 
 

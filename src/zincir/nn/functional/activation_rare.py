@@ -1,4 +1,4 @@
-"""Activations that are straight but for a bend, and those that make small numbers smaller."""
+"""The rarer activations: CELU, RReLU, a threshold, and those that shrink small numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activations that are straight but for a bend, as layers: no state, the same shape out as in."""
+"""The rarer activations as layers: no state, the same shape out as in."""
 
 from __future__ import annotations
 
