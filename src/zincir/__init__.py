@@ -82,6 +82,7 @@ from zincir.device import (
     get_default_device as get_default_device,
     set_default_device as set_default_device,
 )
+from zincir.explanation import explain as explain
 from zincir.functional import (
     bitwise_and as bitwise_and,
     bitwise_or as bitwise_or,

@@ -21,6 +21,7 @@ from zincir.operations.movement import attached, sum_to
 from zincir.operations.source import const_p, unconnected_p, variable_p
 
 Hook = Callable[[Node, Node], Node]
+Edge = Callable[[Node, Node, Node], None]
 
 
 class Several:
@@ -40,6 +41,7 @@ def grad(
     *,
     retain: bool,
     hook: Hook | None = None,
+    edge: Edge | None = None,
     freed: Callable[[Node], None] | None = None,
 ) -> dict[Node, Node]:
     """Gradients of a weighted sum of outputs: `seeds` maps each output to its weight.
@@ -50,6 +52,8 @@ def grad(
         retain: whether another backward pass over the same nodes will be allowed.
         freed: called with each node that is given up.
         hook: called with each node and its complete gradient; returns the gradient to pass on.
+        edge: called with a node, one of its inputs and what the one adds to the other's gradient;
+            once for each place where the input stands.
 
     Raises:
         GradientError: the graph was given up by an earlier pass, or a value that a rule looks at
@@ -79,7 +83,7 @@ def grad(
             elif node in wanted:
                 found[node] = g
             if _passes(node, needed):
-                _through(node, g, pending, needed)
+                _through(node, g, pending, needed, edge)
                 if not retain:
                     _give_up(node, freed)
     finally:
@@ -127,7 +131,11 @@ def saves(node: Node) -> bool:
 
 
 def _through(
-    node: Node, g: Arrived, pending: dict[Node, Arrived], needed: set[Node] | None
+    node: Node,
+    g: Arrived,
+    pending: dict[Node, Arrived],
+    needed: set[Node] | None,
+    edge: Edge | None,
 ) -> None:
     if node.freed and saves(node):
         _refuse_freed([node])
@@ -152,15 +160,19 @@ def _through(
     for x, gx in zip(node.inputs, gradients, strict=False):
         if gx is None or not (x.needs_grad if needed is None else x in needed):
             continue
-        if bent is not None:
-            gx = attached(gx, bent)
-        if gx.shape != x.shape:
-            gx = sum_to(gx, x.shape)
-        if gx.dtype is not x.dtype and x.dtype.half:
-            gx = cast(gx, x.dtype)
+        gx = _like(gx if bent is None else attached(gx, bent), x)
+        if edge is not None:
+            edge(node, x, gx)
         already = pending.get(x)
         pending[x] = gx if already is None else already + gx
     _refuse_changed(node, saved, g, gradients)
+
+
+def _like(gx: Node, x: Node) -> Node:
+    """A gradient in the shape of what it is for, and in its type if that is a half."""
+    if gx.shape != x.shape:
+        gx = sum_to(gx, x.shape)
+    return cast(gx, x.dtype) if gx.dtype is not x.dtype and x.dtype.half else gx
 
 
 def _wide(g: Any) -> Any:

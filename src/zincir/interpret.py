@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -34,7 +35,10 @@ def interpret(
     roots = list(roots)
     known: dict[Node, Any] = {}
     given = values or {}
-    for node in toposort(roots, lambda n: True):
+    order = toposort(roots, lambda n: True)
+    left = Counter(x for node in order for x in node.inputs)
+    left.update(roots)
+    for node in order:
         if node in given:
             value = np.asarray(given[node])
         elif node.value is not None:
@@ -45,6 +49,10 @@ def interpret(
         known[node] = [_widen(x, double) for x in value] if several else _widen(value, double)
         if watch is not None:
             watch(node, known[node])
+        for x in node.inputs:
+            left[x] -= 1
+            if not left[x]:
+                del known[x]
     return [known[root] for root in roots]
 
 

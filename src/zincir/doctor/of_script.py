@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from zincir import tensor_backward
+from zincir.doctor.alive import models_with
 from zincir.doctor.checking import report_on
 from zincir.doctor.exam import Exam
 from zincir.doctor.report import Report
 from zincir.doctor.schedule import EVERY
 from zincir.graph.node import Node
 from zincir.graph.walk import toposort
-from zincir.nn import Module
 from zincir.tensor import Tensor
 
 LOOKS = 50
@@ -55,16 +55,13 @@ class ScriptExam:
         trained = {id(t) for t in _trained(outputs)} - self._known
         if not trained:
             return
-        found: list[Any] = [x for x in gc.get_objects() if isinstance(x, Module)]
-        inner = {id(child) for m in found for child in m._modules.values()}
-        models = [m for m in found if id(m) not in inner and _holds(m, trained)]
+        models = models_with(trained)
         if not models:
             return
         self._passes = 0
-        self._known.update(id(p) for m in models for p in m.parameters())
+        self._known.update(id(p) for m in models.values() for p in m.parameters())
         optimizers = [x for x in gc.get_objects() if _is_optimizer(x) and _changes(x, self._known)]
-        names = [""] if len(models) == 1 else [f"{type(m).__name__}" for m in models]
-        exam = Exam(dict(zip(_unlike(names), models, strict=True)), optimizers, self._every)
+        exam = Exam(models, optimizers, self._every)
         self.exams.append(exam)
         exam.begin()
         exam.on_backward(outputs)
@@ -75,18 +72,9 @@ def _trained(outputs: Sequence[Node]) -> list[Tensor]:
     return [t for t in owners if t is not None and t._is_gradient_leaf()]
 
 
-def _holds(model: Module, wanted: set[int]) -> bool:
-    return any(id(p) in wanted for p in model.parameters())
-
-
 def _is_optimizer(x: Any) -> bool:
     return hasattr(x.__class__, "register_step_post_hook") and "param_groups" in vars(x)
 
 
 def _changes(optimizer: Any, wanted: set[int]) -> bool:
     return any(id(p) in wanted for group in optimizer.param_groups for p in group["params"])
-
-
-def _unlike(names: list[str]) -> list[str]:
-    """Names, of which equal ones get numbers."""
-    return [f"{n}{i}" if names.count(n) > 1 else n for i, n in enumerate(names)]

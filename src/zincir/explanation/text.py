@@ -1,0 +1,84 @@
+"""An explanation as text: forward line by line, the loss, and backward in reverse."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from zincir.explanation import words
+from zincir.explanation.folding import folded
+from zincir.explanation.steps import Chain, Step
+
+WIDTH = 100
+MOST_STEPS = 60
+"""With more steps, the text is by layer."""
+
+
+def text_of(chain: Chain) -> str:
+    """The text; a small graph is told step by step, a large one layer by layer."""
+    if len(chain.steps) > MOST_STEPS:
+        return "\n".join([*_by_layer(chain), *_notices(chain)])
+    lines = ["Forward: from what is given to the loss", ""]
+    lines += _table((words.forward_line(chain, s), _remark(s)) for s in chain.steps)
+    loss = chain.loss.value
+    lines += ["", f"The loss is L = {loss}.", ""]
+    lines += ["Backward: from the loss to what is given; each line is the chain rule once", ""]
+    back = [s for s in reversed(chain.steps) if s.gradient is not None]
+    reasons = ((words.backward_line(chain, s), words.because(chain, s)) for s in back)
+    lines += _table((line, f"({why})" if why else "") for line, why in reasons)
+    meanings = [m for s in chain.steps if s.role == "trained" and (m := words.meaning(chain, s))]
+    if meanings:
+        lines += ["", "What it says", ""]
+        lines += [f"   {line}" for meaning in meanings[:3] for line in meaning]
+    lines += _notices(chain)
+    return "\n".join(lines)
+
+
+def _by_layer(chain: Chain) -> list[str]:
+    """Layers in order, with what they give; and back, with the gradients of their parameters."""
+    whole = folded(chain)
+    groups = whole.children
+    lines = [f"Forward: {len(chain.steps)} steps, folded by layer", ""]
+    for item in groups:
+        last = item if isinstance(item, Step) else list(item.steps())[-1]
+        count = "" if isinstance(item, Step) else f"{len(list(item.steps()))} steps, "
+        title = item.name if isinstance(item, Step) else item.title
+        value = "several values" if last.value is None else str(last.value)
+        lines.append(f"   {title[:40]:<24} {count}{value}")
+    lines += ["", f"The loss is L = {chain.loss.value}.", ""]
+    lines += ["Backward: the gradients of the parameters, from the loss on", ""]
+    for step in reversed(list(whole.steps())):
+        if step.role == "trained":
+            gradient = "none arrives" if step.gradient is None else str(step.gradient)
+            lines.append(f"   dL/d{step.name:<24} {gradient}")
+    return lines
+
+
+def _notices(chain: Chain) -> list[str]:
+    if not chain.notices:
+        return []
+    wrapped = [
+        textwrap.fill(n, WIDTH, initial_indent="   ", subsequent_indent="     ")
+        for n in chain.notices
+    ]
+    return ["", "To note", "", *wrapped]
+
+
+def _remark(step: Step) -> str:
+    what = {"trained": "given; wants a gradient", "given": "given", "aside": "no gradient passes"}
+    parts = [what.get(step.role, ""), step.place]
+    return ", ".join(part for part in parts if part)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Lines with remarks beside them, or below if that is too wide."""
+    rows = list(rows)
+    fitting = [len(a) for a, b in rows if len(a) + len(b) + 6 <= WIDTH]
+    width = max(fitting, default=0)
+    lines: list[str] = []
+    for line, remark in rows:
+        if len(line) <= width and width + len(remark) + 6 <= WIDTH:
+            lines.append(f"   {line:<{width}}   {remark}".rstrip())
+        else:
+            lines += [f"   {line}"] + [f"         {remark}"] * bool(remark)
+    return lines

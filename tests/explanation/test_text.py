@@ -1,0 +1,116 @@
+"""The text of an explanation."""
+
+import linecache
+import re
+
+import pytest
+
+import zincir
+from zincir import nn
+
+SCRIPT = """import zincir
+w = zincir.tensor([2.0], requires_grad=True)
+x = zincir.tensor([3.0])
+p = w * x
+e = p - 10.0
+loss = e ** 2
+"""
+
+TEXTBOOK = """\
+Forward: from what is given to the loss
+
+   w = 2                         given; wants a gradient, train.py:2
+   x = 3                         given, train.py:3
+   p = w * x = 2 * 3 = 6         train.py:4
+   e = p - 10 = 6 - 10 = -4      train.py:5
+   L = e ** 2 = (-4) ** 2 = 16   train.py:6
+
+The loss is L = 16.
+
+Backward: from the loss to what is given; each line is the chain rule once
+
+   dL/dL = 1
+   dL/de = 2 * e = 2 * (-4) = -8          (L = e ** 2, line 6 of train.py)
+   dL/dp = dL/de * de/dp = -8 * 1 = -8    (e = p - 10, line 5 of train.py)
+   dL/dw = dL/dp * dp/dw = -8 * 3 = -24   (p = w * x, line 4 of train.py)
+
+What it says
+
+   dL/dw = -24: where w grows by a little, L falls 24 times as much.
+   Tried: w = 2.002 gives L = 15.952, 0.048 less.
+   So w has to grow for L to fall: against the sign of its gradient."""
+
+
+def run(script: str, file: str = "train.py") -> dict:
+    """The names that a script leaves behind; its lines are known to be those of a file."""
+    linecache.cache[file] = (len(script), None, script.splitlines(True), file)
+    names: dict = {}
+    exec(compile(script, file, "exec"), names)
+    return names
+
+
+def test_the_smallest_example_could_stand_in_a_textbook():
+    assert str(zincir.explain(run(SCRIPT)["loss"])) == TEXTBOOK
+
+
+def test_several_uses_are_a_sum():
+    text = str(
+        zincir.explain(
+            run("""import zincir
+a = zincir.tensor(3.0, requires_grad=True)
+b = a * a * 2.0
+c = -a
+loss = b * c
+""")["loss"]
+        )
+    )
+    assert "dL/da = dL/dv1 * dv1/da + dL/dc * dc/da = -6 * 6 + 18 * (-1) = -54" in text
+
+
+def test_a_derivative_with_a_formula_is_told():
+    text = str(
+        zincir.explain(
+            run("""import zincir
+z = zincir.tensor(0.5, requires_grad=True)
+a = z.tanh()
+loss = a * 3.0
+""")["loss"]
+        )
+    )
+    assert re.search(r"dL/dz = dL/da \* da/dz = 3 \* 0\.786448 = 2\.35934", text)
+    assert "(a = tanh(z), so da/dz = 1 - a ** 2, line 3 of train.py)" in text
+    assert "So z has to shrink for L to fall" in text
+
+
+def test_matrices_are_told_by_their_rules():
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    text = str(zincir.explain(net(zincir.ones(2, 2)).sum()))
+    assert "= relu(" in text
+    assert "@" in text
+    assert "^T @ dL/d" in text
+    assert "added up where it was repeated" in text
+
+
+def test_a_network_is_told_by_layer():
+    layers = [m for _ in range(12) for m in (nn.Linear(4, 4), nn.Tanh())]
+    net = nn.Sequential(*layers)
+    x, y = zincir.randn(3, 4), zincir.randn(3, 4)
+    text = str(zincir.explain(nn.functional.mse_loss(net(x), y)))
+    assert re.search(r"Forward: \d+ steps, folded by layer", text)
+    order = re.findall(r"dL/d(\d+)\.weight", text)
+    assert order == [str(i) for i in range(22, -1, -2)]
+    assert len(text.splitlines()) < 70
+
+
+def test_a_gradient_of_nothing_is_said():
+    a = zincir.tensor(-1.0, requires_grad=True)
+    text = str(zincir.explain(a.relu() * 2.0, names={"a": a}))
+    assert "dL/da = 0: where a changes a little, L stays as it is." in text
+    assert "gives L = 0, the same." in text
+
+
+@pytest.mark.parametrize("number", [1e-9, 123456789.0, -0.5])
+def test_numbers_stand_as_they_are(number: float):
+    w = zincir.tensor(number, requires_grad=True, dtype=zincir.float64)
+    text = str(zincir.explain(w * 1.0, names={"w": w}))
+    assert f"w = {number:.6g} " in text
