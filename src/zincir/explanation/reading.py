@@ -124,7 +124,7 @@ def reading(array: Any) -> Reading:
     nans = int(np.count_nonzero(np.isnan(numbers)))
     picture, shows = _picture(numbers) if numbers.size > FEW else (None, "")
     with np.errstate(over="ignore"):
-        rms = _of(lambda x: math.sqrt(float(np.mean(np.square(x)))), good)
+        rms = _of(_root_mean_square, good)
     return Reading(
         shape=found.shape,
         dtype=dtype,
@@ -152,6 +152,10 @@ def number(value: float, digits: int = 6) -> str:
     if math.isinf(value):
         return "infinity" if value > 0 else "-infinity"
     return f"{value + 0.0:.{digits}g}"
+
+
+def _root_mean_square(x: Array) -> float:
+    return math.sqrt(float(np.mean(np.square(x))))
 
 
 def _of(measure: Callable[[Any], Any], good: Array) -> float:
