@@ -304,6 +304,12 @@ class Exam:
         self._unread = False
         began = time.perf_counter()
         self._watch_losses()
+        with np.errstate(all="ignore"):  # what is not finite is to be seen, and no error here
+            self._note(*self._measured())
+        self._schedule.cost = time.perf_counter() - began
+
+    def _measured(self) -> tuple[dict[Place, Activity], dict[str, Gauge]]:
+        """What activations and parameters did since the last reading."""
         places = {p: a for p, probe in self._places.items() if (a := probe.activity()) is not None}
         rates = self._rates()
         gauges = {
@@ -312,8 +318,7 @@ class Exam:
             if name in self._parameters
             and (gauge := _gauge(self._parameters[name], rates.get(name, math.nan))) is not None
         }
-        self._note(places, gauges)
-        self._schedule.cost = time.perf_counter() - began
+        return places, gauges
 
     def _note(self, places: dict[Place, Activity], gauges: dict[str, Gauge]) -> None:
         """Note a reading, with the losses since the one before."""

@@ -21,6 +21,7 @@ from zincir.trainer.logs import (
     JSONLog as JSONLog,
     TensorBoardLog as TensorBoardLog,
 )
+from zincir.trainer.patient import TrainerPatient as TrainerPatient
 from zincir.trainer.progress import Progress as Progress
 from zincir.trainer.saving import Checkpoint as Checkpoint
 from zincir.trainer.stopping import EarlyStopping as EarlyStopping

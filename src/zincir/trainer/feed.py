@@ -92,8 +92,13 @@ class Arrays(Feed):
         return self._dealing.deal(epoch, done)
 
     @property
+    def everything(self) -> tuple[Any, Any]:
+        """All inputs and all targets."""
+        return self._build(self._leaves)
+
+    @property
     def targets(self) -> Any:
-        return self._build(self._leaves)[1]
+        return self.everything[1]
 
     def told(self, given: Any) -> str:
         return range_of(self.targets)

@@ -70,7 +70,9 @@ class ExponentialAverage(Callback):
         self.updates: Tensor | None = None
 
     def on_fit_begin(self, trainer: Training) -> None:
-        if not self.averages:
+        shapes = {name: p.shape for name, p in trainer.model.named_parameters()}
+        averaged = {name: average.shape for name, average in self.averages.items()}
+        if self.updates is None or averaged != shapes:  # for the first time, or others than then
             parameters = trainer.model.named_parameters()
             self.averages = {name: p.detach().clone() for name, p in parameters}
             self.updates = Tensor([0.0])

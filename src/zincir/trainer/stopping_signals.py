@@ -12,9 +12,13 @@ class Signals:
     """While it is entered, the first signal is only noted; a second SIGINT acts at once.
 
     In other threads than the main one nothing is changed: Python lets them set no handlers.
+
+    Args:
+        patient: the second SIGINT is noted as well.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
+        self._patient = patient
         self.received: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -31,7 +35,7 @@ class Signals:
         self._before.clear()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None and number == signal.SIGINT:
+        if self.received is not None and number == signal.SIGINT and not self._patient:
             raise KeyboardInterrupt
         self.received = number
 

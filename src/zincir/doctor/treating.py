@@ -1,0 +1,239 @@
+"""Treatment: changes that are tried one after the other, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from zincir.doctor.course import Array
+from zincir.doctor.cured import Cure, Trial
+from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.measures import strength
+from zincir.doctor.patient import Patient
+from zincir.doctor.remedy import Change, NotApplicable, Remedy, remedies
+from zincir.doctor.report import Report, causes_first
+from zincir.doctor.rule import rules
+from zincir.doctor.surgery import draw_again
+from zincir.doctor.trying import Run, is_better, run, wrong_answers
+from zincir.random import get_rng_state, set_rng_state
+from zincir.trees import flatten
+
+ACCEPTED = "accepted"
+
+
+@dataclass
+class _Best:
+    """The best change until now."""
+
+    change: Change
+    losses: Array
+    number: int
+    """Of its trial."""
+    run: Run
+
+
+@dataclass
+class Treatment:
+    """Trials, one after the other."""
+
+    patient: Patient
+    steps: int
+    look: Callable[[], None]
+    budget: int
+    may_change_architecture: bool
+    chosen: list[Remedy] | None
+    trials: list[Trial] = field(default_factory=list[Trial])
+    notes: list[str] = field(default_factory=list[str])
+    withheld: list[str] = field(default_factory=list[str])
+
+    def of(self, report: Report, *, given: bool) -> Cure:
+        """Treat what a report says, or what is found without changes."""
+        patient = self.patient
+        parameters = [p.detach().numpy() for p in patient.model.parameters()]
+        self.restarts = not all(np.isfinite(p).all() for p in parameters)
+        if self.restarts:
+            self.notes.append("parameters are not finite: trials begin with newly drawn ones")
+        with patient.undone():
+            self._begin()
+            self.control = run(patient, self.steps, self.look)
+        patient.course = self.control.course
+        findings = _to_treat(report.findings, infos=self.chosen is not None)
+        if not findings and not given:
+            findings = self._found_without()
+        if self.control.failure is not None and not self.control.errors:
+            raise self.control.failure
+        if not findings:
+            return self._result(None, None)
+        for finding, remedy in self._plan(findings):
+            best = self._try_all(remedy, finding)
+            if best is not None:
+                with patient.unless_failing():
+                    self._begin()
+                    self._make(best.change)
+                    self.look()
+                return self._result(finding, best)
+        return self._result(findings[0], None, findings)
+
+    def _found_without(self) -> list[Finding]:
+        """What is found without changes. A warning from before the training is a matter of a
+        training that suffers: many nets learn well in spite of it.
+        """
+        findings = _to_treat(self.control.findings, infos=self.chosen is not None)
+        if self.control.course.harmed or self.control.course.broken is not None:
+            return findings
+        return [f for f in findings if f.step is not None or f.severity is Severity.ERROR]
+
+    def _begin(self) -> None:
+        if self.restarts:
+            draw_again(self.patient)
+
+    def _make(self, change: Change) -> None:
+        """Make a change; it takes nothing from the random numbers of the training."""
+        state = get_rng_state()
+        change.make(self.patient)
+        set_rng_state(state)
+
+    def _plan(self, findings: Sequence[Finding]) -> Iterator[tuple[Finding, Remedy]]:
+        """What is tried against what."""
+        for finding, remedy in self._chosen(findings) if self.chosen else _by_cost(findings):
+            if remedy.changes_architecture and not self.may_change_architecture:
+                self.withheld.append(remedy.name)
+            else:
+                yield finding, remedy
+
+    def _chosen(self, findings: Sequence[Finding]) -> Iterator[tuple[Finding, Remedy]]:
+        for remedy in self.chosen or ():
+            own = [f for f in findings if f.symptom in remedy.against]
+            yield (own or findings)[0], remedy
+
+    def _try_all(self, remedy: Remedy, finding: Finding) -> _Best | None:
+        """Try the changes of a remedy; the best one, if any is accepted."""
+        best: _Best | None = None
+        try:
+            with self.patient.undone():
+                changes = list(remedy.propose(self.patient, finding))
+        except NotApplicable as why:
+            self._note(remedy, finding, Change(remedy.name, _nothing, ""), f"not here: {why}")
+            return None
+        for change in changes:
+            if sum(not t.verdict.startswith("not here") for t in self.trials) >= self.budget:
+                self._note_once("the budget is used up")
+                break
+            better = self._try(remedy, finding, change, best)
+            if better is None and best is not None:
+                break
+            best = better or best
+        return best
+
+    def _try(
+        self, remedy: Remedy, finding: Finding, change: Change, best: _Best | None
+    ) -> _Best | None:
+        patient = self.patient
+        try:
+            with patient.undone():
+                self._begin()
+                self._make(change)
+                tried = run(patient, self.steps, self.look)
+        except NotApplicable as why:
+            self._note(remedy, finding, change, f"not here: {why}")
+            return None
+        before, after = change.yardsticks or (None, None)
+        control, probe = self.control.by(before, patient), tried.by(after, patient)
+        verdict = self._verdict(finding, tried, control, probe)
+        if verdict == ACCEPTED and best is not None:
+            if not is_better(probe, best.losses):
+                verdict = f"no better than {best.change.what}"
+            else:
+                gentler = self.trials[best.number]
+                self.trials[best.number] = replace(gentler, verdict="helps, the next one more")
+        measure, was = strength(finding.symptom, self.control.course, [finding])
+        _, now = strength(finding.symptom, tried.course, tried.findings)
+        self._note(
+            remedy, finding, change, verdict, measure=measure, before=was, after=now,
+            control=_end(control), probe=_end(probe),
+            errors=tuple(sorted(tried.errors - self.control.errors)),
+        )  # fmt: skip
+        return _Best(change, probe, len(self.trials) - 1, tried) if verdict == ACCEPTED else None
+
+    def _verdict(self, finding: Finding, tried: Run, control: Array, probe: Array) -> str:
+        """Whether a change is accepted; if not, why."""
+        new = sorted(tried.errors - self.control.errors)
+        if tried.failure is not None:
+            return f"it fails: {str(tried.failure).splitlines()[0]}"
+        if new:
+            return f"a new error: {', '.join(new)}"
+        if finding.symptom in tried.alarms:
+            return "the symptom stays"
+        if not is_better(probe, control):
+            return "no better than without"
+        if np.isfinite(control[0]).all() and _end(probe) > float(control[0].mean()):
+            return "worse than at first"
+        wrong, now = (wrong_answers(each, self.patient) for each in (self.control, tried))
+        if wrong is not None and now is not None and is_better(wrong, now):
+            return "answers are wrong more often"
+        return ACCEPTED
+
+    def _note(
+        self, remedy: Remedy, finding: Finding, change: Change, verdict: str, **more: Any
+    ) -> None:
+        self.trials.append(
+            Trial(remedy.name, change.what, remedy.cost.name.lower(), finding.symptom, verdict,
+                  code=change.code, **more)
+        )  # fmt: skip
+
+    def _note_once(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def _result(
+        self, finding: Finding | None, best: _Best | None, all_of: Sequence[Finding] = ()
+    ) -> Cure:
+        if len(all_of) > 1:
+            self.notes.append(f"treated: {', '.join(f.symptom for f in all_of)}")
+        if best is None and self.withheld:
+            self.notes.append(
+                f'with allow="architecture" there are also: {", ".join(self.withheld)}'
+            )
+        held = sum(len(flatten(x)[0][0]) for x, _ in self.patient.held)
+        left = () if best is None else tuple(best.run.findings)
+        accepted = None if best is None else self.trials[best.number]
+        return Cure(
+            accepted, tuple(self.trials), finding, tuple(self.notes), self.steps, held, left
+        )
+
+
+def _to_treat(findings: Sequence[Finding], *, infos: bool) -> list[Finding]:
+    """The first finding of each symptom that is an error or a warning; infos, if they are meant.
+
+    Causes come first, and what was seen in the training before warnings from before it.
+    """
+    meant = [f for f in findings if infos or f.severity is not Severity.INFO]
+    symptoms = {f.symptom for f in meant}
+    seen = {f.symptom for f in meant if f.step is not None}
+    causes = {r.symptom for r in rules() if symptoms & set(r.explains)}
+    meant.sort(key=lambda f: (-f.severity.weight, f.symptom not in seen | causes))
+    first: dict[str, Finding] = {}
+    for finding in causes_first(meant):
+        first.setdefault(finding.symptom, finding)
+    return list(first.values())
+
+
+def _by_cost(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Remedy]]:
+    """For each finding the remedies of its symptom, the cheapest first; each remedy once."""
+    tried: set[str] = set()
+    for finding in findings:
+        for remedy in remedies(finding.symptom):
+            if remedy.name not in tried:
+                tried.add(remedy.name)
+                yield finding, remedy
+
+
+def _end(losses: Array) -> float:
+    return float(losses[-(len(losses) // 2) :].mean())
+
+
+def _nothing(patient: Patient) -> None:
+    """No change."""
