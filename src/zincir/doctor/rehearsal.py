@@ -236,6 +236,11 @@ class Rehearsal:
             return None
         return [p for p, _ in layers], spreads, arrived
 
+    @property
+    def scale_free(self) -> bool:
+        """Whether all optimizers make steps whose lengths do not depend on that of gradients."""
+        return bool(self.optimizers) and all(is_scale_free(o) for o in self.optimizers)
+
     # The head -----------------------------------------------------------------------------------
 
     @cached_property
@@ -260,6 +265,17 @@ class Rehearsal:
     def origin(self, node: Node) -> str:
         """The user's line that a node comes from."""
         return describe((*node.origin[:2], ""))
+
+
+def is_scale_free(optimizer: Any) -> bool:
+    """Whether an optimizer divides gradients by their size, or takes their signs alone.
+
+    >>> import zincir
+    >>> p = [zincir.ones(2, requires_grad=True)]
+    >>> is_scale_free(zincir.optim.Adam(p)), is_scale_free(zincir.optim.SGD(p, lr=0.1))
+    (True, False)
+    """
+    return type(optimizer).__name__ not in ("SGD", "ASGD", "LBFGS")
 
 
 _SEVERAL: Any = (list, tuple)  # names that check without narrowing

@@ -9,7 +9,9 @@ against the smallest. Images (values of one unit) are judged by their largest va
 from 0 to 255 are reported, pixels from 0 to 1 are not.
 
 When it is not this: values beyond -1 and 1 are normal for standardised data and are not reported
-(that rule fires on every model trained on them). Sparse features, mostly 0, are left alone.
+(that rule fires on every model trained on them). Sparse features, of which most samples have the
+same value (0, or what 0 became when all were shifted alike), are left alone: how rarely they differ
+is no matter of scale.
 A normalisation as the first layer cures it, and is seen.
 
 References: LeCun, Bottou, Orr and Müller, "Efficient BackProp" (1998), section 4.3; the
@@ -69,7 +71,7 @@ def _odd(x: Array) -> dict[str, Any]:
     largest = float(np.abs(finite).max())
     evidence: dict[str, Any] = {}
     if x.ndim == 2 and len(x) >= FEWEST:
-        dense = (finite != 0).mean(0) > 0.5
+        dense = (finite != _usual(finite)).mean(0) > 0.5
         means, spreads = finite.mean(0), finite.std(0)
         used = dense & (spreads > 1e-12 * max(largest, 1e-300))
         if used.any():
@@ -82,6 +84,11 @@ def _odd(x: Array) -> dict[str, Any]:
     if largest > LARGEST and (evidence or _spread(finite) > LARGEST / 4):
         evidence["largest value"] = largest
     return evidence
+
+
+def _usual(x: Array) -> Array:
+    """By column the value in the middle: if it is that of half of the samples, those are sparse."""
+    return np.quantile(x, 0.5, axis=0, method="lower")
 
 
 def _spread(x: Array) -> float:

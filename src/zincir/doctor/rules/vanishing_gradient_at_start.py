@@ -3,7 +3,9 @@
 What arrives at the first layer is less than a ten-thousandth of what arrives at the last. The
 reasons and the remedies are those of T1, which looks at it during training.
 
-When it is not this: residual and normalised nets keep gradients alive, however deep they are.
+When it is not this: residual and normalised nets keep gradients alive, however deep they are. Adam
+and its kin divide gradients by their size: small ones alone do not slow them, so that their bound is
+a millionth. Whether the layer learns is then seen in training (T1).
 
 References: those of T1. AutoTrainer's bound (ICSE 2021) is 1e-3, for nets whose accuracy is low;
 nobody knows that yet here, so that the bound is lower.
@@ -20,6 +22,9 @@ from zincir.doctor.rule import Found, rule
 FEWEST = 4
 """Layers below which a factor is no matter of depth."""
 RATIO = 1e-4
+NOISE = 1e-6
+"""The same, if steps do not depend on how large gradients are: below it, what arrives drowns in
+rounding (float32 has 1e-7), and what Adam makes of it is noise of full length."""
 
 
 @rule(
@@ -42,7 +47,7 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
         return
     layers, _, arrived = signals
     gain = arrived[0] / arrived[-1]
-    if 0 < gain <= RATIO:
+    if 0 < gain <= (NOISE if seen.scale_free else RATIO):
         yield found(
             f"what arrives at the first layer is {1 / gain:.2g} times smaller than at the last",
             where=layers[0].where,

@@ -7,7 +7,9 @@ larger than the targets' spread say the same.
 
 When it is not this: a head whose biases are set to the logarithms of the classes' frequencies
 begins at the entropy of the labels, which is below ln C; that is accepted. A pretrained model
-may begin with a low loss, which is good.
+may begin with a low loss, which is good. Adam and its kin shrink a head that is a few times too large
+in a few dozen steps, whatever its gradients are; their bound is ten times guessing, that of SGD, whose
+first steps are then too long, one and a half times.
 
 References: CS231n, "Before learning: sanity checks" (ln C); Karpathy, "A Recipe for Training
 Neural Networks" (verify the loss at initialisation). The band is this project's own.
@@ -26,6 +28,8 @@ from zincir.doctor.rule import Found, rule
 
 ABOVE = 1.5
 """Times what guessing gives: the net is confidently wrong."""
+FAR = 10.0
+"""The same, if steps do not depend on how large gradients are."""
 REGRESSION = 10.0
 """Times the mean square of the targets."""
 FEWEST = 16
@@ -49,7 +53,7 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
         return
     known = seen.first.guess
     if known is not None:
-        guess, bound, name = known, ABOVE, f"ln {seen.classes}"
+        guess, bound, name = known, FAR if seen.scale_free else ABOVE, f"ln {seen.classes}"
     else:
         squares = _mean_squares(seen)
         if squares is None:
