@@ -32,9 +32,9 @@ def _clean_tables(records: Sequence[Record], everything: bool) -> list[Section]:
         ("together", list(records)),
     ):
         learnt = [r for r in chosen if r["metric"] >= r["enough"]]
-        warned = [r for r in learnt if alarms(r)]
+        warned = [r for r in learnt if alarms(r) or r["passing"]]
         wrong = [r for r in learnt if any(f["severity"] == "error" for f in alarms(r))]
-        infos = [r for r in learnt if r["findings"] and not alarms(r)]
+        infos = [r for r in learnt if r["findings"] and r not in warned]
         bound = at_most(len(warned), len(learnt)) if learnt else 1.0
         rows.append(
             [
@@ -46,11 +46,12 @@ def _clean_tables(records: Sequence[Record], everything: bool) -> list[Section]:
     columns = ["half", "runs", "healthy", "with a warning", "share", "95 % sure: below",
                "with an error", "with infos only"]  # fmt: skip
     table = Section("clean", "Healthy runs", columns, rows)
-    listed = [r for r in records if r["metric"] >= r["enough"] and (alarms(r) or everything)]
-    lines = [
-        [r["name"], f"{r['metric']:.3f}", "; ".join(map(said, alarms(r))) or "silent"]
-        for r in listed
+    listed = [
+        r
+        for r in records
+        if r["metric"] >= r["enough"] and (alarms(r) or r["passing"] or everything)
     ]
+    lines = [[r["name"], f"{r['metric']:.3f}", "; ".join(_said(r)) or "silent"] for r in listed]
     lines.sort()
     alarmed = Section("clean", "False alarms", ["run", "metric", "what was said"], lines)
     sickly = Counter(bool(alarms(r)) for r in records if r["metric"] < r["enough"])
@@ -59,6 +60,11 @@ def _clean_tables(records: Sequence[Record], everything: bool) -> list[Section]:
         f"{sickly[True]} of them"
     )
     return [table, alarmed]
+
+
+def _said(record: Record) -> list[str]:
+    """What was said at the end, and on the way."""
+    return [*map(said, alarms(record)), *(f"{code} on the way" for code in record["passing"])]
 
 
 CLEAN = Set(

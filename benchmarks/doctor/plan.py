@@ -67,6 +67,8 @@ class Outcome:
     """Those of the checkup and of the training, the most important first."""
     stopped: str = ""
     """The error that ended it, if one did."""
+    passing: list[str] = field(default_factory=list[str])
+    """Codes of warnings and errors that were said while it was trained, and not at its end."""
     seconds: float = 0.0
 
 
@@ -78,20 +80,21 @@ def run(plan: Plan) -> Outcome:
     optimizer = plan.optimizer(net)
     findings: list[Finding] = []
     stopped = ""
+    passing: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if plan.before:
             findings += _checkup(plan, net, optimizer)
         train = _by_hand if plan.loop else _by_trainer
         try:
-            train(plan, net, optimizer, findings)
+            passing = train(plan, net, optimizer, findings)
         except Exception as error:
             stopped = f"{type(error).__name__}: {error}".splitlines()[0]
         score = held_out(plan, net)
     order = {name: i for i, (name, _) in enumerate(net.named_modules())}
     ranked = reported(findings, order).findings
     told = [f.as_dict() | {"evidence": _plain(f.as_dict()["evidence"])} for f in ranked]
-    return Outcome(score, told, stopped, time.perf_counter() - began)
+    return Outcome(score, told, stopped, passing, time.perf_counter() - began)
 
 
 def _plain(evidence: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def _add(findings: list[Finding], more: Any) -> None:
     findings += [f for f in more if (f.code, f.where) not in said]
 
 
-def _by_trainer(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Finding]) -> None:
+def _by_trainer(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Finding]) -> list[str]:
     d = plan.data
     callbacks = [] if plan.clip is None else [ClipGradients(norm=plan.clip)]
     trainer = Trainer(net, plan.loss, optimizer, callbacks=callbacks, doctor="standard", seed=None)
@@ -126,9 +129,12 @@ def _by_trainer(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Findi
         )  # fmt: skip
     finally:
         _add(findings, trainer.report.findings)
+    at_last = {f.code for f in findings if f.severity != "info"}
+    said = {code for code, _ in trainer._examination._told}  # what a terminal shows
+    return sorted(said - at_last)
 
 
-def _by_hand(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Finding]) -> None:
+def _by_hand(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Finding]) -> list[str]:
     rng = np.random.default_rng(plan.seed)
 
     def step(x: Any, y: Any) -> Any:
@@ -153,6 +159,7 @@ def _by_hand(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Finding]
                 raise FloatingPointError("the loss is not finite")
     finally:
         _add(findings, exam.report().findings)
+    return []
 
 
 def held_out(plan: Plan, net: nn.Module) -> float:

@@ -318,3 +318,36 @@ def test_what_is_worth_knowing() -> None:
         "constant_feature"
     ]
     assert not doctor.checkup(mlp(), F.cross_entropy, None, BATCH).findings
+
+
+def test_loss_maximised() -> None:
+    def flipped(given: Any, wanted: Any) -> Any:
+        return -F.cross_entropy(given, wanted)
+
+    sick = checked(mlp(), flipped)["loss_maximised"]
+    assert (sick.code, sick.severity, sick.where) == ("S24", "error", "4")
+    assert "loss_maximised" not in checked(mlp())  # cured
+    net = nn.Linear(64, 1)
+    target = (X[:128] @ np.ones((64, 1)) / 8).astype(np.float32)
+    batch = X[:128], target
+    assert "loss_maximised" in checked(net, lambda a, b: -F.mse_loss(a, b), batch)
+    assert "loss_maximised" not in checked(net, F.mse_loss, batch)
+    up = zincir.optim.SGD(net.parameters(), lr=0.1, maximize=True)
+    assert "loss_maximised" in checked(net, F.mse_loss, batch, up)
+    assert "loss_maximised" not in checked(net, lambda a, b: -F.mse_loss(a, b), batch, up)
+
+
+def test_losses_that_push_down_what_is_too_sure_are_not_maximised() -> None:
+    zincir.manual_seed(0)
+    sure = nn.Linear(64, 1)
+    yes = (X[:128, :1] > 0).astype(np.float32)
+    with zincir.no_grad():
+        sure.weight.fill_(0)
+        sure.weight[0, 0] = 300.0
+    assert "loss_maximised" not in checked(sure, F.binary_cross_entropy_with_logits, (X[:128], yes))
+    smooth = nn.CrossEntropyLoss(label_smoothing=0.2)
+    net = mlp()
+    given = net(zincir.tensor(X[:128])).argmax(1).numpy()
+    with zincir.no_grad():
+        net[4].weight.mul_(100)
+    assert "loss_maximised" not in checked(net, smooth, (X[:128], given))

@@ -1,5 +1,7 @@
 """When steps are probed: a matter of their numbers, not of the clock."""
 
+import itertools
+
 import zincir.doctor.schedule as schedule
 from zincir.doctor.schedule import Schedule
 
@@ -15,7 +17,7 @@ def test_probes_thin_out_by_the_numbers_of_steps() -> None:
     assert steps[17:30] == [*range(80, 257, 16), 288]
     for low in (64, 128, 256, 512, 1024):
         assert 4 <= len([s for s in steps if low <= s < 2 * low]) <= 8
-    assert {b - a for a, b in zip(steps, steps[1:], strict=False) if a > 4096} == {256}
+    assert {b - a for a, b in itertools.pairwise(steps) if a > 4096} == {256}
 
 
 def test_the_clock_does_not_matter_at_first() -> None:

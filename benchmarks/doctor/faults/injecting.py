@@ -114,7 +114,7 @@ def beside(net: nn.Module, path: str) -> list[str]:
     known = weighted(net)
     before = [n for n in names[:at] if n in known][-1:]
     behind = [n for n in names[at:] if n in known][:1]
-    return [path, *before, *behind]
+    return [path, f"{path}.0", f"{path}.1", *before, *behind]
 
 
 def middle(net: nn.Module) -> str:

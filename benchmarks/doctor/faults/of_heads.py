@@ -86,10 +86,3 @@ def _(plan: Plan) -> Plan:
 )
 def _(plan: Plan) -> Plan:
     return plan.but(loss=lambda given, wanted: (given - wanted).square().sum())
-
-
-@fault("absolute error of classes' numbers", "DeepCrime LCH",
-       "loss_shape loss_not_decreasing missing_output_activation", "digits wine")  # fmt: skip
-def _(plan: Plan) -> Plan:
-    return plan.but(loss=lambda given, wanted: (given.argmax(1) - wanted).abs().to(zincir.float32)
-                    .mean() + 0 * given.mean())  # fmt: skip

@@ -160,6 +160,18 @@ class Rehearsal:
         arrays = {k: None if g is None else g.numpy() for k, g in arrived.items()}
         return [Part(n, p, arrived.get(id(p)) is not None, arrays.get(id(p))) for n, p in named]
 
+    @cached_property
+    def slopes(self) -> Array | None:
+        """How the loss rises with each output, if there is one tensor of them that it reads."""
+        loss, outputs = self.first.loss, self.first.outputs
+        if loss is None or loss.numel() != 1 or len(outputs) != 1 or not loss.requires_grad:
+            return None
+        if not outputs[0].requires_grad:
+            return None
+        with unwatched():
+            (g,) = grad(loss, outputs, retain_graph=True, allow_unused=True)
+        return None if g is None else g.numpy()
+
     def influence(self) -> tuple[int, Array] | None:
         """For the output of one sample: the largest derivative with respect to each other sample.
 

@@ -10,7 +10,9 @@ fires on fewer than 1 % of all with a confidence of 95 %: ln 0.05 / ln 0.99), in
 
 When it is not this: a few dead units harm nobody, and wide nets have many. Below a fifth nothing
 is said; above it a warning needs a training that suffers. A layer that is dead as a whole is an
-error: the net is a constant.
+error: the net is a constant. Up to a half the others can still do what there is to do, better
+than guessing at least: if the net does not, something else is the matter, and other findings
+stand first.
 
 References: Google's Machine Learning Crash Course (dead ReLU units: lower the learning rate);
 CS231n ("as much as 40 % can be dead if the learning rate is too high"); Lu et al., "Dying ReLU
@@ -31,6 +33,8 @@ SILENT = 299
 CHECKS = 3
 SHARE = 0.2
 """Of a layer's units: below it nothing is said."""
+MOST = 0.5
+"""Above it the layer may be what the net fails by."""
 
 
 @rule(
@@ -74,7 +78,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
                 "dead from the start": int((since < 0).sum()),
             },
             cause=_START if began < 0 else _LATER,
-            confidence=1.0 if share == 1 else 0.9,
+            confidence=1.0 if share == 1 else 0.9 if share > MOST else 0.5,
         )
 
 

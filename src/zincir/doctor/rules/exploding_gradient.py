@@ -55,7 +55,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     ratios = np.array([_backward_gain(r) for r in readings])
     steep = _run_of(ratios >= RATIO, 1 if seen.broken is not None else CHECKS)
     norms = np.array([_norm(seen, r) for r in readings])
-    growing = _run_of(norms[1:] >= 2 * norms[:-1], DOUBLINGS)
+    growing = _run_of((norms[1:] >= 2 * norms[:-1]) & (norms[1:] > 0), DOUBLINGS)
     at = steep if steep is not None else growing
     if at is None:
         return

@@ -3,7 +3,9 @@
 A good step changes weights by about a thousandth of their size. Where each step changes them by
 more than a tenth, and the loss rises or does not come down, the learning rate is too high.
 
-Also reported: a loss that went up to more than four times its best and stays there.
+A single step that changes weights by more than half of their size throws away what they were
+initialised to; it is enough, if the training suffers, or was no better than at first for most of
+its time. Also reported: a loss that went up to more than four times its best and stays there.
 
 When it is not this: biases, norms and weights that start at 0 have no size to compare with, and
 are left out; a rate that rises at the beginning (warm-up) is not judged before its readings are
@@ -20,14 +22,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Course, Reading, trend
+from zincir.doctor.course import Array, Course, Reading, trend
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
 CHECKS = 3
 RATIO = 0.1
 ONCE = 0.5
-"""Half of the weights' size in one step: once is enough, if nothing is learnt after it."""
+"""Half of the weights' size in one step: once is enough, if what comes after it suffers."""
+LOST = 0.5
+"""Of the steps: at a loss that is hardly below the first one."""
+HARDLY = 0.9
+"""Times the first loss."""
 WORSE = 4.0
 RISES = 1.645
 
@@ -62,7 +68,8 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         return
     persistent = len(steep) >= CHECKS and _median_ratio(seen, readings[-1]) > RATIO / 2
     highest = max((_median_ratio(seen, r) for r in steep), default=0.0)
-    early = bool(steep) and (seen.broken is not None or (seen.stuck and highest > ONCE))
+    thrown = highest > ONCE and (seen.harmed or seen.stuck or _lost(seen, losses) > LOST)
+    early = bool(steep) and (seen.broken is not None or thrown)
     rising = len(finite) >= 6 and trend(finite[-8:]) > RISES
     if not ((persistent and (seen.harmed or rising)) or early or (worse and steep)):
         return
@@ -82,6 +89,15 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         },
         confidence=0.9,
     )
+
+
+def _lost(seen: Course, losses: Array) -> float:
+    """The share of the steps in which nothing had been gained since the first."""
+    steps = [r.step for r in seen.readings if seen.sites[0] in r.losses] if seen.sites else []
+    if len(steps) < CHECKS or losses[0] <= 0:
+        return 0.0
+    lengths = np.diff([0, *steps])
+    return float(lengths[losses > HARDLY * losses[0]].sum() / lengths.sum())
 
 
 def _ratios(seen: Course, reading: Reading) -> dict[str, float]:

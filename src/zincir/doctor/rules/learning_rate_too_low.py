@@ -3,6 +3,9 @@
 A good step changes weights by about a thousandth of their size. Where no layer changes by more
 than a ten-thousandth, and the loss has hardly come down, the learning rate is too low.
 
+Hardly is: by no more than a twentieth, so that half of it takes ten times as long as until now;
+or by what is chance, as losses of small batches jump.
+
 When it is not this: fine-tuning takes short steps on purpose, and its loss comes down; that is
 not reported. If some layers learn and others do not, look at their gradients (T1).
 
@@ -16,12 +19,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import NEAR, Course
+from zincir.doctor.course import FALLS, NEAR, Course, trend
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
 RATIO = 1e-4
-FALL = 0.02
+FALL = 0.05
 """Of the first loss: what must have been gained."""
 STEPS = 50
 
@@ -46,8 +49,10 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     known = [r for r in ratios.values() if not math.isnan(r)]
     if not known or max(known) >= RATIO or max(known) == 0:
         return
-    first, now = float(np.median(losses[:4])), float(np.median(losses[-4:]))
-    if first <= 0 or first - now > FALL * first or now < NEAR * first:
+    quarter = max(4, len(losses) // 4)
+    first, now = float(np.median(losses[:quarter])), float(np.median(losses[-quarter:]))
+    fell = first - now > FALL * first and trend(losses) < FALLS
+    if first <= 0 or fell or now < NEAR * losses[0]:
         return
     rates = [g.rate for r in seen.probed(1) for g in r.gauges.values() if math.isfinite(g.rate)]
     yield found(

@@ -8,9 +8,10 @@ enough capacity.
 
 Reported after two hundred steps if the last quarter of the losses is no better than guessing (the
 logarithm of the number of classes for a cross-entropy) and shows no fall that is more than
-chance, and more than half a percent of it since half time. Where no such bound is known, as for a
-mean squared error, a loss that was never better than at first is an info only: a net that was
-trained before looks the same.
+chance, and that would make it better than guessing in as much time again: labels at random are
+learnt by heart so slowly. Where no such bound is known, half a percent since half time is a fall;
+as for a mean squared error, a loss that was never better than at first is an info only: a net
+that was trained before looks the same.
 
 When it is not this: labels that do not depend on the input cannot be learnt by anyone. Losses of
 games (the two of a GAN) do not come down, and are infos at most.
@@ -26,7 +27,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import FALLS, FEWEST, Course, never_improved, trend
+from zincir.doctor.course import FALLS, FEWEST, GUESSING, Course, never_improved, trend
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -34,6 +35,8 @@ STEPS = 200
 READINGS = 12
 PACE = 0.005
 """Of the loss, gained in the second half: at this pace 5 % take ten times as long as until now."""
+AHEAD = 3
+"""Thirds of half the time in which more must be gained, to be better than guessing soon."""
 
 
 @rule(
@@ -56,7 +59,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         losses, baseline = seen.losses(site), seen.baselines.get(site)
         if len(losses) < READINGS or not np.isfinite(losses).all():
             continue
-        if _falls(seen, site) or not never_improved(losses, baseline):
+        if _falls(seen, site, baseline) or not never_improved(losses, baseline):
             continue
         quarter = len(losses) // 4
         evidence = {
@@ -67,14 +70,14 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         yield found(
             "the loss is no better than guessing" if known else "the loss is where it began",
             origin=site,
-            step=seen.steps,
+            step=0,
             severity=Severity.WARNING if known else Severity.INFO,
             evidence={**evidence, "guessing": baseline} if known else evidence,
             confidence=0.6,
         )
 
 
-def _falls(seen: Course, site: str) -> bool:
+def _falls(seen: Course, site: str, baseline: float | None) -> bool:
     """Whether it is coming down after all, however slowly."""
     late = [r for r in seen.readings if site in r.losses and r.step > seen.steps / 2]
     losses = np.array([r.losses[site] for r in late])
@@ -82,4 +85,8 @@ def _falls(seen: Course, site: str) -> bool:
         return True  # it is no longer trained by
     third = max(1, len(losses) // 3)
     before, now = float(np.median(losses[:third])), float(np.median(losses[-third:]))
-    return trend(losses) < FALLS and before - now > PACE * abs(before)
+    if trend(losses) >= FALLS:
+        return False
+    if baseline is not None:
+        return now - AHEAD * (before - now) < GUESSING * baseline
+    return before - now > PACE * abs(before)

@@ -36,6 +36,7 @@ from zincir.graph.primitive import Kind
         "an activation between them: ReLU, GELU",
         "one layer in place of the two",
     ),
+    explains=("exploding_gradient", "learning_rate_too_high", "loss_not_decreasing"),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     body, names = seen.first.body, seen.names

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Course
+from zincir.doctor.anatomy import Place
+from zincir.doctor.course import Course, Reading
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -41,6 +42,7 @@ OF_UNITS = 0.5
         "BatchNorm or LayerNorm before the activation",
         "ReLU or GELU",
     ),
+    explains=("vanishing_gradient",),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
     readings = seen.probed(CHECKS)
@@ -49,14 +51,14 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     for place in readings[-1].places:
         if place.kind not in ("tanh", "sigmoid") or not all(place in r.places for r in readings):
             continue
-        shares = [float((r.places[place].saturated > OF_VALUES).mean()) for r in readings]
+        shares = [_share(r, place) for r in readings]
         if min(shares) > OF_UNITS:
             last = readings[-1].places[place]
             yield found(
                 f"{shares[-1]:.0%} of the {place.kind} units are saturated",
                 where=place.where,
                 origin=place.origin,
-                step=readings[0].step,
+                step=_began(seen, place),
                 evidence={
                     "saturated units": shares[-1],
                     "of values": float(np.mean(last.saturated)),
@@ -64,3 +66,18 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
                 },
                 confidence=0.9,
             )
+
+
+def _share(reading: Reading, place: Place) -> float:
+    """The share of saturated units."""
+    return float((reading.places[place].saturated > OF_VALUES).mean())
+
+
+def _began(seen: Course, place: Place) -> int:
+    """The step from which on every reading says so."""
+    began = seen.steps
+    for reading in reversed([r for r in seen.readings if place in r.places]):
+        if _share(reading, place) <= OF_UNITS:
+            break
+        began = reading.step
+    return began

@@ -3,7 +3,9 @@
 If all rows of a weight are equal and get equal gradients, each step changes them equally:
 however wide the layer is, it works as one unit. Zeros and other constants do this.
 
-Both are looked at: the weights, and the gradients of a step.
+Both are looked at: the weights, and the gradients of a step. Equal is what differs by rounding
+alone, measured by the largest gradient in the net: behind a LayerNorm of equal units nothing else
+is left.
 
 When it is not this: a last layer of zeros is fine, since its rows get different gradients; so is
 a branch that begins at zero beside one that does not.
@@ -21,6 +23,9 @@ from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
 
+ROUNDING = 1e-6
+"""Of the largest gradient: below it differences are chance."""
+
 
 @rule(
     "S14",
@@ -34,12 +39,16 @@ from zincir.doctor.rule import Found, rule
     ),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+    sizes = [np.abs(p.gradient).max() for p in seen.parts if p.gradient is not None]
+    rounding = ROUNDING * float(max(sizes, default=0.0))
     for part in seen.parts:
         if not part.reached or part.gradient is None or part.value.ndim < 2 or len(part.value) < 2:
             continue
         rows = part.value.reshape(len(part.value), -1)
         gradients = part.gradient.reshape(len(rows), -1)
-        if (rows != rows[0]).any() or not np.allclose(gradients, gradients[0], rtol=1e-4, atol=0):
+        if (rows != rows[0]).any() or not np.allclose(
+            gradients, gradients[0], rtol=1e-4, atol=rounding
+        ):
             continue
         yield found(
             f"the {len(rows)} units of {part.name} begin alike and get equal gradients",

@@ -1,8 +1,10 @@
-"""The inputs are on scales that make training slow: large, far from 0, or of very unlike features.
+"""The inputs are on scales that make training slow: large, tiny, far from 0, or of unlike features.
 
 Weights are made for inputs near 0 with a spread near 1. A feature that is a hundred times larger
 than another one gets a gradient a hundred times larger too, so that no learning rate suits both;
 and inputs with a mean far from 0 push all weights of a unit the same way (LeCun et al.).
+
+Inputs that are all below a fiftieth were scaled down twice, say: the first layer hardly sees them.
 
 A table is judged by feature: the size of the mean against the spread, and the largest spread
 against the smallest. Images (values of one unit) are judged by their largest value alone: pixels
@@ -30,7 +32,7 @@ from zincir.doctor.rehearsal import Array, Rehearsal
 from zincir.doctor.rule import Found, rule
 
 LARGEST = 50.0
-"""Of the size of a value (torch-audit's bound as well)."""
+"""Of the size of a value (torch-audit's bound as well); all below one over it are tiny."""
 MEAN = 3.0
 """Of the size of a feature's mean, in its standard deviations."""
 SPREADS = 100.0
@@ -49,6 +51,18 @@ FEWEST = 16
         "standardise each feature with the mean and deviation of the training data",
         "images: divide by 255",
         "a BatchNorm as the first layer",
+    ),
+    explains=(
+        "wrong_initial_loss",
+        "bad_initialisation",
+        "learning_rate_too_high",
+        "exploding_gradient",
+        "weights_blow_up",
+        "non_finite",
+        "dead_relu",
+        "saturated_activation",
+        "oscillating_loss",
+        "loss_not_decreasing",
     ),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
@@ -83,6 +97,8 @@ def _odd(x: Array) -> dict[str, Any]:
                 evidence["largest deviation / smallest"] = ratio
     if largest > LARGEST and (evidence or _spread(finite) > LARGEST / 4):
         evidence["largest value"] = largest
+    if 0 < largest < 1 / LARGEST:
+        evidence["largest of all values"] = largest
     return evidence
 
 
@@ -99,6 +115,8 @@ def _spread(x: Array) -> float:
 def _text(evidence: dict[str, Any]) -> str:
     if "largest deviation / smallest" in evidence:
         return "features on very unlike scales enter the first layer"
+    if "largest of all values" in evidence:
+        return "tiny inputs enter the first layer as they are"
     if "largest value" in evidence:
         return "large inputs enter the first layer as they are"
     return "inputs far from 0 enter the first layer"

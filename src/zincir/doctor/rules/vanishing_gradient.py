@@ -6,15 +6,15 @@ last layers learn, on inputs that the first ones leave as random as they were.
 
 Two things must hold three times in a row, besides that the training suffers: the gradient of the
 layer is below a thousandth of that of a later one (in roots of mean squares, which the widths of
-layers do not enter), and steps hardly change the
+layers do not enter; a hundredth, if nothing at all has been learnt), and steps hardly change the
 layer, or nothing is learnt and next to nothing arrives there.
 
 When it is not this: gradients that are all small, but alike, are a matter of the loss's scale,
 and harmless under Adam. Gradients that are exactly 0 come from dead units or a cut (T3, S7).
 
 References: Hochreiter (1991); Bengio, Simard and Frasconi (1994); Glorot and Bengio (2010). The
-bound of 1e-3 is AutoTrainer's (Zhang et al., ICSE 2021), that of updates torchmortem's; CS231n
-and TheDeepChecker count on 1e-3 and 1e-4.
+bound of 1e-3 is AutoTrainer's (Zhang et al., ICSE 2021), 1e-2 and that of updates torchmortem's;
+CS231n and TheDeepChecker count on 1e-3 and 1e-4.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from zincir.doctor.rule import Found, rule
 CHECKS = 3
 RATIO = 1e-3
 """Of a layer's gradient to the largest behind it."""
+STUCK = 1e-2
+"""The same, if nothing at all has been learnt: the last layers alone have moved, and to no end."""
 UPDATE = 1e-5
 """Of an update to the weights: below it a layer hardly changes."""
 SLOW = 1e-4
@@ -57,7 +59,8 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     readings = seen.probed(CHECKS)
     if not readings or not seen.harmed:
         return
-    small = [_vanished(seen, r) for r in readings]
+    bound = STUCK if seen.stuck else RATIO
+    small = [_vanished(seen, r, bound) for r in readings]
     idle = [n for n in seen.weights if all(n in s for s in small) and _is_idle(seen, n)]
     if not idle:
         return
@@ -71,7 +74,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         "layers behind it",
         where=where,
         origin=seen.line(where),
-        step=_began(seen, name),
+        step=_began(seen, name, bound),
         evidence={
             "gradient": gradients[name],
             "largest gradient": largest,
@@ -82,7 +85,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     )
 
 
-def _vanished(seen: Course, reading: Reading) -> set[str]:
+def _vanished(seen: Course, reading: Reading, bound: float) -> set[str]:
     """The weights whose gradient is far below one behind them."""
     gradients = seen.gradients(reading)
     names = list(gradients)
@@ -90,16 +93,16 @@ def _vanished(seen: Course, reading: Reading) -> set[str]:
     found: set[str] = set()
     for i, name in enumerate(names[:-1]):
         behind = values[i + 1 :].max()
-        if 0 < values[i] <= RATIO * behind:
+        if 0 < values[i] <= bound * behind:
             found.add(name)
     return found
 
 
-def _began(seen: Course, name: str) -> int:
+def _began(seen: Course, name: str, bound: float) -> int:
     """The step from which on every reading says so."""
     began = seen.steps
     for reading in reversed([r for r in seen.readings if r.gauges]):
-        if name not in _vanished(seen, reading):
+        if name not in _vanished(seen, reading, bound):
             break
         began = reading.step
     return began

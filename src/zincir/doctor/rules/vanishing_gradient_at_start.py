@@ -3,9 +3,9 @@
 What arrives at the first layer is less than a ten-thousandth of what arrives at the last. The
 reasons and the remedies are those of T1, which looks at it during training.
 
-When it is not this: residual and normalised nets keep gradients alive, however deep they are. Adam
-and its kin divide gradients by their size: small ones alone do not slow them, so that their bound is
-a millionth. Whether the layer learns is then seen in training (T1).
+When it is not this: residual and normalised nets keep gradients alive, however deep they are.
+Adam and its kin divide gradients by their size: small ones alone do not slow them, so that their
+bound is a millionth. Whether the layer learns is then seen in training (T1).
 
 References: those of T1. AutoTrainer's bound (ICSE 2021) is 1e-3, for nets whose accuracy is low;
 nobody knows that yet here, so that the bound is lower.

@@ -6,10 +6,10 @@ confidently wrong: the first steps only shrink the last layer. For regression, o
 larger than the targets' spread say the same.
 
 When it is not this: a head whose biases are set to the logarithms of the classes' frequencies
-begins at the entropy of the labels, which is below ln C; that is accepted. A pretrained model
-may begin with a low loss, which is good. Adam and its kin shrink a head that is a few times too large
-in a few dozen steps, whatever its gradients are; their bound is ten times guessing, that of SGD, whose
-first steps are then too long, one and a half times.
+begins at the entropy of the labels, which is below ln C; that is accepted. A pretrained model may
+begin with a low loss, which is good. Adam and its kin shrink a head that is a few times too large
+in a few dozen steps, whatever its gradients are; their bound is ten times guessing, that of SGD,
+whose first steps are then too long, one and a half times.
 
 References: CS231n, "Before learning: sanity checks" (ln C); Karpathy, "A Recipe for Training
 Neural Networks" (verify the loss at initialisation). The band is this project's own.
@@ -47,6 +47,7 @@ FEWEST = 16
         "its bias: logarithms of the classes' frequencies, or the mean of the targets",
         "standardise the inputs",
     ),
+    explains=("learning_rate_too_high",),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     if not seen.targets or len(seen.targets[0]) < FEWEST or not math.isfinite(seen.loss):
