@@ -18,8 +18,8 @@ def outcome(plan: Plan) -> Record:
     keep = ("code", "symptom", "severity", "where", "step", "what", "evidence", "confidence")
     told = [{k: f[k] for k in keep} for f in found.findings]
     return {
-        "metric": found.metric, "findings": told, "stopped": found.stopped, "passing": found.passing,
-        "seconds": round(found.seconds, 2),
+        "metric": found.metric, "findings": told, "stopped": found.stopped,
+        "passing": found.passing, "seconds": round(found.seconds, 2),
     }  # fmt: skip
 
 

@@ -53,8 +53,8 @@ def watch(
         model: the model, or several, in a list or by name.
         optimizer: the optimizer, or several.
         level: "light", "standard" or "full": every how many steps a step is probed.
-        every: the same as a number. Without it, probes are rarer where they are dear: readings
-            take about 3 % of the time.
+        every: the same as a number, to the end. Without it probes thin out: eight of them while
+            the number of steps doubles, at least one in 256.
         silence: by code or symptom of a rule, why its findings are not wanted.
 
     Example:
