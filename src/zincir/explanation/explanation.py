@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 
+from zincir.errors import ArgumentError, explain
+from zincir.explanation.page import page_of
 from zincir.explanation.steps import Chain, Step
 from zincir.explanation.text import text_of
+from zincir.graph.node import user_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +48,34 @@ class Explanation:
 
     def __str__(self) -> str:
         return text_of(self.chain)
+
+    def to_html(self) -> str:
+        """The page: one file that needs no other, and no network."""
+        return page_of(self.chain)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file.
+
+        Raises:
+            ArgumentError: it cannot be written.
+        """
+        try:
+            Path(path).write_text(self.to_html(), encoding="utf-8")
+        except OSError as error:
+            raise ArgumentError(
+                explain(
+                    "explain: the page cannot be written",
+                    where=user_line(), got=f"{os.fspath(path)}: {error.strerror}",
+                    try_="a file in a folder that is there and that you may write to",
+                )
+            ) from error  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """The page inside a notebook."""
+        return (
+            f'<iframe srcdoc="{escape(self.to_html(), quote=True)}" title="the chain rule, seen" '
+            'style="width:100%;height:46rem;border:0"></iframe>'
+        )
 
     def to_json(self) -> str:
         """All numbers; those that are not finite are text."""

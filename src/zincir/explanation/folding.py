@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,40 +56,59 @@ def folded(chain: Chain) -> Group:
     A layer that runs twice is two groups: each is a stretch of the order of computation, so that
     what a group needs is computed before it.
     """
-    items = _by_layer(_in_place(chain), 0, "")
-    return _made("all", "", items, "0")
+    ordered, home = _in_place(chain)
+    return _made("all", "", _by_layer(ordered, home, 0, ""), "0")
 
 
-def _in_place(chain: Chain) -> list[Step]:
-    """Steps in order, but what is given to one layer alone right before it is used."""
-    first: dict[int, list[Step]] = {}
-    front: list[Step] = []
-    used: dict[int, int] = {}
+def _in_place(chain: Chain) -> tuple[list[Step], dict[int, str]]:
+    """Steps in order, and by number the layer where each stands.
+
+    What is trained stands right before its first user, and so do constants of a layer.
+    """
+    home = {step.number: step.layer for step in chain.steps}
+    if not any(home.values()):
+        return list(chain.steps), home
+    used: dict[int, Step] = {}
     for step in chain.steps:
         for i in step.inputs:
-            used.setdefault(i, step.number)
-    ordered: list[Step] = []
+            used.setdefault(i, step)
+    front: list[Step] = []
+    before: dict[int, list[Step]] = {}
     for step in chain.steps:
-        if step.role not in ("given", "trained"):
-            ordered.append(step)
-        elif (step.role == "given" and not step.layer) or step.number not in used:
+        user = used.get(step.number)
+        if not _is_given(step):
+            continue
+        home[step.number] = "" if user is None else user.layer
+        if user is None or _is_from_outside(step, user):
+            home[step.number] = ""
             front.append(step)
         else:
-            first.setdefault(used[step.number], []).append(step)
-    return [*front, *(x for step in ordered for x in (*first.get(step.number, ()), step))]
+            before.setdefault(user.number, []).append(step)
+    computed = (step for step in chain.steps if not _is_given(step))
+    return [*front, *(x for step in computed for x in (*before.get(step.number, ()), step))], home
 
 
-def _by_layer(steps: Sequence[Step], depth: int, prefix: str) -> list[Any]:
+def _is_given(step: Step) -> bool:
+    return step.role in ("given", "trained")
+
+
+def _is_from_outside(step: Step, user: Step) -> bool:
+    """Whether what is given to a layer was not made in it: data, not a constant of the layer."""
+    inside = user.layer and f"{step.layer}.".startswith(f"{user.layer}.")
+    return step.role == "given" and not inside
+
+
+def _by_layer(steps: Sequence[Step], home: dict[int, str], depth: int, prefix: str) -> list[Any]:
     """Stretches of steps of one layer as groups; others as they are."""
-    layers = _own_layers(steps)
     items: list[Any] = []
-    for part, run in itertools.groupby(steps, lambda s: _part(layers[s.number], depth)):
+    for part, run in itertools.groupby(steps, lambda s: _part(home[s.number], depth)):
         inside = list(run)
         if not part:
-            items += _by_line(inside)
+            few = 3 if depth == 0 and len(inside) < len(steps) else WIDE
+            items += _by_line(inside, few)
             continue
         path = f"{prefix}.{part}" if prefix else part
-        children = _by_layer(inside, depth + 1, path)
+        children = _by_layer(inside, home, depth + 1, path)
         while len(children) == 1 and not isinstance(children[0], Step):
             title, path, children = children[0]
             part = f"{part}.{title}"
@@ -97,38 +116,26 @@ def _by_layer(steps: Sequence[Step], depth: int, prefix: str) -> list[Any]:
     return _in_pieces(items)
 
 
-def _own_layers(steps: Sequence[Step]) -> dict[int, str]:
-    """By step its layer; of what is given, that of what stands behind it."""
-    found: dict[int, str] = {}
-    behind = ""
-    for step in reversed(steps):
-        if step.role in ("given", "trained"):
-            found[step.number] = step.layer or behind
-        else:
-            behind = found[step.number] = step.layer
-    return found
-
-
 def _part(layer: str, depth: int) -> str:
     parts = layer.split(".") if layer else []
     return parts[depth] if depth < len(parts) else ""
 
 
-def _by_line(steps: list[Step]) -> list[Any]:
-    """If they are many, stretches of steps that one line made as groups."""
-    if len(steps) <= WIDE:
+def _by_line(steps: list[Step], few: int) -> list[Any]:
+    """If they are more than a few, stretches of steps that one line made as groups."""
+    computed = [s for s in steps if not _is_given(s)]
+    lines = {(s.file, s.line) for s in computed}
+    if len(steps) <= few or (len(lines) < 2 and few == WIDE):
         return list(steps)
-    return _runs(steps, lambda s: (s.file, s.line), lambda run: run[-1].source or run[-1].place)
-
-
-def _runs(
-    steps: list[Step], key: Callable[[Step], Any], title: Callable[[list[Step]], str]
-) -> list[Any]:
     items: list[Any] = []
-    for _, run in itertools.groupby(steps, key):
+    for (_, given), run in itertools.groupby(steps, lambda s: ((s.file, s.line), _is_given(s))):
         inside = list(run)
-        several = len(inside) > 2 and len(inside) < len(steps)
-        items += [(title(inside), "", _in_pieces(inside))] if several else inside
+        if given or len(inside) < 3:
+            items += inside
+            continue
+        last = inside[-1]
+        title = "loss" if last.name == "L" else last.source or last.place
+        items.append((title, "", _in_pieces(inside)))
     return items
 
 

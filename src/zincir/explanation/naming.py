@@ -85,6 +85,17 @@ def _as_modules_say(held: Mapping[int, list[Node]]) -> dict[Node, str]:
     return {node: name for name, p in parameters for node in held.get(id(p), ())}
 
 
+def layers_of(graph: Private) -> dict[str, str]:
+    """By path, what kind of layer stands there in the models that the loss was computed by."""
+    models = models_with(set(_holders(graph)))
+    return {
+        path: type(module).__name__
+        for prefix, model in models.items()
+        for path, module in model.named_modules(prefix=prefix)
+        if path
+    }
+
+
 def _as_lines_say(graph: Private) -> dict[Node, str]:
     """Names on the left of assignments: that of a line for the last value computed on it."""
     lines: dict[tuple[str, int], list[Node]] = {}

@@ -73,6 +73,8 @@ def forward(name: str, operands: Sequence[str]) -> str:
     >>> forward("mul", ["w", "x"]), forward("tanh", ["z"])
     ('w * x', 'tanh(z)')
     """
+    if name == "aside":
+        return f"from {', '.join(operands)}, without gradient"
     template = FORWARD.get(name)
     if template is None or f"{{{len(operands)}}}" in template:
         return f"{name}({', '.join(operands)})"

@@ -18,7 +18,7 @@ FEW = 6
 """So many numbers are written out."""
 KEPT = 4096
 """So many are kept."""
-CELLS = 24
+CELLS = 16
 """The most rows and columns of a heat map."""
 
 
@@ -31,7 +31,7 @@ class Reading:
         mean, rms, low, high: of those that are finite; NaN if there are none.
         zeros: the share that is exactly 0.
         nans, infinite: how many are no numbers, or infinite.
-        picture: for more than 6 numbers at most 24 rows and columns; of each block the number that
+        picture: for more than 6 numbers at most 16 rows and columns; of each block the number that
             is furthest from 0. shows: what is in it.
     """
 
@@ -207,7 +207,7 @@ def _channels(numbers: Array) -> tuple[Array, str]:
 
 
 def _furthest(rows: Array, axis: int) -> Array:
-    """At most 24 along an axis: of each block the number that is furthest from 0, or NaN."""
+    """At most 16 along an axis: of each block the number that is furthest from 0, or NaN."""
     length = rows.shape[axis]
     if length <= CELLS:
         return rows

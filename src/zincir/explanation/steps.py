@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,8 +92,8 @@ class Chain:
     uses: tuple[Use, ...]
     trials: tuple[Trial, ...] = ()
     notices: tuple[str, ...] = ()
-    layers: tuple[str, ...] = ()
-    """The paths of layers with parameters, in the order in which they run."""
+    layers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By path, what kind of layer it is, such as `Linear`."""
     users_of: dict[int, list[Use]] = field(init=False)
     """By step: its uses."""
     inputs_of: dict[int, list[Use]] = field(init=False)

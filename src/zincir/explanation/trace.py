@@ -12,7 +12,7 @@ import numpy as np
 
 from zincir import autodiff
 from zincir.explanation import notation
-from zincir.explanation.naming import Names, names_of, source_line
+from zincir.explanation.naming import Names, layers_of, names_of, source_line
 from zincir.explanation.private import Private, changed_since, private
 from zincir.explanation.reading import Reading, number, reading
 from zincir.explanation.steps import Chain, Step, Trial, Use
@@ -154,7 +154,7 @@ class _Writer:
     ) -> None:
         self._graph, self._found, self._seen = graph, found, seen
         self._positive = _relus(graph)
-        hidden = set(_masks(graph.order, self._positive))
+        hidden = {*_masks(graph.order, self._positive), *_inner_asides(graph.order)}
         self._numbers = {n: text for n in graph.order if (text := self._plain(n, named)) != ""}
         self._shown = [n for n in graph.order if n not in hidden and n not in self._numbers]
         self._number = {node: i for i, node in enumerate(self._shown, 1)}
@@ -173,7 +173,7 @@ class _Writer:
         )
         trials = tuple(_trials(self._graph, self._number))
         notices = (*_born(steps, uses), *self._changes(), *_folded(len(steps)))
-        return Chain(steps, uses, trials, notices)
+        return Chain(steps, uses, trials, notices, layers_of(self._graph))
 
     def _plain(self, node: Node, named: dict[Node, str]) -> str:
         """A constant that is one number, as it is written; empty if it is not that."""
@@ -188,19 +188,41 @@ class _Writer:
         return number(read.low)
 
     def _inputs(self, node: Node) -> tuple[Node, ...]:
+        if self._is_folded(node):
+            return self._behind(node)
         if node in self._positive:
             return (self._positive[node],)
         if node.op.name == "mul" and node.inputs[0] is node.inputs[1]:
             return node.inputs[:1]
         return node.inputs
 
+    def _is_folded(self, node: Node) -> bool:
+        """Whether hidden steps stand between this one and what it is computed from."""
+        return _role(node) == "aside" and any(
+            x.inputs and x not in self._number for x in node.inputs
+        )
+
+    def _behind(self, node: Node) -> tuple[Node, ...]:
+        """What is shown of all that a node is computed from, seen through what is hidden."""
+        found: dict[Node, None] = {}
+        stack = [*node.inputs]
+        while stack:
+            x = stack.pop()
+            if x in self._number:
+                found[x] = None
+            else:
+                stack.extend(x.inputs)
+        return tuple(sorted(found, key=lambda x: self._number[x]))
+
     def _op(self, node: Node) -> str:
+        if self._is_folded(node):
+            return "aside"
         if node in self._positive:
             return "relu"
         return "square" if len(self._inputs(node)) < len(node.inputs) else node.op.name
 
     def _step(self, node: Node) -> Step:
-        file, line, layer = node.origin
+        file, line, _ = node.origin
         inputs, op = self._inputs(node), self._op(node)
         operands = tuple(self._names[x] for x in inputs)
         gradient = self._found.of.get(node)
@@ -217,8 +239,15 @@ class _Writer:
             file=file,
             line=line,
             source=source_line(file, line),
-            layer=layer.partition(".")[2] if self._strip else layer,
+            layer=self._layer(node),
         )
+
+    def _layer(self, node: Node) -> str:
+        """The path of the layer without the name of the model; empty for data of the user's."""
+        layer = node.origin[2]
+        if not node.inputs and self._graph.original[node].owner is not None:
+            return ""
+        return layer.partition(".")[2] if self._strip else layer
 
     def _use(self, user: Node, source: Node) -> Use:
         inputs, op = self._inputs(user), self._op(user)
@@ -290,6 +319,13 @@ def _masks(order: Iterable[Node], positive: dict[Node, Node]) -> Iterable[Node]:
     for node in positive:
         if not users[node.inputs[0]]:
             yield node.inputs[0]
+
+
+def _inner_asides(order: Iterable[Node]) -> Iterable[Node]:
+    """What no gradient passes through, and nothing else looks at."""
+    asides = {node for node in order if _role(node) == "aside"}
+    outside = {x for node in order if node not in asides for x in node.inputs}
+    return asides - outside
 
 
 def _all_named(shown: list[Node], named: dict[Node, str], root: Node) -> dict[Node, str]:

@@ -1,0 +1,226 @@
+"""The page: one file that needs nothing else, to look at, to play and to print."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from functools import cache
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+
+from zincir.explanation import words
+from zincir.explanation.drawing import counted, drawing, pretty
+from zincir.explanation.flow import Arrival, arrivals
+from zincir.explanation.folding import Group, folded
+from zincir.explanation.reading import number
+from zincir.explanation.steps import Chain, Step, Use
+from zincir.explanation.text import text_of
+from zincir.explanation.views import Item, View, views
+from zincir.page import flow_class, flow_legend, flow_word, frame
+
+_TIP = (
+    "<svg width='0' height='0' style='position:absolute;width:0' aria-hidden='true'><defs>"
+    "<marker id='tip' viewBox='0 0 8 8' refX='7' refY='4' markerWidth='7' markerHeight='7' "
+    "orient='auto-start-reverse' markerUnits='userSpaceOnUse'>"
+    "<path d='M0 0L8 4L0 8z' style='fill:context-stroke;stroke:none'/></marker></defs></svg>"
+)
+_PLAYER = """<div id='player' role='region' aria-label='Step by step'><div class='row'>
+<button id='first' title='to the first step'>Start</button>
+<button id='previous' title='one step back (left arrow)'>Back</button>
+<button id='play' aria-pressed='false'>Play</button>
+<button id='next' title='one step on (right arrow)'>Next</button>
+<button id='last' title='show all of it'>All</button>
+<input id='slider' type='range' min='0' value='0' aria-label='step'>
+<span id='phase'></span></div>
+<div aria-live='polite'><div id='rule'></div><div id='why'></div></div></div>"""
+
+
+def page_of(chain: Chain, more: str = "") -> str:
+    """The page of a chain; `more` is HTML behind the graph."""
+    whole = folded(chain)
+    shown = list(views(chain, whole))
+    opened = {view.group.path for view in shown}
+    sections = "\n".join(
+        f"<section id='view-{view.group.path}'{' hidden' if view.group is not whole else ''}>"
+        f"{drawing(chain, view, opened)}</section>"
+        for view in shown
+    )
+    title = f"The chain rule, seen: L = {chain.loss.value}"
+    body = "\n".join(
+        [
+            f"<h1>{pretty(title)}</h1>",
+            _summary(chain),
+            _PLAYER,
+            "<nav id='crumbs' aria-label='open layers' hidden></nav>",
+            f"<div class='stage'><div id='graph'>{_TIP}{sections}</div>",
+            "<aside id='details' class='card' aria-label='details'><p class='faint'>Point at a "
+            "box, or move to it with the tabulator key: all of it stands here.</p></aside></div>",
+            more,
+            _flow(arrivals(chain, whole), opened),
+            f"<details><summary>The same as a text</summary><pre class='text'>"
+            f"{escape(text_of(chain))}</pre></details>",
+            f"<script type='application/json' id='data'>{_data(chain, shown)}</script>",
+            f"<script>{_file('script.js')}</script>",
+        ]
+    )
+    return frame(title, body, _file("style.css"))
+
+
+@cache
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
+def _summary(chain: Chain) -> str:
+    trained = [s for s in chain.steps if s.role == "trained"]
+    meanings = [m for s in trained if (m := words.meaning(chain, s))][:3]
+    lines = [f"<p class='notice'>{escape(notice)}</p>" for notice in chain.notices]
+    lines += [f"<p class='sum'>{pretty(' '.join(meaning))}</p>" for meaning in meanings]
+    if not meanings:
+        size = sum(s.value.size for s in trained if s.value is not None)
+        lines.append(
+            f"<p class='sum'>{len(chain.steps)} steps from what is given to the loss, and back "
+            f"again: the gradient of the loss by each of {size:,} trained numbers.</p>"
+        )
+    lines.append(
+        "<p class='faint'><span style='color:var(--accent)'>Blue is the way forward</span>: each "
+        "box is computed from those above it. <span style='color:var(--second)'>Orange is the way "
+        "back</span>: what stands beside an arrow is how much the lower box changes when the upper "
+        "one does; times the gradient of the lower one it is what the upper one gets. Heat maps: "
+        "values orange above 0, blue below; gradients green above, purple below; 0 has no "
+        "colour.</p>"
+    )
+    return "\n".join(lines)
+
+
+def _flow(found: Sequence[Arrival], opened: set[str]) -> str:
+    if len(found) < 2:
+        return ""
+    rows = "\n".join(_flow_row(a, opened) for a in found)
+    return (
+        "<h2 id='flow'>How the gradient flows</h2><p>What arrives at the output of each layer, "
+        "from the loss on, beside what arrives at the last one.</p>"
+        f"{flow_legend()}<div class='wide'><table class='flow'><thead><tr><th>layer</th>"
+        f"<th>rms</th><th class='bar'></th><th></th><th>its parameters</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+_CODES = {"vanishing": "T1", "exploding": "T2"}
+
+
+def _flow_row(a: Arrival, opened: set[str]) -> str:
+    name = escape(a.layer)
+    if a.group in opened:
+        name = f"<a href='#{a.group},'>{name}</a>"
+    share = max(2.0, min(100.0, 100 * (1 + _decades(a.ratio) / 8)))
+    word = flow_word(a.ratio)
+    if word in _CODES:
+        word += f" <span class='faint'>(zincir explain {_CODES[word]})</span>"
+    parameters = ", ".join(
+        f"{escape(k.rpartition('.')[2])} {number(v, 3)}" for k, v in a.weights.items()
+    )
+    return (
+        f"<tr><td>{name}</td><td>{number(a.rms, 3)}</td><td class='bar'><i "
+        f"style='width:{share:.0f}%' class='{flow_class(a.ratio)}'></i></td>"
+        f"<td class='word'>{word}</td><td class='faint'>{parameters}</td></tr>"
+    )
+
+
+def _decades(ratio: float) -> float:
+    return math.log10(ratio) if ratio > 0 else -8.0
+
+
+def _data(chain: Chain, shown: Sequence[View]) -> str:
+    steps = [_step_data(chain, step) for step in _drawn(shown, chain)]
+    content = {"steps": steps, "views": {v.group.path: _view_data(v) for v in shown}}
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _drawn(shown: Sequence[View], chain: Chain) -> list[Step | None]:
+    """Steps that stand somewhere, by number."""
+    there = {item.shown.number for view in shown for item in view.items}
+    return [s if s.number in there else None for s in chain.steps]
+
+
+def _step_data(chain: Chain, step: Step | None) -> dict[str, Any] | None:
+    if step is None:
+        return None
+    return {
+        "name": step.name,
+        "role": step.role,
+        "value": None if step.value is None else _reading(step.value),
+        "gradient": None if step.gradient is None else _reading(step.gradient),
+        "forward": _plain(words.forward_line(chain, step)),
+        "backward": _plain(words.backward_line(chain, step)),
+        "because": _plain(words.because(chain, step)),
+        "meaning": words.meaning(chain, step),
+        "uses": _uses_data(chain.users_of.get(step.number, ())),
+        "place": words.line_of(step),
+        "source": step.source,
+        "layer": step.layer,
+    }
+
+
+def _uses_data(uses: Sequence[Use]) -> list[dict[str, Any]]:
+    """By whom it is used; what a single user adds is all of the gradient, and not said twice."""
+    return [
+        {
+            "of": use.user,
+            "elementwise": use.elementwise,
+            **({} if use.local is None else {"local": _reading(use.local)}),
+            **({} if len(uses) == 1 else {"contribution": _reading(use.contribution)}),
+        }
+        for use in uses
+    ]
+
+
+def _reading(read: Any) -> dict[str, Any]:
+    fields = read.as_dict()
+    del fields["text"]
+    short = {k: float(f"{v:.9g}") if isinstance(v, float) else v for k, v in fields.items()}
+    needless = [k for k in ("values", "nans", "infinite") if not short[k]]
+    for key in needless:
+        del short[key]
+    return {**short, "shows": read.shows} if read.shows else short
+
+
+def _plain(text: str) -> str:
+    """As `pretty`, but as text."""
+    return unescape(pretty(text))
+
+
+def _view_data(view: View) -> dict[str, Any]:
+    forward = [_forward(item) for item in view.order]
+    back = [_backward(item) for item in reversed(view.order) if item.shown.gradient is not None]
+    title = "the whole" if view.group.path == "0" else view.group.title
+    about = "All values and gradients. From the start on: forward to the loss, and back again."
+    return {
+        "title": title, "forward": len(forward), "frames": [*forward, *back], "about": about,
+    }  # fmt: skip
+
+
+def _forward(item: Item) -> dict[str, Any]:
+    """A frame: of a step, its number is enough."""
+    if item.step is not None:
+        return {"key": item.key, "step": item.step.number}
+    rule = f"{item.title} computes {item.shown.name} = {item.shown.value}"
+    why = f"{item.what} {counted(item.count)}: open it to see inside".strip()
+    return {"key": item.key, "rule": _plain(rule), "why": why}
+
+
+def _backward(item: Item) -> dict[str, Any]:
+    if item.group is None:
+        return {"key": item.key, "step": item.shown.number}
+    rule = f"dL/d{item.shown.name} = {item.shown.gradient} arrives at {item.title}"
+    return {"key": item.key, "rule": _plain(rule), "why": _inside(item.group)}
+
+
+def _inside(group: Group) -> str:
+    """What a layer makes of what arrives: the gradients of its parameters."""
+    trained = [s for s in group.steps() if s.role == "trained" and s.gradient is not None]
+    shown = [f"{s.name}: rms {number(s.gradient.rms, 3)}" for s in trained[:4] if s.gradient]
+    more = f", and {len(trained) - 4} more" if len(trained) > 4 else ""
+    return "its parameters get " + ", ".join(shown) + more if shown else ""

@@ -1,0 +1,205 @@
+"use strict";
+// The player of a page: which view is open, which step is shown. All of it is in the address
+// (#view,step), so that a moment can be kept, sent on, and tested.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const $ = (id) => document.getElementById(id);
+  const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+  const element = (tag, text, kind) => {
+    const made = document.createElement(tag);
+    if (text !== undefined) made.textContent = text;
+    if (kind) made.className = kind;
+    return made;
+  };
+  let view = "0", at = null, timer = null;
+
+  const frames = () => data.views[view].frames;
+  const section = () => $("view-" + view);
+  const box = (key) => $(view + "-" + key);
+
+  function show(next, step, kept = true) {
+    if (!data.views[next]) next = "0";
+    if (next !== view) {
+      section().hidden = true;
+      view = next;
+      section().hidden = false;
+    }
+    const last = frames().length;
+    at = Math.max(0, Math.min(last, step === null || Number.isNaN(step) ? last : step));
+    const slider = $("slider");
+    slider.max = last;
+    slider.value = at;
+    paint();
+    crumbs();
+    if (kept) history.replaceState(null, "", "#" + view + "," + at);
+  }
+
+  function paint() {
+    const list = frames(), count = data.views[view].forward, end = at === list.length;
+    const now = end ? null : list[at];
+    all(".box", section()).forEach((b) => b.classList.remove("later", "unknown", "now", "back"));
+    all(".arrow", section()).forEach((a) => a.classList.remove("now", "back"));
+    list.forEach((frame, i) => {
+      const b = box(frame.key);
+      if (!b) return;
+      if (i < count && i > at) b.classList.add("later");
+      if (i >= count && i > at) b.classList.add("unknown");
+    });
+    if (!end && at < count) all(".box", section()).forEach((b) => b.classList.add("unknown"));
+    if (now) {
+      const b = box(now.key), backward = at >= count;
+      b.classList.add("now");
+      if (backward) b.classList.add("back");
+      all(".arrow", section()).forEach((a) => {
+        const mine = backward ? a.dataset.from === now.key : a.dataset.to === now.key;
+        if (mine && !(backward && a.classList.contains("still"))) {
+          a.classList.add("now");
+          if (backward) a.classList.add("back");
+        }
+      });
+      b.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+    const phase = end ? "All of it" : at < count
+      ? `Forward, ${at + 1} of ${count}` : `Backward, ${at - count + 1} of ${list.length - count}`;
+    $("phase").textContent = phase;
+    $("phase").className = end ? "" : at < count ? "forward" : "backward";
+    const [rule, why] = end ? [data.views[view].about, ""] : told(now, at >= count);
+    $("rule").textContent = rule;
+    $("why").textContent = why;
+    $("slider").setAttribute("aria-valuetext", phase + ": " + $("rule").textContent);
+    $("first").disabled = $("previous").disabled = at === 0;
+    $("next").disabled = $("last").disabled = end;
+    if (now) describe(box(now.key));
+  }
+
+  function told(frame, backward) {
+    if (!frame.step) return [frame.rule, frame.why];
+    const step = data.steps[frame.step - 1];
+    if (backward) return [step.backward, step.because];
+    const role = { given: "given", trained: "given, and trained: its gradient is wanted" }[step.role];
+    const line = step.source ? `${step.place}: ${step.source}` : step.place;
+    return [step.forward, [role, line].filter(Boolean).join(", ")];
+  }
+
+  function crumbs() {
+    const holder = $("crumbs");
+    holder.replaceChildren();
+    const parts = view.split(".");
+    parts.forEach((_, i) => {
+      const path = parts.slice(0, i + 1).join(".");
+      if (i) holder.append(element("span", " › "));
+      const title = data.views[path].title;
+      if (path === view) {
+        const here = element("b", title);
+        here.setAttribute("aria-current", "page");
+        holder.append(here);
+        return;
+      }
+      const link = element("a", title);
+      link.href = "#" + path + ",";
+      holder.append(link);
+    });
+    holder.hidden = Object.keys(data.views).length === 1;
+  }
+
+  function row(table, name, value) {
+    if (value === "" || value === null || value === undefined) return;
+    const line = table.insertRow();
+    line.append(Object.assign(element("th", name), { scope: "row" }), element("td", value));
+  }
+
+  const written = (x) => typeof x === "number" ? String(Number(x.toPrecision(6))).replace("-", "−") : x;
+
+  function reading(holder, title, read, kind, picture) {
+    if (!read) return;
+    holder.append(element("h3", title, kind));
+    if (picture) {
+      const large = element("img", undefined, "large");
+      large.src = picture.getAttribute("href");
+      large.alt = "heat map of the " + title;
+      holder.append(large, element("p", read.shows, "faint"));
+    }
+    const table = holder.appendChild(element("table"));
+    const size = read.shape.reduce((a, b) => a * b, 1);
+    if (read.values && size === 1) row(table, "number", written(read.values[0]));
+    else {
+      row(table, "shape", `${read.dtype} [${read.shape.join(", ")}]`);
+      if (read.values) row(table, "numbers", read.values.map(written).join(", "));
+      row(table, "mean", written(read.mean));
+      row(table, "rms", written(read.rms));
+      row(table, "smallest", written(read.low));
+      row(table, "largest", written(read.high));
+      row(table, "zeros", (100 * read.zeros).toFixed(read.zeros && read.zeros < 0.01 ? 2 : 0) + " %");
+      if (read.nans) row(table, "NaN", read.nans);
+      if (read.infinite) row(table, "infinite", read.infinite);
+    }
+  }
+
+  function describe(b) {
+    const step = data.steps[b.dataset.step - 1], holder = $("details");
+    if (!step) return;
+    holder.replaceChildren();
+    holder.append(element("h2", step.forward));
+    const about = [step.layer && "layer " + step.layer, step.place].filter(Boolean).join(", ");
+    if (about) holder.append(element("p", about, "faint"));
+    if (step.source) holder.append(element("pre", step.source));
+    reading(holder, "value", step.value, "value", b.querySelector(".vmap image"));
+    reading(holder, "gradient", step.gradient, "gradient", b.querySelector(".gmap image"));
+    if (step.gradient) {
+      holder.append(element("p", step.backward, "mono"));
+      if (step.because) holder.append(element("p", step.because, "faint"));
+    } else holder.append(element("p", "No gradient arrives here.", "faint"));
+    step.meaning.forEach((text) => holder.append(element("p", text)));
+  }
+
+  function open(b) {
+    if (b.dataset.open) show(b.dataset.open, null);
+    else describe(b);
+  }
+
+  function play() {
+    const stop = timer !== null;
+    clearInterval(timer);
+    timer = null;
+    $("play").setAttribute("aria-pressed", String(!stop));
+    $("play").textContent = stop ? "Play" : "Pause";
+    if (stop) return;
+    if (at >= frames().length) show(view, 0);
+    timer = setInterval(() => {
+      if (at >= frames().length) play();
+      else show(view, at + 1);
+    }, 1400);
+  }
+
+  function read() {
+    const [path, step] = location.hash.slice(1).split(",");
+    show(path || "0", step ? parseInt(step, 10) : null, false);
+  }
+
+  $("first").onclick = () => show(view, 0);
+  $("previous").onclick = () => show(view, at - 1);
+  $("next").onclick = () => show(view, at + 1);
+  $("last").onclick = () => show(view, null);
+  $("play").onclick = play;
+  $("slider").oninput = (event) => show(view, Number(event.target.value));
+  addEventListener("hashchange", read);
+  addEventListener("beforeprint", () => all("details").forEach((d) => { d.open = true; }));
+  addEventListener("keydown", (event) => {
+    const b = event.target.closest && event.target.closest(".box");
+    if (b && (event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      open(b);
+    } else if (event.key === "Escape" && view !== "0") show(view.split(".").slice(0, -1).join("."), null);
+    else if (event.target.id !== "slider" && event.key === "ArrowRight") show(view, at + 1);
+    else if (event.target.id !== "slider" && event.key === "ArrowLeft") show(view, at - 1);
+  });
+  all(".box").forEach((b) => {
+    b.setAttribute("tabindex", "0");
+    b.setAttribute("role", "button");
+    b.addEventListener("click", () => open(b));
+    b.addEventListener("mouseenter", () => describe(b));
+    b.addEventListener("focus", () => describe(b));
+  });
+  document.body.classList.add("live");
+  read();
+})();
