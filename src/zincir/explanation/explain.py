@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from zincir.explanation.explanation import Explanation
 from zincir.explanation.naming import Names
+from zincir.explanation.stepping import step_taken
 from zincir.explanation.trace import trace
+from zincir.optim import Optimizer
 from zincir.tensor import Tensor
 
 
 class Explain:
     """The chain rule, seen: `zincir.explain(loss)`."""
 
-    def __call__(self, loss: Tensor, *, names: Names | None = None) -> Explanation:
+    def __call__(
+        self, loss: Tensor, *, names: Names | None = None, optimizer: Optimizer | None = None
+    ) -> Explanation:
         """Every value on the way to a loss, every gradient on the way back, and what links them.
 
         dL/dx is the sum, over all y that are computed from x, of dL/dy * dy/dx (the chain rule).
@@ -25,10 +29,13 @@ class Explain:
             names: tensors and modules by name. Without it the parameters of modules have the names
                 that these give them, and other values those that the lines that made them assign
                 to, such as `p = w * x`.
+            optimizer: with one, also what its next step would make of these gradients, and the
+                loss on the same data after it. It is taken by a copy, on copies.
 
         Raises:
             GradientError: the loss has no gradient, is no scalar, or its graph was given up.
-            ArgumentError: a name belongs to nothing that the loss was computed from.
+            ArgumentError: a name, or the optimizer, belongs to nothing that the loss was computed
+                from.
 
         Example:
             >>> import zincir
@@ -37,7 +44,9 @@ class Explain:
             >>> page["w"].gradient.single
             -24.0
         """
-        return Explanation(trace(loss, names))
+        traced = trace(loss, names)
+        step = None if optimizer is None else step_taken(traced, optimizer)
+        return Explanation(traced.chain, step)
 
 
 explain = Explain()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zincir.errors import ArgumentError, explain
 from zincir.explanation.page import page_of
+from zincir.explanation.stepping import StepTaken
 from zincir.explanation.steps import Chain, Step
 from zincir.explanation.text import text_of
 from zincir.graph.node import user_line
@@ -21,9 +22,11 @@ class Explanation:
 
     Attributes:
         chain: every value with its gradient, and how they are linked.
+        step_taken: what an optimizer would make of the gradients, if one was given.
     """
 
     chain: Chain
+    step_taken: StepTaken | None = None
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -47,11 +50,11 @@ class Explanation:
         raise KeyError(name)
 
     def __str__(self) -> str:
-        return text_of(self.chain)
+        return text_of(self.chain, self.step_taken)
 
     def to_html(self) -> str:
         """The page: one file that needs no other, and no network."""
-        return page_of(self.chain)
+        return page_of(self.chain, self.step_taken)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file.

@@ -15,6 +15,8 @@ from zincir.explanation.drawing import counted, drawing, pretty
 from zincir.explanation.flow import Arrival, arrivals
 from zincir.explanation.folding import Group, folded
 from zincir.explanation.reading import number
+from zincir.explanation.step_section import step_section
+from zincir.explanation.stepping import StepTaken
 from zincir.explanation.steps import Chain, Step, Use
 from zincir.explanation.text import text_of
 from zincir.explanation.views import Item, View, views
@@ -37,8 +39,8 @@ _PLAYER = """<div id='player' role='region' aria-label='Step by step'><div class
 <div aria-live='polite'><div id='rule'></div><div id='why'></div></div></div>"""
 
 
-def page_of(chain: Chain, more: str = "") -> str:
-    """The page of a chain; `more` is HTML behind the graph."""
+def page_of(chain: Chain, step: StepTaken | None = None) -> str:
+    """The page of a chain, and of the step that an optimizer would take."""
     whole = folded(chain)
     shown = list(views(chain, whole))
     opened = {view.group.path for view in shown}
@@ -57,10 +59,10 @@ def page_of(chain: Chain, more: str = "") -> str:
             f"<div class='stage'><div id='graph'>{_TIP}{sections}</div>",
             "<aside id='details' class='card' aria-label='details'><p class='faint'>Point at a "
             "box, or move to it with the tabulator key: all of it stands here.</p></aside></div>",
-            more,
+            "" if step is None else step_section(step),
             _flow(arrivals(chain, whole), opened),
             f"<details><summary>The same as a text</summary><pre class='text'>"
-            f"{escape(text_of(chain))}</pre></details>",
+            f"{escape(text_of(chain, step))}</pre></details>",
             f"<script type='application/json' id='data'>{_data(chain, shown)}</script>",
             f"<script>{_file('script.js')}</script>",
         ]

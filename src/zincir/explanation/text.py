@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from zincir.explanation import words
 from zincir.explanation.folding import folded
+from zincir.explanation.reading import number
+from zincir.explanation.stepping import StepTaken
 from zincir.explanation.steps import Chain, Step
 
 WIDTH = 100
@@ -14,10 +16,13 @@ MOST_STEPS = 60
 """With more steps, the text is by layer."""
 
 
-def text_of(chain: Chain) -> str:
+def text_of(chain: Chain, step: StepTaken | None = None) -> str:
     """The text; a small graph is told step by step, a large one layer by layer."""
-    if len(chain.steps) > MOST_STEPS:
-        return "\n".join([*_by_layer(chain), *_notices(chain)])
+    told = _by_layer(chain) if len(chain.steps) > MOST_STEPS else _by_step(chain)
+    return "\n".join([*told, *_notices(chain.notices), *([] if step is None else _step(step))])
+
+
+def _by_step(chain: Chain) -> list[str]:
     lines = ["Forward: from what is given to the loss", ""]
     lines += _table((words.forward_line(chain, s), _remark(s)) for s in chain.steps)
     loss = chain.loss.value
@@ -30,8 +35,28 @@ def text_of(chain: Chain) -> str:
     if meanings:
         lines += ["", "What it says", ""]
         lines += [f"   {line}" for meaning in meanings[:3] for line in meaning]
-    lines += _notices(chain)
-    return "\n".join(lines)
+    return lines
+
+
+def _step(step: StepTaken) -> list[str]:
+    """The other act: what an optimizer makes of the gradients."""
+    lines = ["", f"The step: what {step.optimizer} makes of these gradients ({step.settings})", ""]
+    lines.append("   Back-propagation found gradients and changed nothing. A step changes values:")
+    lines += ["", *(f"      {line}" for line in step.formula.splitlines()), ""]
+    for update in step.updates:
+        if update.lines:
+            lines += [f"   {line}" for line in update.lines]
+            continue
+        lines.append(f"   {update.name}: {update.before}, becomes {update.after}")
+        lines.append(f"      gradient: {update.gradient}")
+        for name, (before, after) in update.state.items():
+            was = "" if before is None else f"{before}, becomes "
+            lines.append(f"      {name}: {was}{after}")
+    lines += ["", "The loss on the same data:", ""]
+    lines.append(
+        f"   before the step L = {number(step.loss_before)}, after it L = {number(step.loss_after)}"
+    )
+    return [*lines, *_notices(step.notices)]
 
 
 def _by_layer(chain: Chain) -> list[str]:
@@ -54,12 +79,11 @@ def _by_layer(chain: Chain) -> list[str]:
     return lines
 
 
-def _notices(chain: Chain) -> list[str]:
-    if not chain.notices:
+def _notices(notices: Sequence[str]) -> list[str]:
+    if not notices:
         return []
     wrapped = [
-        textwrap.fill(n, WIDTH, initial_indent="   ", subsequent_indent="     ")
-        for n in chain.notices
+        textwrap.fill(n, WIDTH, initial_indent="   ", subsequent_indent="     ") for n in notices
     ]
     return ["", "To note", "", *wrapped]
 
