@@ -1,6 +1,7 @@
 """The examples, run as users run them, on few images."""
 
 import csv
+import html
 import importlib
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 import zincir
 from mails import archive, mail
-from zincir.data import FashionMNIST, augment, fashion_mnist
+from zincir.data import FashionMNIST, augment, fashion_mnist, load_digits
 
 PNG = b"\x89PNG\r\n\x1a\n"
 installed = pytest.mark.skipif(
@@ -37,6 +38,40 @@ def made(count: int) -> FashionMNIST:
     """Images whose pixels are all their number."""
     x = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 1, 28, 28))
     return FashionMNIST(x, np.arange(count), x, np.arange(count))
+
+
+FAILURES = {
+    "vanishing": (r"vanishing_gradient: 1, .* 1, 3", r"batch normalisation: BatchNorm1d behind 6"),
+    "exploding": (
+        r"gradients explode on the way back",
+        r"lower learning rate: learning .* -> 0.00",
+    ),
+    "dead": (r"units are dead, since about step \d", r"revival after that: \d+ dead units drawn"),
+    "dropout": (r"dropout of 1.0 drops everything", r"1\.0 \| 2\.\d+ .* \| dropout_everything"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_failures(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load("failures")
+    x, y, x_test, y_test = load_digits()
+    monkeypatch.setattr(module, "SHARES", (0.0, 1.0))
+    section = getattr(module, name)(module.Data((x, y), (x_test, y_test), 3, 80))
+    seen, cured = FAILURES[name]
+    assert re.search(seen, " ".join(" ".join(section.says).split()))
+    assert re.search(cured, "\n".join(" | ".join(row) for row in section.rows))
+    page = module.page([section])
+    assert page.count("<svg") == len(section.pictures) > 0
+    assert not re.search(r"(src|href)=", page)
+
+
+def test_the_page_of_failures_is_what_the_example_tells() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    page = html.unescape((docs / "failures.html").read_text("utf-8"))
+    text = (docs / "failures.md").read_text("utf-8")
+    cells = re.findall(r"^\| ([^|]*[^| ]) +\|", text, re.M)
+    assert len(cells) > 20
+    assert all(cell == "---" or f">{cell}<" in page for cell in cells)
 
 
 @installed

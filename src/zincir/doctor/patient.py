@@ -90,11 +90,12 @@ class Patient(ABC):
         """Outputs in evaluation mode."""
 
     @abstractmethod
-    def train(self, exam: Exam, steps: int, each: Callable[[int], None]) -> None:
+    def train(self, exam: Exam, steps: int, each: Callable[[int], None], order: int) -> None:
         """Train for so many steps on the batches that come next, while an exam watches.
 
         Args:
             each: called after each step with its number, from 1 on.
+            order: other numbers than 0 are other orders of the same samples.
         """
 
     @abstractmethod

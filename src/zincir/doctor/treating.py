@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,12 +22,16 @@ from zincir.doctor.trying import Run, is_better, run, wrong_answers
 from zincir.random import get_rng_state, set_rng_state
 from zincir.trees import flatten
 
-ACCEPTED = "accepted"
+ACCEPTED, HELPS = "accepted", "helps"
+LONGER = 2
+"""Times the steps of a trial: what helps is tried again for so long, on other batches."""
+LOST = 0.5
+"""Of what was gained: losing more of it again is no cure."""
 
 
 @dataclass
-class _Best:
-    """The best change until now."""
+class _Helps:
+    """A change that helps."""
 
     change: Change
     losses: Array
@@ -56,9 +61,8 @@ class Treatment:
         self.restarts = not all(np.isfinite(p).all() for p in parameters)
         if self.restarts:
             self.notes.append("parameters are not finite: trials begin with newly drawn ones")
-        with patient.undone():
-            self._begin()
-            self.control = run(patient, self.steps, self.look)
+        self.longer: Run | None = None
+        self.control = self._run(None)
         patient.course = self.control.course
         findings = _to_treat(report.findings, infos=self.chosen is not None)
         if not findings and not given:
@@ -109,46 +113,52 @@ class Treatment:
             own = [f for f in findings if f.symptom in remedy.against]
             yield (own or findings)[0], remedy
 
-    def _try_all(self, remedy: Remedy, finding: Finding) -> _Best | None:
-        """Try the changes of a remedy; the best one, if any is accepted."""
-        best: _Best | None = None
+    def _try_all(self, remedy: Remedy, finding: Finding) -> _Helps | None:
+        """Try the changes of a remedy; the best one that helps, on other batches too."""
         try:
             with self.patient.undone():
                 changes = list(remedy.propose(self.patient, finding))
         except NotApplicable as why:
             self._note(remedy, finding, Change(remedy.name, _nothing, ""), f"not here: {why}")
             return None
-        for change in changes:
-            if sum(not t.verdict.startswith("not here") for t in self.trials) >= self.budget:
-                self._note_once("the budget is used up")
-                break
-            better = self._try(remedy, finding, change, best)
-            if better is None and best is not None:
-                break
-            best = better or best
-        return best
+        helping: list[_Helps] = []
+        for change in [*changes, None]:
+            helps = None if change is None else self._try(remedy, finding, change)
+            if helps is not None and (not helping or self._climbs(helps, helping[-1])):
+                helping.append(helps)
+                continue
+            for candidate in [*reversed(helping), *([] if helps is None else [helps])]:
+                verdict = self._lasting(finding, candidate.change)
+                self._judge(candidate, verdict)
+                if verdict == ACCEPTED:
+                    return candidate
+            helping.clear()
+        return None
 
-    def _try(
-        self, remedy: Remedy, finding: Finding, change: Change, best: _Best | None
-    ) -> _Best | None:
+    def _climbs(self, stronger: _Helps, gentler: _Helps) -> bool:
+        """Whether a stronger change is better than a gentler one."""
+        if not is_better(stronger.losses, gentler.losses):
+            self._judge(stronger, f"helps, no more than {gentler.change.what}")
+            return False
+        self._judge(gentler, "helps, the next one more")
+        return True
+
+    def _judge(self, helps: _Helps, verdict: str) -> None:
+        self.trials[helps.number] = replace(self.trials[helps.number], verdict=verdict)
+
+    def _try(self, remedy: Remedy, finding: Finding, change: Change) -> _Helps | None:
+        """Try one change."""
+        if sum(not t.verdict.startswith("not here") for t in self.trials) >= self.budget:
+            self._note_once("the budget is used up")
+            return None
         patient = self.patient
         try:
-            with patient.undone():
-                self._begin()
-                self._make(change)
-                tried = run(patient, self.steps, self.look)
+            tried = self._run(change)
         except NotApplicable as why:
             self._note(remedy, finding, change, f"not here: {why}")
             return None
-        before, after = change.yardsticks or (None, None)
-        control, probe = self.control.by(before, patient), tried.by(after, patient)
-        verdict = self._verdict(finding, tried, control, probe)
-        if verdict == ACCEPTED and best is not None:
-            if not is_better(probe, best.losses):
-                verdict = f"no better than {best.change.what}"
-            else:
-                gentler = self.trials[best.number]
-                self.trials[best.number] = replace(gentler, verdict="helps, the next one more")
+        control, probe = _compared(change, self.control, tried, patient)
+        verdict = self._verdict(finding, self.control, tried, (control, probe))
         measure, was = strength(finding.symptom, self.control.course, [finding])
         _, now = strength(finding.symptom, tried.course, tried.findings)
         self._note(
@@ -156,25 +166,47 @@ class Treatment:
             control=_end(control), probe=_end(probe),
             errors=tuple(sorted(tried.errors - self.control.errors)),
         )  # fmt: skip
-        return _Best(change, probe, len(self.trials) - 1, tried) if verdict == ACCEPTED else None
+        return _Helps(change, probe, len(self.trials) - 1, tried) if verdict == HELPS else None
 
-    def _verdict(self, finding: Finding, tried: Run, control: Array, probe: Array) -> str:
-        """Whether a change is accepted; if not, why."""
-        new = sorted(tried.errors - self.control.errors)
-        if tried.failure is not None:
-            return f"it fails: {str(tried.failure).splitlines()[0]}"
-        if new:
-            return f"a new error: {', '.join(new)}"
-        if finding.symptom in tried.alarms:
-            return "the symptom stays"
-        if not is_better(probe, control):
-            return "no better than without"
-        if np.isfinite(control[0]).all() and _end(probe) > float(control[0].mean()):
-            return "worse than at first"
-        wrong, now = (wrong_answers(each, self.patient) for each in (self.control, tried))
-        if wrong is not None and now is not None and is_better(wrong, now):
-            return "answers are wrong more often"
-        return ACCEPTED
+    def _run(self, change: Change | None, longer: int = 1) -> Run:
+        """A run with a change, or without any; longer ones go over other batches."""
+        with self.patient.undone():
+            self._begin()
+            if change is not None:
+                self._make(change)
+            return run(self.patient, longer * self.steps, self.look, order=longer - 1)
+
+    def _lasting(self, finding: Finding, change: Change) -> str:
+        """Whether a change that helps does so over more steps, on other batches."""
+        if self.longer is None:
+            self.longer = self._run(None, LONGER)
+        tried = self._run(change, LONGER)
+        losses = _compared(change, self.longer, tried, self.patient)
+        verdict = self._verdict(finding, self.longer, tried, losses)
+        if verdict == HELPS:
+            return ACCEPTED
+        return f"helps at first, not over {LONGER * self.steps} other steps: {verdict}"
+
+    def _verdict(
+        self, finding: Finding, control: Run, tried: Run, losses: tuple[Array, Array]
+    ) -> str:
+        """Whether a change helps; if not, why."""
+        without, probe = losses
+        lost = _is_lost_again(probe)
+        new = sorted(tried.errors - control.errors)
+        wrong, now = (wrong_answers(each, self.patient) for each in (control, tried))
+        start = float(without[0].mean())
+        reasons = (
+            (tried.failure is not None, f"it fails: {str(tried.failure).splitlines()[0]}"),
+            (bool(new), f"a new error: {', '.join(new)}"),
+            (finding.symptom in tried.alarms, "the symptom stays"),
+            (not is_better(probe, without), "no better than without"),
+            (math.isfinite(start) and _end(probe) > start, "worse than at first"),
+            (lost, "what it gains is lost again"),
+            (wrong is not None and now is not None and is_better(wrong, now),
+             "answers are wrong more often"),
+        )  # fmt: skip
+        return next((why for holds, why in reasons if holds), HELPS)
 
     def _note(
         self, remedy: Remedy, finding: Finding, change: Change, verdict: str, **more: Any
@@ -189,7 +221,7 @@ class Treatment:
             self.notes.append(note)
 
     def _result(
-        self, finding: Finding | None, best: _Best | None, all_of: Sequence[Finding] = ()
+        self, finding: Finding | None, best: _Helps | None, all_of: Sequence[Finding] = ()
     ) -> Cure:
         if len(all_of) > 1:
             self.notes.append(f"treated: {', '.join(f.symptom for f in all_of)}")
@@ -229,6 +261,21 @@ def _by_cost(findings: Sequence[Finding]) -> Iterator[tuple[Finding, Remedy]]:
             if remedy.name not in tried:
                 tried.add(remedy.name)
                 yield finding, remedy
+
+
+def _compared(change: Change, control: Run, tried: Run, patient: Patient) -> tuple[Array, Array]:
+    """The losses without a change and with it, by what both are compared by."""
+    before, after = change.yardsticks or (None, None)
+    return control.by(before, patient), tried.by(after, patient)
+
+
+def _is_lost_again(losses: Array) -> bool:
+    """Whether most of what was gained is lost again at the end."""
+    if not np.isfinite(losses).all():
+        return False  # something else is wrong then
+    means = losses.mean(1)
+    gained = float(means[0] - means.min())
+    return float(means[-1] - means.min()) > LOST * gained
 
 
 def _end(losses: Array) -> float:

@@ -26,6 +26,8 @@ EVERY = 4
 """Every how many steps of a trial a step is probed."""
 MOMENTS = 8
 """At so many moments of a trial the loss on what is held out is taken; the last half counts."""
+LASTING = 3
+"""Moments at the end at which a warning is there, if it is one."""
 ERRORS = 3.0
 """Standard errors of a difference: a smaller one may be noise (one-sided, 1 % at 7 degrees)."""
 SMALLEST = 0.01
@@ -42,6 +44,8 @@ class Run:
     """The same under the loss that was trained for."""
     course: Course = field(default_factory=Course)
     findings: list[Finding] = field(default_factory=list[Finding])
+    lasting: list[set[str]] = field(default_factory=list[set[str]])
+    """The symptoms of what rules say of the training, at the last moments."""
     failure: ZincirError | None = None
     """What training could not begin or go on for."""
 
@@ -52,8 +56,11 @@ class Run:
 
     @property
     def alarms(self) -> set[str]:
-        """The symptoms of errors and warnings."""
-        return {f.symptom for f in self.findings if f.severity is not Severity.INFO}
+        """The symptoms of errors and warnings; a warning that comes and goes is none."""
+        found = {f.symptom for f in self.findings if f.severity is not Severity.INFO}
+        before = {f.symptom for f in self.findings if f.step is None}
+        persistent = set[str].intersection(*self.lasting) if self.lasting else found
+        return found & (self.errors | before | persistent)
 
     def by(self, yardstick: Yardstick | None, patient: Patient) -> Array:
         """The losses by moment (the start first) and batch: by another loss than its own."""
@@ -66,8 +73,12 @@ class Run:
         return np.nan_to_num(found, nan=np.inf, posinf=np.inf, neginf=-np.inf)
 
 
-def run(patient: Patient, steps: int, look: Callable[[], None]) -> Run:
-    """Look at the training, make so many steps, and look again."""
+def run(patient: Patient, steps: int, look: Callable[[], None], order: int = 0) -> Run:
+    """Look at the training, make so many steps, and look again.
+
+    Args:
+        order: 0: on the batches that come next; else on others.
+    """
     exam = Exam({"": patient.model}, [patient.optimizer], EVERY, fixed=True)
     found, before = Run(course=exam.course), list[Finding]()
     due = {round(steps * (number + 1) / MOMENTS) for number in range(MOMENTS)}
@@ -78,11 +89,14 @@ def run(patient: Patient, steps: int, look: Callable[[], None]) -> Run:
             _evaluate(patient, found)
             exam.read()
             _note_epoch(found)
+            if len(found.outputs) > MOMENTS + 1 - LASTING:
+                said = report_on(exam.course, {}, "").findings
+                found.lasting.append({f.symptom for f in said if f.severity is not Severity.INFO})
 
     try:
         before = _rehearsed(patient)
         _evaluate(patient, found)
-        patient.train(exam, steps, each)
+        patient.train(exam, steps, each, order)
     except ZincirError as error:
         found.failure = error
     look()

@@ -35,6 +35,8 @@ FEWEST, MOST = 64, 1024
 """Samples that are held out, and that a validation is looked at by."""
 CHUNKS = 8
 """Parts of them that losses are compared by."""
+FAR = 1_000_000
+"""Epochs: another order of the samples is that of epochs so far from now."""
 SAMPLE = 256
 """Samples that a net is looked at by before it is trained."""
 
@@ -42,8 +44,9 @@ SAMPLE = 256
 class TrainerPatient(Patient):
     """A trainer, and the batches that its next `fit` would train on.
 
-    Arrays and data sets come in the order of the seed and the epoch; of anything else, one pass is
-    kept and gone through again. An iterator that can be gone through once loses what is kept.
+    Arrays come in the order of the seed and the epoch, without smaller batches at the end; of
+    anything else, one pass is kept and gone through again. An iterator that can be gone through
+    once loses what is kept.
 
     Args:
         trainer: a `Trainer`.
@@ -67,12 +70,13 @@ class TrainerPatient(Patient):
             taken = [check.take(given) for given, _ in islice(check.batches(0), count)]
             self._held = _chunks(taken)
         if isinstance(feed, Arrays):
-            self._feed: Feed = feed
+            kept = feed.everything
             if not self._held:
-                kept, held = _split(feed, seed)
+                kept, held = _split(kept, seed)
                 self._held = _chunks([held])
-                self._feed = feed_of(kept, batch_size, seed, dtype=trainer.dtype,
-                                     allow_nan=True)  # fmt: skip
+            whole = samples_of(kept[0]) >= batch_size
+            self._feed: Feed = feed_of(kept, batch_size, seed, dtype=trainer.dtype,
+                                       drop_last=whole, allow_nan=True)  # fmt: skip
         else:
             wanted = steps + (0 if self._held else CHUNKS)
             batches = list(islice(feed.batches(trainer.epoch), wanted))
@@ -142,7 +146,7 @@ class TrainerPatient(Patient):
     def predict(self, x: Any) -> Any:
         return self._trainer.predict(x, batch_size=samples_of(x))
 
-    def train(self, exam: Exam, steps: int, each: Callable[[int], None]) -> None:
+    def train(self, exam: Exam, steps: int, each: Callable[[int], None], order: int) -> None:
         trainer = self._trainer
         own = [c for c in trainer.callbacks.all if _is_of_the_step(c)]
         same = {id(x): x for x in (trainer, self.model, self.optimizer, *self.model.parameters())}
@@ -162,7 +166,7 @@ class TrainerPatient(Patient):
         exam.begin()
         try:
             epochs = -(-steps // self.epoch_steps)
-            trainer.fit(self._feed, epochs=epochs, progress=False, allow_nan=True)
+            trainer.fit(_Ordered(self._feed, order), epochs=epochs, progress=False, allow_nan=True)
         finally:
             exam.end()
             fields.update(before)
@@ -226,15 +230,24 @@ class _TrainerKept:
             raise signals.error()
 
 
+class _Apart:
+    """A function that is no part of the step: a recording does not look at what it holds."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[int], None]) -> None:
+        self.call = call
+
+
 class _Watching(Callback):
     """Counts steps, and stops."""
 
     def __init__(self, steps: int, each: Callable[[int], None]) -> None:
-        self._steps, self._each, self._done = steps, each, 0
+        self._steps, self._each, self._done = steps, _Apart(each), 0
 
     def on_step_end(self, trainer: Any) -> None:
         self._done += 1
-        self._each(self._done)
+        self._each.call(self._done)
         if self._done >= self._steps:
             trainer.stop = True
 
@@ -251,7 +264,26 @@ class _Kept(Feed):
         return len(self._batches)
 
     def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
-        yield from self._batches
+        numbers = np.arange(len(self._batches))
+        if epoch >= FAR:
+            numbers = np.random.default_rng(epoch).permutation(numbers)
+        yield from (self._batches[int(number)] for number in numbers)
+
+
+class _Ordered(Feed):
+    """A feed whose epochs come in another order; order 0 is its own."""
+
+    deals = False
+
+    def __init__(self, feed: Feed, order: int) -> None:
+        self._feed, self._order = feed, order
+        self.take = feed.take
+
+    def __len__(self) -> int:
+        return len(self._feed)
+
+    def batches(self, epoch: int, done: int = 0) -> Iterator[Batch]:
+        yield from self._feed.batches(epoch + FAR * self._order)
 
 
 def _is_of_the_step(callback: Callback) -> bool:
@@ -262,9 +294,9 @@ def _is_of_the_step(callback: Callback) -> bool:
     )
 
 
-def _split(feed: Arrays, seed: int | None) -> tuple[Any, Any]:
+def _split(everything: tuple[Any, Any], seed: int | None) -> tuple[Any, Any]:
     """Arrays without a part that is held out, and that part."""
-    x, y = feed.everything
+    x, y = everything
     samples = samples_of(x)
     count = min(MOST, max(FEWEST, round(HELD * samples)), samples // 2)
     order = np.random.default_rng(seed).permutation(samples)

@@ -35,7 +35,8 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     now = rate(patient)
     if not now > 0:
         raise NotApplicable("there is no learning rate above 0")
-    if finding.symptom == "dead_relu" and finding.evidence.get("dead from the start"):
+    said = finding.evidence
+    if said.get("dead from the start", 0) > said.get("dead", 1.0) * said.get("units", 0) / 2:
         raise NotApplicable("units are dead from the start: no step has killed them")
     for factor in FACTORS:
         yield Change(
