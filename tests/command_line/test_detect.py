@@ -78,7 +78,9 @@ def test_it_learns_and_answers_in_pixels_of_the_images(folder, trained, run, tmp
     code, text, _ = run("eval", trained, folder, "--json")
     measured = json.loads(text)
     assert code == 0
-    assert set(measured) == {"loss", "map", "map_50", "map_75"}
+    each = [name for name in measured if name.startswith("map of ")]
+    assert set(measured) == {"loss", "map", "map_50", "map_75", *each}
+    assert np.mean([measured[name] for name in each]) == pytest.approx(measured["map"], rel=1e-5)
     assert measured["map_50"] > 0.8
     assert open_run(trained).evaluate(str(folder)) == measured
     run("eval", trained, folder, "--pictures", tmp_path / "eval")

@@ -181,7 +181,7 @@ def test_changes_of_colour_leave_boxes_and_masks() -> None:
         assert (m == masks).all()
 
 
-@pytest.mark.parametrize("transform", [augment.RandAugment(), augment.CutMix()])
+@pytest.mark.parametrize("transform", [augment.RandAugment()])
 def test_what_does_not_know_boxes_says_so(transform: Any) -> None:
     images, boxes = scene(3)
     images = np.repeat(images, 3, 1)
@@ -214,6 +214,54 @@ def test_mixed_images_have_the_boxes_of_both() -> None:
         assert x[i].max() <= expected + 1e-5
     with pytest.raises(ArgumentError, match="does not know what happens to masks"):
         chain(images, np.arange(4), masks=images[:, 0], epoch=0, index=range(4))
+
+
+def piece(left: int, top: int, right: int, bottom: int) -> Any:
+    """What CutMix draws, for one piece in each of two images."""
+    return np.repeat(np.array([[top, left, bottom, right, 0.5]], np.float32), 2, 0)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, zincir.from_numpy])
+@pytest.mark.parametrize(
+    ("where", "own", "share"),
+    [
+        ((0, 0, 8, 16), [8, 4, 12, 8], 0.5),  # the left half of the box [4, 4, 12, 8] is covered
+        ((8, 0, 16, 16), [4, 4, 8, 8], 0.5),
+        ((0, 0, 16, 6), [4, 6, 12, 8], 0.5),
+        ((0, 7, 16, 16), [4, 4, 12, 7], 0.75),
+        ((6, 0, 10, 16), [4, 4, 12, 8], 0.5),  # its middle: both ends can be seen
+        ((0, 0, 8, 6), [4, 4, 12, 8], 0.75),  # a corner
+        ((0, 0, 16, 16), [0, 0, 0, 0], 0.0),  # all of it
+        ((0, 9, 16, 16), [4, 4, 12, 8], 1.0),  # nothing
+    ],
+)
+def test_a_piece_of_another_image_covers_boxes(kind: Any, where: Any, own: Any, share: Any) -> None:
+    places = kind(np.array([[[4, 4, 12, 8]], [[2, 2, 6, 12]]], np.float32))
+    boxes = augment.Boxes(places, kind(np.array([[0], [1]])))
+    images = kind(np.stack([np.zeros((1, 16, 16)), np.ones((1, 16, 16))]).astype(np.float32))
+    chain = Compose([augment.CutMix()], min_visible=0.01)
+    x, after = chain.apply(images, [kind(piece(*where))], boxes=boxes)
+    left, top, right, bottom = where
+    pasted = np.zeros((16, 16), np.float32)
+    pasted[top:bottom, left:right] = 1
+    assert (np.asarray(x[0, 0]) == pasted).all()
+    assert np.asarray(after.places[0, 0]).tolist() == own
+    assert float(after.visible[0, 0]) == share
+    assert int(after.labels[0, 0]) == (0 if share else -1)
+    other = [max(2, left), max(2, top), min(6, right), min(12, bottom)]
+    inside = other[0] < other[2] and other[1] < other[3]
+    assert int(after.labels[0, 1]) == (1 if inside else -1)
+    assert np.asarray(after.places[0, 1]).tolist() == (other if inside else [0, 0, 0, 0])
+
+
+def test_masks_follow_a_piece_of_another_image() -> None:
+    images = np.stack([np.zeros((1, 4, 4)), np.ones((1, 4, 4))]).astype(np.float32)
+    masks = np.stack([np.full((4, 4), 3), np.full((4, 4), 7)])
+    x, _, after = Compose([augment.CutMix()]).apply(
+        images, [piece(1, 0, 3, 2)], np.eye(2, dtype=np.float32), masks=masks
+    )
+    assert (after == np.where(x[:, 0] == images[:, 0], masks, masks[::-1])).all()
+    assert after[0].tolist() == [[3, 7, 7, 3], [3, 7, 7, 3], [3, 3, 3, 3], [3, 3, 3, 3]]
 
 
 def test_what_does_not_belong_together() -> None:

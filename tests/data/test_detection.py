@@ -149,6 +149,46 @@ def test_yolo(tmp_path: Path) -> None:
     assert found[1][1]["boxes"].shape == (0, 4)
 
 
+@pytest.mark.parametrize(
+    "places",
+    [
+        "train: images/train\nval: [images/train, images/train]",
+        "path: .\ntrain: ./images/train\nval: images/val.txt",
+        "path: ../datasets/nowhere\ntrain: ../images/train\nval: images/val.txt\ntest:",
+    ],
+)
+def test_places_of_images_in_a_description(tmp_path: Path, places: str) -> None:
+    pytest.importorskip("yaml")
+    root = yolo(tmp_path)
+    (root / "images/val.txt").write_text(
+        "./train/a.png\ntrain/b.png\n\n./train/a.png\n./train/b.png"
+    )
+    (root / "coco.yaml").write_text(f"names: [cat, dog]\n{places}\n")
+    parts = data.detection_parts(root / "coco.yaml")
+    assert list(parts) == ["train", "val"]
+    assert [len(part()) for part in parts.values()] == [2, 4]
+    assert data.YoloDataset(root / "coco.yaml", "train")[0][1]["boxes"].tolist() == [
+        [7.5, 2.5, 12.5, 7.5]
+    ]
+    with pytest.raises(DataNotFound, match="images for train, val"):
+        data.YoloDataset(root / "coco.yaml", "test")
+
+
+def test_a_description_that_is_wrong(tmp_path: Path) -> None:
+    pytest.importorskip("yaml")
+    root = yolo(tmp_path)
+    (root / "data.yaml").write_text("names: [cat, dog]\ntrain: 7")
+    with pytest.raises(
+        DataError, match=r"data\.yaml does not say where images are(.|\n)*train is a int"
+    ):
+        data.detection_parts(root)
+    (root / "data.yaml").write_text("names: [cat, dog]\ntrain: gone.txt\n")
+    assert list(data.detection_parts(root)) == ["train"]  # the folders say it
+    (root / "gone.txt").write_text("images/train/c.png\n")
+    with pytest.raises(DataNotFound, match=r"1 that are not there: .*c\.png"):
+        data.YoloDataset(root / "data.yaml")
+
+
 @pytest.mark.parametrize("names", ["names: [cat, dog]", "names:\n- cat\n- dog\n"])
 def test_names_of_classes(tmp_path: Path, names: str) -> None:
     pytest.importorskip("yaml")

@@ -159,6 +159,17 @@ def test_sources_of_batches_agree():
     assert shuffled[0] != found[0]
 
 
+def test_a_list_of_two_batches_is_no_pair():
+    halves = (X[:150], Y[:150]), (X[150:], Y[150:])
+    tensors = [[zincir.from_numpy(part) for part in half] for half in halves]
+    found = []
+    for source in ([*halves], tensors, (X, Y), [X, Y]):
+        t = trainer()
+        t.fit(source, epochs=2, batch_size=150, shuffle=False, progress=False)
+        found.append(bits(t))
+    assert len(set(found)) == 1
+
+
 def test_models_of_several_inputs_and_outputs():
     class Two(nn.Module):
         def __init__(self):

@@ -11,7 +11,8 @@ from typing import Any
 
 from zincir.data.coco import CocoDataset
 from zincir.data.detection import SHOWN, DetectionDataset, relative_to
-from zincir.data.yolo import YoloDataset, class_names
+from zincir.data.yolo import YoloDataset
+from zincir.data.yolo_description import class_names, description_in, images_by_part, labels_of
 from zincir.errors import DataError, DataNotFound, explain
 from zincir.graph.node import user_line
 
@@ -23,13 +24,14 @@ Parts = dict[str, Callable[[], DetectionDataset]]
 def detection_parts(folder: str | os.PathLike[str]) -> Parts:
     """What opens each part of a folder of images with boxes, by its name; "" if it has no parts.
 
-    Known are YOLO's folders (`images/PART` and `labels/PART`, or `PART/images` and `PART/labels`,
-    beside `data.yaml` or `classes.txt`) and COCO's files (JSON in `annotations`, in the folder
-    itself or beside the images of each part). `train.json` and `instances_train2017.json` belong to
-    images in `images/train` or `train2017`, or wherever the files are that they name.
+    Known are YOLO's folders (what `data.yaml` says under train, val and test; else `images/PART`
+    and `labels/PART`, or `PART/images` and `PART/labels`, beside it or `classes.txt`) and COCO's
+    files (JSON in `annotations`, in the folder itself or beside the images of each part).
+    `train.json` and `instances_train2017.json` belong to images in `images/train` or `train2017`,
+    or wherever the files are that they name.
 
     Args:
-        folder: the folder, or the `data.yaml` in it.
+        folder: the folder, or a file such as `data.yaml`.
 
     Raises:
         DataNotFound: there is no such folder, or there are no annotations in it.
@@ -45,8 +47,13 @@ def detection_parts(folder: str | os.PathLike[str]) -> Parts:
         (['val'], 2)
     """
     root = Path(folder)
-    if root.is_file() and root.suffix in (".yaml", ".yml"):
-        root = root.parent
+    described = root if root.suffix in (".yaml", ".yml") else description_in(root)
+    if described is not None and described.is_file():
+        parts = images_by_part(described)
+        images = [image for found in parts.values() for image in found]
+        if any(labels_of(image).is_file() for image in images):
+            return {name: partial(YoloDataset, described, name) for name in parts}
+        root = described.parent
     if not root.is_dir():
         raise DataNotFound(explain(f"there is no folder {root}", where=user_line()))
     found = _yolo(root) or _coco(root)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zincir.data.decoding import IMAGE_EXTENSIONS, INSTALL, image_size
+from zincir.data.decoding import image_size
 from zincir.data.detection import SHOWN, Annotated, BoxJudge, DetectionDataset, Target
 from zincir.data.texts import read_text
-from zincir.errors import ArgumentError, DataError, DataNotFound, explain
+from zincir.data.yolo_description import class_names, images_by_part, images_in, labels_of, names_in
+from zincir.errors import DataError, DataNotFound, explain
 from zincir.graph.node import user_line
 
 
@@ -27,7 +27,8 @@ class YoloDataset(DetectionDataset):
     points or more) become the boxes around them. An image without a file of labels has no boxes.
 
     Args:
-        root: the folder with `images` and `labels` in it.
+        root: the folder with `images` and `labels` in it; or a `data.yaml`, which says where the
+            images of "train", "val" and "test" are.
         part: "train", "val", ...: a folder inside of both; "": there are no such folders.
         classes: names of the classes; None: from `data.yaml` (read by PyYAML, which comes with
             `zincir[images]`) or `classes.txt` in the folder.
@@ -55,102 +56,64 @@ class YoloDataset(DetectionDataset):
     ) -> None:
         judge = BoxJudge("YoloDataset", bad_boxes)
         folder = Path(root)
-        names = list(classes) if classes is not None else class_names(folder)
-        files = _images(folder / "images" / part)
-        known: list[Annotated] = []
-        for number, path in enumerate(files):
-            inside = path.relative_to(folder / "images").with_suffix(".txt")
-            known.append(_image(number, path, folder / "labels" / inside, names, judge))
+        names = list(classes) if classes is not None else _names(folder)
+        files = _images(folder, part)
+        known = [
+            _image(number, path, labels_of(path), names, judge) for number, path in enumerate(files)
+        ]
         super().__init__(known, names, transform)
         self.problems = judge.problems
         judge.warn()
-        _warn_of_images_missing(folder / "labels" / part, files, folder / "images" / part)
+        _warn_of_images_missing(files)
 
 
-def _warn_of_images_missing(labels: Path, files: Sequence[Path], images: Path) -> None:
-    """Tell the user of boxes whose image is not there."""
-    known = {path.relative_to(images).with_suffix(".txt") for path in files}
-    alone = sorted(p for p in labels.rglob("*.txt") if p.relative_to(labels) not in known)
+def _names(root: Path) -> list[str]:
+    return names_in(root) if root.is_file() else class_names(root)
+
+
+def _warn_of_images_missing(files: Sequence[Path]) -> None:
+    """Tell the user of boxes whose image is not there, in folders that are read whole."""
+    known = set(files)
+    folders = [p for p in sorted({file.parent for file in files}) if known.issuperset(images_in(p))]
+    beside = {labels_of(file) for file in files}
+    labels = [p for folder in folders for p in labels_of(folder / "any").parent.glob("*.txt")]
+    alone = sorted(p for p in labels if p not in beside and p.name != "classes.txt")
     if alone:
-        shown = ", ".join(str(p) for p in alone[:SHOWN]) + (", ..." if alone[SHOWN:] else "")
+        shown = ", ".join(p.name for p in alone[:SHOWN]) + (", ..." if alone[SHOWN:] else "")
         warnings.warn(
-            f"YoloDataset: {len(alone)} files of labels have no image in {images}: {shown}",
+            f"YoloDataset: {len(alone)} files of labels have no image in {folders[0]}: {shown}",
             stacklevel=3,
         )
 
 
-def _images(folder: Path) -> list[Path]:
-    """The images in a folder, at any depth, in order.
+def _images(root: Path, part: str) -> list[Path]:
+    """The images of a part, in order.
 
     Raises:
         DataNotFound: there is none.
     """
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_EXTENSIONS)
-    if found:
+    if root.is_file():
+        parts = images_by_part(root)
+        found = parts.get(part, [])
+        looked, expected = f"for {part!r} in {root}", f"{part}: a folder or a file that is there"
+        got = f"images for {', '.join(parts)}" if parts else "no images for any part"
+    else:
+        folder = root / "images" / part
+        found = images_in(folder)
+        looked, expected = f"in {folder}", "ROOT/images/PART/*.jpg and ROOT/labels/PART/*.txt"
+        got = "an empty folder" if folder.is_dir() else "no such folder"
+    missing = [path for path in found if not path.is_file()]
+    if found and not missing:
         return found
     raise DataNotFound(
         explain(
-            f"YoloDataset: no images in {folder}",
+            f"YoloDataset: no images {looked}",
             where=user_line(),
-            expected="ROOT/images/PART/*.jpg and ROOT/labels/PART/*.txt",
-            got="an empty folder" if folder.is_dir() else "no such folder",
+            expected=expected,
+            got=f"{len(missing)} that are not there: {missing[0]}, ..." if missing else got,
             try_='part="": there are no folders for parts',
         )
     )
-
-
-def class_names(folder: Path) -> list[str]:
-    """Names of the classes, from the file that has them.
-
-    Raises:
-        DataNotFound: there is none.
-        DataError: it does not say them.
-    """
-    for name in ("data.yaml", "dataset.yaml"):
-        if (folder / name).is_file():
-            return _names_in(folder / name)
-    if (folder / "classes.txt").is_file():
-        lines = read_text(folder / "classes.txt").splitlines()
-        return [line.strip() for line in lines if line.strip()]
-    raise DataNotFound(
-        explain(
-            f"YoloDataset: nothing names the classes in {folder}",
-            where=user_line(),
-            expected="data.yaml with `names:`, or classes.txt with a name a line",
-            try_='YoloDataset(root, classes=["cat", "dog"])',
-        )
-    )
-
-
-def _names_in(path: Path) -> list[str]:
-    try:
-        yaml: Any = importlib.import_module("yaml")
-    except ImportError as error:
-        raise ArgumentError(
-            explain(
-                f"YoloDataset: {path.name} is read by PyYAML, which is not installed",
-                where=user_line(),
-                try_=f'{INSTALL}, or classes=["cat", "dog"]',
-            )
-        ) from error
-    try:
-        content: Any = yaml.safe_load(path.read_text("utf-8"))
-        names: Any = content["names"]
-        if isinstance(names, dict):
-            table = cast("dict[Any, Any]", names)
-            return [str(table[i]) for i in range(len(table))]
-        if isinstance(names, list):
-            return [str(name) for name in cast("list[Any]", names)]
-        raise TypeError(f"names is a {type(names).__name__}")
-    except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise DataError(
-            explain(
-                f"YoloDataset: {path} does not name the classes",
-                where=user_line(),
-                expected="names: [cat, dog], or names: with a number from 0 and a name a line",
-                got=f"{type(error).__name__}: {error}",
-            )
-        ) from error
 
 
 def _image(

@@ -167,6 +167,10 @@ class Detections(Task):
     def metrics(self) -> list[Any]:
         return [BoxPrecision()]
 
+    @property
+    def measures(self) -> list[Any]:
+        return [BoxPrecision(self._classes)]
+
     models: ClassVar[Models] = {
         "detector": lambda task: Detector(len(task.classes)),
         "detector-small": lambda task: Detector(len(task.classes), width=8),
@@ -189,14 +193,25 @@ class Sight(Answer):
 
 
 class BoxPrecision(MeanAveragePrecision):
-    """COCO's mean average precision of what a `Detector` gives: map, map_50 and map_75."""
+    """COCO's mean average precision of what a `Detector` gives: map, map_50 and map_75.
+
+    Args:
+        classes: names of classes, each of which has its "map of NAME" too.
+    """
+
+    def __init__(self, classes: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._names = list(classes)
 
     def see(self, predictions: Any, targets: Any) -> None:
         super().see(detections(Found(*predictions)), true_boxes(targets))
 
     def value(self) -> Any:
         found = super().value()
-        return {name: found[name] for name in MEASURES}
+        kinds: list[int] = found["classes"].tolist() if self._names else []
+        shares: list[float] = found["map_per_class"].tolist() if self._names else []
+        each = {f"map of {self._names[k]}": s for k, s in zip(kinds, shares, strict=True)}
+        return {name: found[name] for name in MEASURES} | each
 
 
 def _open(data: str, options: Options) -> tuple[DetectionDataset, DetectionDataset, list[Any]]:

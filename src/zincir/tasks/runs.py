@@ -39,7 +39,7 @@ class Run:
         Args:
             pictures: a folder for pictures of what went right and wrong; None: there are none.
         """
-        trainer = Trainer(self.model, self.task.loss(self.options), metrics=self.task.metrics)
+        trainer = Trainer(self.model, self.task.loss(self.options), metrics=self.task.measures)
         x, y = self.task.load(data)
         found = trainer.evaluate((x, y), self._at_once)
         if pictures is not None:

@@ -201,6 +201,11 @@ class Task(ABC):
         """What is measured besides."""
         return ["accuracy"] if self.classes is not None else ["mae", "r2"]
 
+    @property
+    def measures(self) -> list[Any]:
+        """What is measured when a net is judged: perhaps more than in each epoch."""
+        return self.metrics
+
     def answers(self, asked: Asked, outputs: Any, score: float) -> Sequence[Answer]:
         """What outputs mean.
 

@@ -296,7 +296,8 @@ def feed_of(
 
     Args:
         source: a pair of arrays (inputs, targets), of which either may be a tuple or a dictionary
-            of arrays; a `Dataset`; or an iterable of batches.
+            of arrays; a `Dataset`; or an iterable of batches (a list of two pairs of arrays is two
+            batches).
         seed: of the order of samples; None for the order in which they are.
         part: which part of each batch this process gets, of arrays and data sets.
         allow_nan: whether numbers may be NaN or infinite.
@@ -307,7 +308,8 @@ def feed_of(
     """
     if isinstance(source, Feed):
         return source
-    if isinstance(source, _PAIR) and len(source) == 2 and _is_array(source[0]):
+    pairs = isinstance(source, _PAIR) and len(source) == 2 and not _are_batches(source)
+    if pairs and _is_array(source[0]):
         x = as_input(source[0], dtype, "inputs")
         y = as_input(_whole(source[1]), dtype, "targets")
         x, y = _checked(x, y, allow_nan)
@@ -361,6 +363,14 @@ def _whole(targets: Any) -> Any:
     if isinstance(targets, _BOXES) and targets.visible is None:
         return targets._replace(visible=np.ones(tuple(targets.labels.shape), np.float32))
     return targets
+
+
+def _are_batches(source: Any) -> bool:
+    """Whether a list of two is a list of two batches, such as `list(loader)`."""
+    return isinstance(source, list) and all(
+        isinstance(batch, _PAIR) and len(batch) == 2 and all(hasattr(x, "shape") for x in batch)
+        for batch in source
+    )
 
 
 def _is_array(x: Any) -> bool:

@@ -123,8 +123,34 @@ def clipped(boxes: Boxes, limits: Sequence[Array]) -> Boxes:
     y1, y2 = (_between(y, top, bottom) for y in (y1, y2))
     rest = (x2 - x1) * (y2 - y1)
     share = rest / ar.where(area > 0, area, ar.like(1.0, area))
-    visible = share if boxes.visible is None else boxes.visible * share
+    visible = visible_share(boxes) * share
     return boxes._replace(places=joined([x1, y1, x2, y2]), visible=visible)
+
+
+def covered(boxes: Boxes, piece: Sequence[Array]) -> Boxes:
+    """The boxes when something lies over them from left, top, right to bottom, (N,) each.
+
+    A box ends where it is covered over its whole height or width. What is covered is noted.
+    """
+    left, top, right, bottom = (_column(side) for side in piece)
+    x1, y1, x2, y2 = (boxes.places[:, :, k] for k in range(4))
+    wide = (ar.smaller(x2, right) - ar.larger(x1, left)).clip(0, None)
+    high = (ar.smaller(y2, bottom) - ar.larger(y1, top)).clip(0, None)
+    area = (x2 - x1) * (y2 - y1)
+    share = 1 - wide * high / ar.where(area > 0, area, ar.like(1.0, area))
+    across, down = (left <= x1) & (right >= x2), (top <= y1) & (bottom >= y2)
+    sides = [
+        ar.where(down & (left <= x1), ar.larger(x1, ar.smaller(x2, right)), x1),
+        ar.where(across & (top <= y1), ar.larger(y1, ar.smaller(y2, bottom)), y1),
+        ar.where(down & (right >= x2), ar.smaller(x2, ar.larger(x1, left)), x2),
+        ar.where(across & (bottom >= y2), ar.smaller(y2, ar.larger(y1, top)), y2),
+    ]
+    return boxes._replace(places=joined(sides), visible=visible_share(boxes) * share)
+
+
+def visible_share(boxes: Boxes) -> Array:
+    """(N, K): `visible`, or 1 for all."""
+    return ar.real(boxes.labels * 0 + 1) if boxes.visible is None else boxes.visible
 
 
 def _between(x: Array, low: Any, high: Any) -> Array:

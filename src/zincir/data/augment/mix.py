@@ -6,7 +6,7 @@ import numpy as np
 
 from zincir.data.augment import arrays as ar
 from zincir.data.augment.arrays import Array
-from zincir.data.augment.boxes import Boxes
+from zincir.data.augment.boxes import Boxes, clipped, covered, visible_share
 from zincir.data.augment.checks import bad, whole_number
 from zincir.data.augment.draws import Draws, beta
 from zincir.data.augment.regions import paste
@@ -55,9 +55,7 @@ class MixUp(Mixing):
 
     def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
         """(N, 2K): those of both images."""
-        known = ar.real(boxes.labels * 0 + 1) if boxes.visible is None else boxes.visible
-        both = boxes._replace(visible=known)
-        return Boxes(*(ar.join([part, ar.roll(part)], 1) for part in both))
+        return _together(boxes, _before(boxes))
 
     def apply_labels(self, labels: Array, numbers: Array) -> Array:
         """(N, classes)."""
@@ -71,6 +69,9 @@ class CutMix(Mixing):
     labels are shared as the areas are in the end.
     From Yun et al., "CutMix: regularization strategy to train strong classifiers with localizable
     features", https://arxiv.org/abs/1905.04899.
+
+    With boxes, an image has its own, less what is covered of them, and of those of the other image
+    what is inside; `Compose(min_visible=...)` drops small rests. Labels may be left out then.
 
     Args:
         alpha: the larger, the nearer the areas are to one half.
@@ -106,9 +107,30 @@ class CutMix(Mixing):
         """The shape of `images`."""
         return paste(images, numbers[:, :4], ar.roll(images))
 
+    def apply_boxes(self, boxes: Boxes, numbers: Array, size: Size) -> Boxes:
+        """(N, 2K): what is left of the image's own, and what the piece shows of the others."""
+        top, left, bottom, right = (numbers[:, k] for k in range(4))
+        piece = left, top, right, bottom
+        return _together(covered(boxes, piece), clipped(_before(boxes), piece))
+
+    def apply_masks(self, masks: Array, numbers: Array, fill: int) -> Array:
+        """Those of the other image inside of the piece."""
+        return self.apply(masks, numbers)
+
     def apply_labels(self, labels: Array, numbers: Array) -> Array:
         """(N, classes)."""
         return _shared(_soft(labels, "CutMix", self.num_classes), numbers[:, 4:5])
+
+
+def _before(boxes: Boxes) -> Boxes:
+    """The boxes of the image before each in the batch."""
+    return Boxes(*(None if part is None else ar.roll(part) for part in boxes))
+
+
+def _together(one: Boxes, other: Boxes) -> Boxes:
+    """(N, 2K): the boxes of both."""
+    parts = [b._replace(visible=visible_share(b)) for b in (one, other)]
+    return Boxes(*(ar.join([first, second], 1) for first, second in zip(*parts, strict=True)))
 
 
 def _check(what: str, alpha: float, classes: int | None) -> None:

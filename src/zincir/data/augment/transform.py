@@ -104,7 +104,7 @@ class Transform(ABC):
         return bad(
             f"{type(self).__name__} does not know what happens to {what}",
             "flips, crops, Pad, Resize, Letterbox, RandomAffine, Mosaic, changes of colour, "
-            "GaussianBlur, erasing; of boxes MixUp too",
+            "CutMix, GaussianBlur, erasing; of boxes MixUp too",
             self,
             f"a chain without it; or give it a method {method} (or keeps_places = True)",
         )
