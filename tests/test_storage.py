@@ -1582,6 +1582,39 @@ def view_that_a_compiled_function_returns_is_connected_by_what_it_wrote_after(T,
     return seen
 
 
+@gives(
+    [
+        [[6.0, 6.0], [6.0, 6.0]],
+        [3.0, 3.0, 3.0, 3.0],
+        [[18.0, 18.0], [18.0, 18.0]],
+        [[3.0, 3.0], [3.0, 3.0]],
+    ]
+)
+def view_that_was_looked_at_keeps_its_place_in_the_graph_in_compiled_functions(T, C):
+    x = T.ones(2, 2, requires_grad=True)
+    view = x.t()
+    view.tolist()
+    arrived = []
+    view.register_hook(lambda g: arrived.append(g.sum()))
+    view.retain_grad()
+    seen = []
+
+    @C
+    def asked(factor):
+        return T.autograd.grad((view * factor).sum(), [view], retain_graph=True)[0]
+
+    @C
+    def passed(factor):
+        (view * factor).sum().backward(retain_graph=True)
+
+    three = T.tensor(3.0)
+    seen.append(asked(three) + asked(three))
+    arrived.clear()
+    passed(three)
+    seen += [T.stack(arrived * 4) / 4, view.grad + view.grad, x.grad]
+    return seen
+
+
 @gives([[True, False], [2.0, 2.0, 2.0], [[4.0, 4.0, 4.0], [0.0, 0.0, 0.0]], None])
 def view_is_connected_by_a_write(T, C):
     x = T.ones(2, 3)

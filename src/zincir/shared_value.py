@@ -140,11 +140,19 @@ def current(tensor: TensorBase) -> Node:
     node = tensor._held
     if tensor._loose and _turned(tensor, storage):
         return _taken(tensor, storage)
-    if tensor._seen == storage.version and (
-        recording is None or tensor._base is None or tensor._leaf_view or node.value is None
-    ):
+    if tensor._seen == storage.version and not (recording and _is_plain_view(tensor)):
         return node  # but in a recording, what a view showed before is read from its base
     return _taken(tensor, storage)
+
+
+def _is_plain_view(tensor: TensorBase) -> bool:
+    """Whether it is a view whose value is known and whose place in the graph is nobody's business.
+
+    A view with gradients keeps its node: hooks are there, and gradients are asked for by it.
+    """
+    held = tensor._held
+    known = held.value is not None and not held.needs_grad
+    return known and tensor._base is not None and not tensor._leaf_view
 
 
 def _turned(tensor: TensorBase, storage: Storage) -> bool:
