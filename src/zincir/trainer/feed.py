@@ -34,6 +34,7 @@ with `boxes=`, if the targets are `Boxes`: both changed.
 
 
 _PAIR: Any = (tuple, list)  # names that check without narrowing
+_LIST: Any = list
 _DATASET: Any = Dataset
 _ITERABLE: Any = IterableDataset
 _loader: Any = DataLoader
@@ -367,10 +368,11 @@ def _whole(targets: Any) -> Any:
 
 def _are_batches(source: Any) -> bool:
     """Whether a list of two is a list of two batches, such as `list(loader)`."""
-    return isinstance(source, list) and all(
-        isinstance(batch, _PAIR) and len(batch) == 2 and all(hasattr(x, "shape") for x in batch)
-        for batch in source
-    )
+    return isinstance(source, _LIST) and all(map(_is_pair_of_arrays, source))
+
+
+def _is_pair_of_arrays(x: Any) -> bool:
+    return isinstance(x, _PAIR) and len(x) == 2 and all(hasattr(part, "shape") for part in x)
 
 
 def _is_array(x: Any) -> bool:
