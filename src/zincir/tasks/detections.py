@@ -201,16 +201,16 @@ class BoxPrecision(MeanAveragePrecision):
 
     def __init__(self, classes: Sequence[str] = ()) -> None:
         super().__init__()
-        self._names = list(classes)
+        self._titles = list(classes)
 
     def see(self, predictions: Any, targets: Any) -> None:
         super().see(detections(Found(*predictions)), true_boxes(targets))
 
     def value(self) -> Any:
         found = super().value()
-        kinds: list[int] = found["classes"].tolist() if self._names else []
-        shares: list[float] = found["map_per_class"].tolist() if self._names else []
-        each = {f"map of {self._names[k]}": s for k, s in zip(kinds, shares, strict=True)}
+        kinds: list[int] = found["classes"].tolist() if self._titles else []
+        shares: list[float] = found["map_per_class"].tolist() if self._titles else []
+        each = {f"map of {self._titles[k]}": s for k, s in zip(kinds, shares, strict=True)}
         return {name: found[name] for name in MEASURES} | each
 
 
