@@ -163,13 +163,8 @@ class Detections(Task):
     def loss(self, options: Options) -> Callable[[Any, Any], Tensor]:
         return partial(detection_loss, box_loss=options.box_loss)
 
-    @property
-    def metrics(self) -> list[Any]:
-        return [BoxPrecision()]
-
-    @property
-    def measures(self) -> list[Any]:
-        return [BoxPrecision(self._classes)]
+    def metrics(self, *, closely: bool = False) -> list[Any]:
+        return [BoxPrecision(self._classes if closely else ())]
 
     models: ClassVar[Models] = {
         "detector": lambda task: Detector(len(task.classes)),

@@ -39,7 +39,9 @@ class Run:
         Args:
             pictures: a folder for pictures of what went right and wrong; None: there are none.
         """
-        trainer = Trainer(self.model, self.task.loss(self.options), metrics=self.task.measures)
+        trainer = Trainer(
+            self.model, self.task.loss(self.options), metrics=self.task.metrics(closely=True)
+        )
         x, y = self.task.load(data)
         found = trainer.evaluate((x, y), self._at_once)
         if pictures is not None:
@@ -134,7 +136,7 @@ def _trainer(run: Run) -> Trainer:
     if options.patience is not None:
         callbacks.insert(0, EarlyStopping(options.patience, monitor=task.monitor))
     return Trainer(
-        run.model, task.loss(options), optimizer, scheduler=schedule, metrics=task.metrics,
+        run.model, task.loss(options), optimizer, scheduler=schedule, metrics=task.metrics(),
         callbacks=callbacks, precision=options.precision, seed=options.seed,
     )  # fmt: skip
 

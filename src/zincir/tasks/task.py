@@ -196,15 +196,13 @@ class Task(ABC):
         """What is trained for."""
         return nn.CrossEntropyLoss() if self.classes is not None else nn.MSELoss()
 
-    @property
-    def metrics(self) -> list[Any]:
-        """What is measured besides."""
-        return ["accuracy"] if self.classes is not None else ["mae", "r2"]
+    def metrics(self, *, closely: bool = False) -> list[Any]:
+        """What is measured besides.
 
-    @property
-    def measures(self) -> list[Any]:
-        """What is measured when a net is judged: perhaps more than in each epoch."""
-        return self.metrics
+        Args:
+            closely: whether a net is judged, and not each epoch: by class, say.
+        """
+        return ["accuracy"] if self.classes is not None else ["mae", "r2"]
 
     def answers(self, asked: Asked, outputs: Any, score: float) -> Sequence[Answer]:
         """What outputs mean.
