@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from zincir.explanation.checking import GradientCheck, Parameters, check
 from zincir.explanation.explanation import Explanation
 from zincir.explanation.naming import Names
 from zincir.explanation.stepping import step_taken
@@ -47,6 +50,35 @@ class Explain:
         traced = trace(loss, names)
         step = None if optimizer is None else step_taken(traced, optimizer)
         return Explanation(traced.chain, step)
+
+    def check(
+        self, loss_function: Callable[[], Tensor], parameters: Parameters, *, most: int = 6
+    ) -> GradientCheck:
+        """Does a gradient hold? Back-propagation beside centred differences.
+
+        (L(x + h) - L(x - h)) / 2h is compared with dL/dx for the element of each parameter where
+        that is largest, and for some others. The loss function is called once; what it recorded is
+        computed again in float64 for each element, so that nothing is changed, random numbers are
+        the same, and float32 is no excuse. Numbers that Python took out of tensors (`item()`) are
+        constants in it, as they are for gradients.
+
+        Args:
+            loss_function: takes nothing and returns the loss.
+            parameters: a module, tensors by name, or a list of tensors.
+            most: elements of each.
+
+        Raises:
+            GradientError: the loss has no gradient, or is no scalar.
+            ArgumentError: it does not depend on the parameters.
+
+        Example:
+            >>> import zincir
+            >>> w = zincir.tensor([2.0, 0.0], requires_grad=True)
+            >>> found = zincir.explain.check(lambda: w.abs().sum() * 3, {"w": w})
+            >>> [row.verdict for row in found.rows], found.ok
+            (['holds', 'kink'], True)
+        """
+        return check(loss_function, parameters, most=most)
 
 
 explain = Explain()

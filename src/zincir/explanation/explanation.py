@@ -6,14 +6,12 @@ import json
 import os
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
-from zincir.errors import ArgumentError, explain
 from zincir.explanation.page import page_of
 from zincir.explanation.stepping import StepTaken
 from zincir.explanation.steps import Chain, Step
 from zincir.explanation.text import text_of
-from zincir.graph.node import user_line
+from zincir.explanation.written_file import write
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +60,7 @@ class Explanation:
         Raises:
             ArgumentError: it cannot be written.
         """
-        try:
-            Path(path).write_text(self.to_html(), encoding="utf-8")
-        except OSError as error:
-            raise ArgumentError(
-                explain(
-                    "explain: the page cannot be written",
-                    where=user_line(), got=f"{os.fspath(path)}: {error.strerror}",
-                    try_="a file in a folder that is there and that you may write to",
-                )
-            ) from error  # fmt: skip
+        write(path, self.to_html())
 
     def _repr_html_(self) -> str:
         """The page inside a notebook."""
