@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from zincir.command_line import about, bench, data, doctor, scripts, training
+from zincir.command_line import about, bench, data, doctor, explain, scripts, training
 from zincir.command_line.errors import WRONG, quiet_pipe
 from zincir.command_line.parser import Parser
 
@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     training.add(commands)
     scripts.add(commands)
     doctor.add(commands)
+    explain.add(commands)
     data.add(commands)
     bench.add(commands)
     about.add(commands, parser)

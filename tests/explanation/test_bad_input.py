@@ -97,7 +97,7 @@ def test_hooks_are_not_called_and_that_is_said():
     called = []
     a.register_hook(called.append)
     found = zincir.explain(a * 3.0, names={"a": a})
-    assert "a has hooks; they are not called here" in found.notices
+    assert "there are hooks on a: they are not called here" in found.notices
     assert not called
 
 

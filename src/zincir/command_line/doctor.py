@@ -1,4 +1,4 @@
-"""`zincir checkup`, `zincir explain`."""
+"""`zincir checkup`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from zincir.as_torch.running import read_script, run_script
-from zincir.command_line.errors import plain_errors
-from zincir.doctor import explain
 from zincir.doctor.of_script import ScriptExam
 
 
@@ -28,18 +26,6 @@ def add(commands: Any) -> None:
     checkup.add_argument("script", help="a file; - for standard input")
     checkup.add_argument("args", nargs=argparse.REMAINDER, help="the script's own arguments")
     checkup.set_defaults(call=_checkup)
-    page = commands.add_parser(
-        "explain",
-        help="the page of one of the doctor's rules",
-        description="What a finding means, where it comes from, when it is not that, what helps.",
-    )
-    page.add_argument("code", help="the code of a rule, such as T1, or the name of a symptom")
-    page.set_defaults(call=_explain)
-
-
-def _explain(given: argparse.Namespace) -> None:
-    with plain_errors("explain"):
-        sys.stdout.write(f"{explain(given.code)}\n")
 
 
 def _checkup(given: argparse.Namespace) -> None:

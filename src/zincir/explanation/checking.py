@@ -94,10 +94,10 @@ class GradientCheck:
         body = (
             f"<h1>Does my gradient hold?</h1><p>{escape(self.summary())}.</p><p class='faint'>"
             "Beside the gradient that back-propagation finds stands the difference quotient: the "
-            "loss a little to the right minus the loss a little to the left, divided by the distance. It "
-            "knows nothing of the chain rule, so both agree if that was applied rightly.</p>"
-            f"<ul>{legend}</ul><div class='wide'><table class='check'><thead><tr><th>element</th>"
-            "<th>gradient</th><th>difference</th><th>relative error</th><th></th></tr></thead>"
+            "loss a little to the right minus the loss a little to the left, divided by the "
+            "distance. It knows nothing of the chain rule, so both agree if that was "
+            f"applied rightly.</p><ul>{legend}</ul><div class='wide'><table class='check'><thead>"
+            "<tr><th>element</th><th>gradient</th><th>difference</th><th>relative error</th><th></th></tr></thead>"
             f"<tbody>{rows}</tbody></table></div>"
         )
         return frame("Does my gradient hold?", body, _STYLE)

@@ -138,7 +138,11 @@ def _decades(ratio: float) -> float:
 def _data(chain: Chain, shown: Sequence[View]) -> str:
     steps = [_step_data(chain, step) for step in _drawn(shown, chain)]
     content = {"steps": steps, "views": {v.group.path: _view_data(v) for v in shown}}
-    return json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    return _json(content).replace("<", "\\u003c")
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def _drawn(shown: Sequence[View], chain: Chain) -> list[Step | None]:

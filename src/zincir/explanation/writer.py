@@ -146,17 +146,27 @@ class Writer:
         )
 
     def _changes(self) -> Iterable[str]:
+        changed: dict[str, list[str]] = {}
+        hooked: list[str] = []
         for node in self._shown:
             original = self._graph.original[node]
             where = changed_since(original)
             if where and not node.inputs:
-                yield (
-                    f"{self._names[node]} was changed at {where} since the loss was computed; "
-                    "shown is what it was then"
-                )
+                changed.setdefault(where, []).append(self._names[node])
             owner: Any = None if original.owner is None else original.owner()
             if original.hooks or (owner is not None and owner._hooks):
-                yield f"{self._names[node]} has hooks; they are not called here"
+                hooked.append(self._names[node])
+        for where, names in changed.items():
+            yield f"{_listed(names)} changed at {where} since then: here are the values of then"
+        if hooked:
+            yield f"there are hooks on {_listed(hooked)}: they are not called here"
+
+
+def _listed(names: list[str]) -> str:
+    """Some names; how many more, if they are many."""
+    more = [f"{len(names) - 3} others"] if len(names) > 4 else []
+    shown = [*(names[:3] if more else names), *more]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _folded(count: int) -> Iterable[str]:
