@@ -97,7 +97,8 @@ class GradientCheck:
             "loss a little to the right minus the loss a little to the left, divided by the "
             "distance. It knows nothing of the chain rule, so both agree if that was "
             f"applied rightly.</p><ul>{legend}</ul><div class='wide'><table class='check'><thead>"
-            "<tr><th>element</th><th>gradient</th><th>difference</th><th>relative error</th><th></th></tr></thead>"
+            "<tr><th>element</th><th>gradient</th><th>difference</th><th>relative error</th>"
+            "<th></th></tr></thead>"
             f"<tbody>{rows}</tbody></table></div>"
         )
         return frame("Does my gradient hold?", body, _STYLE)
