@@ -3,6 +3,7 @@
 #   make demo            train a network on real digits and watch its gradients
 #   make test            format, lint and types, then the whole test suite
 #   make test TORCH=1    the same, with the comparisons against PyTorch
+#   make learn           the lessons of docs/learn as pages, and three explained nets: out/learn
 #   make bench           speed against PyTorch and JAX; writes out/bench-*.json
 #   make check           what is quick: format, lint, types, architecture
 #   make format          let ruff rewrite what `make check` complains about
@@ -20,11 +21,14 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench check lint types architecture format clean
+.PHONY: demo learn test bench check lint types architecture format clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
 	$(PY) -m zincir.demo
+
+learn: $(VENV)/.learn
+	$(PY) docs/learn/build.py
 
 test: lint types $(if $(TORCH),$(VENV)/.torch)
 	$(PY) -m pytest -n auto -q $(PYTEST_ARGS)
@@ -56,7 +60,7 @@ $(PY):
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Zincir needs Python 3.11 to 3.13; name one with: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo $(VENV)/.test $(VENV)/.bench: $(VENV)/.%: pyproject.toml | $(PY)
+$(VENV)/.demo $(VENV)/.learn $(VENV)/.test $(VENV)/.bench: $(VENV)/.%: pyproject.toml | $(PY)
 	@echo "installing what make $* needs into $(VENV)"
 	$(PIP) install -e '.[$*]'
 	touch $@

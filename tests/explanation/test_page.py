@@ -267,8 +267,14 @@ def test_everything_is_seen_in_light_dark_and_on_a_phone(tmp_path):
         told.wide = inner.documentElement.scrollWidth;
         told.buttons = [...inner.querySelectorAll("button")].map(
           (b) => b.getBoundingClientRect().right);
+        told.seen = inner.getElementById("player").getBoundingClientRect().height;
+        inner.getElementById("first").click();
+        inner.getElementById("next").click();
+        told.rule = inner.getElementById("rule").textContent;
         """,
     )
+    assert answer["seen"] > 30
+    assert answer["rule"] == "x = 3"
     assert answer["wide"] <= 390
     assert len(answer["buttons"]) == 5
     assert max(answer["buttons"]) <= 390

@@ -2,6 +2,7 @@
 
 import linecache
 import re
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,24 @@ def run(script: str, file: str = "train.py") -> dict:
 
 def test_the_smallest_example_could_stand_in_a_textbook():
     assert str(zincir.explain(run(SCRIPT)["loss"])) == TEXTBOOK
+
+
+def test_the_readme_shows_what_is_printed():
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    script = SCRIPT.replace("import zincir\n", "import zincir\n\n").replace(" ** 2", "**2")
+    assert f"```text\n{zincir.explain(run(script)['loss'])}\n```" in readme
+
+
+def test_the_page_about_it_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text("utf-8")
+    names: dict = {}
+    for source in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S):
+        exec(source, names)
+    out = capsys.readouterr().out.splitlines()
+    assert "(8, 4)" in out
+    assert out[-1] == "True"
+    assert (tmp_path / "chain.html").exists()
 
 
 def test_several_uses_are_a_sum():

@@ -31,7 +31,13 @@
     slider.value = at;
     paint();
     crumbs();
-    if (kept) history.replaceState(null, "", "#" + view + "," + at);
+    if (kept) keep();
+  }
+
+  function keep() {
+    try {
+      history.replaceState(null, "", "#" + view + "," + at);
+    } catch (refused) { /* inside of a notebook there is no address to keep it in */ }
   }
 
   function paint() {

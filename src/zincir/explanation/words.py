@@ -68,13 +68,17 @@ def _from_loss(chain: Chain, use: Use) -> list[str]:
     operands = [text if text.startswith("(") else notation.enclosed(text) for text in operands]
     y = notation.enclosed(user.value.brief())
     numbers = [notation.local(user.op, i, operands, y) for i in use.positions]
-    return [use.formula, " + ".join(numbers)]
+    inner = numbers[0].removeprefix("(").removesuffix(")")
+    alone = len(numbers) == 1 and not notation.OPERATIONS_WITH_PARENTHESES & set(inner[1:])
+    return [use.formula, inner if alone else " + ".join(numbers)]
 
 
 def _symbols(chain: Chain, step: Step, use: Use) -> str:
     user = chain.step(use.user)
     if not use.elementwise:
         return use.rule
+    if user is chain.loss and use.formula:
+        return notation.enclosed(use.formula)
     text = f"dL/d{user.name} * d{user.name}/d{step.name}"
     repeated = user.value is not None and step.value is not None
     if repeated and user.value.shape != step.value.shape:  # type: ignore[union-attr]
@@ -89,13 +93,15 @@ def _numbers(chain: Chain, use: Use) -> str:
     if use.local.size != 1 or gradient.size != 1:
         return ""
     factor = use.local.brief()
+    if chain.step(use.user) is chain.loss and use.formula:
+        return factor
     return f"{gradient.brief()} * {f'({factor})' if factor.startswith('-') else factor}"
 
 
 def _term(text: str) -> str:
-    """A product behind a plus."""
-    first, _, rest = text.partition(" * ")
-    return f"({first}) * {rest}" if first.startswith("-") else text
+    """A number or a product behind a plus."""
+    first, times, rest = text.partition(" * ")
+    return f"({first}){times}{rest}" if first.startswith("-") else text
 
 
 def because(chain: Chain, step: Step) -> str:
