@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from html import escape
 
+from zincir.explanation.flow import Arrival, arrivals
+from zincir.explanation.folding import folded
 from zincir.explanation.page import page_of
 from zincir.explanation.stepping import StepTaken
 from zincir.explanation.steps import Chain, Step
@@ -35,6 +37,11 @@ class Explanation:
     def notices(self) -> tuple[str, ...]:
         """What should be known besides: where a NaN was born, what was folded or changed."""
         return self.chain.notices
+
+    @property
+    def flow(self) -> list[Arrival]:
+        """What arrives at each layer with parameters, on the way back: the last layer first."""
+        return arrivals(self.chain, folded(self.chain))
 
     def __getitem__(self, name: str) -> Step:
         """The value called `name`.

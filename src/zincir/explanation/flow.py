@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from zincir.explanation.folding import Group
 from zincir.explanation.steps import Chain, Step
+from zincir.page import flow_word
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,11 @@ class Arrival:
     rms: float
     ratio: float
     weights: dict[str, float]
+
+    @property
+    def word(self) -> str:
+        """Whether it is vanishing, small, healthy, large or exploding, in the doctor's words."""
+        return flow_word(self.ratio)
 
 
 def arrivals(chain: Chain, whole: Group) -> list[Arrival]:

@@ -20,7 +20,7 @@ from zincir.explanation.stepping import StepTaken
 from zincir.explanation.steps import Chain, Step, Use
 from zincir.explanation.text import text_of
 from zincir.explanation.views import Item, View, views
-from zincir.page import flow_class, flow_legend, flow_word, frame
+from zincir.page import flow_class, flow_legend, frame
 
 _TIP = (
     "<svg width='0' height='0' style='position:absolute;width:0' aria-hidden='true'><defs>"
@@ -118,7 +118,7 @@ def _flow_row(a: Arrival, opened: set[str]) -> str:
     if a.group in opened:
         name = f"<a href='#{a.group},'>{name}</a>"
     share = max(2.0, min(100.0, 100 * (1 + _decades(a.ratio) / 8)))
-    word = flow_word(a.ratio)
+    word = a.word
     if word in _CODES:
         word += f" <span class='faint'>(zincir explain {_CODES[word]})</span>"
     parameters = ", ".join(
