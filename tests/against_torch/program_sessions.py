@@ -291,9 +291,15 @@ def lay_out(x: Any, args: tuple[Any, ...]) -> None:
 def shares_memory(x: torch.Tensor, other: Any) -> bool:
     if isinstance(other, list | tuple):
         return any(shares_memory(x, item) for item in other)
-    if isinstance(other, torch.Tensor):
-        return x.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+    if isinstance(other, torch.Tensor):  # through NumPy, one memory is several storages
+        one, two = x.untyped_storage(), other.untyped_storage()
+        first, last = max(one.data_ptr(), two.data_ptr()), min(map(_end, (one, two)))
+        return first < last
     return isinstance(other, np.ndarray) and np.may_share_memory(x.detach().numpy(), other)
+
+
+def _end(storage: Any) -> int:
+    return storage.data_ptr() + storage.nbytes()
 
 
 def copied(index: Any) -> Any:
