@@ -743,3 +743,20 @@ def test_an_argument_over_the_array_of_what_is_written(first_alone):
         for k in range(1, 4):
             assert add(x).tolist() == [2 * (1 + k), 2 * (2 + k)]
             assert x.tolist() == u.tolist() == [1 + k, 2 + k]
+
+
+def test_gradients_that_require_gradients_say_so_after_their_graph_was_given_up():
+    w = zincir.tensor([2.0, 3.0], requires_grad=True)
+
+    def twice():
+        (g,) = zincir.autograd.grad((w * w).sum(), [w], create_graph=True)
+        (g * g).sum().backward(create_graph=True)
+        (w * g).sum().backward()
+
+    for step in (twice, zincir.compile(twice)):
+        for _ in range(3):
+            w.grad = None
+            step()
+            assert w.grad.tolist() == [24.0, 36.0]
+            assert w.grad.requires_grad
+            assert not w.grad.is_leaf

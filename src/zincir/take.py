@@ -190,8 +190,11 @@ class Take:
         """Whether it sets what a replay would not set, or makes what is to be differentiated."""
         recording = self.recording
         grads = [t._grad for t, _, _ in recording.grads.values() if t._grad is not None]
-        for t in (*self.outputs, *grads):
+        for t in self.outputs:
             if _stays_differentiable(t):
+                return DIFFERENTIABLE, t._held.origin
+        for t in grads:  # of create_graph: they say so even if their graph was given up
+            if t._node.needs_grad and t._node.inputs:
                 return DIFFERENTIABLE, t._held.origin
         for c in recording.changed.values():
             if c.tensor.requires_grad and not (c.node.needs_grad and is_leaf(c.tensor)):
