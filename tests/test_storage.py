@@ -1615,6 +1615,24 @@ def view_that_was_looked_at_keeps_its_place_in_the_graph_in_compiled_functions(T
     return seen
 
 
+@gives([[True, False], [2.0, 2.0], [True, False], [2.0, 2.0], [True, False], [2.0, 2.0]])
+def view_of_a_detached_view_belongs_to_that(T, C):
+    def narrowed(x):
+        return x.narrow(0, 0, 2)
+
+    seen = []
+    for function in (narrowed, C(narrowed), C(narrowed)):
+        detached = T.ones(4, 2)[:, 0].data
+        view = function(detached)
+        with T.no_grad():
+            detached.fill_(3.0)
+        detached.requires_grad_()
+        seen.append(flags(view))
+        (view * 2).sum().backward()
+        seen.append(detached.grad[:2])
+    return seen
+
+
 @gives([[True, False], [2.0, 2.0, 2.0], [[4.0, 4.0, 4.0], [0.0, 0.0, 0.0]], None])
 def view_is_connected_by_a_write(T, C):
     x = T.ones(2, 3)

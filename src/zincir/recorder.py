@@ -22,8 +22,10 @@ from zincir.operations.source import leaf
 from zincir.recording import Change, Recording, resumed
 from zincir.replay import Replay
 from zincir.runtime.buffer import Buffer, again, allocate, arranged
+from zincir.shared_value import is_overtaken
 from zincir.storage import path, whole_of
 from zincir.tensor import Tensor
+from zincir.tensor_base import base_of
 from zincir.types import Shape
 from zincir.views import ViewOp, after
 from zincir.watched import Watched
@@ -425,7 +427,7 @@ class _Results:
             result = self._result(t)
             result.connected, result.viewed = t._step_grad, t._root is not None
             storage = t._storage
-            result.overtaken = t._loose and storage is not None and t._since < storage.noticed
+            result.overtaken = t._loose and storage is not None and is_overtaken(t, storage)
             self._found.append(result)
         return self._found
 
@@ -461,6 +463,12 @@ class _Results:
         whole = whole_of(t)
         if whole is not t and recorder.recording.was_there(t):
             return Result(tensor=t)
+        base = base_of(t)
+        if base is not None and base is not whole:  # a view in the eyes of memory, not of gradients
+            found = self._there(base)
+            if found is not None and found.step is None:
+                found.step = t._step
+                return found
         step = _way(t)
         found = self._gradient(whole)
         if found is not None:

@@ -46,7 +46,8 @@ def look_at(child: T, parent: TensorBase, step: ViewOp) -> T:
     """Make `child` show the memory of `parent` through `step`."""
     storage = storage_of(parent)
     storage.viewed = True
-    base = None if parent._leaf_view else base_of(parent)
+    # What has gradients of its own, or may come to have some, is what they arrive at.
+    base = None if parent._leaf_view or parent._root is None else base_of(parent)
     child._storage, child._stamp, child._seen = storage, storage.stamp, -1
     child._base = parent if base is None else base
     child._step = step if base is None else after(parent._step, step)
@@ -145,6 +146,12 @@ def current(tensor: TensorBase) -> Node:
     return _taken(tensor, storage)
 
 
+def is_overtaken(view: TensorBase, storage: Storage) -> bool:
+    """Whether memory was written to since a view was made, as far as its root notices that."""
+    unnoticed = whole_of(view)._unnoticed
+    return view._since < (storage.writes if unnoticed else storage.noticed)
+
+
 def _is_plain_view(tensor: TensorBase) -> bool:
     """Whether it is a view whose value is known and whose place in the graph is nobody's business.
 
@@ -160,7 +167,7 @@ def _turned(tensor: TensorBase, storage: Storage) -> bool:
     root = tensor._root
     assert root is not None
     wanted = root.requires_grad
-    if wanted and tensor._step_grad and tensor._since < storage.noticed:
+    if wanted and tensor._step_grad and is_overtaken(tensor, storage):
         base = base_of(tensor)
         if base is root or root._storage is storage:
             if base is not None and base._root is root:  # what had taken the place of the root
