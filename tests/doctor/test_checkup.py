@@ -80,6 +80,7 @@ def test_not_optimised() -> None:
     assert sick["not_optimised"].severity == "warning"
 
 
+@pytest.mark.filterwarnings("ignore:Dropout")
 def test_dropout_everything() -> None:
     class Function(nn.Module):
         def __init__(self, p: float) -> None:
@@ -97,6 +98,8 @@ def test_dropout_everything() -> None:
     layers[1] = nn.Dropout(0.9)
     assert not checked(nn.Sequential(*layers))
     assert "dropout_everything" in checked(Function(1.0))
+    first = checked(nn.Sequential(nn.Dropout(1.0), mlp()))  # before anything that is trained
+    assert first["dropout_everything"].where == "0"
     assert not checked(Function(0.5))
 
 

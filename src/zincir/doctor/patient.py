@@ -74,6 +74,11 @@ class Patient(ABC):
 
     @property
     @abstractmethod
+    def batch(self) -> tuple[Any, Any]:
+        """The batch that comes next."""
+
+    @property
+    @abstractmethod
     def held(self) -> Sequence[tuple[Any, Any]]:
         """Batches that no trial is trained on."""
 

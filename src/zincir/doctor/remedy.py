@@ -64,6 +64,8 @@ class Change:
     yardsticks: tuple[Yardstick, Yardstick] | None = None
     """If the meaning of outputs or the loss is another one afterwards: what both are compared by,
     the first for outputs of the model as it is, the second for those of the changed one."""
+    counts_answers: bool = True
+    """Whether answers must not be wrong more often; not where some are to count more."""
 
 
 class NotApplicable(Exception):

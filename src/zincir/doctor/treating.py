@@ -64,6 +64,7 @@ class Treatment:
         self.longer: Run | None = None
         self.control = self._run(None)
         patient.course = self.control.course
+        self.notes += [f"rule {r} could not judge: {why}" for r, why in self.control.failed.items()]
         findings = _to_treat(report.findings, infos=self.chosen is not None)
         if not findings and not given:
             findings = self._found_without()
@@ -86,7 +87,8 @@ class Treatment:
         training that suffers: many nets learn well in spite of it.
         """
         findings = _to_treat(self.control.findings, infos=self.chosen is not None)
-        if self.control.course.harmed or self.control.course.broken is not None:
+        course = self.control.course
+        if self.chosen is not None or course.harmed or course.broken is not None:
             return findings
         return [f for f in findings if f.step is not None or f.severity is Severity.ERROR]
 
@@ -158,7 +160,7 @@ class Treatment:
             self._note(remedy, finding, change, f"not here: {why}")
             return None
         control, probe = _compared(change, self.control, tried, patient)
-        verdict = self._verdict(finding, self.control, tried, (control, probe))
+        verdict = self._verdict(finding, change, self.control, tried)
         measure, was = strength(finding.symptom, self.control.course, [finding])
         _, now = strength(finding.symptom, tried.course, tried.findings)
         self._note(
@@ -181,17 +183,14 @@ class Treatment:
         if self.longer is None:
             self.longer = self._run(None, LONGER)
         tried = self._run(change, LONGER)
-        losses = _compared(change, self.longer, tried, self.patient)
-        verdict = self._verdict(finding, self.longer, tried, losses)
+        verdict = self._verdict(finding, change, self.longer, tried)
         if verdict == HELPS:
             return ACCEPTED
         return f"helps at first, not over {LONGER * self.steps} other steps: {verdict}"
 
-    def _verdict(
-        self, finding: Finding, control: Run, tried: Run, losses: tuple[Array, Array]
-    ) -> str:
+    def _verdict(self, finding: Finding, change: Change, control: Run, tried: Run) -> str:
         """Whether a change helps; if not, why."""
-        without, probe = losses
+        without, probe = _compared(change, control, tried, self.patient)
         lost = _is_lost_again(probe)
         new = sorted(tried.errors - control.errors)
         wrong, now = (wrong_answers(each, self.patient) for each in (control, tried))
@@ -203,8 +202,8 @@ class Treatment:
             (not is_better(probe, without), "no better than without"),
             (math.isfinite(start) and _end(probe) > start, "worse than at first"),
             (lost, "what it gains is lost again"),
-            (wrong is not None and now is not None and is_better(wrong, now),
-             "answers are wrong more often"),
+            (change.counts_answers and wrong is not None and now is not None
+             and is_better(wrong, now), "answers are wrong more often"),
         )  # fmt: skip
         return next((why for holds, why in reasons if holds), HELPS)
 

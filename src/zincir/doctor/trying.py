@@ -19,6 +19,7 @@ from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.remedy import Yardstick
 from zincir.errors import ZincirError
 from zincir.tensor import Tensor
+from zincir.trees import flatten
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -26,6 +27,8 @@ EVERY = 4
 """Every how many steps of a trial a step is probed."""
 MOMENTS = 8
 """At so many moments of a trial the loss on what is held out is taken; the last half counts."""
+TINY = 8
+"""Samples of a batch below which it is looked at by itself."""
 LASTING = 3
 """Moments at the end at which a warning is there, if it is one."""
 ERRORS = 3.0
@@ -46,6 +49,8 @@ class Run:
     findings: list[Finding] = field(default_factory=list[Finding])
     lasting: list[set[str]] = field(default_factory=list[set[str]])
     """The symptoms of what rules say of the training, at the last moments."""
+    failed: dict[str, str] = field(default_factory=dict[str, str])
+    """By code, rules that could not judge, and why."""
     failure: ZincirError | None = None
     """What training could not begin or go on for."""
 
@@ -94,20 +99,30 @@ def run(patient: Patient, steps: int, look: Callable[[], None], order: int = 0) 
                 found.lasting.append({f.symptom for f in said if f.severity is not Severity.INFO})
 
     try:
-        before = _rehearsed(patient)
+        before = _rehearsed(patient, found.failed)
         _evaluate(patient, found)
         patient.train(exam, steps, each, order)
     except ZincirError as error:
         found.failure = error
     look()
-    found.findings = list(report_on(exam.course, {}, "", before).findings)
+    report = report_on(exam.course, {}, "", before)
+    found.findings = list(report.findings)
+    found.failed.update(report.failed)
     return found
 
 
-def _rehearsed(patient: Patient) -> list[Finding]:
-    """What is wrong before the first step."""
-    seen = Rehearsal(patient.model, patient.loss, patient.optimizer, *patient.sample)
-    return list(report_on(seen, {}, "").findings)
+def _rehearsed(patient: Patient, failed: dict[str, str]) -> list[Finding]:
+    """What is wrong before the first step: of many samples, and of a batch that is tiny."""
+    training = patient.model, patient.loss, patient.optimizer
+    report = report_on(Rehearsal(*training, *patient.sample), {}, "")
+    failed.update(report.failed)
+    found = list(report.findings)
+    batch = patient.batch
+    if len(flatten(batch[0])[0][0]) < TINY:
+        said = {(f.code, f.where) for f in found}
+        more = report_on(Rehearsal(*training, *batch), {}, "").findings
+        found += [f for f in more if (f.code, f.where) not in said]
+    return found
 
 
 def _evaluate(patient: Patient, found: Run) -> None:

@@ -143,6 +143,11 @@ class TrainerPatient(Patient):
                 break
         return _joined(taken)
 
+    @property
+    def batch(self) -> tuple[Any, Any]:
+        given, _ = next(iter(self._feed.batches(self._trainer.epoch)))
+        return self._feed.take(given)
+
     def predict(self, x: Any) -> Any:
         return self._trainer.predict(x, batch_size=samples_of(x))
 
@@ -300,7 +305,7 @@ def _split(everything: tuple[Any, Any], seed: int | None) -> tuple[Any, Any]:
     samples = samples_of(x)
     count = min(MOST, max(FEWEST, round(HELD * samples)), samples // 2)
     order = np.random.default_rng(seed).permutation(samples)
-    held, rest = np.sort(order[:count]), np.sort(order[count:])
+    held, rest = order[:count], np.sort(order[count:])
 
     def taken(numbers: Any) -> Any:
         leaves, build = flatten((x, y))

@@ -16,6 +16,8 @@ from zincir.doctor.patient import Patient
 from zincir.doctor.remedy import Change, Cost, NotApplicable, remedy
 from zincir.doctor.surgery import rehearsed
 from zincir.nn import CrossEntropyLoss
+from zincir.nn.functional import cross_entropy
+from zincir.tensor import Tensor
 
 
 @remedy("class_weights", Cost.LOSS, ("class_imbalance",))
@@ -32,6 +34,10 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     weights = np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 1.0)
     loss = CrossEntropyLoss(from_numpy(weights.astype(np.float32)))
 
+    def by_class(outputs: Tensor, y: Tensor) -> Tensor:
+        """The same over the number of samples: means of parts are the mean of the whole."""
+        return cross_entropy(outputs, y, loss.weight, reduction="sum") / y.numel()
+
     def make(patient: Patient) -> None:
         patient.take(loss=loss)
 
@@ -39,5 +45,6 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
         f"class weights from {weights.min():.2g} to {weights.max():.2g}",
         make,
         "loss = nn.CrossEntropyLoss(weight=class_weights(y))",
-        (loss, loss),
+        (by_class, by_class),
+        counts_answers=False,
     )

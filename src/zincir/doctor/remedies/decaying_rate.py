@@ -14,7 +14,7 @@ from zincir.doctor.remedy import Change, Cost, NotApplicable, remedy
 from zincir.optim.lr_scheduler import ExponentialLR
 
 
-@remedy("decaying_rate", Cost.SCHEDULE, ("oscillating_loss",))
+@remedy("decaying_rate", Cost.SCHEDULE, ("oscillating_loss", "learning_rate_too_high"))
 def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     if patient.scheduler is not None:
         raise NotApplicable("there is a schedule already")

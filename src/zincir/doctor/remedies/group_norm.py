@@ -16,6 +16,7 @@ from zincir.doctor.surgery import forget, put
 from zincir.nn import GroupNorm
 
 GROUPS = 32
+"""At most, and at least four channels in each: a group of one number would be 0."""
 
 
 @remedy("group_norm", Cost.NORMALISATION, ("batchnorm_tiny_batch",))
@@ -24,7 +25,7 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     for name, module in patient.model.named_modules():
         channels: Any = getattr(module, "num_features", None)
         if "BatchNorm" in type(module).__name__ and channels:
-            found[name] = math.gcd(GROUPS, channels), channels
+            found[name] = (math.gcd(GROUPS, channels // 4) if channels % 4 == 0 else 1), channels
     if not found:
         raise NotApplicable("there is no BatchNorm among the modules")
 

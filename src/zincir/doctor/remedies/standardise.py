@@ -22,8 +22,8 @@ from zincir.doctor.surgery import leaves, put, rehearsed
 from zincir.nn import Module, Sequential
 from zincir.tensor import Tensor
 
-SMALLEST = 1e-3
-"""Of the largest deviation: what is nearly constant is not blown up."""
+SMALLEST = 1e-6
+"""Of the size of a feature: a deviation below it is rounding, and the feature constant."""
 
 
 class Standardise(Module):
@@ -80,7 +80,7 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
         make,
         "# to the data, for training and for whatever the model is asked:\n"
         f"mean, deviation = x.mean({axes}, keepdims=True), x.std({axes}, keepdims=True)\n"
-        "x = (x - mean) / np.maximum(deviation, 1e-3 * deviation.max())",
+        "x = (x - mean) / np.where(deviation > 0, deviation, 1)",
     )
 
 
@@ -92,6 +92,5 @@ def _axes(x: Any) -> tuple[int, ...]:
 def _statistics(x: Any) -> tuple[Any, Any]:
     wide = np.where(np.isfinite(x), x, 0).astype(np.float64)
     mean, deviation = (f(wide, axis=_axes(x), keepdims=True) for f in (np.mean, np.std))
-    largest = float(deviation.max()) or 1.0
-    deviation = np.where(deviation > SMALLEST * largest, deviation, SMALLEST * largest)
+    deviation = np.where(deviation > SMALLEST * np.abs(mean), deviation, 1.0)
     return mean.astype(x.dtype), deviation.astype(x.dtype)
