@@ -85,6 +85,17 @@ def test_a_layer_that_runs_twice_is_two_groups():
     assert titles == ["0", "3", "2", "3"]
 
 
+def test_a_stack_of_layers_shows_its_layers():
+    def stack(count: int):
+        layers = [m for _ in range(count) for m in (nn.Linear(4, 4), nn.Tanh())]
+        return folded(zincir.explain(nn.Sequential(*layers)(zincir.ones(1, 4)).sum()).chain)
+
+    titles = [c.title for c in stack(20).children if not isinstance(c, Step)]
+    assert titles[:40] == [str(i) for i in range(40)]
+    pieces = [c.title for c in stack(60).children if not isinstance(c, Step)]
+    assert pieces[1] == "23 to 46"
+
+
 def test_a_long_computation_is_cut_into_pieces():
     v = zincir.tensor(1.0, requires_grad=True)
     for _ in range(700):

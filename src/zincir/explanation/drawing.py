@@ -34,8 +34,8 @@ def drawing(chain: Chain, view: View, opened: set[str]) -> str:
     width, height = places.width, places.height
     label = f"Graph of {view.group.title}: from what is given, at the top, to what it gives"
     return (
-        f"<svg viewBox='0 0 {width:.0f} {height:.0f}' style='width:{width:.0f}px' role='group' "
-        f"aria-label='{escape(label)}'>\n{arrows}{boxes}</svg>"
+        f"<svg viewBox='0 0 {width:.0f} {height:.0f}' role='group' style='width:{width:.0f}px;"
+        f"min-width:{0.7 * width:.0f}px' aria-label='{escape(label)}'>\n{arrows}{boxes}</svg>"
     )
 
 

@@ -11,8 +11,10 @@ from zincir.explanation.steps import Chain, Step
 
 WIDE = 14
 """Where more steps stand beside each other, those of one line are put together,"""
-MOST = 24
-"""and then so many, one after another."""
+MOST = 48
+"""and where there are still more than so many,"""
+PIECE = 24
+"""so many, one after another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,15 +142,20 @@ def _by_line(steps: list[Step], few: int) -> list[Any]:
 
 
 def _in_pieces(items: list[Any]) -> list[Any]:
-    """Not more than 24 beside one another."""
+    """Not more than 48 beside one another."""
     while len(items) > MOST:
-        pieces = [items[i : i + MOST] for i in range(0, len(items), MOST)]
+        pieces = [items[i : i + PIECE] for i in range(0, len(items), PIECE)]
         items = [(_numbered(p), "", p) if len(p) > 1 else p[0] for p in pieces]
     return items
 
 
-def _numbered(piece: Iterable[Any]) -> str:
-    numbers = [s.number for s in _all_steps(piece)]
+def _numbered(piece: Sequence[Any]) -> str:
+    """A title for a piece: its layers, or the numbers of its steps."""
+    layers = [item[0] for item in piece if not isinstance(item, Step) and item[1]]
+    if layers:
+        return f"{layers[0]} to {layers[-1]}"
+    steps = [*_all_steps(piece)]
+    numbers = [s.number for s in steps if not _is_given(s)] or [s.number for s in steps]
     return f"steps {min(numbers)} to {max(numbers)}"
 
 
