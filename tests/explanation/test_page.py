@@ -228,6 +228,9 @@ def test_a_layer_is_opened_and_left_by_mouse_and_keyboard(tmp_path):
         weight.dispatchEvent(new MouseEvent("mouseenter"));
         told.details = document.getElementById("details").innerText;
         told.maps = document.querySelectorAll("#details img").length;
+        const sum = boxes().find((b) => b.textContent.includes("0.bias") && !b.dataset.open);
+        sum.dispatchEvent(new FocusEvent("focus"));
+        told.slopes = [...document.querySelectorAll("#details .slope")].map((p) => p.textContent);
         document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
         told.left = titles();
         const again = boxes().find((b) => b.dataset.open);
@@ -246,6 +249,10 @@ def test_a_layer_is_opened_and_left_by_mouse_and_keyboard(tmp_path):
     for text in ("0.weight = ", "value", "gradient", f"{p.max():.6g}"[:6], "zeros"):
         assert text in answer["details"].replace("−", "-")
     assert answer["maps"] == 2
+    assert len(answer["slopes"]) == 1
+    assert answer["slopes"][0].startswith("dv")
+    assert "/d0.bias = 1" in answer["slopes"][0]
+    assert answer["slopes"][0].endswith("(element by element)")
     assert answer["focus"] == "0button"
     assert answer["labels"]
 

@@ -182,7 +182,7 @@ def _arrow(chain: Chain, places: Layout, pair: tuple[str, str], uses: Sequence[U
     label = ""
     if text:
         x, y = _middle(points)
-        text = escape(pretty_number(text))
+        text = pretty(text) if "−" in text else pretty_number(pretty(text))
         label = f"<text class='slope' x='{x + 5:.0f}' y='{y + 4:.0f}'>{text}</text>"
     return f"<g class='arrow{still}' {names}><path d='{path}'/>{label}</g>"
 
@@ -201,7 +201,7 @@ def _derivative(chain: Chain, uses: Sequence[Use]) -> str:
         name = f"d{chain.step(use.user).name}/d{chain.step(use.source).name}"
         value = use.local.brief()
         return f"{name} = {value}" if len(name) < 12 else f"× {value}"
-    return ""
+    return f"× {use.formula}" if use.formula and len(use.formula) <= 24 else ""
 
 
 def _spoken(item: Item, opens: bool) -> str:

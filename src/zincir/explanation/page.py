@@ -175,6 +175,7 @@ def _uses_data(uses: Sequence[Use]) -> list[dict[str, Any]]:
     return [
         {
             "of": use.user,
+            **({"rule": _plain(use.formula)} if use.formula else {}),
             "elementwise": use.elementwise,
             **({} if use.local is None else {"local": _reading(use.local)}),
             **({} if len(uses) == 1 else {"contribution": _reading(use.contribution)}),

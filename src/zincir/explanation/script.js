@@ -141,6 +141,19 @@
     }
   }
 
+  // The local derivative of one use of a value: what stands on an arrow.
+  function slope(holder, step, use) {
+    const user = data.steps[use.of - 1];
+    if (!use.local || !user) return;
+    const size = use.local.shape.reduce((a, b) => a * b, 1);
+    const kind = use.elementwise ? "element by element" : "all derivatives, a row for each of " + user.name;
+    const formula = use.rule ? " = " + use.rule : "";
+    const numbers = use.local.values
+      ? use.local.values.map(written).join(", ") : "rms " + written(use.local.rms);
+    const text = `d${user.name}/d${step.name}${formula} = ${numbers}`;
+    holder.append(element("p", size === 1 ? text : `${text} (${kind})`, "mono slope"));
+  }
+
   function describe(b) {
     const step = data.steps[b.dataset.step - 1], holder = $("details");
     if (!step) return;
@@ -155,6 +168,7 @@
       holder.append(element("p", step.backward, "mono"));
       if (step.because) holder.append(element("p", step.because, "faint"));
     } else holder.append(element("p", "No gradient arrives here.", "faint"));
+    step.uses.forEach((use) => slope(holder, step, use));
     step.meaning.forEach((text) => holder.append(element("p", text)));
   }
 
