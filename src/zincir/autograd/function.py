@@ -22,6 +22,9 @@ from zincir.operations.source import const, custom, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import float32
 
+WATCHERS: list[Callable[[type[Any], tuple[Any, ...], dict[str, Any]], None]] = []
+"""Told of each call of a Function: which, and what it is called with."""
+
 
 class FunctionCtx:
     """What `forward` leaves for `backward`."""
@@ -309,6 +312,8 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Call forward, so that backward will be used in its place."""
+        for told in WATCHERS:
+            told(cls, args, kwargs)
         apart = cls.setup_context is not Function.setup_context
         if apart:
             bound = inspect.signature(cls.forward).bind(*args, **kwargs)

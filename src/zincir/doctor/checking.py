@@ -20,6 +20,8 @@ def checkup(
     optimizer: Any = None,
     batch: Any = None,
     *,
+    validation: Any = None,
+    seconds: float = 5.0,
     silence: Mapping[str, str] | None = None,
 ) -> Report:
     """Look at a model, its loss, its optimizer and a batch before training.
@@ -33,10 +35,13 @@ def checkup(
         loss: called with outputs and targets.
         optimizer: the optimizer, or several; None: nothing is said about it.
         batch: inputs and targets: arrays or tensors. Several hundred samples say more than a few.
+        validation: inputs and targets that are not trained on: are they among the batch?
+        seconds: how long a private copy may be trained on a few samples, to see whether it can
+            learn them by heart; 0: it is not tried.
         silence: by code or symptom of a rule, why its findings are not wanted.
 
     Raises:
-        ArgumentError: the batch is no pair.
+        ArgumentError: batch or validation is no pair.
 
     Example:
         >>> import zincir
@@ -49,11 +54,13 @@ def checkup(
     """
     if not isinstance(model, Module) or not callable(loss):
         raise _misuse("the model is a Module, and the loss is called", type(model).__name__)
-    if not isinstance(batch, _PAIR) or len(batch) != 2:
-        raise _misuse("the batch is a pair (inputs, targets)", type(batch).__name__)
+    given = {"batch": batch} if validation is None else {"batch": batch, "validation": validation}
+    for name, pair in given.items():
+        if not isinstance(pair, _PAIR) or len(pair) != 2:
+            raise _misuse(f"the {name} is a pair (inputs, targets)", type(pair).__name__)
     reasons = checked_silence(silence)
     x, y = batch
-    seen = Rehearsal(model, loss, optimizer, x, y)
+    seen = Rehearsal(model, loss, optimizer, x, y, validation=validation, seconds=seconds)
     return report_on(seen, reasons, f"{seen.samples} samples, before training")
 
 

@@ -63,6 +63,22 @@ class Reading:
     """By the name of the parameter, in the order in which they are used."""
     passes: Mapping[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
     """By the line of the loss: how many passes its mean is of, and the mean of its squares."""
+    labels: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    """By the line of a cross-entropy: how many samples of each class a probed step had."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one batch gave, in private, at some moment of a training."""
+
+    step: int
+    training: float
+    """Its loss in training mode, without dropout,"""
+    evaluation: float
+    """and in evaluation mode."""
+    noise: float
+    """The standard error of the batch's gradient, in lengths of the gradient; nan: unknown."""
+    samples: int
 
 
 @dataclass
@@ -100,7 +116,11 @@ class Course:
     birth: Birth | None = None
     """Where that began, if the step could be run again."""
     evaluations: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
-    """Losses and metrics of each epoch, if a `Trainer` trains."""
+    """Losses and metrics of each epoch, as a `Trainer` or `Watch.evaluated` tells them."""
+    looks: list[Look] = field(default_factory=list[Look])
+    """Batches that were looked at, by a `Trainer` or `Watch.look`."""
+    drops: bool = False
+    """Whether a layer drops at random, so that the loss in training is higher than without."""
     steps: int = 0
     optimizers: int = 0
     """How many are watched."""

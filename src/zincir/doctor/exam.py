@@ -14,14 +14,17 @@ import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from zincir import tensor_backward
+from zincir.autograd import no_grad
 from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
-from zincir.doctor.course import Activity, Course, Gauge, Reading
-from zincir.doctor.forms import bare, doubled, softmaxes
+from zincir.doctor.course import Activity, Array, Course, Gauge, Reading
+from zincir.doctor.forms import bare, doubled, labels_of, softmaxes
+from zincir.doctor.looking import look
 from zincir.doctor.probes import ParameterProbe, PlaceProbe, Tally, shown
 from zincir.doctor.schedule import Schedule
 from zincir.graph.node import Node, describe
@@ -31,6 +34,9 @@ from zincir.recording import CURRENT, changed_setting, live, note_condition
 from zincir.tensor import Tensor
 from zincir.tensor_backward import register_after
 from zincir.types import float64
+
+MOST_CLASSES = 1000
+"""Of which samples are counted: more are words of a text, which come in the order of the text."""
 
 
 class Exam:
@@ -55,6 +61,7 @@ class Exam:
         self._sites: dict[str, Tally] = {}
         self._places: dict[Place, PlaceProbe] = {}
         self._parameters: dict[str, ParameterProbe] = {}
+        self._labels: dict[Labels, Tally] = {}
         self._wanted: list[Any] = []
         """What a recording has met that there are no tallies for yet."""
         self._version = 0
@@ -67,6 +74,11 @@ class Exam:
         recording that this is known from."""
         self._mixed: set[str] = set()
         """Parameters whose gradients contain those of steps that are done."""
+        self.course.drops = any(
+            "Dropout" in type(m).__name__ and getattr(m, "p", 0) > 0
+            for model in models.values()
+            for m in model.modules()
+        )
         self._note_settings()
 
     # Beginning and end --------------------------------------------------------------------------
@@ -99,6 +111,11 @@ class Exam:
         """Whether it watches exactly these."""
         return list(self._models.values()) == [model] and self._optimizers == [optimizer]
 
+    def look(self, loss: Any, x: Any, y: Any) -> None:
+        """Look at a batch in private, with the first model."""
+        model = next(iter(self._models.values()))
+        self.course.looks.append(look(model, loss, x, y, self.course.steps))
+
     # Inside of a step ---------------------------------------------------------------------------
 
     def on_backward(self, outputs: Sequence[Node]) -> None:
@@ -125,9 +142,19 @@ class Exam:
             loss = shown(outputs[0]).sum().to(float64)
             tally.add([1.0, loss * loss, loss])
         if probing and body is not None:
-            for place, nodes in body.places.items():
-                for node in nodes:
-                    self._places[place].watch(node)
+            self._probe(site, body)
+
+    def _probe(self, site: str, body: Anatomy) -> None:
+        """Measure activations, and count labels."""
+        for place, nodes in body.places.items():
+            for node in nodes:
+                self._places[place].watch(node)
+        with no_grad():
+            for labels, hits in _labels_in(site, body).items():
+                for hit in hits:
+                    self._labels[labels].add(
+                        [shown(hit).to(float64).sum(tuple(range(hit.ndim - 1)))]
+                    )
 
     def _note_forms(self, site: str, loss: Node, body: Anatomy) -> None:
         """What the graph of a loss tells before anything is computed."""
@@ -179,6 +206,7 @@ class Exam:
         if body is not None and self._probing:
             new += [place for place in body.places if place not in self._places]
             new += [name for name in body.parameters if name not in self._parameters]
+            new += [labels for labels in _labels_in(site, body) if labels not in self._labels]
         if new:
             self._make(new)
 
@@ -186,6 +214,8 @@ class Exam:
         for thing in new:
             if isinstance(thing, Place):
                 self._places[thing] = PlaceProbe(thing)
+            elif isinstance(thing, Labels):
+                self._labels[thing] = Tally(1, thing.classes)
             elif thing in self._names.parameters.values():
                 self._parameters[thing] = ParameterProbe()
             else:
@@ -272,7 +302,7 @@ class Exam:
             if self._unread:
                 self.read()
             elif not probing and self._schedule.reads_losses(self.course.steps):
-                self._note({}, {})
+                self._note({}, {}, {})
             if not self._optimizers:
                 self._end_step(probing, 0)
         else:
@@ -308,8 +338,8 @@ class Exam:
             self._note(*self._measured())
         self._schedule.cost = time.perf_counter() - began
 
-    def _measured(self) -> tuple[dict[Place, Activity], dict[str, Gauge]]:
-        """What activations and parameters did since the last reading."""
+    def _measured(self) -> tuple[dict[Place, Activity], dict[str, Gauge], dict[str, Array]]:
+        """What activations, parameters and labels did since the last reading."""
         places = {p: a for p, probe in self._places.items() if (a := probe.activity()) is not None}
         rates = self._rates()
         gauges = {
@@ -318,9 +348,15 @@ class Exam:
             if name in self._parameters
             and (gauge := _gauge(self._parameters[name], rates.get(name, math.nan))) is not None
         }
-        return places, gauges
+        counted = {labels.site: tally.take()[0] for labels, tally in self._labels.items()}
+        return places, gauges, {s: c for s, c in counted.items() if c.any()}
 
-    def _note(self, places: dict[Place, Activity], gauges: dict[str, Gauge]) -> None:
+    def _note(
+        self,
+        places: dict[Place, Activity],
+        gauges: dict[str, Gauge],
+        labels: dict[str, Array],
+    ) -> None:
         """Note a reading, with the losses since the one before."""
         losses: dict[str, float] = {}
         passes: dict[str, tuple[int, float]] = {}
@@ -330,7 +366,7 @@ class Exam:
                 losses[site] = float(total / count)
                 passes[site] = int(count), float(squares / count)
         if losses or places or gauges:
-            self.course.note(Reading(self.course.steps, losses, places, gauges, passes))
+            self.course.note(Reading(self.course.steps, losses, places, gauges, passes, labels))
 
     def _rates(self) -> dict[str, float]:
         return {
@@ -340,6 +376,23 @@ class Exam:
             for p in group["params"]
             if id(p) in self._names.parameters and "lr" in group
         }
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a cross-entropy."""
+
+    site: str
+    classes: int
+
+
+def _labels_in(site: str, body: Anatomy) -> dict[Labels, list[Node]]:
+    """Where the last cross-entropy of a graph has its ones."""
+    found = [s for s in softmaxes(body.order, body.users) if s.logarithm]
+    if not found or found[-1].classes > MOST_CLASSES:
+        return {}
+    hit = labels_of(found[-1], body.users)
+    return {} if hit is None else {Labels(site, found[-1].classes): [hit]}
 
 
 class _Silent:

@@ -90,9 +90,9 @@ def softmaxes(order: Sequence[Node], users: Users) -> list[Softmax]:
     """
     found: list[Softmax] = []
     for node in order:
-        if node.op.name != "sum" or bare(node.inputs[0]).op.name != "exp":
+        power = bare(node.inputs[0]) if node.op.name == "sum" and node.inputs else node
+        if power.op.name != "exp" or not power.inputs or power is node:
             continue
-        power = bare(node.inputs[0])
         logits = _unshifted(power.inputs[0])
         classes = math.prod(node.inputs[0].shape) // max(1, math.prod(node.shape))
         for user in shown_by(node, users):
@@ -104,6 +104,30 @@ def softmaxes(order: Sequence[Node], users: Users) -> list[Softmax]:
             elif user.op.name == "div" and _of(user, power):
                 found.append(Softmax(logits, user, False, classes))
     return found
+
+
+def labels_of(found: Softmax, users: Users) -> Node | None:
+    """Where a cross-entropy has ones: (..., classes) true at each label; None if it has no labels.
+
+    >>> import zincir
+    >>> from zincir.graph.walk import toposort
+    >>> x = zincir.ones(2, 3, requires_grad=True) * 1
+    >>> loss = zincir.nn.functional.cross_entropy(x, zincir.tensor([2, 0]))
+    >>> order = toposort([loss._node])
+    >>> users = users_of(order)
+    >>> labels_of(softmaxes(order, users)[0], users).shape
+    (2, 3)
+    """
+    stack = shown_by(found.logits, users)
+    while stack:
+        user = stack.pop()
+        if user.op.name == "sub":  # the shift by the largest, or by the logarithm of the sum
+            stack += shown_by(user, users)
+        elif user.op.name == "where" and user.inputs:
+            hit = bare(user.inputs[0])
+            if hit.op.name == "eq" and hit.ndim and hit.shape[-1] == found.classes:
+                return hit
+    return None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from zincir.creation import from_numpy
 from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
 from zincir.doctor.course import Activity
 from zincir.doctor.forms import Doubled, Softmax, doubled, softmaxes
+from zincir.doctor.own_gradients import FunctionCall, Slope, noting_functions, slopes
 from zincir.doctor.probes import PlaceProbe
+from zincir.doctor.trial import Trial, stepped, tried
 from zincir.doctor.undisturbed import undisturbed, unwatched
 from zincir.errors import AnomalyError, IndexOutOfRange
 from zincir.graph.node import Node, describe
@@ -72,6 +74,7 @@ class Run:
     guess: float | None
     """The loss of an answer that does not look at the input, if it is known from the graph."""
     calls: list[Call] = field(default_factory=list[Call])
+    functions: list[FunctionCall] = field(default_factory=list[FunctionCall])
 
     def arrays(self) -> list[Array]:
         """The values of the outputs."""
@@ -82,11 +85,29 @@ class Rehearsal:
     """Evidence from before training: one private step on a batch.
 
     Rules read its fields, and ask for further private runs by `again`. After it, the model, its
-    gradients, the optimizer and all generators are what they were.
+    gradients, the optimizer and all generators are what they were. What is dear (`trial`,
+    `own_gradients`) is found when a rule asks for it first.
+
+    Args:
+        validation: inputs and targets that are not trained on, if there are some.
+        training: all inputs that are trained on, if they are known; else those of the batch.
+        seconds: how long a trial training may take; 0: there is none.
     """
 
-    def __init__(self, model: Module, loss: Loss, optimizer: Any, x: Any, y: Any) -> None:
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        optimizer: Any,
+        x: Any,
+        y: Any,
+        *,
+        validation: Any = None,
+        training: Any = None,
+        seconds: float = 0.0,
+    ) -> None:
         self.model, self.loss_function = model, loss
+        self._validation, self._training, self._seconds = validation, training, seconds
         given: Any = optimizer if isinstance(optimizer, _SEVERAL) else [optimizer]
         self.optimizers: list[Any] = [o for o in given if o is not None]
         self.x, self.y = as_tensors(x), as_tensors(y)
@@ -104,27 +125,35 @@ class Rehearsal:
     # Private runs -------------------------------------------------------------------------------
 
     def again(
-        self, x: Any = None, y: Any = None, *, training: bool = True, with_loss: bool = True
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        training: bool = True,
+        with_loss: bool = True,
+        model: Module | None = None,
     ) -> Run:
-        """Another run, on other data if they are given. Nothing is computed yet."""
+        """Another run, on other data or of a copy if they are given. Nothing is computed yet."""
+        model = self.model if model is None else model
         x, y = self.x if x is None else x, self.y if y is None else y
         calls: list[Call] = []
-        with undisturbed(self.model, training), enable_grad():
+        functions: list[FunctionCall] = []
+        with undisturbed(model, training), enable_grad():
             handles = [
-                m.register_forward_hook(_noting(calls, name))
-                for name, m in self.model.named_modules()
+                m.register_forward_hook(_noting(calls, name)) for name, m in model.named_modules()
             ]
-            try:
-                given = called(self.model, x)
-            finally:
-                for handle in handles:
-                    handle.remove()
-            loss = self._loss(given, y) if with_loss else None
+            with noting_functions(functions):
+                try:
+                    given = called(model, x)
+                finally:
+                    for handle in handles:
+                        handle.remove()
+                loss = self._loss(given, y) if with_loss else None
         outputs = tensors_in(given)
         roots = [t._node for t in [*outputs, *([] if loss is None else [loss])]]
         body = anatomy(roots, self.names)
         guess = None if loss is None else guessing(loss._node, body)
-        return Run(outputs, loss, body, softmaxes(body.order, body.users), guess, calls)
+        return Run(outputs, loss, body, softmaxes(body.order, body.users), guess, calls, functions)
 
     def _loss(self, given: Any, y: Any) -> Tensor:
         try:
@@ -196,6 +225,44 @@ class Rehearsal:
         others = np.abs(np.delete(g.numpy(), sample, axis=0)).reshape(count - 1, -1)
         return (sample, others.max(1)) if others.size else None
 
+    # What takes time ----------------------------------------------------------------------------
+
+    @cached_property
+    def trial(self) -> Trial | None:
+        """A private copy, trained on a few samples; None if that is not wanted, cannot be done, or
+        did not come to an end in time.
+        """
+        sound = self.problem is None and np.isfinite(self.loss)
+        if not self._seconds or not sound or not any(p.reached for p in self.parts):
+            return None
+        return tried(self.model, self.loss_function, self.x, self.y, self.classes, self._seconds)
+
+    @cached_property
+    def own_gradients(self) -> list[Slope]:
+        """The gradients of functions that bring their own, compared with differences."""
+        return slopes(self.model, self.first.functions)
+
+    @cached_property
+    def blind(self) -> bool:
+        """Whether the outputs are the same to the bit when each sample gets another one's inputs:
+        in both modes, and after a step that changes each parameter a little.
+        """
+        moved = as_tensors_of(self.x, lambda a: np.roll(a, 1, axis=0), self.samples)
+        if moved is None or not self.first.outputs:
+            return False
+
+        def same(model: Module, *, training: bool) -> bool:
+            a, b = (
+                self.again(z, training=training, with_loss=False, model=model).arrays()
+                for z in (self.x, moved)
+            )
+            return all(np.array_equal(p, q, equal_nan=True) for p, q in zip(a, b, strict=True))
+
+        if not all(same(self.model, training=mode) for mode in (False, True)):
+            return False
+        changed = stepped(self.model, [p.gradient for p in self.parts])
+        return changed is None or same(changed, training=True)
+
     @cached_property
     def birth(self) -> Birth | None:
         """Where the first NaN or infinity comes from, if loss or gradients are not finite."""
@@ -222,6 +289,17 @@ class Rehearsal:
     def inputs(self) -> list[Array]:
         """The inputs as arrays."""
         return [t.detach().clone().numpy() for t in tensors_in(self.x)]
+
+    @cached_property
+    def training(self) -> list[Array]:
+        """All inputs that are trained on, as far as they are known."""
+        given = self._training
+        return self.inputs if given is None else arrays_in(given)
+
+    @cached_property
+    def validation(self) -> list[Array]:
+        """The inputs that are not trained on; none if they are not known."""
+        return [] if self._validation is None else arrays_in(self._validation[0])
 
     @property
     def samples(self) -> int:
@@ -303,6 +381,25 @@ def as_tensors(tree: Any) -> Any:
 def tensors_in(tree: Any) -> list[Tensor]:
     """The tensors of a tree."""
     return [x for x in flatten(tree)[0] if isinstance(x, Tensor)]
+
+
+def arrays_in(tree: Any) -> list[Array]:
+    """The arrays of a tree, and its tensors as arrays."""
+    return [
+        x.detach().clone().numpy() if isinstance(x, Tensor) else x
+        for x in flatten(tree)[0]
+        if isinstance(x, _ARRAY | Tensor)
+    ]
+
+
+def as_tensors_of(tree: Any, change: Callable[[Array], Array], samples: int) -> Any:
+    """A tree with each tensor changed; None if one has no sample in each place of axis 0."""
+    leaves, build = flatten(tree)
+    if samples < 2 or not all(isinstance(x, Tensor) and len(x.shape) for x in leaves):
+        return None
+    if not leaves or any(x.shape[0] != samples for x in leaves):
+        return None
+    return build([from_numpy(change(x.detach().clone().numpy())) for x in leaves])
 
 
 def _noting(calls: list[Call], where: str) -> Callable[..., None]:

@@ -38,6 +38,8 @@ class Rule:
     remedies: tuple[str, ...]
     explains: tuple[str, ...] = ()
     """Symptoms that this one brings about: its finding stands before theirs."""
+    at_last: bool = False
+    """Whether it is dear: it is asked only where no other rule has found an error."""
 
     def found(self, what: str, **fields: Any) -> Finding:
         """A finding of this rule; `fields` are those of `Finding` that differ from the rule's."""
@@ -64,6 +66,7 @@ def rule(
     cause: str = "",
     remedies: tuple[str, ...] = (),
     explains: tuple[str, ...] = (),
+    at_last: bool = False,
 ) -> Callable[[Judge], Judge]:
     """Make a rule of a function `judge(evidence, found)` that yields findings.
 
@@ -71,6 +74,7 @@ def rule(
         code: S, I, T or G (static, at initialisation, in training, of generalisation) and a number.
         reads: the kind of evidence: `Rehearsal` or `Course`; both, if each has what is judged.
         explains: symptoms that this one brings about.
+        at_last: it takes long, and is asked only where no other rule has found an error.
 
     Example, which is all of a file but its docstring:
         >>> from zincir.doctor.rehearsal import Rehearsal
@@ -87,7 +91,9 @@ def rule(
         if code in _RULES:
             raise UnknownName(explained(f"two rules have the code {code}", got=symptom))
         kinds = (reads,) if isinstance(reads, type) else reads
-        _RULES[code] = Rule(code, symptom, severity, kinds, judge, page, cause, remedies, explains)
+        _RULES[code] = Rule(
+            code, symptom, severity, kinds, judge, page, cause, remedies, explains, at_last
+        )  # fmt: skip
         return judge
 
     return register
@@ -141,7 +147,9 @@ def judged(
     wanted: list[Finding] = []
     unwanted: list[Finding] = []
     failed: dict[str, str] = {}
-    for r in rules(evidence.__class__):
+    for r in sorted(rules(evidence.__class__), key=lambda r: r.at_last):
+        if r.at_last and any(f.severity is Severity.ERROR for f in wanted):
+            continue
         try:
             findings = r.findings(evidence)
         except Exception as error:  # the patient must not suffer from the doctor

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from zincir.doctor.checking import report_on
 from zincir.doctor.exam import Exam
+from zincir.doctor.rehearsal import Loss, as_tensors
 from zincir.doctor.report import Report
 from zincir.doctor.rule import checked_silence
 from zincir.doctor.schedule import EVERY
@@ -27,6 +28,29 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self.exam.end()
+
+    def evaluated(self, **numbers: float) -> None:
+        """Tell of the end of an epoch: `loss`, `val_loss`, `accuracy`, `val_accuracy` and others.
+
+        Rules on generalisation read them.
+        """
+        self.exam.course.evaluations.append({k: float(v) for k, v in numbers.items()})
+
+    def look(self, loss: Loss, batch: Any) -> None:
+        """Look at a batch of the training data in private: its loss in training and in evaluation
+        mode, and how much of its gradient is chance. The third look is the first that tells.
+
+        Args:
+            loss: called with outputs and targets.
+            batch: inputs and targets, arrays or tensors; of the first model that is watched.
+
+        Raises:
+            ArgumentError: the batch is no pair.
+        """
+        if not isinstance(batch, _SEVERAL) or len(batch) != 2:
+            raise _misuse("look: the batch is a pair (inputs, targets)", type(batch).__name__)
+        x, y = (as_tensors(part) for part in batch)
+        self.exam.look(loss, x, y)
 
     def report(self) -> Report:
         """What the rules say about all that was measured until now."""

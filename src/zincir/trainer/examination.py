@@ -9,6 +9,7 @@ from typing import Any
 from zincir.doctor import Finding, Report, Severity
 from zincir.doctor.checking import report_on
 from zincir.doctor.exam import Exam
+from zincir.doctor.looking import is_due
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.schedule import EVERY
 from zincir.errors import ArgumentError, ZincirError, explain
@@ -71,8 +72,12 @@ class Examination(Callback):
         """Look at the first step before it is made."""
         self._rehearsed = True
         x, y = running.taken(batches[0])
+        training, validation = running.known
         try:
-            seen = Rehearsal(trainer.model, trainer.loss, trainer.optimizer, x, y)
+            seen = Rehearsal(
+                trainer.model, trainer.loss, trainer.optimizer, x, y,
+                training=training, validation=validation,
+            )  # fmt: skip
         except ZincirError:
             return  # the step itself will say so
         self.before = list(report_on(seen, self.silence, "").findings)
@@ -83,10 +88,21 @@ class Examination(Callback):
         assert exam is not None
         numbers = {k: float(v) for k, v in log.items() if isinstance(v, int | float)}
         exam.course.evaluations.append(numbers)
+        self._look(trainer, exam)
         findings = self.report.findings
         if findings:
             log["findings"] = [f"{f.code} {f.symptom} {f.where}".strip() for f in findings]
         self._say(findings)
+
+    def _look(self, trainer: Training, exam: Exam) -> None:
+        """Look at the last batch, at the end of some epochs."""
+        running, snapshot = trainer.running, self._snapshot
+        if running is None or snapshot is None or not is_due(trainer.epoch):
+            return
+        try:
+            exam.look(trainer.loss, *running.taken(snapshot.batches[-1][0]))
+        except ZincirError:
+            return  # a loss that is no number, or a model that goes another way in evaluation
 
     def on_exception(self, trainer: Training, error: BaseException) -> None:
         self._find_birth(trainer)

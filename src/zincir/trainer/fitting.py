@@ -15,7 +15,7 @@ from zincir.distributed import Comm, gather
 from zincir.errors import ArgumentError, IndexOutOfRange, NotFinite, StateError, explain
 from zincir.random import get_rng_state, set_rng_state
 from zincir.trainer.callback import Callbacks
-from zincir.trainer.feed import Batch, Feed
+from zincir.trainer.feed import Arrays, Batch, Feed
 from zincir.trainer.passes import Loss, Totals, mode, training_step
 from zincir.trainer.stopping_signals import Signals
 from zincir.trainer.together import Together
@@ -237,6 +237,13 @@ class Fitting:
 
     def loss(self) -> float:
         return self.totals.mean()
+
+    @property
+    def known(self) -> tuple[Any, Any]:
+        """All inputs that are trained on, and the validation's pair: of arrays as they are."""
+        if isinstance(self.feed, Arrays) and isinstance(self.validation, Arrays):
+            return self.feed.everything[0], self.validation.everything
+        return None, None
 
     def taken(self, batch: Any) -> tuple[Any, Any]:
         return self.feed.take(batch)

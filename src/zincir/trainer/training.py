@@ -35,6 +35,13 @@ class Running(Protocol):
         """The mean loss of this epoch so far."""
         ...
 
+    @property
+    def known(self) -> tuple[Any, Any]:
+        """All inputs that are trained on, and inputs and targets of the validation, if both are
+        arrays that are trained on as they are; else None and None.
+        """
+        ...
+
     def taken(self, batch: Any) -> tuple[Any, Any]:
         """Inputs and targets of a batch that callbacks were given."""
         ...

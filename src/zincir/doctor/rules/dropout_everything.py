@@ -41,10 +41,13 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
             )
     leaves = {name for name, m in seen.model.named_modules() if not list(m.children())}
     for node in seen.first.body.order:  # dropout as a function
+        if node.op.name != "mul" or not node.needs_grad:
+            continue
         factor = seen.first.body.inputs[node][-1:]  # the node itself may have let go of them
-        nothing = node.op.name == "mul" and is_number(factor[0], 0.0)
+        if not is_number(factor[0], 0.0):
+            continue
         where = seen.names.layer(node.origin[2])
-        if nothing and node.needs_grad and (where not in leaves or where == ""):
+        if where not in leaves or where == "":
             yield found(
                 "everything is multiplied by 0 here, as dropout of 1.0 does",
                 where=where or seen.first.body.after.get(node, ""),

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zincir.doctor.depth import across_depth
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
 
-FEWEST = 4
-"""Layers below which a factor is no matter of depth."""
 RATIO = 300.0
 
 
@@ -37,16 +36,4 @@ RATIO = 300.0
     explains=("exploding_gradient",),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
-    signals = seen.signals
-    if signals is None or len(signals[0]) < FEWEST:
-        return
-    layers, _, arrived = signals
-    gain = arrived[0] / arrived[-1]
-    if gain >= RATIO:
-        yield found(
-            f"what arrives at the first layer is {gain:.2g} times larger than at the last",
-            where=layers[0].where,
-            origin=layers[0].origin,
-            evidence={"gradient, first / last layer": gain, "layers": len(layers)},
-            confidence=0.8,
-        )
+    yield from across_depth(seen, found, RATIO, grows=True)

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zincir.doctor.depth import across_depth
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
 
-FEWEST = 4
-"""Layers below which a factor is no matter of depth."""
 RATIO = 1e-4
 NOISE = 1e-6
 """The same, if steps do not depend on how large gradients are: below it, what arrives drowns in
@@ -42,16 +41,5 @@ rounding (float32 has 1e-7), and what Adam makes of it is noise of full length."
     explains=("vanishing_gradient",),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
-    signals = seen.signals
-    if signals is None or len(signals[0]) < FEWEST:
-        return
-    layers, _, arrived = signals
-    gain = arrived[0] / arrived[-1]
-    if 0 < gain <= (NOISE if seen.scale_free else RATIO):
-        yield found(
-            f"what arrives at the first layer is {1 / gain:.2g} times smaller than at the last",
-            where=layers[0].where,
-            origin=layers[0].origin,
-            evidence={"gradient, first / last layer": gain, "layers": len(layers)},
-            confidence=0.8,
-        )
+    bound = NOISE if seen.scale_free else RATIO
+    yield from across_depth(seen, found, bound, grows=False)

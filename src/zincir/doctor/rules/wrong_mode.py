@@ -36,7 +36,7 @@ from zincir.doctor.rule import Found, rule
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     run = seen.again(training=False, with_loss=False)
     for node in run.body.order:
-        if node.op.name != "where" or len(node.inputs[0].inputs) != 2:
+        if node.op.name != "where" or not node.inputs or len(node.inputs[0].inputs) != 2:
             continue
         drawn, bound = node.inputs[0].inputs
         if bare(drawn).op.name == "uniform" and is_number(bound):
