@@ -1,4 +1,4 @@
-"""Rules on generalisation: sick fires, healthy is silent, cured is silent."""
+"""Rules on epochs and evaluations: sick fires, healthy is silent, cured is silent."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 import zincir
 from patients import X, Y, mlp
 from zincir import doctor, nn
+from zincir.errors import ArgumentError
 from zincir.trainer import Trainer
 
 DRAWS = np.random.default_rng(3)
@@ -59,3 +60,219 @@ def test_label_noise() -> None:
     assert not seen(X[:200], Y[:200])
     few = np.eye(64, dtype=np.float32)[np.arange(200) % 8]
     assert not seen(few, Y[:200])  # equal rows by nature
+
+
+def _told(**series: Any) -> Any:
+    """What is said about a training whose evaluations are these."""
+    net = mlp()
+    exam = doctor.watch(net, zincir.optim.SGD(net.parameters(), lr=0.1))
+    for row in zip(*series.values(), strict=True):
+        exam.evaluated(**dict(zip(series, row, strict=True)))
+    report = exam.report()
+    assert not report.failed
+    return report
+
+
+DOWN = np.exp(-np.arange(12) / 3)
+WIGGLE = 0.01 * np.sin(np.arange(12) * 2.3)
+
+
+def test_underfitting() -> None:
+    flat = 0.7 + 0.3 * np.exp(-np.arange(12.0)) + WIGGLE / 10
+    (sick,) = _told(loss=flat, val_loss=flat + 0.01).of("underfitting")
+    assert (sick.code, sick.severity) == ("G2", "info")
+    assert sick.evidence["training loss"] == pytest.approx(0.7, abs=0.01)
+    assert not _told(loss=flat, val_loss=flat + 0.4).of("underfitting")  # there is a gap
+    assert not _told(loss=DOWN, val_loss=DOWN + 0.01).of("underfitting")  # cured
+    assert not _told(loss=0 * flat + 1, val_loss=0 * flat + 1).of("underfitting")  # that is T7
+
+
+def test_underfitting_of_a_net_that_is_too_small() -> None:
+    def fitted(width: int) -> Any:
+        zincir.manual_seed(0)
+        net = nn.Sequential(nn.Linear(64, width), nn.Tanh(), nn.Linear(width, 10))
+        optimizer = zincir.optim.Adam(net.parameters(), lr=3e-2)
+        trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, seed=0, doctor="standard")
+        trainer.fit((X[:600], Y[:600]), (X[600:900], Y[600:900]), epochs=20, progress=False)
+        return trainer.report
+
+    assert fitted(1).of("underfitting")
+    assert not fitted(32).of("underfitting")
+
+
+def test_validation_too_good() -> None:
+    sick = _told(loss=DOWN + 0.5, val_loss=DOWN / 4).of("validation_too_good")[0]
+    assert (sick.code, sick.severity) == ("G3", "info")
+    assert not _told(loss=DOWN + 0.5, val_loss=DOWN + 0.5).of("validation_too_good")
+    quick = _told(loss=DOWN, val_loss=np.roll(DOWN, -1) * 0.9)  # ahead, as it is measured later
+    assert not quick.of("validation_too_good")
+    at_once = _told(loss=DOWN, val_loss=DOWN, accuracy=1 - DOWN, val_accuracy=np.ones(12))
+    assert at_once.of("validation_too_good")[0].evidence["training accuracy"] == 0
+    dropping = nn.Sequential(nn.Linear(64, 32), nn.Dropout(0.5), nn.Linear(32, 10))
+    exam = doctor.watch(dropping, zincir.optim.SGD(dropping.parameters(), lr=0.1))
+    for loss in DOWN:
+        exam.evaluated(loss=loss + 0.5, val_loss=loss / 4)
+    assert not exam.report().of("validation_too_good")
+
+
+def test_metric_disagrees() -> None:
+    worse = _told(val_loss=DOWN, val_accuracy=0.5 + 0.4 * DOWN + WIGGLE)
+    (sick,) = worse.of("metric_disagrees")
+    assert (sick.code, sick.severity) == ("G5", "info")
+    assert "both fall" in sick.what
+    assert not _told(val_loss=DOWN, val_accuracy=0.9 - 0.4 * DOWN).of("metric_disagrees")
+    assert not _told(val_loss=DOWN, val_accuracy=0.9 + WIGGLE).of("metric_disagrees")
+    assert not _told(val_loss=DOWN, val_mean_absolute_error=DOWN).of("metric_disagrees")
+
+
+def _with_norm(momentum: float, **options: Any) -> Any:
+    zincir.manual_seed(0)
+    net = nn.Sequential(
+        nn.Linear(64, 32), nn.BatchNorm1d(32, momentum=momentum), nn.ReLU(), nn.Linear(32, 10)
+    )
+    with zincir.no_grad():
+        net[0].weight.mul_(30)
+    optimizer = zincir.optim.Adam(net.parameters(), lr=1e-2)
+    trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, seed=0, doctor="standard", **options)
+    trainer.fit((X[:600], Y[:600]), (X[600:900], Y[600:900]), epochs=6, progress=False)
+    assert not trainer.report.failed
+    return trainer.report
+
+
+def test_train_eval_mismatch() -> None:
+    report = _with_norm(0.0)
+    (sick,) = report.of("train_eval_mismatch")
+    assert (sick.code, sick.severity) == ("T13", "warning")
+    assert sick.evidence["in evaluation mode"][-1] > 2 * sick.evidence["in training mode"][-1]
+    assert not _with_norm(0.1).of("train_eval_mismatch")  # cured
+
+
+def test_a_batch_can_be_looked_at_by_hand() -> None:
+    net = mlp(norm=nn.BatchNorm1d)
+    optimizer = zincir.optim.SGD(net.parameters(), lr=0.1)
+    with doctor.watch(net, optimizer) as exam:
+        drawn = repr(zincir.get_rng_state())
+        before = [np.array(v) for v in net.state_dict().values()]
+        exam.look(nn.CrossEntropyLoss(), (X[:64], Y[:64]))
+        after = [np.array(v) for v in net.state_dict().values()]
+        assert all((a == b).all() for a, b in zip(before, after, strict=True))
+        assert repr(zincir.get_rng_state()) == drawn
+        assert exam.exam.course.passes == 0
+    (look,) = exam.exam.course.looks
+    assert look.samples == 64
+    assert 0 < look.noise < 1  # eight parts say much the same at the start
+    with pytest.raises(ArgumentError, match="pair"):
+        exam.look(nn.CrossEntropyLoss(), X)
+
+
+def test_gradient_noise_is_the_standard_error_over_the_length() -> None:
+    net = nn.Linear(1, 1, bias=False)
+    with zincir.no_grad():
+        net.weight.fill_(0.0)
+    x = np.ones((16, 1), np.float32)
+    y = np.array([3.0, 1.0] * 4 + [2.0] * 8, np.float32)[:, None]  # means of pairs: 2
+    exam = doctor.watch(net)
+    exam.look(nn.MSELoss(), (x, y))
+    assert exam.exam.course.looks[0].noise == pytest.approx(0, abs=1e-6)
+    y = np.repeat(np.arange(8.0, dtype=np.float32), 2)[:, None]
+    exam.look(nn.MSELoss(), (x, y))
+    gradients = -2 * np.arange(8.0)
+    error = gradients.var(ddof=1) / 8
+    expected = np.sqrt(error / (gradients.mean() ** 2 - error))
+    assert exam.exam.course.looks[1].noise == pytest.approx(expected, rel=1e-5)
+
+
+def test_gradient_noise() -> None:
+    def fitted(labels: Any, rate: float) -> Any:
+        zincir.manual_seed(0)
+        net = mlp()
+        optimizer = zincir.optim.SGD(net.parameters(), lr=rate)
+        trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, seed=0, doctor="standard")
+        trainer.fit((X[:600], labels[:600]), epochs=16, progress=False, batch_size=16)
+        assert not trainer.report.failed
+        return trainer.report.of("gradient_noise")
+
+    random = np.random.default_rng(0).integers(0, 10, len(Y))
+    sick = fitted(random, 0.02)
+    assert sick
+    assert (sick[0].code, sick[0].severity) == ("T12", "info")
+    assert min(sick[0].evidence["error / length"]) > 1
+    assert not fitted(Y, 0.1)
+
+
+def _scheduled(steps: int) -> Any:
+    zincir.manual_seed(0)
+    net = mlp()
+    optimizer = zincir.optim.SGD(net.parameters(), lr=0.2)
+    schedule = zincir.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, eta_min=1e-7)
+    rng = np.random.default_rng(0)
+    with doctor.watch(net, optimizer, every=4) as exam:
+        for step in range(240):
+            rows = rng.integers(0, len(X), 32)
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(zincir.tensor(X[rows])), zincir.tensor(Y[rows]))
+            loss.backward()
+            optimizer.step()
+            if step < steps:
+                schedule.step()
+    report = exam.report()
+    assert not report.failed
+    return report.of("schedule_ends_early")
+
+
+def test_schedule_ends_early() -> None:
+    (sick,) = _scheduled(60)
+    assert (sick.code, sick.severity) == ("T14", "warning")
+    assert 48 <= sick.step <= 64
+    assert sick.evidence["highest rate"] == pytest.approx(0.2, rel=0.01)
+    assert not _scheduled(240)  # cured
+
+
+def test_overlap_is_seen_by_a_trainer() -> None:
+    def fitted(start: int) -> Any:
+        net = mlp()
+        optimizer = zincir.optim.SGD(net.parameters(), lr=0.1)
+        trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, seed=0, doctor="standard")
+        held_out = X[start : start + 100], Y[start : start + 100]
+        trainer.fit((X[:400], Y[:400]), held_out, epochs=1, progress=False)
+        return trainer.report.of("train_test_overlap")
+
+    assert fitted(350)[0].evidence["share"] == 0.5
+    assert not fitted(400)
+
+
+def test_not_shuffled_in_training() -> None:
+    def fitted(order: Any, shuffle: bool) -> Any:
+        net = mlp()
+        optimizer = zincir.optim.SGD(net.parameters(), lr=0.1)
+        trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, seed=0, doctor="standard")
+        trainer.fit((X[order], Y[order]), epochs=4, progress=False, shuffle=shuffle)
+        assert not trainer.report.failed
+        return trainer.report
+
+    by_class = np.argsort(Y, kind="stable")
+    report = fitted(by_class, shuffle=False)
+    (sick,) = report.of("not_shuffled")
+    assert (sick.code, sick.severity) == ("S21", "warning")
+    assert sick.evidence["between batches"] > 0.8
+    assert report.symptoms[0] == "not_shuffled"
+    assert not fitted(by_class, shuffle=True).of("not_shuffled")
+    assert not fitted(np.arange(len(Y)), shuffle=False).of("not_shuffled")
+
+
+def test_labels_are_counted_through_any_cross_entropy() -> None:
+    heads = {
+        "log-softmax": (nn.LogSoftmax(dim=1), nn.NLLLoss()),
+        "weights": (nn.Identity(), nn.CrossEntropyLoss(weight=zincir.ones(10))),
+        "smoothed": (nn.Identity(), nn.CrossEntropyLoss(label_smoothing=0.1)),
+    }
+    for name, (end, loss) in heads.items():
+        net = nn.Sequential(mlp(), end)
+        optimizer = zincir.optim.SGD(net.parameters(), lr=0.1)
+        with doctor.watch(net, optimizer, every=1) as exam:
+            for _ in range(2):
+                optimizer.zero_grad()
+                loss(net(zincir.tensor(X[:50])), zincir.tensor(Y[:50])).backward()
+                optimizer.step()
+        (counts,) = exam.exam.course.readings[-1].labels.values()
+        assert (counts == np.bincount(Y[:50], minlength=10)).all(), name

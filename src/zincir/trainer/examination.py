@@ -95,12 +95,12 @@ class Examination(Callback):
         self._say(findings)
 
     def _look(self, trainer: Training, exam: Exam) -> None:
-        """Look at the last batch, at the end of some epochs."""
+        """Look at a batch of the last steps, at the end of some epochs."""
         running, snapshot = trainer.running, self._snapshot
         if running is None or snapshot is None or not is_due(trainer.epoch):
             return
         try:
-            exam.look(trainer.loss, *running.taken(snapshot.batches[-1][0]))
+            exam.look(trainer.loss, *running.taken(snapshot.batches[0][0]))
         except ZincirError:
             return  # a loss that is no number, or a model that goes another way in evaluation
 

@@ -22,13 +22,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import FALLS, FEWEST, NEAR, Course, trend
+from zincir.doctor.course import FEWEST, NEAR, Course
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
 LOOKS = 3
 ERROR = 1.0
 """Of the length of the gradient."""
+GAIN = 0.01
+"""Of the loss, in the second half of the training: below it, it does not come down any more."""
 
 
 @rule(
@@ -50,7 +52,9 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         return
     half = losses[len(losses) // 2 :]
     noisy = min(look.noise for look in last) > ERROR
-    if not noisy or trend(half) < FALLS or float(np.median(half)) < NEAR * losses[0]:
+    third = len(half) // 3
+    before, now = float(np.median(half[:third])), float(np.median(half[-third:]))
+    if not noisy or before - now > GAIN * abs(before) or now < NEAR * losses[0]:
         return
     yield found(
         f"the error of a batch's gradient is {last[-1].noise:.2g} times its length",
@@ -58,7 +62,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         evidence={
             "error / length": [look.noise for look in last],
             "samples": last[-1].samples,
-            "loss now": float(np.median(half[-5:])),
+            "loss now": now,
         },
         confidence=0.6,
     )

@@ -60,7 +60,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     scale = known[0] if len(known) == 1 else start
     third = max(2, len(epochs) // 3)
     now, other = float(np.median(training[-third:])), float(np.median(validation[-third:]))
-    gained = float(training[-third] - training[-1])
+    gained = float(np.median(training[-2 * third : -third])) - now
     if not HIGH * scale < now < LEARNT * scale or gained > GAIN * now:
         return
     if other - now > GAP * now:
