@@ -96,9 +96,14 @@ class _Trial:
         if not finite:
             return None
         return Trial(
-            self._count, LOOKS * len(self.losses), self.losses[0], min(finite), max(self.shares, default=np.nan),
-            passed, self._is_single(),
-        )  # fmt: skip
+            self._count,
+            LOOKS * len(self.losses),
+            self.losses[0],
+            min(finite),
+            max(self.shares, default=np.nan),
+            passed,
+            self._is_single(),
+        )
 
     def _train(self, rate: float, until: float) -> bool:
         """Whether it learns them at this rate."""
