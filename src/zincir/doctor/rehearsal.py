@@ -14,11 +14,11 @@ from zincir.anomaly import Birth
 from zincir.autograd import enable_grad, grad
 from zincir.creation import from_numpy
 from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
+from zincir.doctor.by_heart import ByHeart, by_heart, stepped
 from zincir.doctor.course import Activity
 from zincir.doctor.forms import Doubled, Softmax, doubled, softmaxes
 from zincir.doctor.own_gradients import FunctionCall, Slope, noting_functions, slopes
 from zincir.doctor.probes import PlaceProbe
-from zincir.doctor.trial import Trial, stepped, tried
 from zincir.doctor.undisturbed import undisturbed, unwatched
 from zincir.errors import AnomalyError, IndexOutOfRange
 from zincir.graph.node import Node, describe
@@ -85,7 +85,7 @@ class Rehearsal:
     """Evidence from before training: one private step on a batch.
 
     Rules read its fields, and ask for further private runs by `again`. After it, the model, its
-    gradients, the optimizer and all generators are what they were. What is dear (`trial`,
+    gradients, the optimizer and all generators are what they were. What is dear (`by_heart`,
     `own_gradients`) is found when a rule asks for it first.
 
     Args:
@@ -228,14 +228,14 @@ class Rehearsal:
     # What takes time ----------------------------------------------------------------------------
 
     @cached_property
-    def trial(self) -> Trial | None:
+    def by_heart(self) -> ByHeart | None:
         """A private copy, trained on a few samples; None if that is not wanted, cannot be done, or
         did not come to an end in time.
         """
         sound = self.problem is None and np.isfinite(self.loss)
         if not self._seconds or not sound or not any(p.reached for p in self.parts):
             return None
-        return tried(self.model, self.loss_function, self.x, self.y, self.classes, self._seconds)
+        return by_heart(self.model, self.loss_function, self.x, self.y, self.classes, self._seconds)
 
     @cached_property
     def own_gradients(self) -> list[Slope]:

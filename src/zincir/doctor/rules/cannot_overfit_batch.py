@@ -47,7 +47,7 @@ AT_ALL = 0.9
     at_last=True,
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
-    trial = seen.trial
+    trial = seen.by_heart
     if trial is None or trial.passed:
         return
     if not trial.single and trial.best < AT_ALL * trial.first:

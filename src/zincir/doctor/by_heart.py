@@ -1,4 +1,4 @@
-"""Trial: a private copy of a model, trained on a few samples: can it learn them by heart?
+"""By heart: a private copy of a model, trained on a few samples: can it learn them by heart?
 
 Whatever is trained is a copy; the optimizer is Adam, at a few rates one after another, so that what
 fails is the net, its loss or its data, and no setting.
@@ -44,7 +44,7 @@ DOWN = 0.1
 
 
 @dataclass(frozen=True)
-class Trial:
+class ByHeart:
     """What came of it."""
 
     samples: int
@@ -60,9 +60,9 @@ class Trial:
     """Whether each sample has one label or a few numbers: then all can be learnt by heart."""
 
 
-def tried(
+def by_heart(
     model: Module, loss: Any, x: Any, y: Any, classes: int | None, seconds: float
-) -> Trial | None:
+) -> ByHeart | None:
     """Train a copy on a few samples; None if that cannot be done, or takes too long."""
     few = _few(x, y)
     if few is None:
@@ -70,12 +70,12 @@ def tried(
     until = time.perf_counter() + seconds
     with undisturbed(model), unwatched(), enable_grad():
         try:
-            return _Trial(model, loss, *few, classes).run(until)
+            return _Attempt(model, loss, *few, classes).run(until)
         except (ZincirError, TypeError, RecursionError):  # it cannot be copied
             return None
 
 
-class _Trial:
+class _Attempt:
     def __init__(
         self, model: Module, loss: Any, x: Any, y: Any, count: int, classes: int | None
     ) -> None:
@@ -86,7 +86,7 @@ class _Trial:
         self.losses: list[float] = []
         self.shares: list[float] = []
 
-    def run(self, until: float) -> Trial | None:
+    def run(self, until: float) -> ByHeart | None:
         passed = False
         for rate in RATES:
             passed = passed or self._train(rate, until)
@@ -95,7 +95,7 @@ class _Trial:
         finite = [v for v in self.losses if np.isfinite(v)]
         if not finite:
             return None
-        return Trial(
+        return ByHeart(
             self._count,
             LOOKS * len(self.losses),
             self.losses[0],
