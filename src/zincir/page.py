@@ -12,7 +12,7 @@ from html import escape
 
 STEPS = 4
 """Shades on each side."""
-PER_SHADE = 0.75
+PER_SHADE = 3 / (STEPS - 0.5)
 """Powers of ten from one shade to the next: the darkest begins at three."""
 
 _LIGHT = """
@@ -81,7 +81,7 @@ def flow_class(ratio: float) -> str:
     """The CSS class for a gradient that is `ratio` times that of the last layer.
 
     >>> flow_class(1.0), flow_class(1e-2), flow_class(1e-9), flow_class(100.0), flow_class(0.0)
-    ('flow0', 'flow-3', 'flow-4', 'flow3', 'flow-4')
+    ('flow0', 'flow-2', 'flow-4', 'flow2', 'flow-4')
     """
     if not ratio > 0:
         return f"flow-{STEPS}"
@@ -93,9 +93,11 @@ def flow_class(ratio: float) -> str:
 def flow_word(ratio: float) -> str:
     """The same in a word.
 
-    >>> flow_word(1e-4), flow_word(0.02), flow_word(0.7), flow_word(200.0)
-    ('vanishing', 'small', 'healthy', 'exploding')
+    >>> flow_word(0.0), flow_word(1e-4), flow_word(0.02), flow_word(0.7), flow_word(200.0)
+    ('none', 'vanishing', 'small', 'healthy', 'exploding')
     """
+    if ratio == 0:
+        return "none"
     if not ratio > 1e-3:
         return "vanishing"
     if ratio < 0.1:

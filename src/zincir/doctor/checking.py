@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zincir.doctor.finding import Finding
+from zincir.doctor.picture import picture_of
 from zincir.doctor.rehearsal import Loss, Rehearsal
 from zincir.doctor.report import Report, reported
 from zincir.doctor.rule import checked_silence, judged
@@ -71,7 +72,9 @@ def report_on(
     wanted, unwanted, failed = judged(seen, reasons)
     said = {(f.code, f.where) for f in more or []}
     wanted = [f for f in wanted if (f.code, f.where) not in said]
-    return reported([*(more or []), *wanted], seen.order, examined, unwanted, reasons, failed)
+    return reported(
+        [*(more or []), *wanted], seen.order, examined, unwanted, reasons, failed, picture_of(seen)
+    )  # fmt: skip
 
 
 _PAIR: Any = (tuple, list)  # a name that checks without narrowing

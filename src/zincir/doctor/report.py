@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zincir.doctor.cured import Cure
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.page import page
+from zincir.doctor.picture import Picture
 from zincir.doctor.rule import rules
 from zincir.doctor.sarif import document, run_of
 
@@ -25,6 +27,7 @@ class Report:
         examined: what was looked at, in a few words.
         silenced: findings that are not wanted; reasons: why, by code or symptom.
         failed: by code, rules that could not judge, and why.
+        picture: what draws what was measured, for the page.
     """
 
     findings: tuple[Finding, ...]
@@ -32,6 +35,7 @@ class Report:
     silenced: tuple[Finding, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict[str, str])
     failed: Mapping[str, str] = field(default_factory=dict[str, str])
+    picture: Callable[[], Picture] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -87,11 +91,18 @@ class Report:
         """The findings in SARIF 2.1.0, which code hosts show beside the lines."""
         return json.dumps(_finite(document([run_of(self.findings)])), indent=2, default=str)
 
-    def to_html(self, path: Any) -> None:
-        """Write the report as one page that needs nothing else."""
+    def to_html(self, path: Any, cure: Cure | None = None) -> None:
+        """Write the report as one page that needs nothing else: findings, gradients through the
+        layers, losses, histograms.
+
+        Args:
+            cure: what was tried against it, which is shown too.
+        """
         notes = [f"silenced {f.code} {f.symptom}" for f in self.silenced]
         notes += [f"rule {code} could not judge: {why}" for code, why in self.failed.items()]
-        Path(path).write_text(page(self.summary(), self.findings, notes), encoding="utf-8")
+        drawn = None if self.picture is None else self.picture()
+        text = page(self.summary(), self.findings, notes, drawn, cure)
+        Path(path).write_text(text, encoding="utf-8")
 
 
 def reported(
@@ -101,6 +112,7 @@ def reported(
     silenced: Sequence[Finding] = (),
     reasons: Mapping[str, str] | None = None,
     failed: Mapping[str, str] | None = None,
+    picture: Callable[[], Picture] | None = None,
 ) -> Report:
     """A report of findings in any order.
 
@@ -115,7 +127,7 @@ def reported(
     ranked = causes_first(sorted(findings, key=importance))
     return Report(
         tuple(ranked), examined, tuple(silenced), reasons or {},
-        failed or {},
+        failed or {}, picture,
     )  # fmt: skip
 
 

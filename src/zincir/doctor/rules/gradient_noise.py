@@ -57,7 +57,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     if not noisy or before - now > GAIN * abs(before) or now < NEAR * losses[0]:
         return
     yield found(
-        f"the error of a batch's gradient is {last[-1].noise:.2g} times its length",
+        f"the error of a batch's gradient is {last[-1].noise:.3g} times its length",
         step=last[0].step,
         evidence={
             "error / length": [look.noise for look in last],
