@@ -26,6 +26,7 @@ from zincir.doctor.course import Activity, Array, Course, Gauge, Reading
 from zincir.doctor.forms import bare, doubled, labels_of, softmaxes
 from zincir.doctor.looking import look
 from zincir.doctor.probes import ParameterProbe, PlaceProbe, Tally, shown
+from zincir.doctor.rehearsal import as_tensors
 from zincir.doctor.schedule import Schedule
 from zincir.graph.node import Node, describe
 from zincir.hook_handle import RemovableHandle
@@ -114,6 +115,7 @@ class Exam:
     def look(self, loss: Any, x: Any, y: Any) -> None:
         """Look at a batch in private, with the first model."""
         model = next(iter(self._models.values()))
+        x, y = as_tensors(x), as_tensors(y)
         self.course.looks.append(look(model, loss, x, y, self.course.steps))
 
     # Inside of a step ---------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def look(model: Module, loss: Any, x: Any, y: Any, step: int) -> Look:
             with no_grad():
                 evaluation = float(loss(called(model, x), y).item())
             gradients = [_gradient(model, loss, *part) for part in _parts(x, y)]
-    return Look(step, training, evaluation, _noise(gradients), _samples(x))
+    return Look(step, training, evaluation, noise_of(gradients), _samples(x))
 
 
 def _gradient(model: Module, loss: Any, x: Any, y: Any) -> Array:
@@ -73,7 +73,7 @@ def _parts(x: Any, y: Any) -> list[tuple[Any, Any]]:
     return [build([t[size * k : size * (k + 1)] for t in leaves]) for k in range(PARTS)]
 
 
-def _noise(gradients: Sequence[Array]) -> float:
+def noise_of(gradients: Sequence[Array]) -> float:
     """The standard error of the mean of gradients, in lengths of that of all samples.
 
     The norm test (Byrd et al. 2012), with an estimate of the true length: that of the mean holds

@@ -110,18 +110,24 @@ class PlaceProbe:
 
     def activity(self) -> Activity | None:
         """What was measured since the last time; None if nothing was."""
-        forward, backward = self.forward.take(), self.backward.take()
-        counts = forward[0]
-        everything = float(counts.sum())
-        if not everything:
-            return None
-        mean = float(forward[3].sum()) / everything
-        std = math.sqrt(max(0.0, float(forward[4].sum()) / everything - mean * mean))
-        variances = forward[4] / counts - np.square(forward[3] / counts)
-        spread = math.sqrt(max(0.0, float(variances.mean())))
-        gradient = np.sqrt(backward[1] / np.maximum(backward[0], 1.0))
-        active, ends = forward[1] / counts, forward[2] / counts
-        return Activity(int(counts[0]), active, ends, mean, std, spread, gradient)
+        return activity_of(self.forward.take(), self.backward.take())
+
+
+def activity_of(forward: Array, backward: Array) -> Activity | None:
+    """What sums by unit say: how many values, of them active and saturated, and the sums of values
+    and squares; of gradients how many, and the sum of squares. None if there are no values.
+    """
+    counts = forward[0]
+    everything = float(counts.sum())
+    if not everything:
+        return None
+    mean = float(forward[3].sum()) / everything
+    std = math.sqrt(max(0.0, float(forward[4].sum()) / everything - mean * mean))
+    variances = forward[4] / counts - np.square(forward[3] / counts)
+    spread = math.sqrt(max(0.0, float(variances.mean())))
+    gradient = np.sqrt(backward[1] / np.maximum(backward[0], 1.0))
+    active, ends = forward[1] / counts, forward[2] / counts
+    return Activity(int(counts[0]), active, ends, mean, std, spread, gradient)
 
 
 def node_size(node: Node) -> int:

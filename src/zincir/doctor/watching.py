@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 from zincir.doctor.checking import report_on
 from zincir.doctor.exam import Exam
-from zincir.doctor.rehearsal import Loss, as_tensors
+from zincir.doctor.of_torch import TorchExam, torch_of
+from zincir.doctor.rehearsal import Loss
 from zincir.doctor.report import Report
 from zincir.doctor.rule import checked_silence
 from zincir.doctor.schedule import EVERY
@@ -19,7 +20,7 @@ from zincir.nn import Module
 class Watch:
     """A context in which trainings are examined; `report()` says what was found until now."""
 
-    def __init__(self, exam: Exam, reasons: Mapping[str, str]) -> None:
+    def __init__(self, exam: Exam | TorchExam, reasons: Mapping[str, str]) -> None:
         self.exam, self._reasons = exam, reasons
 
     def __enter__(self) -> Self:
@@ -49,8 +50,7 @@ class Watch:
         """
         if not isinstance(batch, _SEVERAL) or len(batch) != 2:
             raise _misuse("look: the batch is a pair (inputs, targets)", type(batch).__name__)
-        x, y = (as_tensors(part) for part in batch)
-        self.exam.look(loss, x, y)
+        self.exam.look(loss, *batch)
 
     def report(self) -> Report:
         """What the rules say about all that was measured until now."""
@@ -61,7 +61,7 @@ class Watch:
 
 
 def watch(
-    model: Module | Sequence[Module] | Mapping[str, Module],
+    model: Any,
     optimizer: Any = None,
     *,
     level: str = "standard",
@@ -74,7 +74,8 @@ def watch(
     several models and optimizers. It computes the same bits as without.
 
     Args:
-        model: the model, or several, in a list or by name.
+        model: the model, or several, in a list or by name; a `Module`, or one of PyTorch's, which
+            is then examined by PyTorch's own hooks.
         optimizer: the optimizer, or several.
         level: "light", "standard" or "full": every how many steps a step is probed.
         every: the same as a number, to the end. Without it probes thin out: eight of them while
@@ -98,13 +99,19 @@ def watch(
         raise _misuse(f"level is one of {', '.join(EVERY)}", repr(level))
     if every is not None and (not isinstance(every, int) or every < 1):
         raise _misuse("every is a whole number from 1 on", repr(every))
-    models = _named(model)
+    torch = torch_of(model)
+    models = _named(model, Module if torch is None else torch.nn.Module)
     given: Any = optimizer if isinstance(optimizer, _SEVERAL) else [optimizer]
     optimizers: list[Any] = [o for o in given if o is not None]
     wrong = [o for o in optimizers if not hasattr(o, "param_groups")]
     if wrong:
         raise _misuse("optimizer is an optimizer, or several", type(wrong[0]).__name__)
-    exam = Exam(models, optimizers, every or EVERY[level], fixed=every is not None)
+    often, fixed = every or EVERY[level], every is not None
+    exam = (
+        Exam(models, optimizers, often, fixed=fixed)
+        if torch is None
+        else TorchExam(torch, models, optimizers, often, fixed=fixed)
+    )
     return Watch(exam, checked_silence(silence))
 
 
@@ -112,8 +119,8 @@ _SEVERAL: Any = (list, tuple)  # names that check without narrowing
 _TABLE: Any = Mapping
 
 
-def _named(model: Any) -> dict[str, Module]:
-    if isinstance(model, Module):
+def _named(model: Any, kind: Any) -> dict[str, Any]:
+    if isinstance(model, kind):
         return {"": model}
     if isinstance(model, _TABLE):
         found: dict[str, Any] = dict(model)
@@ -121,7 +128,7 @@ def _named(model: Any) -> dict[str, Module]:
         found = {str(number): m for number, m in enumerate(model)}
     else:
         found = {"": model}
-    if not found or not all(isinstance(m, Module) for m in found.values()):
+    if not found or not all(isinstance(m, kind) for m in found.values()):
         raise _misuse("model is a Module, or several", type(model).__name__)
     return found
 
