@@ -110,3 +110,15 @@ def test_a_rule_that_fails_does_not_hide_the_others() -> None:
     wanted, _, failed = judged(evidence, {})
     assert [f.symptom for f in wanted] == ["non_finite"]
     assert not failed
+
+
+def test_a_finding_has_all_its_fields() -> None:
+    net = nn.Sequential(mlp(), nn.Softmax(dim=1))
+    (finding,) = json.loads(doctor.checkup(net, F.cross_entropy, None, BATCH).to_json())["findings"]
+    assert set(finding) == {
+        "code", "symptom", "severity", "what", "where", "origin", "step", "evidence", "cause",
+        "remedies", "confidence",
+    }  # fmt: skip
+    assert finding["evidence"]["classes"] == 10
+    assert finding["remedies"]
+    assert finding["confidence"] == 1

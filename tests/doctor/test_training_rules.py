@@ -146,3 +146,22 @@ def test_non_finite_names_the_step() -> None:
         assert sick.severity == "error"
         assert sick.step == first
     assert not found(mlp, sgd(0.1), 30)
+
+
+class _Rows(nn.Module):
+    def __init__(self, kind: Any, scale: float) -> None:
+        super().__init__()
+        self.rows, self.head = kind(8, 32, batch_first=True), nn.Linear(32, 10)
+        with zincir.no_grad():
+            for p in self.rows.parameters():
+                p.mul_(scale)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.rows(x.reshape(-1, 8, 8))[0][:, -1])
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM])
+def test_saturated_activation_inside_of_a_recurrent_layer(kind: Any) -> None:
+    sick = found(lambda: _Rows(kind, 200.0), sgd(0.001))["saturated_activation"]
+    assert (sick.severity, sick.where) == ("warning", "rows")
+    assert not found(lambda: _Rows(kind, 1.0), adam(1e-2))  # cured

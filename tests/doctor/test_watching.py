@@ -222,3 +222,85 @@ def test_a_softmax_before_cross_entropy_is_seen_at_work(compiled: bool) -> None:
     assert symptoms(nn.Softmax(dim=1)) == ["softmax_before_cross_entropy"]
     assert symptoms(nn.Sigmoid()) == ["softmax_before_cross_entropy"]
     assert symptoms() == symptoms(nn.ReLU()) == []
+
+
+def _recurrent(kind: Any, scale: float = 1.0) -> Any:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows, self.head = kind(8, 32, batch_first=True), nn.Linear(32, 10)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.rows(x.reshape(-1, 8, 8) * scale)[0][:, -1])
+
+    return Net()
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_activations_inside_of_recurrent_layers_are_seen(kind: Any) -> None:
+    course = train(lambda: _recurrent(kind), sgd(0.1), 8, every=1)[0].exam.course
+    places = {p: a for p, a in course.readings[-1].places.items() if p.kind == "tanh"}
+    assert len(places) == (2 if kind is nn.LSTM else 1)  # the candidate, and the cell
+    for place, activity in places.items():
+        assert (place.where, place.units) == ("rows", 32)
+        assert activity.samples == 32 * 8
+        assert 0 < activity.std < 1
+        assert activity.saturated.max() < 0.5
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_recurrent_bits_are_the_same_with_and_without(kind: Any, compiled: bool) -> None:
+    bare = train(lambda: _recurrent(kind), adam(1e-2), 12, compiled=compiled, watched=False)
+    seen = train(lambda: _recurrent(kind), adam(1e-2), 12, compiled=compiled, every=2)
+    assert bare[1] == seen[1]
+    assert all((a == b).all() for a, b in zip(bare[2], seen[2], strict=True))
+
+
+def test_numbers_of_a_recurrent_layer_are_those_of_numpy() -> None:
+    zincir.manual_seed(0)
+    net = _recurrent(nn.RNN)
+    hidden = net.rows(zincir.tensor(X[:20]).reshape(-1, 8, 8))[0].detach().numpy()
+    optimizer = zincir.optim.SGD(net.parameters(), lr=0.1)
+    with doctor.watch(net, optimizer, every=1) as exam:
+        F.cross_entropy(net(zincir.tensor(X[:20])), zincir.tensor(Y[:20])).backward()
+        optimizer.step()
+    places = exam.exam.course.readings[-1].places
+    activity = next(a for p, a in places.items() if p.kind == "tanh")
+    assert activity.mean == pytest.approx(hidden.mean(), rel=1e-5)
+    np.testing.assert_allclose(activity.active, (hidden > 0).mean((0, 1)))
+
+
+def test_what_is_exact_needs_no_checkup() -> None:
+    class Net(nn.Module):
+        def __init__(self, p: float) -> None:
+            super().__init__()
+            self.first, self.drop, self.head = nn.Linear(64, 32), nn.Dropout(p), nn.Linear(32, 10)
+            self.unused = nn.Linear(3, 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(self.drop(self.first(x).relu()))
+
+    with pytest.warns(UserWarning, match="lets nothing through"):
+        sick = Net(1.0)
+    optimizer = zincir.optim.SGD([*sick.head.parameters(), *sick.unused.parameters()], lr=0.1)
+    with doctor.watch(sick, optimizer, every=1) as exam:
+        for _ in range(10):
+            optimizer.zero_grad()
+            F.cross_entropy(sick(zincir.tensor(X[:32])), zincir.tensor(Y[:32])).backward()
+            optimizer.step()
+    findings = {f.symptom: f for f in exam.report().findings}
+    assert (findings["dropout_everything"].where, findings["dropout_everything"].code) == (
+        "drop", "S9",
+    )  # fmt: skip
+    assert findings["not_optimised"].where == "first"
+    assert findings["no_gradient"].where == "unused"
+    cured = Net(0.5)
+    cured.unused.requires_grad_(False)
+    optimizer = zincir.optim.SGD([p for p in cured.parameters() if p.requires_grad], lr=0.1)
+    with doctor.watch(cured, optimizer, every=1) as exam:
+        for _ in range(10):
+            optimizer.zero_grad()
+            F.cross_entropy(cured(zincir.tensor(X[:32])), zincir.tensor(Y[:32])).backward()
+            optimizer.step()
+    assert exam.report().ok

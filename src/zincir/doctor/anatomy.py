@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zincir.doctor.forms import bare, is_gate, is_number, rectified, softmaxes, users_of
-from zincir.graph.node import Node, describe
+from zincir.graph.node import Node, apply, describe
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
+from zincir.loop.scan import Loop, scan_p
 from zincir.nn import Module
+from zincir.operations.compound import output_p
 from zincir.types import Shape
 
 _ROUND = {"tanh": "tanh", "sigmoid": "sigmoid"}
@@ -33,6 +35,8 @@ class Place:
     units: int
     axis: int
     """The axis of units: 1 behind convolutions, the last one elsewhere."""
+    part: int = 0
+    """Which of the activations of a recurrent layer."""
 
     def __str__(self) -> str:
         return self.where or self.after or self.origin
@@ -112,7 +116,10 @@ def anatomy(
         if node.op.kind in _PRODUCTS:
             _add_layer(found, node, names)
         elif node in inner:
-            _add_place(found, node, names)
+            if node.op is scan_p:
+                _add_rows(found, node, names)
+            else:
+                _add_place(found, node, names)
     return found
 
 
@@ -176,6 +183,27 @@ def _add_place(found: Anatomy, node: Node, names: Names) -> None:
     )  # fmt: skip
     found.places.setdefault(place, []).append(node)
     found.first.setdefault(place.where, node.serial)
+
+
+def _add_rows(found: Anatomy, node: Node, names: Names) -> None:
+    """What a loop, such as an LSTM, makes in its rounds and keeps: its activations, if any.
+
+    Gates of recurrent nets are meant to open and close: sigmoids are left alone.
+    """
+    loop = Loop(*node.attrs)
+    shown = {u.attrs[0]: u for u in found.users.get(node, ()) if u.op is output_p}
+    after = found.after[node]
+    where = names.layer(node.origin[2]) or after
+    for index, row in enumerate(loop.body.results[loop.carried :], loop.carried):
+        kind = "relu" if rectified(row) is not None else row.op.name
+        if kind not in ("relu", "tanh") or row.ndim < 2 or not after:
+            continue
+        spec = (loop.length, *row.shape), row.dtype
+        rows = shown.get(index) or apply(output_p, node, attrs=(index, *spec))
+        origin = describe((*node.origin[:2], ""))
+        place = Place(where, origin, kind, after, row.shape[-1], rows.ndim - 1, index)
+        found.places.setdefault(place, []).append(rows)
+        found.first.setdefault(place.where, node.serial)
 
 
 _PRODUCTS = (Kind.CONTRACTION, Kind.CONVOLUTION)

@@ -117,10 +117,12 @@ class Course:
     """Where that began, if the step could be run again."""
     evaluations: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     """Losses and metrics of each epoch, as a `Trainer` or `Watch.evaluated` tells them."""
+    trained: dict[str, int] = field(default_factory=dict[str, int])
+    """By the name of a parameter that asks for a gradient: how many numbers it has."""
+    dropping: dict[str, float] = field(default_factory=dict[str, float])
+    """By the path of a dropout: its p."""
     looks: list[Look] = field(default_factory=list[Look])
     """Batches that were looked at, by a `Trainer` or `Watch.look`."""
-    drops: bool = False
-    """Whether a layer drops at random, so that the loss in training is higher than without."""
     steps: int = 0
     optimizers: int = 0
     """How many are watched."""
@@ -131,6 +133,11 @@ class Course:
     def doubled(self) -> list[Doubled]:
         """Softmaxes behind others in the graph of any loss."""
         return [twice for found in self.twice.values() for twice in found]
+
+    @property
+    def drops(self) -> bool:
+        """Whether a layer drops at random, so that the loss in training is higher than without."""
+        return any(p > 0 for p in self.dropping.values())
 
     def layer(self, path: str) -> str:
         """The name of the layer whose path a node has."""
@@ -213,6 +220,17 @@ class Course:
     def stuck(self) -> bool:
         """Whether a loss never came down by more than its noise, or is no better than guessing."""
         return any(never_improved(self.losses(s), self.baselines.get(s)) for s in self.sites)
+
+
+def dropouts(models: Mapping[str, Any]) -> dict[str, float]:
+    """By path, the p of each layer that drops."""
+    return {
+        f"{prefix}.{name}".strip("."): float(p)
+        for prefix, model in models.items()
+        for name, module in model.named_modules()
+        if "Dropout" in type(module).__name__
+        and isinstance(p := getattr(module, "p", None), int | float)
+    }
 
 
 def trend(values: Sequence[float] | Array) -> float:

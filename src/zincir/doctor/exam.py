@@ -22,7 +22,7 @@ import numpy as np
 from zincir import tensor_backward
 from zincir.autograd import no_grad
 from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
-from zincir.doctor.course import Activity, Array, Course, Gauge, Reading
+from zincir.doctor.course import Activity, Array, Course, Gauge, Reading, dropouts
 from zincir.doctor.forms import bare, doubled, labels_of, softmaxes
 from zincir.doctor.looking import look
 from zincir.doctor.probes import ParameterProbe, PlaceProbe, Tally, shown
@@ -75,11 +75,12 @@ class Exam:
         recording that this is known from."""
         self._mixed: set[str] = set()
         """Parameters whose gradients contain those of steps that are done."""
-        self.course.drops = any(
-            "Dropout" in type(m).__name__ and getattr(m, "p", 0) > 0
-            for model in models.values()
-            for m in model.modules()
-        )
+        self.course.dropping = dropouts(models)
+        self.course.trained = {
+            name: self._watched[key].numel()
+            for key, name in self._names.parameters.items()
+            if self._watched[key].requires_grad
+        }
         self._note_settings()
 
     # Beginning and end --------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from zincir.doctor.anatomy import Place
-from zincir.doctor.course import Activity, Array, Course, Gauge, Look, Reading
+from zincir.doctor.course import Activity, Array, Course, Gauge, Look, Reading, dropouts
 from zincir.doctor.looking import PARTS, noise_of
 from zincir.doctor.schedule import Schedule
 from zincir.doctor.torch_calls import Calls, line, mode
@@ -67,9 +67,8 @@ class TorchExam:
             for name, p in model.named_parameters():
                 self._names[id(p)] = start + name
                 self._parameters[start + name] = p
-            for module in model.modules():
-                p = getattr(module, "p", 0.0)
-                course.drops |= "Dropout" in type(module).__name__ and p > 0
+        course.dropping = dropouts(self._models)
+        course.trained = {n: p.numel() for n, p in self._parameters.items() if p.requires_grad}
         course.optimizers = len(self._optimizers)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:

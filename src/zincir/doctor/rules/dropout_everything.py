@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zincir.doctor.course import Course
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.forms import is_number
 from zincir.doctor.rehearsal import Rehearsal
@@ -24,21 +25,34 @@ from zincir.doctor.rule import Found, rule
     "S9",
     "dropout_everything",
     Severity.ERROR,
-    reads=Rehearsal,
+    reads=(Rehearsal, Course),
     cause="the share that is dropped was taken for the share that is kept, or a typing error",
     remedies=("a share to drop from 0.1 to 0.5; 1 - p if p was to be kept", "no dropout at all"),
 )
-def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
+    if isinstance(seen, Course):
+        for where, p in seen.dropping.items():
+            if p >= 1:
+                yield _everything(found, p, where)
+    else:
+        yield from _before(seen, found)
+
+
+def _everything(found: Found, p: float, where: str, origin: str = "") -> Finding:
+    return found(
+        f"dropout of {p} drops everything: the model learns nothing before it",
+        where=where,
+        origin=origin,
+        evidence={"p": p},
+    )
+
+
+def _before(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     for call in seen.first.calls:
         p = getattr(call.module, "p", None)
         if "Dropout" in type(call.module).__name__ and isinstance(p, int | float) and p >= 1:
             origins = [seen.origin(t._node) for t in call.outputs]
-            yield found(
-                f"dropout of {float(p)} drops everything: the model learns nothing before it",
-                where=call.where,
-                origin=origins[0] if origins else "",
-                evidence={"p": float(p)},
-            )
+            yield _everything(found, float(p), call.where, origins[0] if origins else "")
     leaves = {name for name, m in seen.model.named_modules() if not list(m.children())}
     for node in seen.first.body.order:  # dropout as a function
         if node.op.name != "mul" or not node.needs_grad:

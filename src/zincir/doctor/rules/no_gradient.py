@@ -17,17 +17,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zincir.doctor.course import Course
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
 from zincir.graph.node import Node
+
+PROBED = 8
+"""Steps that were looked at."""
 
 
 @rule(
     "S7",
     "no_gradient",
     Severity.ERROR,
-    reads=Rehearsal,
+    reads=(Rehearsal, Course),
     cause="the layer is not used, or the way from it to the loss is cut",
     remedies=(
         "use the layer in forward, and take what was computed without detach(), .item(), NumPy "
@@ -35,7 +39,31 @@ from zincir.graph.node import Node
         "freeze it with requires_grad_(False) if it is not to be trained",
     ),
 )
-def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
+    if isinstance(seen, Course):
+        yield from _in_training(seen, found)
+    else:
+        yield from _before(seen, found)
+
+
+def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
+    """What no step has reached that was looked at: another one may, so that it is a warning."""
+    looked = len(seen.probed(PROBED))
+    lost = [n for n in seen.trained if n in seen.settings and n not in seen.shapes]
+    if looked < PROBED or not seen.shapes:
+        return
+    for where in dict.fromkeys(n.rpartition(".")[0] for n in lost):
+        mine = [n for n in lost if n.rpartition(".")[0] == where]
+        yield found(
+            f"{', '.join(mine)} got no gradient in {looked} steps that were looked at",
+            where=where,
+            severity=Severity.WARNING,
+            evidence={"parameters": len(mine), "numbers": sum(seen.trained[n] for n in mine)},
+            confidence=0.9,
+        )
+
+
+def _before(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     trained = [p for p in seen.parts if p.tensor.requires_grad]
     lost = [p for p in trained if not p.reached]
     if seen.first.loss is None or not trained:

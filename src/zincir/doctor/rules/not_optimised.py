@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zincir.doctor.course import Course
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
@@ -22,7 +23,7 @@ from zincir.doctor.rule import Found, rule
     "S8",
     "not_optimised",
     Severity.ERROR,
-    reads=Rehearsal,
+    reads=(Rehearsal, Course),
     cause="the optimizer was made from another list of parameters, or before the layer was",
     remedies=(
         "optimizer = SGD(model.parameters(), ...), after the model is complete",
@@ -30,7 +31,28 @@ from zincir.doctor.rule import Found, rule
         "requires_grad_(False) for what is not to be trained",
     ),
 )
-def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
+    if isinstance(seen, Course):
+        yield from _in_training(seen, found)
+    else:
+        yield from _before(seen, found)
+
+
+def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
+    """Of the optimizers that are watched: there may be others, so that it is a warning."""
+    lost = [n for n in seen.trained if n not in seen.settings] if seen.optimizers else []
+    for where in dict.fromkeys(n.rpartition(".")[0] for n in lost):
+        names = [n for n in lost if n.rpartition(".")[0] == where]
+        yield found(
+            f"in none of the optimizers that are watched: {', '.join(names)}",
+            where=where,
+            severity=Severity.WARNING,
+            evidence={"parameters": len(names), "optimizers": seen.optimizers},
+            confidence=0.9,
+        )
+
+
+def _before(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     groups = [group for optimizer in seen.optimizers for group in optimizer.param_groups]
     if not groups:
         return
