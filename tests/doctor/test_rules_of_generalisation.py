@@ -276,3 +276,24 @@ def test_labels_are_counted_through_any_cross_entropy() -> None:
                 optimizer.step()
         (counts,) = exam.exam.course.readings[-1].labels.values()
         assert (counts == np.bincount(Y[:50], minlength=10)).all(), name
+
+
+class _Other(nn.Module):
+    """Gives something else in evaluation, as detectors do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = mlp()
+
+    def forward(self, x: Any) -> Any:
+        return self.net(x) if self.training else {"scores": self.net(x)}
+
+
+def test_a_model_that_goes_another_way_in_evaluation_is_trained_all_the_same() -> None:
+    net = _Other()
+    optimizer = zincir.optim.SGD(net.parameters(), lr=0.1)
+    trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, seed=0, doctor="standard")
+    history = trainer.fit((X[:300], Y[:300]), epochs=3, progress=False)
+    assert len(history["loss"]) == 3
+    assert not trainer._examination.exam.course.looks
+    assert not trainer.report.of("train_eval_mismatch")

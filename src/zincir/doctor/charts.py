@@ -10,7 +10,8 @@ from zincir.doctor.picture import Histogram, Series
 from zincir.page import flow_class, flow_word
 
 STYLE = """
-.chart { margin: 1.1rem 0 1.2rem; break-inside: avoid }
+section, .chart { break-inside: avoid }
+.chart { margin: 0 0 1.2rem; padding-top: 1.1rem }
 .plot { display: grid; grid-template-columns: 3.6rem 1fr; column-gap: .5rem }
 .plot .ys { position: relative; height: 13rem }
 .plot .ys span { position: absolute; right: 0; transform: translateY(-50%); white-space: nowrap }
@@ -39,7 +40,7 @@ polyline { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke;
   column-gap: .6rem; row-gap: 2px; align-items: center }
 .heat .name { max-width: 11rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
   text-align: right; font-size: .82rem }
-.heat svg { height: 1.35rem; border-radius: 2px }
+.heat svg { height: 1.35rem; border-radius: 2px; shape-rendering: crispEdges }
 .heat.tall svg { height: .8rem }
 .heat.tall .name, .heat.tall .word { font-size: .7rem; line-height: 1 }
 .heat .word { font-size: .8rem; color: var(--faint); white-space: nowrap }

@@ -22,6 +22,8 @@ Array: TypeAlias = np.ndarray[Any, Any]
 
 PARTS = 8
 """Of the batch, whose gradients are compared."""
+MOST = 100.0
+"""Lengths of a gradient: more of an error is said to be so many."""
 
 
 def is_due(epoch: int) -> bool:
@@ -86,4 +88,4 @@ def noise_of(gradients: Sequence[Array]) -> float:
     length = float(np.square(rows.mean(0)).sum()) - error
     if not np.isfinite(error):
         return float("nan")
-    return float(np.sqrt(error / length)) if length > 1e-4 * error else 100.0
+    return float(np.sqrt(error / length)) if length * MOST**2 > error else MOST

@@ -39,6 +39,8 @@ class Examination(Callback):
         self._progress: Progress | None = None
         self._told: set[tuple[str, str]] = set()
         self._rehearsed = False
+        self._refused = False
+        """Whether a batch cannot be looked at: the model goes another way in evaluation, say."""
         self._snapshot: Snapshot | None = None
         self.beside_it: Sequence[Callback] = ()
         """The other callbacks of the training."""
@@ -97,12 +99,14 @@ class Examination(Callback):
     def _look(self, trainer: Training, exam: Exam) -> None:
         """Look at a batch of the last steps, at the end of some epochs."""
         running, snapshot = trainer.running, self._snapshot
-        if running is None or snapshot is None or not is_due(trainer.epoch):
+        if running is None or snapshot is None or self._refused or not is_due(trainer.epoch):
             return
         try:
             exam.look(trainer.loss, *running.taken(snapshot.batches[0][0]))
-        except ZincirError:
-            return  # a loss that is no number, or a model that goes another way in evaluation
+        except (
+            Exception
+        ):  # a model that gives something else in evaluation, a loss that is no number
+            self._refused = True
 
     def on_exception(self, trainer: Training, error: BaseException) -> None:
         self._find_birth(trainer)

@@ -24,6 +24,7 @@ import numpy as np
 
 from zincir.doctor.course import FEWEST, NEAR, Course
 from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.looking import MOST
 from zincir.doctor.rule import Found, rule
 
 LOOKS = 3
@@ -56,8 +57,10 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     before, now = float(np.median(half[:third])), float(np.median(half[-third:]))
     if not noisy or before - now > GAIN * abs(before) or now < NEAR * losses[0]:
         return
+    noise = last[-1].noise
+    times = f"{noise:.2g} times" if noise < MOST else "a hundred times and more"
     yield found(
-        f"the error of a batch's gradient is {last[-1].noise:.3g} times its length",
+        f"the error of a batch's gradient is {times} its length",
         step=last[0].step,
         evidence={
             "error / length": [look.noise for look in last],
