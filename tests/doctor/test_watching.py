@@ -158,7 +158,7 @@ def test_a_model_without_parameters_and_frozen_ones() -> None:
     assert exam.report().ok
     net = mlp()
     net[0].requires_grad_(False)
-    optimizer = zincir.optim.SGD(net[2].parameters(), lr=0.1)
+    optimizer = zincir.optim.SGD([*net[2].parameters(), *net[4].parameters()], lr=0.1)
     with doctor.watch(net, optimizer, every=1) as exam:
         for _ in range(8):
             optimizer.zero_grad()
