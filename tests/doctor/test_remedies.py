@@ -11,6 +11,7 @@ import zincir
 from patients import X, Y, mlp
 from state import state_of
 from zincir import doctor, nn
+from zincir.doctor.remedies.residual import Residual
 from zincir.doctor.remedy import Cost, remedies
 from zincir.nn import functional as F
 from zincir.trainer import ClipGradients, Trainer
@@ -247,23 +248,19 @@ def test_a_revived_net_gives_the_same_and_its_code_does_so_too() -> None:
     assert (other[:2](x) > 0).any(0).float().mean() > 0.9
 
 
-def test_convolutions_are_treated_too() -> None:
-    def net() -> Any:
-        layers: list[Any] = []
-        for number in range(6):
-            layers += [nn.Conv2d(8 if number else 1, 8, 3, padding=1), nn.Sigmoid()]
-        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * 64, 10))
-
-    x = X[:600].reshape(-1, 1, 8, 8), Y[:600]
-    for name in ("batch_norm", "residual"):
-        zincir.manual_seed(0)
-        trainer = trainer_of(net(), 0.1)
-        before = doctor.checkup(trainer.model, trainer.loss, trainer.optimizer, (x[0], x[1]))
-        assert before.of("vanishing_gradient")
-        cure = doctor.cure(trainer, x, before, allow="architecture", remedies=[name])
-        assert cure.accepted is not None, str(cure)
-        kind = nn.BatchNorm2d if name == "batch_norm" else nn.Conv2d
-        assert any(isinstance(m, kind) for m in trainer.model.modules())
+@pytest.mark.parametrize(("name", "kind"), [("batch_norm", nn.BatchNorm2d), ("residual", Residual)])
+def test_convolutions_are_treated_too(name: str, kind: Any) -> None:
+    zincir.manual_seed(0)
+    layers: list[Any] = []
+    for number in range(6):
+        layers += [nn.Conv2d(4 if number else 1, 4, 3, padding=1), nn.Sigmoid()]
+    trainer = trainer_of(nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 10)), 0.3)
+    images = X[:600].reshape(-1, 1, 8, 8), Y[:600]
+    before = doctor.checkup(trainer.model, trainer.loss, trainer.optimizer, images)
+    assert before.of("vanishing_gradient")
+    cure = doctor.cure(trainer, images, before, allow="architecture", remedies=[name])
+    assert cure.accepted is not None, str(cure)
+    assert sum(isinstance(m, kind) for m in trainer.model.modules()) >= 5
 
 
 def test_functional_activations_are_left_and_said_so() -> None:
