@@ -1,4 +1,4 @@
-"""`python -m benchmarks.doctor [--set clean,faults,invariance] [--half tune|report] [--jobs 2]`.
+"""`python -m benchmarks.doctor [--set clean,faults,invariance,cures] [--half report] [--jobs 2]`.
 
 Prints tables, as Markdown with `--plain`, and keeps all records in `out/`; a run that was broken
 off goes on where it was. `--quick` takes every fifth healthy run, and three seeds of each fault.
@@ -15,7 +15,7 @@ from benchmarks.doctor.sets import SETS, jobs_of
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.doctor", description=__doc__)
-    parser.add_argument("--set", default="clean,faults,invariance", help=", ".join(SETS))
+    parser.add_argument("--set", default="clean,faults,invariance,cures", help=", ".join(SETS))
     parser.add_argument("--half", choices=("tune", "report"), help="one half of the models")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument("--quick", action="store_true", help="a fraction of the runs")

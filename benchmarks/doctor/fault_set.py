@@ -16,6 +16,7 @@ from benchmarks.doctor.jobs import Job, Record
 from benchmarks.doctor.records import Set, alarms, outcome, percent
 from benchmarks.doctor.sick import SEEDS
 from benchmarks.doctor.statistics import effect, hurts
+from zincir.doctor.rule import rules
 
 FEW = 5
 """Seeds, if it has to be quick."""
@@ -27,8 +28,8 @@ def _fault_name(fault: Fault, base: str, seed: int) -> str:
 
 def _fault_names(quick: bool) -> list[str]:
     found: dict[str, None] = {}
-    for fault, base in sick.pairs():
-        for seed in range(FEW if quick else SEEDS):
+    for seed in range(FEW if quick else SEEDS):
+        for fault, base in sick.pairs():
             found[_fault_name(fault, base, seed)] = None
             found[f"twin @ {sick.twin(fault, base, seed)[0]} #{seed}"] = None
     return list(found)
@@ -82,14 +83,22 @@ class Group:
     def hurts(self) -> bool:
         return len(self.records) > 1 and hurts(*self.metrics)
 
+    def told(self, record: Record) -> list[dict[str, Any]]:
+        """What was said that counts: alarms; infos that are all their rule can give."""
+        found = [*alarms(record), *(_passing(text) for text in record["passing"])]
+        if self.fault.info:
+            rest = [f for f in record["findings"] if f["severity"] == "info"]
+            found += [f for f in rest if f["symptom"] in self.fault.symptoms]
+        return found
+
     @property
     def detected(self) -> list[Record]:
-        return [r for r in self.records if alarms(r)]
+        return [r for r in self.records if self.told(r)]
 
     @property
     def named(self) -> list[Record]:
-        """Runs whose first alarm has a right symptom."""
-        return [r for r in self.detected if alarms(r)[0]["symptom"] in self.fault.symptoms]
+        """Runs whose first finding has a right symptom."""
+        return [r for r in self.detected if self.told(r)[0]["symptom"] in self.fault.symptoms]
 
     @property
     def located(self) -> list[Record]:
@@ -98,7 +107,14 @@ class Group:
         def right(f: dict[str, Any], r: Record) -> bool:
             return f["symptom"] in self.fault.symptoms and f["where"] in r["right"]
 
-        return [r for r in self.detected if any(right(f, r) for f in alarms(r))]
+        return [r for r in self.detected if any(right(f, r) for f in self.told(r))]
+
+
+def _passing(text: str) -> dict[str, Any]:
+    """An alarm that was raised on the way alone."""
+    code, _, where = text.partition(" ")
+    symptom = next((r.symptom for r in rules() if r.code == code), code)
+    return {"code": code, "symptom": symptom, "where": where, "severity": "warning"}
 
 
 def _groups(records: Sequence[Record]) -> list[Group]:
@@ -117,6 +133,13 @@ def _groups(records: Sequence[Record]) -> list[Group]:
     return found
 
 
+def _parts(groups: list[Group]) -> list[tuple[str, list[Group]]]:
+    """The halves, both, and those of both that a rule is there for."""
+    halves = [(name, [g for g in groups if _half_of(g) == name]) for name in ("tune", "report")]
+    ruled = [g for g in groups if not g.fault.beyond]
+    return [*halves, ("together", groups), ("with a rule", ruled)]
+
+
 def _half_of(group: Group) -> str:
     return _fault_half(f"x @ {group.base}")
 
@@ -125,8 +148,7 @@ def _fault_tables(records: Sequence[Record], everything: bool) -> list[Section]:
     groups = _groups(records)
     harmful = [g for g in groups if g.hurts]
     rows: list[list[str]] = []
-    for title in ("tune", "report", "together"):
-        chosen = [g for g in harmful if title in ("together", _half_of(g))]
+    for title, chosen in _parts(harmful):
         runs = sum(len(g.records) for g in chosen)
         found = sum(len(g.detected) for g in chosen)
         named = sum(len(g.named) for g in chosen)
@@ -134,7 +156,7 @@ def _fault_tables(records: Sequence[Record], everything: bool) -> list[Section]:
         layered = sum(len(g.records) for g in placed)
         located = sum(len(g.located) for g in placed)
         twins = {r["name"]: r for g in chosen for r in g.twins}
-        false = sum(bool(alarms(r)) for r in twins.values())
+        false = sum(bool(alarms(r) or r["passing"]) for r in twins.values())
         rows.append(
             [
                 title, str(len(chosen)), str(runs), percent(found, runs), percent(named, runs),
@@ -144,6 +166,10 @@ def _fault_tables(records: Sequence[Record], everything: bool) -> list[Section]:
     columns = ["half", "harmful faults", "runs", "detected", "right symptom first", "right layer",
                "alarms on healthy twins"]  # fmt: skip
     summary = Section("faults", "Faults that hurt", columns, rows)
+    summary.notes.append(
+        "no rule: what such faults do cannot be told from what is left: "
+        + ", ".join(dict.fromkeys(g.fault.name for g in harmful if g.fault.beyond))
+    )
     mild = [f"{g.fault.name} ({g.base})" for g in groups if not g.hurts]
     if mild:
         summary.notes.append("do not hurt, and do not count: " + ", ".join(mild))
@@ -164,8 +190,8 @@ def _line(group: Group) -> list[str]:
     whole = len(group.records)
     sick_ones, healthy_ones = group.metrics
     firsts = Counter(
-        f"{alarms(r)[0]['symptom']}" + (f" in {w}" if (w := alarms(r)[0]["where"]) else "")
-        if alarms(r)
+        f"{group.told(r)[0]['symptom']}" + (f" in {w}" if (w := group.told(r)[0]["where"]) else "")
+        if group.told(r)
         else "nothing"
         for r in group.records
     )

@@ -68,7 +68,7 @@ class Outcome:
     stopped: str = ""
     """The error that ended it, if one did."""
     passing: list[str] = field(default_factory=list[str])
-    """Codes of warnings and errors that were said while it was trained, and not at its end."""
+    """Codes and layers of alarms that were raised while it was trained, and not at its end."""
     seconds: float = 0.0
 
 
@@ -117,21 +117,40 @@ def _add(findings: list[Finding], more: Any) -> None:
     findings += [f for f in more if (f.code, f.where) not in said]
 
 
-def _by_trainer(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Finding]) -> list[str]:
-    d = plan.data
-    callbacks = [] if plan.clip is None else [ClipGradients(norm=plan.clip)]
-    trainer = Trainer(net, plan.loss, optimizer, callbacks=callbacks, doctor="standard", seed=None)
-    epochs = max(1, round(plan.steps / -(-len(d.x) // plan.batch)))
-    try:
-        trainer.fit(
-            (d.x, d.y), (d.x_test, d.y_test), epochs, plan.batch,
-            shuffle=plan.shuffle, progress=False,
+class Watched:
+    """A `Trainer` of a plan."""
+
+    def __init__(self, plan: Plan, net: nn.Module, optimizer: Any, level: str = "standard") -> None:
+        self.plan = plan
+        self.trainer = Trainer(
+            net, plan.loss, optimizer, doctor=level,
+            metrics=["accuracy"] if plan.data.kind == "classes" else [],
+            callbacks=[] if plan.clip is None else [ClipGradients(norm=plan.clip)],
         )  # fmt: skip
-    finally:
-        _add(findings, trainer.report.findings)
+
+    def fit(self) -> str:
+        """As many epochs as the plan's steps are about; the error that ended it, if one did."""
+        plan, d = self.plan, self.plan.data
+        epochs = max(1, round(plan.steps / -(-len(d.x) // plan.batch)))
+        try:
+            self.trainer.fit(
+                (d.x, d.y), (d.x_test, d.y_test), epochs, plan.batch,
+                shuffle=plan.shuffle, progress=False,
+            )  # fmt: skip
+        except Exception as error:
+            return f"{type(error).__name__}: {error}".splitlines()[0]
+        return ""
+
+
+def _by_trainer(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Finding]) -> list[str]:
+    watched = Watched(plan, net, optimizer)
+    stopped = watched.fit()
+    _add(findings, watched.trainer.report.findings)
+    if stopped:
+        raise RuntimeError(stopped)
     at_last = {f.code for f in findings if f.severity != "info"}
-    said = {code for code, _ in trainer._examination._told}  # what a terminal shows
-    return sorted(said - at_last)
+    said = watched.trainer._examination._told  # what a terminal shows
+    return sorted(f"{code} {where}".strip() for code, where in said if code not in at_last)
 
 
 def _by_hand(plan: Plan, net: nn.Module, optimizer: Any, findings: list[Finding]) -> list[str]:

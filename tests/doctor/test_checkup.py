@@ -354,3 +354,15 @@ def test_losses_that_push_down_what_is_too_sure_are_not_maximised() -> None:
     with zincir.no_grad():
         net[4].weight.mul_(100)
     assert "loss_maximised" not in checked(net, smooth, (X[:128], given))
+
+
+def test_cross_entropy_over_one_class_whatever_the_targets_are() -> None:
+    net = nn.Linear(64, 1)
+    batch = X[:64], np.ones((64, 1), np.float32)
+
+    def one(given: Any, wanted: Any) -> Any:
+        return F.cross_entropy(given, (wanted[:, 0] * 0).to(zincir.int64))
+
+    sick = checked(net, one, batch)["loss_shape"]
+    assert (sick.code, sick.severity) == ("S4", "error")
+    assert "loss_shape" not in checked(net, F.binary_cross_entropy_with_logits, batch)

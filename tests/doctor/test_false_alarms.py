@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 
 import zincir
-from patients import X, Y, checked, mlp
+from patients import X, Y, adam, checked, found, mlp, train
 from zincir import nn
 from zincir.data import load_digits
+from zincir.doctor.course import Course, Reading
+from zincir.doctor.rule import rules
 
 
 def _deep_sigmoid(rate: float, depth: int) -> Any:
@@ -53,3 +55,61 @@ def test_small_gradients_are_nothing_to_adam_before_they_drown() -> None:
     assert "vanishing_gradient" not in found(8, adam)
     assert "vanishing_gradient" in found(14, adam)
     assert "vanishing_gradient" not in found(2, sgd)
+
+
+def test_a_third_of_dead_units_is_no_matter_where_the_rest_learns() -> None:
+    """Nor the cause, where it does not: the others could learn, if there were anything."""
+
+    def partly(count: int) -> Any:
+        def net() -> Any:
+            made = mlp()
+            with zincir.no_grad():
+                made[2].bias[:count].fill_(-100.0)
+            return made
+
+        return net
+
+    noise = np.random.default_rng(0).integers(0, 10, len(Y))
+    for labels in (Y, noise):
+        report = train(partly(12), adam(3e-3), 200, y=labels)[0].report()
+        assert [str(f.severity) for f in report.of("dead_relu")] == ["info"]
+    sick = found(partly(32), adam(3e-3), 200)["dead_relu"]
+    assert (sick.severity, sick.where) == ("error", "3")
+
+
+def test_a_validation_loss_that_rises_by_little_of_what_was_gained() -> None:
+    """The first epoch may learn nearly all: what was gained counts from the first step on."""
+
+    def course(start: float, end: float) -> Course:
+        made = Course(steps=160)
+        for step in range(16):
+            made.note(Reading(10 * step, {"loss": start / (1 + step)}, {}, {}))
+        for epoch in range(16):
+            rise = (end - 0.08) * max(0, epoch - 3) / 12
+            losses = {"loss": 0.1 / (1 + epoch), "val_loss": 0.09 - 0.01 * min(1, epoch) + rise}
+            made.evaluations.append(losses)
+        return made
+
+    (judge,) = [r for r in rules() if r.code == "G1"]
+    assert not judge.findings(course(1.2, 0.13))
+    assert judge.findings(course(1.2, 0.4))
+    assert not judge.findings(course(1.2, 0.08))
+
+
+def test_an_accuracy_at_its_best_excuses_no_validation_loss_that_nothing_is_left_of() -> None:
+    def course(end: float) -> Course:
+        made = Course(steps=160)
+        for step in range(16):
+            made.note(Reading(10 * step, {"loss": 2.3 / (1 + step) ** 2}, {}, {}))
+        for epoch in range(16):
+            best = 1.2 if epoch == 2 else 1.3
+            value = best + (end - 1.3) * max(0, epoch - 3) / 12
+            accuracy = 0.4 + 0.005 * epoch
+            made.evaluations.append(
+                {"loss": 1 / (1 + epoch) ** 2, "val_loss": value, "val_accuracy": accuracy}
+            )
+        return made
+
+    (judge,) = [r for r in rules() if r.code == "G1"]
+    assert judge.findings(course(2.1))
+    assert not judge.findings(course(1.3))

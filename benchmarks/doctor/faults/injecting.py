@@ -31,6 +31,10 @@ class Fault:
     """The runs it is put into."""
     where: Layers | None = None
     """The layers that are right; None: the fault is in none."""
+    beyond: bool = False
+    """Whether the catalogue has no rule for it: what happened cannot be told from what is left."""
+    info: bool = False
+    """Whether its rule gives infos by the catalogue: an info with a right symptom is enough."""
 
 
 FAULTS: list[Fault] = []
@@ -42,12 +46,13 @@ def fault(
     symptoms: str,
     bases: str,
     where: Layers | None = None,
+    **flags: bool,
 ) -> Callable[[Callable[[Plan], Plan]], Callable[[Plan], Plan]]:
     """Add a fault to the list."""
 
     def add(put: Callable[[Plan], Plan]) -> Callable[[Plan], Plan]:
         found = tuple(symptoms.split()), tuple(bases.split())
-        FAULTS.append(Fault(name, source, put, *found, where))
+        FAULTS.append(Fault(name, source, put, *found, where, **flags))
         return put
 
     return add
@@ -114,7 +119,8 @@ def beside(net: nn.Module, path: str) -> list[str]:
     known = weighted(net)
     before = [n for n in names[:at] if n in known][-1:]
     behind = [n for n in names[at:] if n in known][:1]
-    return [path, f"{path}.0", f"{path}.1", *before, *behind]
+    inside = path.rpartition(".")[0]
+    return [path, inside, f"{inside}.1", *before, *behind]
 
 
 def middle(net: nn.Module) -> str:

@@ -24,19 +24,19 @@ def _rng(plan: Plan) -> np.random.Generator:
     return np.random.default_rng(1000 + plan.seed)
 
 
-@fault("labels from 1", "TDC wrong labels, S5", "label_out_of_range", "digits penguins", last)
+@fault("labels from 1", "TDC wrong labels, S5", "label_out_of_range", "penguins", last)
 def _(plan: Plan) -> Plan:
     return _data(plan, y=plan.data.y + 1)
 
 
 @fault("labels shuffled", "DeepCrime TCL, 100 %", "loss_not_decreasing label_noise overfitting",
-       "digits wine names plays")  # fmt: skip
+       "digits wine plays")  # fmt: skip
 def _(plan: Plan) -> Plan:
     return _data(plan, y=_rng(plan).permutation(plan.data.y))
 
 
 @fault("half of the labels changed", "DeepCrime TCL, 50 %", "label_noise overfitting",
-       "digits penguins")  # fmt: skip
+       "digits")  # fmt: skip
 def _(plan: Plan) -> Plan:
     y, rng = plan.data.y.copy(), _rng(plan)
     wrong = rng.random(len(y)) < 0.5
@@ -50,7 +50,7 @@ def _(plan: Plan) -> Plan:
     return _data(plan, x=plan.data.x[:keep], y=plan.data.y[:keep])
 
 
-@fault("one class in fifty", "DeepCrime TUD, I7", "class_imbalance", "digits cancer")
+@fault("one class in fifty", "DeepCrime TUD, I7", "class_imbalance", "digits cancer", info=True)
 def _(plan: Plan) -> Plan:
     d, rng = plan.data, _rng(plan)
     rare = d.y.reshape(len(d.y)) >= (1 if d.classes == 1 else d.classes // 2)
@@ -58,7 +58,7 @@ def _(plan: Plan) -> Plan:
     return _data(plan, x=d.x[kept], y=d.y[kept])
 
 
-@fault("noise on the inputs", "DeepCrime TAN", "input_noise", "digits wine")
+@fault("noise on the inputs", "DeepCrime TAN", "input_noise", "wine", beyond=True)
 def _(plan: Plan) -> Plan:
     d = plan.data
     noise = _rng(plan).standard_normal(d.x.shape).astype(np.float32)
@@ -72,7 +72,7 @@ def _(plan: Plan) -> Plan:
 
 
 @fault("inputs all zero", "TDC, I6",
-       "ignores_input loss_not_decreasing constant_feature no_gradient", "digits wine")  # fmt: skip
+       "ignores_input loss_not_decreasing constant_feature no_gradient", "digits")  # fmt: skip
 def _(plan: Plan) -> Plan:
     return _data(plan, x=plan.data.x * 0)
 
@@ -95,7 +95,7 @@ def _(plan: Plan) -> Plan:
     return _data(plan, x=plan.data.x / 255, x_test=plan.data.x_test / 255)
 
 
-@fault("NaN in the data", "S18", "non_finite_data", "wine cars")
+@fault("NaN in the data", "S18", "non_finite_data", "wine")
 def _(plan: Plan) -> Plan:
     x = plan.data.x.copy()
     x[_rng(plan).random(len(x)) < 0.02, 0] = np.nan

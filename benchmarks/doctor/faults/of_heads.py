@@ -26,28 +26,28 @@ def _(plan: Plan) -> Plan:
 
 
 @fault("sigmoid before cross-entropy", "DeepCrime AAL, S1", "softmax_before_cross_entropy",
-       "cnn penguins", end)  # fmt: skip
+       "cnn", end)  # fmt: skip
 def _(plan: Plan) -> Plan:
     return changed(plan, followed_by(nn.Sigmoid()))
 
 
 @fault("log-softmax missing", "TDC missing softmax, S2",
-       "missing_output_activation", "digits penguins", end)  # fmt: skip
+       "missing_output_activation", "digits", end)  # fmt: skip
 def _(plan: Plan) -> Plan:
     return plan.but(loss=F.nll_loss)
 
 
-@fault("ReLU at the end of a regression", "DeepCrime AAL, S3", "output_range", "cars waves", end)
+@fault("ReLU at the end of a regression", "DeepCrime AAL, S3", "output_range", "cars", end)
 def _(plan: Plan) -> Plan:
     return changed(plan, followed_by(nn.ReLU()))
 
 
-@fault("sigmoid at the end of a regression", "DeepCrime ACH, S3", "output_range", "cars waves", end)
+@fault("sigmoid at the end of a regression", "DeepCrime ACH, S3", "output_range", "waves", end)
 def _(plan: Plan) -> Plan:
     return changed(plan, followed_by(nn.Sigmoid()))
 
 
-@fault("targets without their last axis", "TDC wrong loss, S4", "loss_shape", "cars waves", end)
+@fault("targets without their last axis", "TDC wrong loss, S4", "loss_shape", "cars", end)
 def _(plan: Plan) -> Plan:
     d = plan.data
     flat = dataclasses.replace(d, y=d.y[:, 0])
@@ -64,7 +64,7 @@ def _explained(net: nn.Module, d: Data) -> float:
     return float(max(-1.0, 1 - rest)) if np.isfinite(rest) else -1.0
 
 
-@fault("cross-entropy over one class", "TDC wrong loss, S4", "loss_shape", "cancer moons", end)
+@fault("cross-entropy over one class", "TDC wrong loss, S4", "loss_shape", "moons", end)
 def _(plan: Plan) -> Plan:
     return plan.but(
         loss=lambda given, wanted: F.cross_entropy(given, wanted[:, 0].to(zincir.int64) * 0)
@@ -82,7 +82,7 @@ def _(plan: Plan) -> Plan:
     "sum in place of mean",
     "TDC wrong loss, S22",
     "sum_reduction learning_rate_too_high exploding_gradient non_finite",
-    "cars waves",
+    "waves",
 )
 def _(plan: Plan) -> Plan:
     return plan.but(loss=lambda given, wanted: (given - wanted).square().sum())

@@ -101,6 +101,8 @@ class Course:
     """By the name of a parameter."""
     settings: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """By the name of a parameter: its optimizer's settings, and the optimizer as `kind`."""
+    dropouts: dict[str, float] = field(default_factory=dict[str, float])
+    """By the path of a layer of dropout: the share that it drops."""
     first: list[Reading] = field(default_factory=list[Reading])
     last: deque[Reading] = field(default_factory=lambda: deque[Reading](maxlen=KEPT))
     deaths: dict[Place, Death] = field(default_factory=dict[Place, Death])

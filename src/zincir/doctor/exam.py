@@ -245,6 +245,11 @@ class Exam:
         return [(name, self._watched[key]) for key, name in self._names.parameters.items()]
 
     def _note_settings(self) -> None:
+        for prefix, model in self._models.items():
+            for name, module in model.named_modules(prefix=prefix):
+                p = getattr(module, "p", None)
+                if "Dropout" in type(module).__name__ and isinstance(p, int | float):
+                    self.course.dropouts[name] = float(p)
         self.course.optimizers = len(self._optimizers)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:

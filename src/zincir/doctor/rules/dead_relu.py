@@ -9,10 +9,9 @@ sparse, and healthy. A unit counts when it was silent for at least 299 values in
 fires on fewer than 1 % of all with a confidence of 95 %: ln 0.05 / ln 0.99), in three readings.
 
 When it is not this: a few dead units harm nobody, and wide nets have many. Below a fifth nothing
-is said; above it a warning needs a training that suffers. A layer that is dead as a whole is an
-error: the net is a constant. Up to a half the others can still do what there is to do, better
-than guessing at least: if the net does not, something else is the matter, and other findings
-stand first.
+is said. Up to a half it is an info: the others can still do what there is to do, better than
+guessing at least, and if the net does not, something else is the matter. Above a half a warning
+needs a training that suffers. A layer that is dead as a whole is an error: the net is a constant.
 
 References: Google's Machine Learning Crash Course (dead ReLU units: lower the learning rate);
 CS231n ("as much as 40 % can be dead if the learning rate is too high"); Lu et al., "Dying ReLU
@@ -59,7 +58,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         share = float(dead.mean())
         if share <= SHARE:
             continue
-        severity = Severity.WARNING if seen.harmed else Severity.INFO
+        severity = Severity.WARNING if share > MOST and seen.harmed else Severity.INFO
         if share == 1:
             severity = Severity.ERROR
         since = death.since[dead]
@@ -78,7 +77,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
                 "dead from the start": int((since < 0).sum()),
             },
             cause=_START if began < 0 else _LATER,
-            confidence=1.0 if share == 1 else 0.9 if share > MOST else 0.5,
+            confidence=1.0 if share == 1 else 0.9,
         )
 
 

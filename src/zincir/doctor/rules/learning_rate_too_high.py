@@ -32,7 +32,7 @@ ONCE = 0.5
 """Half of the weights' size in one step: once is enough, if what comes after it suffers."""
 LOST = 0.5
 """Of the steps: at a loss that is hardly below the first one."""
-HARDLY = 0.9
+HARDLY = 0.8
 """Times the first loss."""
 WORSE = 4.0
 RISES = 1.645

@@ -33,7 +33,8 @@ from zincir.doctor.rule import Found, rule
     ),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
-    if seen.classes == 1:
+    single = any(s.logarithm and s.classes == 1 for s in seen.first.softmaxes)
+    if seen.classes == 1 or (single and seen.loss == 0):
         yield found(
             "a cross-entropy over one class: it is 0 whatever the net says",
             where=seen.head,

@@ -7,7 +7,7 @@ Reported if the last three evaluations, and all of them together, are above the 
 tenth of it, by twice what the loss jumps from epoch to epoch, and by a tenth of all that was
 gained since the start, so that it is a loss and no noise; if they rise since the best; if the
 training loss is below what it was then; and if the accuracy, where there is one, is not at its
-best either.
+best either, or on the validation data not half of that is gained which is gained in training.
 
 When it is not this: a gap between both losses is usual, and harmless, as long as the validation
 loss falls. A single bad epoch is noise. A validation loss that rises while the accuracy does so
@@ -36,6 +36,8 @@ WORSE = 0.1
 LOST = 0.1
 """Of what was gained between the first evaluation and the best."""
 NOISE = 2.0
+KEPT = 0.5
+"""Of what was gained on the training data: less of it on others is no matter of calibration."""
 
 
 @rule(
@@ -63,10 +65,14 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         return
     rise = float(validation[-LAST:].min() - validation[best])
     noise = float(np.median(np.abs(np.diff(validation, n=2)))) / 2
-    gained = float(validation[0] - validation[best])
+    start = seen.losses()[:1]  # the first evaluation may come when all has been learnt
+    gained = float(max(validation[0], *start[np.isfinite(start)]) - validation[best])
     if rise < max(WORSE * abs(validation[best]), NOISE * noise, LOST * gained):
         return
-    if _improves(np.array([e.get("val_accuracy", np.nan) for e in epochs]), best):
+    kept = gained - float(np.median(validation[-LAST:]) - validation[best])
+    learnt = gained + float(validation[best] - training[-1])  # on the training data
+    accuracy = np.array([e.get("val_accuracy", np.nan) for e in epochs])
+    if kept > KEPT * learnt and _improves(accuracy, best):
         return
     yield found(
         f"the validation loss was best in epoch {best + 1}, and has risen since",

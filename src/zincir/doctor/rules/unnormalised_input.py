@@ -55,6 +55,8 @@ FEWEST = 16
     explains=(
         "wrong_initial_loss",
         "bad_initialisation",
+        "vanishing_gradient",
+        "learning_rate_too_low",
         "learning_rate_too_high",
         "exploding_gradient",
         "weights_blow_up",
