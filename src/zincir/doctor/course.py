@@ -15,6 +15,8 @@ from zincir.doctor.forms import Doubled
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
+SILENT = 299
+"""Values of a unit, none above 0: it fires on fewer than 1 % (with 95 %; ln 0.05 / ln 0.99)."""
 KEPT = 400
 """Readings that are kept: the first and the last ones."""
 
@@ -89,6 +91,11 @@ class Death:
     """Values since it was last above 0."""
     since: Array
     """The step since when; -1: from the start."""
+
+    @property
+    def dead(self) -> Array:
+        """Which units were silent for so many values that they fire on fewer than 1 % of all."""
+        return self.idle >= SILENT
 
 
 @dataclass

@@ -11,7 +11,8 @@ fires on fewer than 1 % of all with a confidence of 95 %: ln 0.05 / ln 0.99), in
 When it is not this: a few dead units harm nobody, and wide nets have many. Below a fifth nothing
 is said. Up to a half it is an info: the others can still do what there is to do, better than
 guessing at least, and if the net does not, something else is the matter. Above a half a warning
-needs a training that suffers. A layer that is dead as a whole is an error: the net is a constant.
+needs a training that suffers, above three quarters it does not: healthy nets waste no layer. A
+layer that is dead as a whole is an error: the net is a constant.
 
 References: Google's Machine Learning Crash Course (dead ReLU units: lower the learning rate);
 CS231n ("as much as 40 % can be dead if the learning rate is too high"); Lu et al., "Dying ReLU
@@ -28,12 +29,13 @@ from zincir.doctor.course import Course
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
-SILENT = 299
 CHECKS = 3
 SHARE = 0.2
 """Of a layer's units: below it nothing is said."""
 MOST = 0.5
 """Above it the layer may be what the net fails by."""
+WASTED = 0.75
+"""Above it nobody can have meant the layer to be that wide."""
 
 
 @rule(
@@ -54,11 +56,12 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     if len(seen.probed(CHECKS)) < CHECKS:
         return
     for place, death in seen.deaths.items():
-        dead = death.idle >= SILENT
+        dead = death.dead
         share = float(dead.mean())
         if share <= SHARE:
             continue
-        severity = Severity.WARNING if share > MOST and seen.harmed else Severity.INFO
+        bad = share > WASTED or (share > MOST and seen.harmed)
+        severity = Severity.WARNING if bad else Severity.INFO
         if share == 1:
             severity = Severity.ERROR
         since = death.since[dead]

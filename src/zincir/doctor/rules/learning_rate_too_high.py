@@ -5,7 +5,8 @@ more than a tenth, and the loss rises or does not come down, the learning rate i
 
 A single step that changes weights by more than half of their size throws away what they were
 initialised to; it is enough, if the training suffers, or was no better than at first for most of
-its time. Also reported: a loss that went up to more than four times its best and stays there.
+its time, or three quarters of the units of a ReLU are dead ever since. Also reported: a loss that
+went up to more than four times its best and stays there.
 
 When it is not this: biases, norms and weights that start at 0 have no size to compare with, and
 are left out; a rate that rises at the beginning (warm-up) is not judged before its readings are
@@ -32,6 +33,8 @@ ONCE = 0.5
 """Half of the weights' size in one step: once is enough, if what comes after it suffers."""
 LOST = 0.5
 """Of the steps: at a loss that is hardly below the first one."""
+KILLED = 0.75
+"""Of a layer's units."""
 HARDLY = 0.8
 """Times the first loss."""
 WORSE = 4.0
@@ -68,7 +71,8 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         return
     persistent = len(steep) >= CHECKS and _median_ratio(seen, readings[-1]) > RATIO / 2
     highest = max((_median_ratio(seen, r) for r in steep), default=0.0)
-    thrown = highest > ONCE and (seen.harmed or seen.stuck or _lost(seen, losses) > LOST)
+    suffers = seen.harmed or seen.stuck or _lost(seen, losses) > LOST or _killed(seen)
+    thrown = highest > ONCE and suffers
     early = bool(steep) and (seen.broken is not None or thrown)
     rising = len(finite) >= 6 and trend(finite[-8:]) > RISES
     if not ((persistent and (seen.harmed or rising)) or early or (worse and steep)):
@@ -98,6 +102,12 @@ def _lost(seen: Course, losses: Array) -> float:
         return 0.0
     lengths = np.diff([0, *steps])
     return float(lengths[losses > HARDLY * losses[0]].sum() / lengths.sum())
+
+
+def _killed(seen: Course) -> bool:
+    """Whether most units of a layer died on the way."""
+    died = [(d.dead & (d.since > 0)).mean() for d in seen.deaths.values()]
+    return max(died, default=0.0) > KILLED
 
 
 def _ratios(seen: Course, reading: Reading) -> dict[str, float]:
