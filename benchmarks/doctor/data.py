@@ -1,7 +1,7 @@
 """Data sets of the runs: real ones that ship with Zincir or scikit-learn, and a few drawn ones.
 
-Each has a held-out part, and says from which held-out metric on a run has learnt: about half way
-and more from the best guess to what a good net reaches there.
+Each has a held-out part, and says from which held-out metric on a run has learnt: well above what
+guessing reaches.
 """
 
 from __future__ import annotations
