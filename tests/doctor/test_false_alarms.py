@@ -8,7 +8,8 @@ import zincir
 from patients import X, Y, adam, checked, found, mlp, train
 from zincir import nn
 from zincir.data import load_digits
-from zincir.doctor.course import Course, Reading
+from zincir.doctor.anatomy import Place
+from zincir.doctor.course import Course, Death, Gauge, Reading
 from zincir.doctor.rule import rules
 
 
@@ -113,3 +114,25 @@ def test_an_accuracy_at_its_best_excuses_no_validation_loss_that_nothing_is_left
     (judge,) = [r for r in rules() if r.code == "G1"]
     assert judge.findings(course(2.1))
     assert not judge.findings(course(1.3))
+
+
+def test_one_step_that_kills_most_of_a_layer_is_too_long() -> None:
+    """Even if what is left of the layer learns: the loss of this training falls all the time."""
+
+    def judged(dead: int, since: int, first_update: float) -> dict[str, Any]:
+        place = Place("1", "net.py:1", "relu", "0", 32, 1)
+        seen = Course(shapes={"0.weight": (32, 64)}, steps=120)
+        for step in range(30):
+            update = first_update if step == 0 else 1e-3
+            gauge = Gauge(1.0, 0.1, update, 0.3, 0.1)
+            loss = 2.3 * 0.9**step
+            seen.note(Reading(1 + 4 * step, {"loss": loss}, {}, {"0.weight": gauge}))
+        idle = np.where(np.arange(32) < dead, 1000, 0)
+        seen.deaths[place] = Death(idle, np.where(np.arange(32) < dead, since, 120))
+        findings = [f for r in rules(Course) for f in r.findings(seen)]
+        return {f.symptom: str(f.severity) for f in findings if f.severity != "info"}
+
+    assert judged(28, 5, 1.0) == {"dead_relu": "warning", "learning_rate_too_high": "warning"}
+    assert judged(28, -1, 1.0) == {"dead_relu": "warning"}  # the initialisation's doing
+    assert judged(28, 5, 0.01) == {"dead_relu": "warning"}
+    assert judged(12, 5, 1.0) == {}  # the others can do what there is to do
