@@ -211,3 +211,38 @@ def test_arguments_are_checked() -> None:
         doctor.cure(trainer, DATA, remedies=["hope"])
     with pytest.raises(ArgumentError, match="steps from 16 on"):
         doctor.cure(trainer, DATA, steps=3)
+
+
+@pytest.mark.parametrize("kind", ["one cycle", "cosine"])
+def test_a_schedule_that_is_made_later_has_the_new_rate(kind: str) -> None:
+    from_function: list[Any] = []
+
+    def make(optimizer: Any, updates: int) -> Any:
+        schedules = zincir.optim.lr_scheduler
+        if kind == "one cycle":
+            made = schedules.OneCycleLR(optimizer, max_lr=1e-6, total_steps=updates)
+        else:
+            made = schedules.CosineAnnealingLR(optimizer, updates)
+        from_function.append(made)
+        return made
+
+    zincir.manual_seed(0)
+    trainer = trainer_of(mlp(), 1e-6)
+    trainer.scheduler = make
+    cure = doctor.cure(trainer, DATA)
+    assert cure.accepted is not None
+    assert cure.accepted.remedy == "higher_rate"
+    assert "the schedule is made when fit begins: trials went without it" in cure.notes
+    assert not from_function
+    rate = trainer.optimizer.param_groups[0]["lr"]
+    rates: list[float] = []
+
+    class Rates(Callback):
+        def on_step_end(self, trainer: Any) -> None:
+            rates.append(trainer.optimizer.param_groups[0]["lr"])
+
+    trainer.callbacks = type(trainer.callbacks)([Rates()])
+    trainer.fit(DATA, epochs=2, progress=False)
+    assert len(from_function) == 1
+    assert max(rates) == pytest.approx(rate, rel=0.02)
+    assert rates[-1] < 0.01 * rate

@@ -9,6 +9,7 @@ from zincir.doctor.cured import Cure
 from zincir.doctor.patient import patient_of
 from zincir.doctor.remedy import named_remedies
 from zincir.doctor.report import Report
+from zincir.doctor.surgery import makes_schedule
 from zincir.doctor.treating import Treatment
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
@@ -94,6 +95,8 @@ def cure(
         needed = max(needed, round(OF_EPOCH * patient.epoch_steps))
     with patient.unless_failing(), patient.shielded() as look:
         treatment = Treatment(patient, needed, look, budget, bool(wanted), chosen)
+        if makes_schedule(patient.scheduler):
+            treatment.notes.append("the schedule is made when fit begins: trials went without it")
         if isinstance(train, Iterator):
             treatment.notes.append("the batches of the trials are used up: fit goes on behind them")
         return treatment.of(treated, given=report is not None)

@@ -16,6 +16,7 @@ from zincir.doctor.patient import Patient
 from zincir.doctor.rehearsal import Call, Rehearsal
 from zincir.doctor.remedy import NotApplicable
 from zincir.nn import Conv1d, Conv2d, Conv3d, Linear, Module, init
+from zincir.optim.lr_scheduler import CyclicLR, OneCycleLR
 from zincir.tensor import Tensor
 
 WEIGHTED = (Linear, Conv1d, Conv2d, Conv3d)
@@ -246,7 +247,40 @@ def scale_rates(patient: Patient, factor: float) -> None:
                 rate.mul_(factor)
             elif isinstance(rate, int | float):
                 group[name] = rate * factor
-    _scale_schedule(patient.scheduler, factor)
+    if makes_schedule(patient.scheduler):
+        patient.take(scheduler=ScaledLater(patient.scheduler, factor))
+    else:
+        _scale_schedule(patient.scheduler, factor)
+
+
+def makes_schedule(x: Any) -> bool:
+    """Whether it is a function that makes a schedule when training begins."""
+    return callable(x) and not hasattr(x, "step")
+
+
+class ScaledLater:
+    """A function that makes a schedule, whose own rates are scaled once it is made.
+
+    Most schedules begin with the rates of the optimizer, which have been scaled; one-cycle and
+    cyclic ones bring rates of their own.
+
+    Args:
+        make: called with the optimizer and the number of updates.
+        factor: what learning rates are multiplied by.
+    """
+
+    def __init__(self, make: Callable[[Any, int], Any], factor: float) -> None:
+        self._make, self._factor = make, factor
+
+    def __call__(self, optimizer: Any, updates: int) -> Any:
+        schedule = self._make(optimizer, updates)
+        if isinstance(schedule, OneCycleLR | CyclicLR):
+            for group in optimizer.param_groups:
+                for name in _RATES:
+                    if isinstance(group.get(name), int | float):
+                        group[name] *= self._factor
+            _scale_schedule(schedule, self._factor)
+        return schedule
 
 
 def _scale_schedule(schedule: Any, factor: float) -> None:
