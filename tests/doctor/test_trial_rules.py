@@ -9,6 +9,7 @@ import zincir
 from patients import BATCH, X, Y, checked, mlp
 from zincir import doctor, nn
 from zincir.autograd import Function, function
+from zincir.doctor.experiments import is_blind, learnt_by_heart
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.errors import ArgumentError
 from zincir.nn import functional as F
@@ -159,14 +160,14 @@ def test_a_model_that_cannot_be_copied_is_not_tried() -> None:
     net.handle = open(__file__)  # noqa: SIM115
     try:
         seen = Rehearsal(net, F.cross_entropy, None, *BATCH, seconds=5)
-        assert seen.by_heart is None
+        assert learnt_by_heart(seen) is None
     finally:
         net.handle.close()
 
 
 def test_nothing_is_tried_where_nobody_asks() -> None:
     seen = Rehearsal(mlp(nn.Sigmoid, 8), F.cross_entropy, None, *BATCH)
-    assert seen.by_heart is None
+    assert learnt_by_heart(seen) is None
     report = doctor.checkup(mlp(nn.Sigmoid, 8), F.cross_entropy, None, BATCH, seconds=0)
     assert not report.of("cannot_overfit_batch")
 
@@ -233,8 +234,8 @@ def test_a_trial_changes_nothing() -> None:
     before = {k: np.array(v) for k, v in net.state_dict().items()}
     drawn = repr(zincir.get_rng_state())
     seen = Rehearsal(net, F.cross_entropy, None, *BATCH, seconds=60)
-    assert seen.by_heart is not None
-    assert not seen.blind
+    assert learnt_by_heart(seen) is not None
+    assert not is_blind(seen)
     assert all((before[k] == np.array(v)).all() for k, v in net.state_dict().items())
     assert repr(zincir.get_rng_state()) == drawn
     assert net[2].p == 0.5

@@ -14,10 +14,9 @@ from zincir.anomaly import Birth
 from zincir.autograd import enable_grad, grad
 from zincir.creation import from_numpy
 from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
-from zincir.doctor.by_heart import ByHeart, by_heart, stepped
 from zincir.doctor.course import Activity
 from zincir.doctor.forms import Doubled, Softmax, doubled, softmaxes
-from zincir.doctor.own_gradients import FunctionCall, Slope, noting_functions, slopes
+from zincir.doctor.own_gradients import FunctionCall, noting_functions
 from zincir.doctor.probes import PlaceProbe
 from zincir.doctor.undisturbed import undisturbed, unwatched
 from zincir.errors import AnomalyError, IndexOutOfRange
@@ -85,8 +84,7 @@ class Rehearsal:
     """Evidence from before training: one private step on a batch.
 
     Rules read its fields, and ask for further private runs by `again`. After it, the model, its
-    gradients, the optimizer and all generators are what they were. What is dear (`by_heart`,
-    `own_gradients`) is found when a rule asks for it first.
+    gradients, the optimizer and all generators are what they were.
 
     Args:
         validation: inputs and targets that are not trained on, if there are some.
@@ -107,7 +105,7 @@ class Rehearsal:
         seconds: float = 0.0,
     ) -> None:
         self.model, self.loss_function = model, loss
-        self._validation, self._training, self._seconds = validation, training, seconds
+        self._validation, self._training, self.seconds = validation, training, seconds
         given: Any = optimizer if isinstance(optimizer, _SEVERAL) else [optimizer]
         self.optimizers: list[Any] = [o for o in given if o is not None]
         self.x, self.y = as_tensors(x), as_tensors(y)
@@ -224,44 +222,6 @@ class Rehearsal:
             return None
         others = np.abs(np.delete(g.numpy(), sample, axis=0)).reshape(count - 1, -1)
         return (sample, others.max(1)) if others.size else None
-
-    # What takes time ----------------------------------------------------------------------------
-
-    @cached_property
-    def by_heart(self) -> ByHeart | None:
-        """A private copy, trained on a few samples; None if that is not wanted, cannot be done, or
-        did not come to an end in time.
-        """
-        sound = self.problem is None and np.isfinite(self.loss)
-        if not self._seconds or not sound or not any(p.reached for p in self.parts):
-            return None
-        return by_heart(self.model, self.loss_function, self.x, self.y, self.classes, self._seconds)
-
-    @cached_property
-    def own_gradients(self) -> list[Slope]:
-        """The gradients of functions that bring their own, compared with differences."""
-        return slopes(self.model, self.first.functions)
-
-    @cached_property
-    def blind(self) -> bool:
-        """Whether the outputs are the same to the bit when each sample gets another one's inputs:
-        in both modes, and after a step that changes each parameter a little.
-        """
-        moved = as_tensors_of(self.x, lambda a: np.roll(a, 1, axis=0), self.samples)
-        if moved is None or not self.first.outputs:
-            return False
-
-        def same(model: Module, *, training: bool) -> bool:
-            a, b = (
-                self.again(z, training=training, with_loss=False, model=model).arrays()
-                for z in (self.x, moved)
-            )
-            return all(np.array_equal(p, q, equal_nan=True) for p, q in zip(a, b, strict=True))
-
-        if not all(same(self.model, training=mode) for mode in (False, True)):
-            return False
-        changed = stepped(self.model, [p.gradient for p in self.parts])
-        return changed is None or same(changed, training=True)
 
     @cached_property
     def birth(self) -> Birth | None:

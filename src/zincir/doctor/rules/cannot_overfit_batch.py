@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zincir.doctor.experiments import learnt_by_heart
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
@@ -47,7 +48,7 @@ AT_ALL = 0.9
     at_last=True,
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
-    trial = seen.by_heart
+    trial = learnt_by_heart(seen)
     if trial is None or trial.passed:
         return
     if not trial.single and trial.best < AT_ALL * trial.first:

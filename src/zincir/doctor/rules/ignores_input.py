@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zincir.doctor.experiments import is_blind
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Array, Rehearsal
 from zincir.doctor.rule import Found, rule
@@ -38,7 +39,7 @@ from zincir.doctor.rule import Found, rule
     explains=("cannot_overfit_batch", "loss_not_decreasing"),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
-    if seen.problem is not None or not seen.parts or not seen.blind:
+    if seen.problem is not None or not seen.parts or not is_blind(seen):
         return
     if seen.inputs and all(_same(x) for x in seen.inputs):
         yield found(

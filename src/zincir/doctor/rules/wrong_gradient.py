@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zincir.doctor.experiments import own_gradients
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.own_gradients import Slope
 from zincir.doctor.rehearsal import Rehearsal
@@ -44,7 +45,7 @@ TOLERANCE = 1e-2
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     told: set[tuple[type, int]] = set()
-    for slope in seen.own_gradients:
+    for slope in own_gradients(seen):
         key = slope.call.function, slope.argument
         if slope.identity or slope.stepped or key in told or _error(slope) <= TOLERANCE:
             continue
