@@ -143,6 +143,35 @@ def test_after_backward_and_a_step():
     assert w.item() == pytest.approx(4.4)
 
 
+def test_parameters_changed_in_place_are_what_they_are_now():
+    """Also while that is not computed yet, and in a part."""
+    w = zincir.ones(2, 2, requires_grad=True)
+    v = zincir.tensor(1.0, requires_grad=True)
+    with zincir.no_grad():
+        w[0] += 2.0
+        w[0] *= 2.0
+        v *= 5.0
+    loss = (w * w).sum() * v
+    found = zincir.explain(loss, names={"w": w, "v": v})
+    assert str(found["w"].value) == "[[6, 6], [1, 1]]"
+    assert found["v"].value.single == 5
+    assert {s.role for s in found.steps if s.name in ("w", "v")} == {"trained"}
+    assert sum(s.role == "trained" for s in found.steps) == 2
+    loss.backward()
+    near(found["w"].gradient.values, w.grad.numpy(), 1e-6)
+    assert found["v"].gradient.single == v.grad.item() == 74
+
+
+def test_changes_with_gradients_are_part_of_the_computation():
+    w = zincir.ones(3, requires_grad=True)
+    h = w * 2.0
+    h[0] *= 5.0
+    loss = (h * h).sum()
+    found = zincir.explain(loss, names={"w": w})
+    loss.backward()
+    near(found["w"].gradient.values, w.grad.numpy(), 1e-6)
+
+
 def test_a_graph_that_was_freed_says_what_to_keep():
     w, _, loss = smallest()
     loss.backward()

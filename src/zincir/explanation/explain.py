@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from zincir.explanation.checking import GradientCheck, Parameters, check
 from zincir.explanation.explanation import Explanation
+from zincir.explanation.landscape import Landscape, Point, landscape
 from zincir.explanation.naming import Names
 from zincir.explanation.stepping import step_taken
 from zincir.explanation.trace import trace
+from zincir.nn import Module
 from zincir.optim import Optimizer
 from zincir.tensor import Tensor
 
@@ -79,6 +82,46 @@ class Explain:
             (['holds', 'kink'], True)
         """
         return check(loss_function, parameters, most=most)
+
+    def landscape(
+        self,
+        model: Module,
+        loss_function: Callable[[Any, Any], Tensor],
+        data: tuple[Any, Any],
+        *,
+        path: Sequence[Point] = (),
+        directions: str = "random",
+        points: int = 25,
+        span: float = 1.0,
+    ) -> Landscape:
+        """The loss on a plane through the weights of a model, with the path of a training.
+
+        L(w + a * d1 + b * d2) for places a and b. Random directions are normal numbers whose
+        filters (rows of weights) are as long as those of the model, and 0 for biases (Li et al.
+        2018, https://arxiv.org/abs/1712.09913); they are always the same. The model is run once,
+        as it is, and put back; its graph is computed again by NumPy for each place.
+
+        Args:
+            loss_function: of what the model gives and the target, such as `nn.MSELoss()`.
+            data: inputs and targets.
+            path: copies of `model.state_dict()` from a training; the plane is wide enough for it.
+            directions: "random", or "path": those in which the path goes furthest.
+            points: places in a row and in a column; the work is their square.
+            span: how far the plane reaches at least, in lengths of random directions.
+
+        Raises:
+            ArgumentError: the path does not fit the model, or is too short for its directions.
+
+        Example:
+            >>> import zincir
+            >>> net, x = zincir.nn.Linear(2, 1), zincir.ones(3, 2)
+            >>> found = zincir.explain.landscape(net, zincir.nn.MSELoss(), (x, net(x)), points=5)
+            >>> found.losses.shape, float(found.losses[2, 2])
+            ((5, 5), 0.0)
+        """
+        return landscape(
+            model, loss_function, data, path=path, directions=directions, points=points, span=span
+        )
 
 
 explain = Explain()

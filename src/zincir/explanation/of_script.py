@@ -56,7 +56,8 @@ def _copied(root: Node) -> Node:
     copies: dict[Node, Any] = {}
     for node in toposort([root]):
         moving = any(copies[x] is not x for x in node.inputs)
-        ends = node.op is leaf_p or (node.op is variable_p and not moving)
+        still = not (node.inputs and node.inputs[0].needs_grad)
+        ends = node.op is leaf_p or (node.op is variable_p and still)
         if ends or not (node.needs_grad or moving):
             copies[node] = node
             continue

@@ -50,12 +50,12 @@ def private(loss: Tensor) -> Private:
         GradientError: it has no gradient, is not one real number, or a backward pass gave it up.
     """
     root = checked(loss)
-    order = sorted(toposort([root]), key=_age)
+    order = _used(root)
     depends: set[Node] = set()
     for node in order:
         if node.needs_grad or any(x in depends for x in node.inputs):
             depends.add(node)
-    ends = {n for n in depends if _is_end(n, depends)}
+    ends = {n for n in depends if _is_end(n)}
     given = {x for n in depends - ends for x in n.inputs if x not in depends}
     _refuse_given_up(depends - ends)
     copies: dict[Node, Node] = {}
@@ -119,11 +119,24 @@ def _age(node: Node) -> int:
     return node.serial
 
 
-def _is_end(node: Node, depends: set[Node]) -> bool:
+def _used(root: Node) -> list[Node]:
+    """What a loss is computed from, in order; of parameters not what they were made of.
+
+    A parameter that was changed in place without gradients was made of what it had been.
+    """
+    order = sorted(toposort([root]), key=_age)
+    used = {root}
+    for node in reversed(order):
+        if node in used and not _is_end(node):
+            used.update(node.inputs)
+    return [node for node in order if node in used]
+
+
+def _is_end(node: Node) -> bool:
     """Whether gradients end here."""
     if node.op is leaf_p:
         return True
-    return node.op is variable_p and not any(x in depends for x in node.inputs)
+    return node.op is variable_p and bool(node.inputs) and not node.inputs[0].needs_grad
 
 
 def _refuse_given_up(nodes: set[Node]) -> None:
