@@ -95,6 +95,18 @@ def test_unchanged_weights() -> None:
     assert not found(mlp, sgd(0.1))  # cured
 
 
+def test_a_bias_before_a_normalisation_may_stand_still() -> None:
+    def wide() -> Any:
+        net = mlp(depth=8, norm=nn.BatchNorm1d)
+        for layer in net:
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.5)
+        return net
+
+    report = train(wide, sgd(0.01), 360, every=4)[0].report()
+    assert not report.of("unchanged_weights")
+
+
 def _in_a_loop(step: Callable[[Any, Any], None], net: Any, optimizer: Any, rounds: int) -> Any:
     draws = np.random.default_rng(0)
     with doctor.watch(net, optimizer, every=16) as exam:

@@ -11,6 +11,8 @@ before and after are equal, and the gradient that the optimizer got is not 0.
 When it is not this: a rate that starts at 0 (warm-up) or ends there changes weights in between, and
 is not reported. What is not to be trained has `requires_grad=False`. A loop that adds up gradients
 steps once in a while; only after two hundred backward passes without any step is that reported.
+The gradient of a bias before a normalisation is 0 but for rounding: below a millionth of the
+largest it does not count.
 
 References: SageMaker Debugger (UnchangedTensor, three checks; there with a tolerance).
 """
@@ -25,6 +27,8 @@ from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
 CHECKS = 3
+NOISE = 1e-6
+"""Of the largest gradient: that of a bias before a normalisation is 0 but for rounding."""
 PASSES = 200
 """Backward passes without a step: more than gradients are added up over."""
 
@@ -84,9 +88,16 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
 
 
 def _gauges(seen: Course, name: str) -> list[Gauge]:
-    """The measurements of a parameter to which gradients came."""
-    found = [r.gauges[name] for r in seen.readings if name in r.gauges]
-    return [g for g in found if g.gradient > 0 and math.isfinite(g.gradient)]
+    """The measurements of a parameter to which gradients came; those of a bias may be noise."""
+    found: list[Gauge] = []
+    for gauges in (r.gauges for r in seen.readings if name in r.gauges):
+        least = 0.0
+        if name not in seen.weights:
+            sizes = [g.gradient for g in gauges.values() if math.isfinite(g.gradient)]
+            least = NOISE * max(sizes, default=0.0)
+        if math.isfinite(gauges[name].gradient) and gauges[name].gradient > least:
+            found.append(gauges[name])
+    return found
 
 
 def _is_still(gauges: list[Gauge]) -> bool:
