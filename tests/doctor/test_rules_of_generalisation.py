@@ -297,3 +297,26 @@ def test_a_model_that_goes_another_way_in_evaluation_is_trained_all_the_same() -
     assert len(history["loss"]) == 3
     assert not trainer._examination.exam.course.looks
     assert not trainer.report.of("train_eval_mismatch")
+
+
+def test_statistics_that_have_hardly_begun_are_no_mismatch() -> None:
+    zincir.manual_seed(0)
+    norm = nn.BatchNorm1d(32, momentum=0.0)
+    net = nn.Sequential(nn.Linear(64, 32), norm, nn.ReLU(), nn.Linear(32, 10))
+    with zincir.no_grad():
+        net[0].weight.mul_(30)
+    optimizer = zincir.optim.SGD(net.parameters(), lr=1e-2)
+    x, y = zincir.tensor(X[:64]), zincir.tensor(Y[:64])
+    found: list[int] = []
+    with doctor.watch(net, optimizer, every=4) as exam:
+        for _ in range(4):
+            for _ in range(20):
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(net(x), y).backward()
+                optimizer.step()
+            for _ in range(3):
+                exam.look(nn.CrossEntropyLoss(), (X[:64], Y[:64]))
+            look = exam.exam.course.looks[-1]
+            assert look.evaluation > 1.5 * look.training
+            found.append(len(exam.report().of("train_eval_mismatch")))
+    assert found == [0, 0, 1, 1]  # from the fiftieth step on

@@ -10,8 +10,8 @@ Exact in what it compares: one batch of the training data, both modes, dropout o
 the loss in evaluation mode is more than half above the other one, and more than a tenth of the
 first loss above it, at the last three looks.
 
-When it is not this: BatchNorm after very few steps lags behind; three looks are some epochs.
-Dropout is no part of it, since it is off both times.
+When it is not this: BatchNorm after very few steps lags behind; looks in the first fifty steps
+do not count. Dropout is no part of it, since it is off both times.
 
 References: TheDeepChecker (TOSEM 2022), which asks for 50 %; Ioffe, "Batch renormalization"
 (2017); Wu and Johnson, "Rethinking batch in BatchNorm" (2021).
@@ -28,6 +28,8 @@ from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
 LOOKS = 3
+SETTLED = 50
+"""Steps after which running statistics have forgotten their start: 0.9 ** 50 is half a percent."""
 WORSE = 1.5
 """Times the loss in training mode,"""
 HARM = 0.1
@@ -49,7 +51,7 @@ HARM = 0.1
     explains=("overfitting",),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
-    last = seen.looks[-LOOKS:]
+    last = [look for look in seen.looks if look.step >= SETTLED][-LOOKS:]
     losses = seen.losses()
     if len(last) < LOOKS or not len(losses) or seen.broken is not None:
         return
