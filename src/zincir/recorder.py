@@ -463,7 +463,7 @@ class _Results:
         whole = whole_of(t)
         if whole is not t and recorder.recording.was_there(t):
             return Result(tensor=t)
-        base = base_of(t)
+        base: Any = base_of(t)
         if base is not None and base is not whole:  # a view in the eyes of memory, not of gradients
             found = self._there(base)
             if found is not None and found.step is None:
