@@ -76,13 +76,13 @@ def run(plan: Plan) -> Outcome:
     """Train and examine."""
     began = time.perf_counter()
     zincir.manual_seed(plan.seed)
-    net = plan.net()
-    optimizer = plan.optimizer(net)
     findings: list[Finding] = []
     stopped = ""
     passing: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        net = plan.net()
+        optimizer = plan.optimizer(net)
         if plan.before:
             findings += _checkup(plan, net, optimizer)
         train = _by_hand if plan.loop else _by_trainer
