@@ -1289,3 +1289,27 @@ def test_recordings_of_many_values_of_a_constant_are_bounded():
         sum(len(known.replays) for kinds in f._kinds.values() for known in kinds.known.values())
         <= 64
     )
+
+
+@pytest.mark.parametrize("changed_first", [False, True])
+def test_a_detached_tensor_is_what_it_was_when_the_function_runs_again(changed_first):
+    leaf, captured = zincir.ones(3), zincir.ones(3)
+    x = zincir.ones(3, requires_grad=True) * 1
+
+    @zincir.compile
+    def detaches(flagged):  # has to run as it is written: what is an argument is captured too
+        assert x.requires_grad
+        if changed_first:
+            x.mul_(2.0)
+        x.register_hook(lambda g: g)
+        x.detach_()
+        x.mul_(3.0)
+        flagged.requires_grad_()
+        return captured + leaf * 2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        detaches(leaf)
+    assert x.tolist() == [6.0 if changed_first else 3.0] * 3
+    assert not x.requires_grad
+    assert leaf.requires_grad

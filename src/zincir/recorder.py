@@ -40,6 +40,8 @@ def undo(recording: Recording) -> None:
         turned = recording.flags.get(id(tensor))
         if turned is not None and turned[1].serial < node.serial:
             node = held = turned[1]  # that was done before
+        if tensor._held.serial < node.serial:
+            node = held = tensor._held  # it became another one before, which has been taken back
         node.superseded = None
         storage = tensor._storage
         tensor._held = node
