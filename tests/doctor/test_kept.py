@@ -8,10 +8,12 @@ import pytest
 
 import zincir
 from state import bits, plain
-from zincir import nn
+from zincir import doctor, nn
 from zincir.doctor.kept import Kept
 from zincir.doctor.surgery import scale_rates
+from zincir.doctor.undisturbed import undisturbed
 from zincir.optim import lr_scheduler as S
+from zincir.utils.data import DataLoader, TensorDataset
 
 SCHEDULES: dict[str, Any] = {
     "LambdaLR": lambda o: S.LambdaLR(o, lambda k: 1 / (1 + k)),
@@ -121,6 +123,86 @@ def test_a_training_is_put_back_and_goes_on_in_the_same_way(name: str, steps: in
         assert repr(state(net, optimizer)) == repr(before)
         assert isinstance(net[2], nn.Sigmoid)
     assert runs[0] == runs[1]
+
+
+def test_what_else_is_trained_is_put_back_and_what_a_loss_holds() -> None:
+    class Weighted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(zincir.ones(1))
+            self.register_buffer("seen", zincir.zeros(1))
+
+        def forward(self, a: Any, b: Any) -> Any:
+            self.seen = self.seen + 1
+            return self.scale * (a - b).square().mean()
+
+    net, loss = nn.Linear(2, 1), Weighted()
+    outside = zincir.ones(3, requires_grad=True)
+    optimizer = zincir.optim.SGD([*net.parameters(), outside], lr=0.1)
+    kept = Kept(net, optimizer, loss=loss)
+    value = loss(net(zincir.ones(4, 2)) + outside.sum(), zincir.zeros(4, 1))
+    value.backward()
+    optimizer.step()
+    with zincir.no_grad():
+        loss.scale.mul_(3)
+    assert outside.tolist() != [1.0] * 3
+    kept.restore()
+    assert outside.tolist() == [1.0] * 3
+    assert outside.grad is None
+    assert (loss.scale.tolist(), loss.seen.tolist(), loss.scale.grad) == ([1.0], [0.0], None)
+
+
+class _Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.register_buffer("mean", zincir.zeros(3))
+
+    def forward(self, x: Any) -> Any:
+        self.mean = 0.5 * self.mean + x.mean(0)
+        if "new" not in self._buffers:
+            self.register_buffer("new", zincir.ones(2))
+        return self.layer(x)
+
+
+def test_buffers_that_a_forward_makes_anew_are_put_back() -> None:
+    net = _Counting()
+    before = net.mean
+    with undisturbed(net):
+        net(zincir.ones(4, 3))
+        assert net.mean is not before
+    assert net.mean is before
+    assert before.tolist() == [0.0] * 3
+    assert list(net._buffers) == ["mean"]
+
+
+def test_what_is_learnt_by_heart_leaves_the_gradients_of_the_net() -> None:
+    zincir.manual_seed(0)
+    net = nn.Linear(4, 1)
+
+    def loss(a: Any, b: Any) -> Any:
+        return (a - b).square().mean() + 1e-3 * sum(p.square().sum() for p in net.parameters())
+
+    net.weight.grad = zincir.ones(1, 4)
+    x = np.random.default_rng(0).standard_normal((8, 4)).astype(np.float32)
+    report = doctor.checkup(net, loss, None, (x, x[:, :1]), seconds=20)
+    assert not report.failed
+    assert net.weight.grad.tolist() == [[1.0] * 4]
+    assert net.bias.grad is None
+
+
+def test_a_cure_takes_nothing_from_the_generators_of_a_loader() -> None:
+    zincir.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    x = zincir.randn(512, 4)
+    data = TensorDataset(x, x[:, :1])
+    own = zincir.Generator().manual_seed(3)
+    for generator in (None, own):
+        loader = DataLoader(data, batch_size=32, shuffle=True, generator=generator)
+        trainer = zincir.Trainer(net, nn.MSELoss(), zincir.optim.SGD(net.parameters(), lr=1e-2))
+        before = bits(zincir.get_rng_state()), bits(own.get_state())
+        assert doctor.cure(trainer, loader, steps=16, budget=1).rolled_back
+        assert (bits(zincir.get_rng_state()), bits(own.get_state())) == before
 
 
 def state(net: Any, optimizer: Any) -> Any:

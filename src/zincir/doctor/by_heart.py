@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from zincir.autograd import enable_grad, no_grad
+from zincir.autograd import enable_grad, grad, no_grad
 from zincir.creation import from_numpy
 from zincir.doctor.undisturbed import undisturbed, unwatched
 from zincir.errors import ZincirError
@@ -126,7 +126,9 @@ class _Attempt:
                     return True
                 if step >= STEPS and not _falls(self.losses[began:]):
                     return False
-            value.backward()
+            slopes = grad(value, trained, allow_unused=True)  # and of nothing else the loss reads
+            for p, g in zip(trained, slopes, strict=True):
+                p.grad = g
             optimizer.step()
         return False
 

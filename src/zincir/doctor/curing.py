@@ -11,6 +11,7 @@ from zincir.doctor.remedy import named_remedies
 from zincir.doctor.report import Report
 from zincir.doctor.surgery import makes_schedule
 from zincir.doctor.treating import Treatment
+from zincir.doctor.undisturbed import undrawn
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 
@@ -90,7 +91,8 @@ def cure(
         return Cure(None, notes=("the model has no parameters that are trained",))
     treated = report if report is not None else trainer.report
     needed = steps or max([STEPS, *(LONGER.get(f.symptom, 0) for f in treated.findings)])
-    patient = patient_of(trainer, train, validation, batch_size, needed)
+    with undrawn(train, validation):
+        patient = patient_of(trainer, train, validation, batch_size, needed)
     if steps is None:
         needed = max(needed, round(OF_EPOCH * patient.epoch_steps))
     with patient.unless_failing(), patient.shielded() as look:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from zincir.autograd import no_grad
+from zincir.doctor.undisturbed import identities
 from zincir.nn import Module
 from zincir.random import get_rng_state, set_rng_state
 from zincir.recording import changed_setting
@@ -19,10 +20,11 @@ _PARTS = ("_parameters", "_buffers", "_modules")
 
 
 class Kept:
-    """A model with its gradients, an optimizer, a schedule, and all random generators.
+    """A model with its gradients, an optimizer, a schedule, a loss, and all random generators.
 
-    Layers may be replaced, settings changed and tensors trained: `restore` puts back the same
-    objects, with the same numbers in them.
+    What else the optimizer trains is kept too, and what a loss holds that is a module. Layers may
+    be replaced, settings changed and tensors trained: `restore` puts back the same objects, with
+    the same numbers in them.
 
     Example:
         >>> import zincir
@@ -40,12 +42,18 @@ class Kept:
         ), True)
     """
 
-    def __init__(self, model: Module, optimizer: Any, scheduler: Any = None) -> None:
+    def __init__(
+        self, model: Module, optimizer: Any, scheduler: Any = None, loss: Any = None
+    ) -> None:
+        roots = [model, loss] if isinstance(loss, Module) else [model]
         self._modules = [
             (m, dict(m.__dict__), {kind: dict(m.__dict__[kind]) for kind in _PARTS})
-            for m in model.modules()
+            for root in roots
+            for m in root.modules()
         ]
-        self._tensors = [_TensorKept(t) for t in _once([*model.parameters(), *model.buffers()])]
+        trained: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
+        held = [t for root in roots for t in (*root.parameters(), *root.buffers())]
+        self._tensors = [_TensorKept(t) for t in _once([*held, *trained])]
         self._optimizer = optimizer
         self._fields = dict(optimizer.__dict__)
         self._groups = [(g, _remembered(g), list(g["params"])) for g in optimizer.param_groups]
@@ -60,7 +68,7 @@ class Kept:
         """Put everything back."""
         for module, fields, parts in self._modules:
             for kind, held in parts.items():
-                if _identities(module.__dict__[kind]) != _identities(held):
+                if identities(module.__dict__[kind]) != identities(held):
                     setattr(module, kind, held)
             _refill(module.__dict__, fields, leave=_PARTS)
         with no_grad():
@@ -119,10 +127,6 @@ class _TensorKept:
 
 def _once(tensors: Iterable[Tensor]) -> list[Tensor]:
     return list({id(t): t for t in tensors}.values())
-
-
-def _identities(parts: dict[str, Any]) -> list[tuple[str, int]]:
-    return [(name, id(part)) for name, part in parts.items()]
 
 
 def _remembered(fields: dict[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,8 @@ def undisturbed(model: Module, training: bool | None = None) -> Generator[None]:
         for module, before in attributes:
             _restore(module.__dict__, before)
         for held, before in parts:
-            if dict(held) != before:
+            if identities(held) != identities(before):
+                held.clear()
                 held.update(before)
         with no_grad():
             for buffer, before in buffers:
@@ -52,6 +53,32 @@ def undisturbed(model: Module, training: bool | None = None) -> Generator[None]:
 
 
 @contextmanager
+def undrawn(*loaders: Any) -> Generator[None]:
+    """What is drawn inside is drawn again afterwards: from the default generator, those of Python
+    and NumPy, and those that loaders and their samplers hold.
+    """
+    state, python, numpy = get_rng_state(), random.getstate(), np.random.get_state()
+    own = [(g, g.get_state()) for g in _generators_of(loaders)]
+    try:
+        yield
+    finally:
+        for generator, before in own:
+            generator.set_state(before)
+        set_rng_state(state)
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _generators_of(loaders: tuple[Any, ...]) -> list[Any]:
+    holders = list(loaders)
+    for holder in holders:  # which grows meanwhile
+        parts = (getattr(holder, name, None) for name in ("sampler", "batch_sampler"))
+        holders += [part for part in parts if part is not None]
+    held = (getattr(holder, "generator", None) for holder in holders)
+    return list({id(g): g for g in held if hasattr(g, "set_state")}.values())
+
+
+@contextmanager
 def unwatched() -> Generator[None]:
     """Backward passes inside are seen by no exam."""
     watchers, tensor_backward.WATCHERS[:] = list(tensor_backward.WATCHERS), []
@@ -59,6 +86,15 @@ def unwatched() -> Generator[None]:
         yield
     finally:
         tensor_backward.WATCHERS[:] = watchers
+
+
+def identities(parts: dict[str, Any]) -> list[tuple[str, int]]:
+    """Names in their order, and which objects they stand for: tensors compare element by element.
+
+    >>> identities({"a": None}) == identities({"a": None}), identities({}) == identities({"a": 1})
+    (True, False)
+    """
+    return [(name, id(part)) for name, part in parts.items()]
 
 
 def _restore(fields: dict[str, Any], before: dict[str, Any]) -> None:

@@ -216,7 +216,7 @@ class _TrainerKept:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._parts = Kept(trainer.model, trainer.optimizer, trainer.scheduler)
+        self._parts = Kept(trainer.model, trainer.optimizer, trainer.scheduler, trainer.loss)
         self._all: dict[str, Any] = trainer.__dict__
         self._fields = dict(self._all)
         self._rows = list(trainer.history.rows)
