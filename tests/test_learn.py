@@ -34,6 +34,9 @@ def test_a_lesson_prints_what_it_says(path: Path):
     text = path.read_text("utf-8")
     assert len(re.findall(r"^```text", text, re.M)) == sum(b.group(2) is not None for b, _ in ran)
     assert any(found.shown for _, found in ran), "it shows something"
+    plots = [html.partition(" src=")[0] for _, f in ran for html in f.shown if "<img" in html[:4]]
+    alt = "plot: step, loss" if "/en/" in path.as_posix() else "grafik: adım, kayıp"
+    assert plots == ([f"<img alt='{alt}'"] if path.name[0] == "3" else [])
 
 
 def test_both_languages_have_the_same_lessons():
@@ -70,3 +73,5 @@ def test_a_page_of_a_lesson():
     turkish = build.page(build.lessons("tr")[0])
     assert "<html lang='tr'>" in turkish
     assert "<h1>1. Tek nöron ve zincir kuralı</h1>" in turkish
+    assert "aria-label='Next lesson: 2. A computation graph and its backward pass'" in page
+    assert "aria-label='Sonraki ders: 2. Hesaplama çizgesi ve geri geçiş'" in turkish

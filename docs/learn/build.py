@@ -16,11 +16,16 @@ import io
 import re
 import sys
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\s*^```text\n(.*?)^```\n)?", re.M | re.S)
+WORDS = {
+    "en": {"before": "Previous lesson", "after": "Next lesson", "plot": "plot"},
+    "tr": {"before": "Önceki ders", "after": "Sonraki ders", "plot": "grafik"},
+}
 STYLE = """
 article { max-width: 46rem; margin: 0 auto } body { max-width: 62rem }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
@@ -49,15 +54,16 @@ def lessons(language: str) -> list[Path]:
 def run(path: Path) -> list[tuple[re.Match[str], Ran]]:
     """Run the blocks of a lesson."""
     text = path.read_text("utf-8")
+    plot = WORDS[path.parent.name]["plot"]
     names: dict[str, Any] = {"__name__": path.stem}
     found = []
     for block in BLOCK.finditer(text):
         line = text[: block.start(1)].count("\n")
-        found.append((block, _ran("\n" * line + block.group(1), str(path), names)))
+        found.append((block, _ran("\n" * line + block.group(1), str(path), names, plot)))
     return found
 
 
-def _ran(source: str, file: str, names: dict[str, Any]) -> Ran:
+def _ran(source: str, file: str, names: dict[str, Any], plot: str) -> Ran:
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     out = io.StringIO()
@@ -69,20 +75,23 @@ def _ran(source: str, file: str, names: dict[str, Any]) -> Ran:
             value = eval(compile(ast.Expression(last.value), file, "eval"), names)
     if hasattr(value, "_repr_html_"):
         ran.shown.append(value._repr_html_())
-    ran.shown += _figures()
+    ran.shown += _figures(plot)
     ran.printed = out.getvalue()
     return ran
 
 
-def _figures() -> list[str]:
+def _figures(plot: str) -> list[str]:
     """Figures that were left open, as images; matplotlib is looked for only if it was used."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     images = []
     for number in pyplot.get_fignums() if pyplot else ():
         png = io.BytesIO()
-        pyplot.figure(number).savefig(png, format="png", dpi=110, bbox_inches="tight")
+        figure = pyplot.figure(number)
+        figure.savefig(png, format="png", dpi=110, bbox_inches="tight")
+        labels = [text for a in figure.axes for text in (a.get_xlabel(), a.get_ylabel()) if text]
+        alt = escape(": ".join([plot, ", ".join(labels)] if labels else [plot]))
         data = base64.b64encode(png.getvalue()).decode()
-        images.append(f"<img alt='plot' src='data:image/png;base64,{data}'>")
+        images.append(f"<img alt='{alt}' src='data:image/png;base64,{data}'>")
     if pyplot:
         pyplot.close("all")
     return images
@@ -106,8 +115,7 @@ def page(path: Path) -> str:
     body = MarkdownIt("commonmark", {"html": True}).enable("table").render(source)
     body = re.sub(r"<div>shown (\d+)</div>", lambda m: shown[int(m.group(1))], body)
     body = re.sub(r'href="(\w+)\.md"', r'href="\1.html"', body)
-    title = text.partition("\n")[0].lstrip("# ")
-    return frame(title, f"{_navigation(path)}<article>{body}</article>", STYLE).replace(
+    return frame(_title(text), f"{_navigation(path)}<article>{body}</article>", STYLE).replace(
         "<html lang='en'>", f"<html lang='{path.parent.name}'>"
     )
 
@@ -115,9 +123,18 @@ def page(path: Path) -> str:
 def _navigation(path: Path) -> str:
     order = lessons(path.parent.name)
     at = order.index(path)
-    before = f"<a href='{order[at - 1].stem}.html'>←</a>" if at else "<span></span>"
-    after = f"<a href='{order[at + 1].stem}.html'>→</a>" if at + 1 < len(order) else ""
+    before = _link(order[at - 1], "before", "←") if at else "<span></span>"
+    after = _link(order[at + 1], "after", "→") if at + 1 < len(order) else ""
     return f"<nav>{before}{after}</nav>"
+
+
+def _link(path: Path, way: str, arrow: str) -> str:
+    label = escape(f"{WORDS[path.parent.name][way]}: {_title(path.read_text('utf-8'))}")
+    return f"<a href='{path.stem}.html' aria-label='{label}' title='{label}'>{arrow}</a>"
+
+
+def _title(text: str) -> str:
+    return text.partition("\n")[0].lstrip("# ")
 
 
 def examples() -> dict[str, Any]:

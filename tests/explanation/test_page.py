@@ -258,6 +258,97 @@ def test_a_layer_is_opened_and_left_by_mouse_and_keyboard(tmp_path):
 
 
 @needs_chromium
+def test_the_focus_is_kept_when_a_layer_is_opened_and_left(tmp_path):
+    answer = told(
+        network()[1].to_html(),
+        tmp_path,
+        """
+        const boxes = () => [...document.querySelectorAll("section:not([hidden]) .box")];
+        const layer = () => boxes().find((b) => b.dataset.open && b.textContent.startsWith("0"));
+        const press = (key, on = document.activeElement) => on.dispatchEvent(
+          new KeyboardEvent("keydown", { key, bubbles: true }));
+        layer().focus();
+        press("Enter");
+        told.entered = document.activeElement === boxes()[0];
+        told.inside = document.getElementById("crumbs").textContent;
+        press("Escape");
+        told.left = document.activeElement === layer();
+        document.activeElement.blur();
+        layer().dispatchEvent(new MouseEvent("click", { bubbles: true }));
+        told.clicked = document.activeElement === boxes()[0];
+        document.getElementById("previous").focus();
+        press("Escape");
+        told.player = document.activeElement.id;
+        """,
+    )
+    assert answer == {
+        "entered": True, "inside": "the whole › 0", "left": True, "clicked": True,
+        "player": "previous",
+    }  # fmt: skip
+
+
+@needs_chromium
+def test_a_link_to_a_layer_above_hands_the_focus_on(tmp_path):
+    answer = told(
+        network()[1].to_html(),
+        tmp_path,
+        """
+        const layer = document.querySelector("section:not([hidden]) .box[data-open]");
+        layer.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+        const link = document.querySelector("#crumbs a");
+        link.focus();
+        told.link = document.activeElement === link;
+        location.hash = link.hash;
+        dispatchEvent(new HashChangeEvent("hashchange"));
+        told.layer = document.activeElement === layer;
+        """,
+    )
+    assert answer == {"link": True, "layer": True}
+
+
+@needs_chromium
+def test_keys_of_the_browser_do_not_step(tmp_path):
+    answer = told(
+        smallest().to_html(),
+        tmp_path,
+        """
+        const at = () => document.getElementById("slider").value;
+        const press = (held) => document.dispatchEvent(
+          new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true, ...held }));
+        told.at = [at()];
+        for (const held of [{ altKey: true }, { ctrlKey: true }, { metaKey: true }, {}]) {
+          press(held);
+          told.at.push(at());
+        }
+        """,
+    )
+    assert answer["at"] == ["9", "9", "9", "9", "8"]
+
+
+@needs_chromium
+def test_all_of_it_is_printed_while_it_plays(tmp_path):
+    answer = told(
+        smallest().to_html(),
+        tmp_path,
+        """
+        const faded = () => document.querySelectorAll(".box.later, .box.unknown").length;
+        const label = () => document.getElementById("play").textContent;
+        document.getElementById("play").click();
+        told.playing = [faded(), label()];
+        dispatchEvent(new Event("beforeprint"));
+        told.printed = [faded(), label()];
+        told.open = [...document.querySelectorAll("details")].every((d) => d.open);
+        dispatchEvent(new Event("afterprint"));
+        told.after = [faded(), document.getElementById("slider").value];
+        """,
+    )
+    assert answer["playing"] == [5, "Pause"]
+    assert answer["printed"] == [0, "Play"]
+    assert answer["open"]
+    assert answer["after"] == [5, "0"]
+
+
+@needs_chromium
 def test_everything_is_seen_in_light_dark_and_on_a_phone(tmp_path):
     page = smallest().to_html()
     light, dark = picture(page, tmp_path), picture(page, tmp_path, dark=True)

@@ -31,7 +31,7 @@ _TIP = (
 _PLAYER = """<div id='player' role='region' aria-label='Step by step'><div class='row'>
 <button id='first' title='to the first step'>Start</button>
 <button id='previous' title='one step back (left arrow)'>Back</button>
-<button id='play' aria-pressed='false'>Play</button>
+<button id='play'>Play</button>
 <button id='next' title='one step on (right arrow)'>Next</button>
 <button id='last' title='show all of it'>All</button>
 <input id='slider' type='range' min='0' value='0' aria-label='step'>
@@ -58,7 +58,7 @@ def page_of(chain: Chain, step: StepTaken | None = None) -> str:
             "<nav id='crumbs' aria-label='open layers' hidden></nav>",
             f"<div class='stage'><div id='graph'>{_TIP}{sections}</div>",
             "<aside id='details' class='card' aria-label='details'><p class='faint'>Point at a "
-            "box, or move to it with the tabulator key: all of it stands here.</p></aside></div>",
+            "box, or move to it with the Tab key: all of it stands here.</p></aside></div>",
             "" if step is None else step_section(step),
             _flow(arrivals(chain, whole), opened),
             f"<details><summary>The same as a text</summary><pre class='text'>"

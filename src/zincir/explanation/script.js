@@ -20,9 +20,13 @@
   function show(next, step, kept = true) {
     if (!data.views[next]) next = "0";
     if (next !== view) {
+      const left = view, focused = document.activeElement;
+      const lost = section().contains(focused) || $("crumbs").contains(focused)
+        || (kept && focused === document.body);
       section().hidden = true;
       view = next;
       section().hidden = false;
+      if (lost) entrance(left).focus();
     }
     const last = frames().length;
     at = Math.max(0, Math.min(last, step === null || Number.isNaN(step) ? last : step));
@@ -32,6 +36,14 @@
     paint();
     crumbs();
     if (kept) keep();
+  }
+
+  // Where the focus goes that would be lost with what is hidden: to the layer that was left, or
+  // to the first box of the one that was opened.
+  function entrance(left) {
+    const depth = view.split(".").length;
+    const inside = left.startsWith(view + ".") && left.split(".").slice(0, depth + 1).join(".");
+    return (inside && box("g" + inside)) || section().querySelector(".box");
   }
 
   function keep() {
@@ -181,7 +193,6 @@
     const stop = timer !== null;
     clearInterval(timer);
     timer = null;
-    $("play").setAttribute("aria-pressed", String(!stop));
     $("play").textContent = stop ? "Play" : "Pause";
     if (stop) return;
     if (at >= frames().length) show(view, 0);
@@ -203,8 +214,16 @@
   $("play").onclick = play;
   $("slider").oninput = (event) => show(view, Number(event.target.value));
   addEventListener("hashchange", read);
-  addEventListener("beforeprint", () => all("details").forEach((d) => { d.open = true; }));
+  let printed = null;
+  addEventListener("beforeprint", () => {
+    if (timer !== null) play();
+    printed = at;
+    show(view, null, false);
+    all("details").forEach((d) => { d.open = true; });
+  });
+  addEventListener("afterprint", () => show(view, printed, false));
   addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const b = event.target.closest && event.target.closest(".box");
     if (b && (event.key === "Enter" || event.key === " ")) {
       event.preventDefault();
