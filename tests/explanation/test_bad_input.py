@@ -125,3 +125,19 @@ def test_a_leaf_is_a_loss_too():
     found = zincir.explain(w)
     assert [s.name for s in found.steps] == ["L"]
     assert found["L"].gradient.single == 1
+
+
+def test_a_segment_that_would_add_to_gradients_is_refused():
+    layer, x = zincir.nn.Linear(2, 2), zincir.ones(1, 2, requires_grad=True)
+    h = zincir.utils.checkpoint.checkpoint(layer, x, use_reentrant=True)
+    with pytest.raises(zincir.errors.GradientError, match="use_reentrant=False"):
+        zincir.explain(h.sum())
+    assert layer.weight.grad is None
+
+
+def test_many_hidden_steps_are_walked_once():
+    w = zincir.tensor(1.0, requires_grad=True)
+    d = (w * 2).detach()
+    for _ in range(60):
+        d = d + d * 0.25
+    assert zincir.explain((w * d).sum()).notices is not None

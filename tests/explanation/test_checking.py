@@ -142,3 +142,10 @@ def test_the_page_is_a_table(tmp_path):
     assert answer["rows"] == [
         "w[0]\t0\t1\t1\tkink: 0 to the left, 2 to the right", "w[1]\t2\t2\t0\tholds",
     ]  # fmt: skip
+
+
+def test_parameters_that_the_loss_does_not_reach_are_named():
+    w, b = (zincir.tensor(x, requires_grad=True) for x in (3.0, 1.0))
+    found = zincir.explain.check(lambda: w * w, {"w": w, "b": b})
+    assert found.unreached == ("b",)
+    assert "not reached: b" in str(found)

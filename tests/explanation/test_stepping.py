@@ -169,3 +169,24 @@ def test_dropout_is_the_same_before_and_after():
     optimizer = optim.SGD([w], lr=0.0)
     found = zincir.explain(loss, optimizer=optimizer).step_taken
     assert found.loss_after == found.loss_before == pytest.approx(float(np.float32(loss.item())))
+
+
+def test_a_parameter_that_was_changed_in_place_on_the_way_has_one_gradient():
+    w = zincir.tensor(3.0, requires_grad=True)
+    a = w * 2
+    with zincir.no_grad():
+        w += 1
+    loss = a + w * 3
+    text = str(zincir.explain(loss, optimizer=zincir.optim.SGD([w], lr=0.1)))
+    assert "4 - 0.1 * 5 = 3.5" in text
+    loss.backward()
+    assert w.grad.item() == 5.0
+
+
+def test_the_step_is_one_from_the_values_that_are_shown():
+    w = zincir.tensor(3.0, requires_grad=True)
+    optimizer = zincir.optim.SGD([w], lr=0.1)
+    loss = w * w
+    loss.backward(retain_graph=True)
+    optimizer.step()
+    assert "3 - 0.1 * 6 = 2.4" in str(zincir.explain(loss, optimizer=optimizer))

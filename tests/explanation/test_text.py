@@ -133,3 +133,14 @@ def test_numbers_stand_as_they_are(number: float):
     w = zincir.tensor(number, requires_grad=True, dtype=zincir.float64)
     text = str(zincir.explain(w * 1.0, names={"w": w}))
     assert f"w = {number:.6g} " in text
+
+
+def test_a_trial_is_near_enough_for_the_slope_to_tell():
+    w = zincir.tensor(0.0, requires_grad=True)
+    text = str(zincir.explain((1e4 * w - 1) ** 2, names={"w": w}))
+    assert "Tried: w = 1e-05 gives L = 0.81, 0.19 less." in text
+
+
+def test_negative_numbers_stand_in_brackets():
+    w = zincir.tensor(3.0, requires_grad=True)
+    assert " * (-2) = 3 * (-2) = -6" in str(zincir.explain(w * -2.0))

@@ -61,6 +61,8 @@ class GradientCheck:
     """What a check has found; `print` shows it as a table."""
 
     rows: tuple[Checked, ...]
+    unreached: tuple[str, ...] = ()
+    """Parameters that the loss does not depend on: there is nothing to check of them."""
 
     @property
     def ok(self) -> bool:
@@ -70,7 +72,8 @@ class GradientCheck:
     def summary(self) -> str:
         """One line."""
         counts = {word: sum(r.verdict == word for r in self.rows) for word in _WORDS}
-        return ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+        text = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+        return text + (f"; not reached: {', '.join(self.unreached)}" if self.unreached else "")
 
     def __str__(self) -> str:
         width = max(len(_place(row)) for row in self.rows)
@@ -144,7 +147,7 @@ def check(
             for node, name in found.items()
             for element in _elements(analytic.get(node), graph.values[node], most)
         ]
-    return GradientCheck(tuple(rows))
+    return GradientCheck(tuple(rows), tuple(sorted({*named} - {*found.values()})))
 
 
 def _named(parameters: Any) -> dict[str, Tensor]:

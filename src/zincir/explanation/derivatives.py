@@ -15,6 +15,7 @@ from zincir.graph.primitive import Kind
 from zincir.operations.movement import expand
 from zincir.operations.source import alias_p, const, detach_p, leaf, variable_p
 from zincir.runtime.buffer import Buffer
+from zincir.tensor_backward import PASS
 
 MOST_LOCAL = 3000
 """In graphs of more steps local derivatives are left out: they would take longer than the rest."""
@@ -51,7 +52,11 @@ def gradients_of(graph: Private) -> Gradients:
         found.added[user, source] = g if before is None else before + g
 
     seed = expand(const(1.0, graph.root.dtype), graph.root.shape)
-    autodiff.grad({graph.root: seed}, None, retain=True, hook=hook, edge=edge)
+    before, PASS.chosen = PASS.chosen, True  # a rule that would add to `.grad` refuses
+    try:
+        autodiff.grad({graph.root: seed}, None, retain=True, hook=hook, edge=edge)
+    finally:
+        PASS.chosen = before
     return found
 
 
@@ -65,7 +70,7 @@ def add_local(graph: Private, found: Gradients) -> None:
         if not elementwise(node):
             outputs = math.prod(node.shape)
             sources = [x for x in sources if 0 < outputs * math.prod(x.shape) <= ENTRIES]
-            if node.op.kind is Kind.ALIAS or len(graph.order) > FEW_STEPS:
+            if not sources or node.op.kind is Kind.ALIAS or len(graph.order) > FEW_STEPS:
                 continue
             elements = [*range(outputs)]
         for x, rows in zip(sources, _rows(node, sources, elements), strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -44,8 +45,11 @@ def pretty(text: str) -> str:
 
     >>> pretty("L = e ** 2 - w * x")
     'L = e² − w · x'
+    >>> pretty("x ** 20"), pretty("x ** 2.5")
+    ('x ** 20', 'x ** 2.5')
     """
-    text = text.replace(" ** 2", "²").replace(" ** 3", "³").replace(" * ", " · ")
+    text = re.sub(r" \*\* 2(?![\w.])", "²", re.sub(r" \*\* 3(?![\w.])", "³", text))
+    text = text.replace(" * ", " · ")
     return escape(text.replace(" - ", " − ").replace("(-", "(−").replace("= -", "= −"))
 
 

@@ -27,11 +27,14 @@ class Arrival:
     rms: float
     ratio: float
     weights: dict[str, float]
+    finite: bool = True
 
     @property
     def word(self) -> str:
         """Whether it is vanishing, small, healthy, large or exploding, in the doctor's words."""
-        return flow_word(self.ratio)
+        if not self.finite:
+            return "not finite"
+        return "none" if math.isnan(self.ratio) else flow_word(self.ratio)
 
 
 def arrivals(chain: Chain, whole: Group) -> list[Arrival]:
@@ -40,10 +43,11 @@ def arrivals(chain: Chain, whole: Group) -> list[Arrival]:
     rms = [s.gradient.rms if s.gradient is not None else 0.0 for _, s in outputs]
     last = rms[-1] if rms else 0.0
     found: list[Arrival] = []
-    for (group, _), size in zip(outputs, rms, strict=True):
+    for (group, step), size in zip(outputs, rms, strict=True):
         ratio = size / last if last else math.nan
         weights = {s.name: s.gradient.rms for s in _trained(group) if s.gradient is not None}
-        found.append(Arrival(group.layer, group.path, size, ratio, weights))
+        finite = step.gradient is None or step.gradient.finite
+        found.append(Arrival(group.layer, group.path, size, ratio, weights, finite))
     return found[::-1]
 
 

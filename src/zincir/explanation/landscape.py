@@ -252,8 +252,11 @@ def _loss(graph: Private, weights: Weights) -> float:
 
 def _drawn(found: Landscape) -> str:
     """The plane as an image, the path on it."""
-    shown = np.log10(np.maximum(found.losses, 1e-12))
-    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    finite = found.losses[np.isfinite(found.losses)]
+    positive = finite.size and finite.min() > 0
+    shown = np.log10(found.losses) if positive else found.losses
+    good = shown[np.isfinite(shown)]
+    low, high = (float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
     picture = image((shown[::-1] - low) / max(high - low, 1e-12), VALUES)
 
     def place(point: Array) -> tuple[float, float]:

@@ -131,7 +131,8 @@ def _targets(file: str, line: int) -> list[str]:
     else:
         return []
     parts = target.elts if isinstance(target, ast.Tuple) else [target]
-    return [x.id for x in parts if isinstance(x, ast.Name)]
+    names = [x.id for x in parts if isinstance(x, ast.Name)]
+    return names if len(names) == len(parts) else []
 
 
 def source_line(file: str, line: int) -> str:

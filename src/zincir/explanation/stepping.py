@@ -81,15 +81,20 @@ def step_taken(traced: Traced, optimizer: Any) -> StepTaken:
         )  # fmt: skip
     for _, mine, _ in triples:
         mine.grad = None
-    for node, (_, mine, _) in found.items():
-        mine.grad = from_array(traced.gradients[node].astype(traced.graph.values[node].dtype))
-    before = {node: _state(twin, mine) for node, (_, mine, _) in found.items()}
+    gradients = _summed(traced, found)
+    for node, g in gradients.items():  # its value may be another by now than it is in the graph
+        mine = found[node][1]
+        mine.data = from_array(np.array(traced.graph.values[node]))
+        mine.grad = from_array(np.array(g, traced.graph.values[node].dtype))
+    before = {node: _state(twin, found[node][1]) for node in gradients}
     twin.step()
-    after = {node: np.array(mine.detach().numpy()) for node, (_, mine, _) in found.items()}
+    stepped = {node: np.array(found[node][1].detach().numpy()) for node in gradients}
     updates = tuple(
-        _update(traced, node, group, (before[node], _state(twin, mine)), after[node], twin)
-        for node, (_, mine, group) in found.items()
-    )
+        _update(traced, node, g, (before[node], _state(twin, found[node][1])), stepped[node], twin,
+                found[node][2])
+        for node, g in gradients.items()
+    )  # fmt: skip
+    after = _moved(traced, found, stepped)
     with np.errstate(all="ignore"):
         (old,) = interpret([traced.graph.root], traced.graph.leaves)
         (new,) = interpret([traced.graph.root], {**traced.graph.leaves, **after})
@@ -100,8 +105,25 @@ def step_taken(traced: Traced, optimizer: Any) -> StepTaken:
         updates=updates,
         loss_before=float(np.asarray(old).reshape(-1)[0]),
         loss_after=float(np.asarray(new).reshape(-1)[0]),
-        notices=tuple(_notices(traced, found, len(triples))),
+        notices=tuple(_notices(traced, found, gradients, len(triples))),
     )
+
+
+def _summed(traced: Traced, found: Found) -> dict[Node, Array]:
+    """The gradient of each parameter, by the last of its nodes: a change in place makes another."""
+    sums: dict[int, tuple[Node, Array]] = {}
+    for node in sorted(found, key=lambda node: traced.numbers[node]):
+        before = sums.get(id(found[node][0]))
+        g = traced.gradients[node]
+        sums[id(found[node][0])] = node, g if before is None else before[1] + g
+    return dict(sums.values())
+
+
+def _moved(traced: Traced, found: Found, stepped: Mapping[Node, Array]) -> dict[Node, Array]:
+    """The values of all nodes of the parameters, each moved by the step."""
+    values = traced.graph.values
+    steps = {id(found[node][0]): value - values[node] for node, value in stepped.items()}
+    return {node: values[node] + steps[id(real)] for node, (real, _, _) in found.items()}
 
 
 def _checked(optimizer: Any) -> Optimizer:
@@ -164,13 +186,14 @@ def _state(twin: Any, p: Tensor) -> dict[str, Array]:
 def _update(
     traced: Traced,
     node: Node,
-    group: Mapping[str, Any],
+    g: Array,
     states: tuple[dict[str, Array], dict[str, Array]],
     after: Array,
     twin: Any,
+    group: Mapping[str, Any],
 ) -> Update:
     before, state = states
-    old, g = traced.graph.values[node], traced.gradients[node]
+    old = traced.graph.values[node]
     name = traced.chain.step(traced.numbers[node]).name
     lines: Sequence[str] = ()
     if old.size == 1:
@@ -209,17 +232,19 @@ def _formula(kind: type) -> str:
     return "\n".join(lines)
 
 
-def _notices(traced: Traced, found: Found, count: int) -> list[str]:
+def _notices(
+    traced: Traced, found: Found, gradients: Mapping[Node, Array], count: int
+) -> list[str]:
     notices: list[str] = []
-    if len(found) < count:
+    if len(gradients) < count:
         notices.append(
-            f"{count - len(found)} parameters of the optimizer get no gradient from this loss: "
+            f"{count - len(gradients)} parameters of the optimizer get no gradient from this loss: "
             "they stay as they are"
         )
-    for node, (real, _, _) in found.items():
-        held = real._grad
-        g = traced.gradients[node]
-        if held is not None and not np.allclose(held.detach().numpy(), g, rtol=1e-3, atol=1e-6):
+    for node, g in gradients.items():
+        held = found[node][0]._grad
+        same = {"rtol": 1e-3, "atol": 1e-6, "equal_nan": True}
+        if held is not None and not np.allclose(held.detach().numpy(), g, **same):
             name = traced.chain.step(traced.numbers[node]).name
             notices.append(
                 f"{name}.grad holds another gradient than this one: added to it, or of an earlier "

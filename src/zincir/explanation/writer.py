@@ -16,6 +16,7 @@ from zincir.explanation.private import Private, changed_since
 from zincir.explanation.reading import Reading, number, reading
 from zincir.explanation.steps import Chain, Step, Trial, Use
 from zincir.graph.node import Node
+from zincir.half import plain
 from zincir.interpret import interpret
 from zincir.operations.source import const_p, leaf_p
 
@@ -61,9 +62,9 @@ class Writer:
         read = self._seen.get(node)
         if read is None or read.values is None or not read.size or read.low != read.high:
             return ""
-        if read.nans or (original.op is leaf_p and original.owner is not None):
+        if not read.finite or (original.op is leaf_p and original.owner is not None):
             return ""
-        return number(read.low)
+        return number(read.low) if read.low >= 0 else f"({number(read.low)})"
 
     def _inputs(self, node: Node) -> tuple[Node, ...]:
         if self._is_folded(node):
@@ -81,12 +82,13 @@ class Writer:
     def _behind(self, node: Node) -> tuple[Node, ...]:
         """What is shown of all that a node is computed from, seen through what is hidden."""
         found: dict[Node, None] = {}
-        stack = [*node.inputs]
+        stack, seen = [*node.inputs], set[Node]()
         while stack:
             x = stack.pop()
             if x in self.number:
                 found[x] = None
-            else:
+            elif x not in seen:
+                seen.add(x)
                 stack.extend(x.inputs)
         return tuple(sorted(found, key=lambda x: self.number[x]))
 
@@ -249,17 +251,21 @@ def _trials(graph: Private, numbers: dict[Node, int]) -> Iterable[Trial]:
     for node in single[:3]:
         if node.dtype.category != 2 or len(graph.order) > MOST_LOCAL:
             continue
-        before = graph.values[node]
-        value = float(before.reshape(-1)[0])
-        near = value + 0.001 * max(1.0, abs(value))
-        if not math.isfinite(near):
-            continue
-        moved = np.full(before.shape, near)
-        with np.errstate(all="ignore"):
-            (loss,) = interpret([graph.root], {**graph.leaves, node: moved}, double=True)
-        there = float(np.asarray(loss).reshape(-1)[0])
-        if math.isfinite(there):
-            yield Trial(numbers[node], near, there)
+        value = float(plain(graph.values[node]).reshape(-1)[0])
+        size = max(1.0, abs(value))
+        here, nearest = (_loss_at(graph, node, value + step) for step in (0.0, 1e-7 * size))
+        for step in (1e-3, 1e-5):  # the first that is near enough for the slope to tell
+            there = _loss_at(graph, node, value + step * size)
+            if (there - here) * (nearest - here) >= 0:
+                yield Trial(numbers[node], value + step * size, there)
+                break
+
+
+def _loss_at(graph: Private, node: Node, value: float) -> float:
+    moved = np.full(graph.values[node].shape, value)
+    with np.errstate(all="ignore"):
+        (loss,) = interpret([graph.root], {**graph.leaves, node: moved}, double=True)
+    return float(np.asarray(loss).reshape(-1)[0])
 
 
 def _born(steps: tuple[Step, ...], uses: tuple[Use, ...]) -> Iterable[str]:
