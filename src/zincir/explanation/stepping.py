@@ -243,8 +243,8 @@ def _notices(
         )
     for node, g in gradients.items():
         held = found[node][0]._grad
-        same = {"rtol": 1e-3, "atol": 1e-6, "equal_nan": True}
-        if held is not None and not np.allclose(held.detach().numpy(), g, **same):
+        there = None if held is None else held.detach().numpy()
+        if there is not None and not np.allclose(there, g, 1e-3, 1e-6, equal_nan=True):
             name = traced.chain.step(traced.numbers[node]).name
             notices.append(
                 f"{name}.grad holds another gradient than this one: added to it, or of an earlier "
