@@ -136,3 +136,71 @@ def test_one_step_that_kills_most_of_a_layer_is_too_long() -> None:
     assert judged(28, -1, 1.0) == {"dead_relu": "warning"}  # the initialisation's doing
     assert judged(28, 5, 0.01) == {"dead_relu": "warning"}
     assert judged(12, 5, 1.0) == {}  # the others can do what there is to do
+
+
+def _measured(losses: Any, update: float, value: float = 1.0, **more: Any) -> Course:
+    seen = Course(shapes={"0.weight": (32, 64)}, steps=8 * len(losses), **more)
+    for number, loss in enumerate(losses):
+        gauge = Gauge(value, 0.1, update, 0.3, 0.1)
+        passes = {"loss": (8, loss * loss)}
+        seen.note(Reading(1 + 8 * number, {"loss": loss}, {}, {"0.weight": gauge}, passes))
+    return seen
+
+
+def _said_of(seen: Course) -> dict[str, str]:
+    findings = [f for r in rules(Course) for f in r.findings(seen)]
+    return {f.symptom: str(f.severity) for f in findings if f.severity != "info"}
+
+
+def test_a_net_that_has_converged_may_take_short_steps() -> None:
+    level = 0.05 + 0.002 * np.sin(np.arange(30.0) * 2.3)
+    guess = {"loss": 2.3}
+    assert "learning_rate_too_low" not in _said_of(_measured(level, 1e-6, baselines=guess))
+    assert "learning_rate_too_low" in _said_of(_measured(level + 2.25, 1e-6, baselines=guess))
+
+
+def test_losses_below_zero_and_weights_that_are_to_grow_are_no_long_steps() -> None:
+    wave = 0.3 * np.sin(np.arange(30.0) * 2.3)
+    falling = 0.2 - np.arange(30) / 10 + wave
+    assert "learning_rate_too_high" not in _said_of(_measured(falling, 0.3))
+    rising = 1.0 + np.arange(30) / 3
+    assert "learning_rate_too_high" in _said_of(_measured(rising, 0.3))
+    flat = 2.3 + wave / 10
+    guess = {"loss": 2.3}
+    small = _said_of(_measured(flat, 0.005, 0.01, baselines=guess))
+    assert "learning_rate_too_high" not in small  # half of its size, 4 % of what is usual
+    assert "learning_rate_too_high" in _said_of(_measured(flat, 0.1, 0.01, baselines=guess))
+
+
+def test_small_batches_are_of_few_classes_by_chance() -> None:
+    def judged(seed: int, batches: int, kept: bool = False) -> bool:
+        labels = np.random.default_rng(seed).integers(0, 2, (batches, 2))
+        labels[:, 1] = labels[:, 0] if kept else labels[:, 1]
+        seen = Course(steps=batches)
+        for number, pair in enumerate(labels):
+            counts = {"loss": np.bincount(pair, minlength=2)}
+            passes = {"loss": (1, 0.49)}
+            seen.note(Reading(1 + number, {"loss": 0.7}, {}, {}, passes, counts))
+        return "not_shuffled" in _said_of(seen)
+
+    assert not any(judged(seed, 8) for seed in range(200))
+    assert judged(0, 60, kept=True)
+    assert not judged(0, 60)
+
+
+def test_means_over_the_batch_and_what_is_not_finite_are_not_blind() -> None:
+    class Reduced(nn.Module):
+        def __init__(self, times: float, *, mean: bool) -> None:
+            super().__init__()
+            self.layer, self.times, self.mean = nn.Linear(64, 10), times, mean
+
+        def forward(self, x: Any) -> Any:
+            made = self.layer(x) * self.times
+            return made.abs().max() if self.mean else made
+
+    def loss(a: Any, b: Any) -> Any:
+        return a.sum() * 0.01
+
+    assert "ignores_input" not in checked(Reduced(1.0, mean=True), loss)
+    assert "ignores_input" not in checked(Reduced(float("nan"), mean=False))
+    assert "ignores_input" in checked(Reduced(0.0, mean=False))

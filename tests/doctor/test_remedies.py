@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from patients import X, Y, mlp
 from state import state_of
 from zincir import doctor, nn
 from zincir.doctor.remedies.residual import Residual
-from zincir.doctor.remedy import Cost, remedies
+from zincir.doctor.remedy import Cost, named_remedies, remedies
 from zincir.nn import functional as F
 from zincir.trainer import ClipGradients, Trainer
 
@@ -285,3 +286,31 @@ def test_functional_activations_are_left_and_said_so() -> None:
     cure = doctor.cure(trainer, TRAIN, allow="architecture", remedies=["batch_norm"])
     assert cure.accepted is not None, str(cure)
     assert "layers.0.0.weight" in trainer.model.state_dict()
+
+
+def test_weight_decay_keeps_the_proportions_of_groups() -> None:
+    finding: Any = SimpleNamespace(symptom="regularisation_overwhelms")
+
+    def after(decays: Any, number: int) -> list[list[float]]:
+        found: list[list[float]] = []
+        for by_code in (False, True):
+            layers = [nn.Linear(2, 2) for _ in decays]
+            groups = [
+                {"params": layer.parameters(), "weight_decay": decay}
+                for layer, decay in zip(layers, decays, strict=True)
+            ]
+            optimizer = SGD(groups, lr=0.1)
+            patient: Any = SimpleNamespace(optimizer=optimizer)
+            (remedy,) = named_remedies(["weight_decay"])
+            change = list(remedy.propose(patient, finding))[number]
+            if by_code:
+                exec(change.code, {"optimizer": optimizer})
+            else:
+                change.make(patient)
+            found.append([group["weight_decay"] for group in optimizer.param_groups])
+        return found
+
+    for each in after([0.5, 0.0, 0.2], 0):
+        assert each == pytest.approx([0.05, 0.0, 0.02])
+    finding = SimpleNamespace(symptom="overfitting")
+    assert after([0.0, 0.0], 0) == [[1e-3, 1e-3]] * 2

@@ -183,6 +183,7 @@ def test_train_test_overlap() -> None:
     (sick,) = seen((X[350:600], Y[350:600]))
     assert (sick.code, sick.severity) == ("S16", "warning")
     assert sick.evidence["share"] == pytest.approx(0.2)
+    assert sick.what == "50 of 250 validation samples are among the training samples"
     assert sick.evidence["samples"][:3] == [0, 1, 2]
     assert not seen((X[400:600], Y[400:600]))  # cured
     (few,) = seen((X[396:600], Y[396:600]))

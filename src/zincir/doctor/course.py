@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -240,6 +241,15 @@ def dropouts(models: Mapping[str, Any]) -> dict[str, float]:
         if "Dropout" in type(module).__name__
         and isinstance(p := getattr(module, "p", None), int | float)
     }
+
+
+def natural_size(shape: tuple[int, ...]) -> float:
+    """The size of weights that keep the size of what goes through them: 1 / sqrt(fan_in).
+
+    >>> natural_size((10, 4)), natural_size((8, 1, 4, 4))
+    (0.5, 0.25)
+    """
+    return 1 / math.sqrt(max(1, math.prod(shape[1:])))
 
 
 def trend(values: Sequence[float] | Array) -> float:

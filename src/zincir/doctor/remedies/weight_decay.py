@@ -1,7 +1,8 @@
 """Weight decay that is weaker where it overwhelms the data, stronger where a net learns by heart.
 
 Decay pulls each weight to 0 in each step. Too much of it leaves nothing but the bias of the last
-layer; a little keeps weights from growing without need.
+layer; a little keeps weights from growing without need. Groups that have none keep none, and the
+others keep their proportions; where no group has any, all get the same.
 """
 
 from __future__ import annotations
@@ -34,13 +35,17 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
         stronger = STRONGER.get(type(patient.optimizer).__name__, OTHERS)
         values = [value for value in stronger if value > now]
     for value in values:
+        setting = f"*= {value / now:.6g}" if now > 0 else f"= {value:.6g}"
         yield Change(
             f"weight decay {shown(now)} -> {shown(value)}",
-            lambda patient, value=value: _set(patient, value),
-            f'for group in optimizer.param_groups:\n    group["weight_decay"] = {value:.6g}',
+            lambda patient, value=value: _set(patient, now, value),
+            f'for group in optimizer.param_groups:\n    group["weight_decay"] {setting}',
         )
 
 
-def _set(patient: Patient, value: float) -> None:
+def _set(patient: Patient, now: float, value: float) -> None:
     for group in patient.optimizer.param_groups:
-        group["weight_decay"] = value
+        if now > 0:  # in proportion: groups without decay are meant to have none
+            group["weight_decay"] = group.get("weight_decay", 0.0) * (value / now)
+        else:
+            group["weight_decay"] = value

@@ -8,6 +8,9 @@ initialised to; it is enough, if the training suffers, or was no better than at 
 its time, or three quarters of the units of a ReLU are dead ever since. Also reported: a loss that
 went up to more than four times its best and stays there.
 
+The size of weights is taken to be 1 / sqrt(3 fan_in) at least, which is that of layers when they
+are made: weights that are far smaller at first have to grow.
+
 When it is not this: biases, norms and weights that start at 0 have no size to compare with, and
 are left out; a rate that rises at the beginning (warm-up) is not judged before its readings are
 the last ones.
@@ -23,7 +26,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Array, Course, Reading, trend
+from zincir.doctor.course import Array, Course, Reading, natural_size, trend
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -66,7 +69,8 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     steep = [r for r in readings if _median_ratio(seen, r) > RATIO]
     losses = seen.losses()
     finite = losses[np.isfinite(losses)]
-    worse = len(finite) >= 6 and finite[0] > 0 and np.median(finite[-3:]) > WORSE * finite[:6].min()
+    best = float(finite[:6].min()) if len(finite) >= 6 else 0.0
+    worse = best > 0 and np.median(finite[-3:]) > WORSE * best
     if seen.broken is not None and not steep and not worse:
         return
     persistent = len(steep) >= CHECKS and _median_ratio(seen, readings[-1]) > RATIO / 2
@@ -113,7 +117,9 @@ def _killed(seen: Course) -> bool:
 def _ratios(seen: Course, reading: Reading) -> dict[str, float]:
     gauges = {n: reading.gauges[n] for n in seen.weights if n in reading.gauges}
     return {
-        n: g.update / g.value if math.isfinite(g.update) else math.inf
+        n: g.update / max(g.value, natural_size(seen.shapes[n]) / math.sqrt(3))
+        if math.isfinite(g.update)
+        else math.inf
         for n, g in gauges.items()
         if g.value > 0 and not math.isnan(g.update)
     }

@@ -7,7 +7,8 @@ Hardly is: by no more than a twentieth, so that half of it takes ten times as lo
 or by what is chance, as losses of small batches jump.
 
 When it is not this: fine-tuning takes short steps on purpose, and its loss comes down; that is
-not reported. If some layers learn and others do not, look at their gradients (T1).
+not reported. Nor is a loss that is below guessing, where that is known: a net that has learnt may
+take short steps. If some layers learn and others do not, look at their gradients (T1).
 
 References: CS231n (ratio of updates to weights near 1e-3), TheDeepChecker (below 1e-4).
 """
@@ -42,6 +43,8 @@ STEPS = 50
     ),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    if seen.baselines and not seen.stuck:
+        return
     losses = seen.losses()
     if seen.steps < STEPS or len(losses) < 8 or not np.isfinite(losses).all():
         return

@@ -7,16 +7,18 @@ the class changes.
 In training, the labels of each probed batch are counted. What is compared is how alike two
 samples of a batch are and how alike two of all samples are: the share of the variety that lies
 between batches (Wright's fixation index). In random order it is 0, for any number of classes and
-any size of batch; reported from a half on, over at least eight batches. Before training, the
+any size of batch; reported from a half on, over at least eight batches, if it is also beyond what
+chance does to batches that are so small and so few. Before training, the
 batch is looked at: if far more neighbours have the same label than by chance, the data are
 sorted as they are given, which is an info, as they may be shuffled later.
 
 When it is not this: batches that hold a few classes on purpose, as in metric learning, or tasks
 that come one after another.
 
-References: Bengio, "Practical recommendations for gradient-based training of deep architectures"
-(2012), on the order of samples; Weir and Cockerham (1984) for the index; Wald and Wolfowitz
-(1940) for neighbours.
+References: Hoeffding, "A class of statistics with asymptotically normal distribution" (1948), for
+the variance of shares of pairs; Bengio, "Practical recommendations for gradient-based training of
+deep architectures" (2012), on the order of samples; Weir and Cockerham (1984) for the index; Wald
+and Wolfowitz (1940) for neighbours.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
             continue
         counts = np.array([r.labels[site] for r in readings])
         share = between(counts)
-        if share >= BETWEEN:
+        if share >= BETWEEN and is_beyond_chance(counts):
             yield found(
                 f"batches are of few classes each: {share:.0%} of the variety of labels lies "
                 "between them",
@@ -100,6 +102,31 @@ def between(counts: Array) -> float:
     classes = counts.sum(0)
     overall = float((classes * (classes - 1)).sum() / (total * (total - 1)))
     return (within - overall) / (1 - overall) if overall < 1 else 0.0
+
+
+def is_beyond_chance(counts: Array) -> bool:
+    """Whether more pairs inside of batches are alike than random order gives.
+
+    The share of pairs that are alike among n samples of classes with shares p has the variance
+    (4 (n - 2) (sum p^3 - (sum p^2)^2) + 2 (sum p^2) (1 - sum p^2)) / (n (n - 1)); batches are taken
+    as independent.
+
+    Args:
+        counts: by batch and class, how many samples.
+
+    >>> pairs = np.array([[2, 0], [0, 2]])
+    >>> is_beyond_chance(np.tile(pairs, (4, 1))), is_beyond_chance(np.tile(pairs, (40, 1)))
+    (False, True)
+    """
+    counts = counts[counts.sum(1) > 1]
+    if not len(counts):
+        return False
+    sizes, p = counts.sum(1), counts.sum(0) / counts.sum()
+    alike, thrice = float((p**2).sum()), float((p**3).sum())
+    within = (counts * (counts - 1)).sum(1) / (sizes * (sizes - 1))
+    one = 4 * (sizes - 2) * (thrice - alike**2) + 2 * alike * (1 - alike)
+    spread = math.sqrt(max(0.0, float((one / (sizes * (sizes - 1))).sum()))) / len(counts)
+    return float(within.mean()) - alike > CHANCE * spread
 
 
 def _as_given(labels: Array, found: Found) -> Iterator[Finding]:

@@ -65,7 +65,7 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
         return
     many = share > MANY and share > BY_NATURE * twins
     yield found(
-        f"{len(shared)} of {len(asked)} validation samples are among the training samples",
+        f"{len(shared)} of {len(asked[0])} validation samples are among the training samples",
         severity=Severity.WARNING if many else Severity.INFO,
         evidence={
             "share": share,

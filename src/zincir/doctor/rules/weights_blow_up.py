@@ -24,7 +24,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Array, Course, trend
+from zincir.doctor.course import Array, Course, natural_size, trend
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -54,7 +54,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         sizes = _sizes(seen, name)
         if len(sizes) < CHECKS:
             continue
-        grown = float(sizes[-1]) / max(float(sizes[0]), _natural(seen.shapes[name]))
+        grown = float(sizes[-1]) / max(float(sizes[0]), natural_size(seen.shapes[name]))
         if grown < GROWN or not (_doubles(sizes) or (_grows(sizes) and _suffers(seen))):
             continue
         if worst is None or grown > worst[0]:
@@ -69,7 +69,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         evidence={
             "size at first": float(sizes[0]),
             "size now": float(sizes[-1]),
-            "natural size": _natural(seen.shapes[name]),
+            "natural size": natural_size(seen.shapes[name]),
             "update / weight": seen.ratio(name),
         },
         confidence=0.8,
@@ -84,13 +84,8 @@ def _sizes(seen: Course, name: str) -> Array:
 def _began(seen: Course, name: str) -> int:
     """The first step at which a weight was too large."""
     readings = [r for r in seen.readings if name in r.gauges]
-    bound = GROWN * max(readings[0].gauges[name].value, _natural(seen.shapes[name]))
+    bound = GROWN * max(readings[0].gauges[name].value, natural_size(seen.shapes[name]))
     return next((r.step for r in readings if r.gauges[name].value > bound), seen.steps)
-
-
-def _natural(shape: tuple[int, ...]) -> float:
-    """The size of weights that keep the size of what goes through them."""
-    return 1 / math.sqrt(max(1, math.prod(shape[1:])))
 
 
 def _grows(sizes: Array) -> bool:
