@@ -15,7 +15,7 @@ import zincir
 from patients import X, Y, mlp
 from state import state_of
 from zincir import doctor, nn
-from zincir.doctor.remedy import remedies
+from zincir.doctor.remedy import _REMEDIES, Change, Cost, Remedy, remedies
 from zincir.errors import ArgumentError, ShapeError, UnknownName
 from zincir.trainer import Callback, ClipGradients, ExponentialAverage, Trainer
 
@@ -199,6 +199,34 @@ def test_the_order_of_costs_and_the_budget() -> None:
     cure = doctor.cure(trainer, DATA, allow="architecture", budget=2)
     assert [t.remedy for t in cure.trials] == ["reinitialise", "relu"]
     assert "the budget is used up" in str(cure)
+
+
+def test_a_change_that_fails_is_noted_and_the_next_one_tried(monkeypatch: Any) -> None:
+    def fails(patient: Any) -> None:
+        raise AttributeError
+
+    def breaks(patient: Any) -> None:
+        patient.model[1] = nn.Sequential(patient.model[1])
+        patient.model[1].forward = lambda x: x.no_such_name
+
+    def propose(patient: Any, finding: Any) -> list[Any]:
+        return [Change("cannot be made", fails, ""), Change("cannot run", breaks, "")]
+
+    def refuse(patient: Any, finding: Any) -> list[Any]:
+        raise KeyError("head")
+
+    remedies("learning_rate_too_low")  # all are known now
+    for name, own in (("refusing", refuse), ("failing", propose)):
+        made = Remedy(name, Cost.SETTING, ("learning_rate_too_low",), own, "")
+        monkeypatch.setitem(_REMEDIES, name, made)
+    trainer = trainer_of(mlp(), 1e-6)
+    cure = doctor.cure(trainer, DATA, remedies=["refusing", "failing", "higher_rate"])
+    verdicts = [t.verdict for t in cure.trials]
+    assert verdicts[0] == "it fails: KeyError: 'head'"
+    assert verdicts[1] == "it fails: AttributeError"
+    assert verdicts[2].startswith("it fails: AttributeError: ")
+    assert cure.accepted is not None
+    assert cure.accepted.remedy == "higher_rate"
 
 
 def test_arguments_are_checked() -> None:

@@ -5,8 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import zincir
 from patients import X, Y
 from zincir import doctor
+from zincir.doctor.exam import Exam
+from zincir.doctor.of_torch import TorchExam
 from zincir.errors import ArgumentError
 
 torch = pytest.importorskip("torch", reason="NO PYTORCH: its models cannot be examined here")
@@ -348,3 +351,56 @@ def test_what_is_given_is_checked() -> None:
         doctor.watch(_mlp(), 3)
     with pytest.raises(ArgumentError, match="model"):
         doctor.watch([_mlp(), 3])
+
+
+def test_dropout_too_high() -> None:
+    def dropped(p: float) -> Any:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Dropout(p), nn.Linear(32, 10))
+
+    assert "dropout_too_high" in _found(dropped(0.98), _adam(1e-3), 150)
+    assert "dropout_too_high" not in _found(dropped(0.2), _adam(3e-3), 150)
+
+
+def test_a_batch_is_looked_at_while_the_training_is_watched() -> None:
+    def course_of(looks: bool) -> Any:
+        net = _mlp()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        exam = TorchExam(torch, {"": net}, [optimizer], 1, fixed=True)
+        exam.begin()
+        try:
+            for _ in range(4):
+                loss = F.cross_entropy(net(torch.tensor(X[:32])), torch.tensor(Y[:32]))
+                if looks:
+                    exam.look(nn.CrossEntropyLoss(), X[:64], Y[:64])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        finally:
+            exam.end()
+        return exam.course
+
+    looked, plain = course_of(looks=True), course_of(looks=False)
+    assert [look.step for look in looked.looks] == [0, 1, 2, 3]
+    for one, other in zip(looked.readings, plain.readings, strict=True):
+        assert list(one.losses.values()) == list(other.losses.values())
+        assert [p.where for p in one.places] == [p.where for p in other.places]
+        assert one.gauges == other.gauges
+
+
+def test_no_hook_stays_where_watching_cannot_begin() -> None:
+    class Refusing:
+        def __init__(self) -> None:
+            self.param_groups: list[Any] = []
+
+        def register_step_pre_hook(self, hook: Any) -> Any:
+            raise RuntimeError("no hooks here")
+
+    net = _mlp()
+    with pytest.raises(RuntimeError, match="no hooks here"):
+        TorchExam(torch, {"": net}, [Refusing()], 1, fixed=False).begin()
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
+    own = zincir.nn.Linear(2, 2)
+    with pytest.raises(RuntimeError, match="no hooks here"):
+        Exam({"": own}, [Refusing()], 1).begin()
+    assert not own.weight._after

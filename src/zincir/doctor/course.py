@@ -129,8 +129,6 @@ class Course:
     """Losses and metrics of each epoch, as a `Trainer` or `Watch.evaluated` tells them."""
     trained: dict[str, int] = field(default_factory=dict[str, int])
     """By the name of a parameter that asks for a gradient: how many numbers it has."""
-    dropping: dict[str, float] = field(default_factory=dict[str, float])
-    """By the path of a dropout: its p."""
     looks: list[Look] = field(default_factory=list[Look])
     """Batches that were looked at, by a `Trainer` or `Watch.look`."""
     steps: int = 0
@@ -147,7 +145,7 @@ class Course:
     @property
     def drops(self) -> bool:
         """Whether a layer drops at random, so that the loss in training is higher than without."""
-        return any(p > 0 for p in self.dropping.values())
+        return any(p > 0 for p in self.dropouts.values())
 
     def layer(self, path: str) -> str:
         """The name of the layer whose path a node has."""

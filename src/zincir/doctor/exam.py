@@ -75,7 +75,7 @@ class Exam:
         recording that this is known from."""
         self._mixed: set[str] = set()
         """Parameters whose gradients contain those of steps that are done."""
-        self.course.dropping = dropouts(models)
+        self.course.dropouts = dropouts(models)
         self.course.trained = {
             name: self._watched[key].numel()
             for key, name in self._names.parameters.items()
@@ -89,12 +89,11 @@ class Exam:
         """Watch from now on."""
         if self.on_backward in tensor_backward.WATCHERS:
             return
-        for p in self._watched.values():
-            if p.requires_grad:
-                self._handles.append(register_after(p, self._arrived))
-        for optimizer in self._optimizers:
-            self._handles.append(optimizer.register_step_pre_hook(self._before_step))
-            self._handles.append(optimizer.register_step_post_hook(self._after_step))
+        try:
+            self._hook()
+        except BaseException:
+            self._unhook()
+            raise
         tensor_backward.WATCHERS.append(self.on_backward)
         changed_setting()
 
@@ -103,11 +102,22 @@ class Exam:
         if self.on_backward not in tensor_backward.WATCHERS:
             return
         tensor_backward.WATCHERS.remove(self.on_backward)
+        self._unhook()
+        self.read()
+        changed_setting()
+
+    def _hook(self) -> None:
+        for p in self._watched.values():
+            if p.requires_grad:
+                self._handles.append(register_after(p, self._arrived))
+        for optimizer in self._optimizers:
+            self._handles.append(optimizer.register_step_pre_hook(self._before_step))
+            self._handles.append(optimizer.register_step_post_hook(self._after_step))
+
+    def _unhook(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self.read()
-        changed_setting()
 
     def watches(self, model: Module, optimizer: Any) -> bool:
         """Whether it watches exactly these."""
@@ -245,11 +255,6 @@ class Exam:
         return [(name, self._watched[key]) for key, name in self._names.parameters.items()]
 
     def _note_settings(self) -> None:
-        for prefix, model in self._models.items():
-            for name, module in model.named_modules(prefix=prefix):
-                p = getattr(module, "p", None)
-                if "Dropout" in type(module).__name__ and isinstance(p, int | float):
-                    self.course.dropouts[name] = float(p)
         self.course.optimizers = len(self._optimizers)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:

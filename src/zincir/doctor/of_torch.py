@@ -58,6 +58,7 @@ class TorchExam:
         self._mixed: set[str] = set()
         self._stepped: set[int] = set()
         self._mode: Any = None
+        self._private = False
         self._note_models()
 
     def _note_models(self) -> None:
@@ -67,7 +68,7 @@ class TorchExam:
             for name, p in model.named_parameters():
                 self._names[id(p)] = start + name
                 self._parameters[start + name] = p
-        course.dropping = dropouts(self._models)
+        course.dropouts = dropouts(self._models)
         course.trained = {n: p.numel() for n, p in self._parameters.items() if p.requires_grad}
         course.optimizers = len(self._optimizers)
         for optimizer in self._optimizers:
@@ -84,6 +85,16 @@ class TorchExam:
         """Watch from now on."""
         if self._mode is not None:
             return
+        try:
+            self._hook()
+            self._mode = mode(self._torch, self._called)
+            self._mode.__enter__()
+        except BaseException:
+            self._mode = None
+            self._unhook()
+            raise
+
+    def _hook(self) -> None:
         several = len(self._models) > 1
         for prefix, model in self._models.items():
             start = f"{prefix}." if several or prefix else ""
@@ -99,8 +110,6 @@ class TorchExam:
         for optimizer in self._optimizers:
             self._handles.append(optimizer.register_step_pre_hook(self._before_step))
             self._handles.append(optimizer.register_step_post_hook(self._after_step))
-        self._mode = mode(self._torch, self._called)
-        self._mode.__enter__()
 
     def end(self) -> None:
         """Read what there is, and watch no more."""
@@ -108,19 +117,37 @@ class TorchExam:
             return
         self._mode.__exit__(None, None, None)
         self._mode = None
+        self._unhook()
+        self.read()
+
+    def _unhook(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self.read()
 
     def look(self, loss: Any, x: Any, y: Any) -> None:
         """Look at a batch in private, with a copy of the first model."""
-        torch = self._torch
-        model = copy.deepcopy(next(iter(self._models.values())))
+        torch, model = self._torch, self._copy()
         x, y = (torch.from_numpy(z) if isinstance(z, np.ndarray) else z for z in (x, y))
+        self._private = True
+        try:
+            self._look(torch, model, loss, x, y)
+        finally:
+            self._private = False
+
+    def _copy(self) -> Any:
+        """A copy of the first model, without dropout, that no hook of this exam watches."""
+        model = copy.deepcopy(next(iter(self._models.values())), {id(self._calls): self._calls})
+        own = [handle.id for handle in self._handles]
         for module in model.modules():
+            for kind in ("_forward_pre_hooks", "_forward_hooks", "_forward_hooks_always_called"):
+                for number in own:
+                    getattr(module, kind).pop(number, None)
             if "Dropout" in type(module).__name__ and hasattr(module, "p"):
                 module.p = 0.0
+        return model
+
+    def _look(self, torch: Any, model: Any, loss: Any, x: Any, y: Any) -> None:
         with torch.random.fork_rng(), torch.enable_grad():
             training = loss(model.train()(x), y).item()
             model.load_state_dict(next(iter(self._models.values())).state_dict())
@@ -132,6 +159,8 @@ class TorchExam:
 
     def _called(self, name: str, args: tuple[Any, ...], kwargs: Any, run: Callable[[], Any]) -> Any:
         """A function of PyTorch's is called inside of the context."""
+        if self._private:
+            return run()
         if name == "backward":
             self._backward(args[0])
             return run()

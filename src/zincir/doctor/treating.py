@@ -19,6 +19,7 @@ from zincir.doctor.report import Report, causes_first
 from zincir.doctor.rule import rules
 from zincir.doctor.surgery import draw_again
 from zincir.doctor.trying import Run, is_better, run, wrong_answers
+from zincir.errors import ZincirError
 from zincir.random import get_rng_state, set_rng_state
 from zincir.trees import flatten
 
@@ -123,6 +124,9 @@ class Treatment:
         except NotApplicable as why:
             self._note(remedy, finding, Change(remedy.name, _nothing, ""), f"not here: {why}")
             return None
+        except Exception as error:  # a model that is unlike what the remedy knows
+            self._note(remedy, finding, Change(remedy.name, _nothing, ""), _fails(error))
+            return None
         helping: list[_Helps] = []
         for change in [*changes, None]:
             helps = None if change is None else self._try(remedy, finding, change)
@@ -174,9 +178,15 @@ class Treatment:
         """A run with a change, or without any; longer ones go over other batches."""
         with self.patient.undone():
             self._begin()
-            if change is not None:
-                self._make(change)
-            return run(self.patient, longer * self.steps, self.look, order=longer - 1)
+            try:
+                if change is not None:
+                    self._make(change)
+            except NotApplicable:
+                raise
+            except Exception as error:  # a model that is unlike what the remedy knows
+                return Run(failure=error)
+            return run(self.patient, longer * self.steps, self.look, order=longer - 1,
+                       changed=change is not None)  # fmt: skip
 
     def _lasting(self, finding: Finding, change: Change) -> str:
         """Whether a change that helps does so over more steps, on other batches."""
@@ -196,7 +206,7 @@ class Treatment:
         wrong, now = (wrong_answers(each, self.patient) for each in (control, tried))
         start = float(without[0].mean())
         reasons = (
-            (tried.failure is not None, f"it fails: {str(tried.failure).splitlines()[0]}"),
+            (tried.failure is not None, _fails(tried.failure)),
             (bool(new), f"a new error: {', '.join(new)}"),
             (finding.symptom in tried.alarms, "the symptom stays"),
             (not is_better(probe, without), "no better than without"),
@@ -275,6 +285,15 @@ def _is_lost_again(losses: Array) -> bool:
     means = losses.mean(1)
     gained = float(means[0] - means.min())
     return float(means[-1] - means.min()) > LOST * gained
+
+
+def _fails(error: Exception | None) -> str:
+    """What is said of a change that an error came of."""
+    first = (str(error).splitlines() or [""])[0]
+    own = isinstance(error, ZincirError)  # which says of itself what is wrong
+    return "it fails: " + (
+        first if own and first else f"{type(error).__name__}: {first}".rstrip(": ")
+    )
 
 
 def _end(losses: Array) -> float:

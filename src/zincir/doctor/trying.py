@@ -51,7 +51,7 @@ class Run:
     """The symptoms of what rules say of the training, at the last moments."""
     failed: dict[str, str] = field(default_factory=dict[str, str])
     """By code, rules that could not judge, and why."""
-    failure: ZincirError | None = None
+    failure: Exception | None = None
     """What training could not begin or go on for."""
 
     @property
@@ -78,10 +78,13 @@ class Run:
         return np.nan_to_num(found, nan=np.inf, posinf=np.inf, neginf=-np.inf)
 
 
-def run(patient: Patient, steps: int, look: Callable[[], None], order: int = 0) -> Run:
+def run(
+    patient: Patient, steps: int, look: Callable[[], None], order: int = 0, *, changed: bool = False
+) -> Run:
     """Look at the training, make so many steps, and look again.
 
     Args:
+        changed: whatever it fails for is noted; else errors that are not the library's are raised.
         order: 0: on the batches that come next; else on others.
     """
     exam = Exam({"": patient.model}, [patient.optimizer], EVERY, fixed=True)
@@ -102,7 +105,9 @@ def run(patient: Patient, steps: int, look: Callable[[], None], order: int = 0) 
         before = _rehearsed(patient, found.failed)
         _evaluate(patient, found)
         patient.train(exam, steps, each, order)
-    except ZincirError as error:
+    except Exception as error:
+        if not changed and not isinstance(error, ZincirError):
+            raise
         found.failure = error
     look()
     report = report_on(exam.course, {}, "", before)

@@ -31,7 +31,7 @@ from zincir.doctor.rule import Found, rule
 )
 def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
     if isinstance(seen, Course):
-        for where, p in seen.dropping.items():
+        for where, p in seen.dropouts.items():
             if p >= 1:
                 yield _everything(found, p, where)
     else:
