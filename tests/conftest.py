@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import stat
 import sys
 import tempfile
@@ -36,6 +37,9 @@ os.environ.setdefault("ZINCIR_POISON", "1")
 # Where Python is told to keep no bytecode, each of the processes compiled all sources: a second.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Shells start what runs in the background without Ctrl-C: tests that send it want it all the same.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import zincir  # noqa: E402
 
