@@ -356,6 +356,31 @@ def test_losses_that_push_down_what_is_too_sure_are_not_maximised() -> None:
     assert "loss_maximised" not in checked(net, smooth, (X[:128], given))
 
 
+def test_outputs_that_stand_for_something_else_are_not_maximised() -> None:
+    zincir.manual_seed(0)
+    net, rng = nn.Linear(64, 1), np.random.default_rng(0)
+    with zincir.no_grad():
+        net.weight.mul_(1e-3)
+        net.bias.fill_(0.01)
+    soft = rng.uniform(0.1, 0.4, (128, 1)).astype(np.float32)
+    logits, poisson = F.binary_cross_entropy_with_logits, nn.PoissonNLLLoss()
+    for loss, target in ((logits, soft), (poisson, 2 * soft)):
+        assert "loss_maximised" not in checked(net, loss, (X[:128], target))
+    with zincir.no_grad():
+        net.bias.fill_(-1.0)  # below the targets, whatever it stands for
+    for loss, target in ((logits, soft + 0.5), (poisson, 2 * soft + 0.5)):
+        flipped = checked(net, lambda a, b, loss=loss: -loss(a, b), (X[:128], target))
+        assert "loss_maximised" in flipped
+
+
+def test_distances_are_to_be_small_for_the_right_class() -> None:
+    head = mlp()
+    assert "loss_maximised" not in checked(head, lambda a, b: F.cross_entropy(-a, b))
+    sure = nn.Sequential(mlp(), nn.LogSoftmax(1))
+    assert "loss_maximised" in checked(sure, lambda a, b: -F.nll_loss(a, b))
+    assert "loss_maximised" not in checked(sure, F.nll_loss)
+
+
 def test_cross_entropy_over_one_class_whatever_the_targets_are() -> None:
     net = nn.Linear(64, 1)
     batch = X[:64], np.ones((64, 1), np.float32)

@@ -12,6 +12,7 @@ import zincir
 from patients import X, Y, mlp
 from state import state_of
 from zincir import doctor, nn
+from zincir.doctor.patient import patient_of
 from zincir.doctor.remedies.residual import Residual
 from zincir.doctor.remedy import Cost, named_remedies, remedies
 from zincir.nn import functional as F
@@ -314,3 +315,41 @@ def test_weight_decay_keeps_the_proportions_of_groups() -> None:
         assert each == pytest.approx([0.05, 0.0, 0.02])
     finding = SimpleNamespace(symptom="overfitting")
     assert after([0.0, 0.0], 0) == [[1e-3, 1e-3]] * 2
+
+
+class _Shared(nn.Module):
+    """Two layers, the first of which runs twice, and one activation behind each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(8, 8), nn.Sigmoid())
+        self.first, self.second, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+        self.act = nn.Tanh()
+
+    def forward(self, x: Any) -> Any:
+        x = self.block(self.block(x))
+        return self.head(self.act(self.second(self.act(self.first(x)))))
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "residual"])
+def test_modules_that_run_twice_are_treated_once(name: str) -> None:
+    zincir.manual_seed(0)
+    x = zincir.randn(256, 8)
+    trainer = trainer_of(_Shared())
+    patient = patient_of(trainer, (x, (x[:, 0] > 0).long()), None, 32, 16)
+    (remedy,) = named_remedies([name])
+    finding: Any = SimpleNamespace(symptom="vanishing_gradient", where="", evidence={})
+    change = next(iter(remedy.propose(patient, finding)))
+    other = _Shared()
+    exec(change.code, {"nn": nn, "model": other})
+    change.make(patient)
+    net = trainer.model
+    assert [n for n, _ in net.named_parameters()] == [n for n, _ in other.named_parameters()]
+    if name == "batch_norm":
+        norms = [n for n, m in net.named_modules() if isinstance(m, nn.BatchNorm1d)]
+        assert isinstance(net.act, nn.Tanh)
+        assert len(norms) == 3
+        assert {n.split(".")[0] for n in norms} == {"block", "first", "second"}
+    else:
+        assert len([m for m in net.modules() if isinstance(m, Residual)]) == 1
+    assert tuple(net(x).shape) == (256, 2)

@@ -9,7 +9,9 @@ References: Ioffe and Szegedy (2015); Ba, Kiros and Hinton (2016) for LayerNorm.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from zincir.doctor.finding import Finding
@@ -44,7 +46,13 @@ _OF: Any = {Conv1d: BatchNorm1d, Conv2d: BatchNorm2d, Conv3d: BatchNorm3d}
     ),
 )
 def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
-    found = [x for x in hidden(layers(rehearsed(patient))) if not x.normalised]
+    every = layers(rehearsed(patient))
+    times = Counter(x.activation for x in every)
+    found = [  # an activation that several layers share stays as it is
+        x if times[x.activation] == 1 else replace(x, activation="")
+        for x in hidden(every)
+        if not x.normalised
+    ]
     if not found:
         raise NotApplicable("there is a normalisation behind every layer")
     for batch in (True, False):

@@ -78,6 +78,17 @@ def _blocks(patient: Patient, seen: Rehearsal) -> list[list[str]]:
                 if tuple(call.inputs[0].shape) == tuple(behind.outputs[0].shape):
                     found.append([c.where for c in block])
                 break
+    return _each_once(found)
+
+
+def _each_once(blocks: list[list[str]]) -> list[list[str]]:
+    """Without blocks that have a layer of one before them: layers may run twice."""
+    used: set[str] = set()
+    found: list[list[str]] = []
+    for block in blocks:
+        if used.isdisjoint(block):
+            used.update(block)
+            found.append(block)
     return found
 
 

@@ -8,6 +8,11 @@ Seen in one step, by the gradient at the outputs. If the loss is about labels, i
 with the output of the right class, where another one is larger; if it is about numbers, not when
 an output moves to its target. Reported if it does so for each of sixteen answers or more.
 
+What an output stands for is known of labels if the loss takes the softmax of the outputs, or they
+are (logarithms of) probabilities; else nothing is said: distances are to be small for the right
+class. Numbers may be logits or logarithms, where targets are from 0 to 1 or not below 0: an answer
+counts if its sigmoid and its exponential, too, lie on the same side of the target as itself.
+
 When it is not this: losses of which a part is to be made large (the critic of a GAN, a reward)
 know no right answer for each sample, and are not judged.
 
@@ -22,6 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.forms import bare
 from zincir.doctor.rehearsal import Array, Rehearsal
 from zincir.doctor.rule import Found, rule
 
@@ -49,6 +55,8 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     if slopes is None or seen.problem is not None:
         return
     if target.dtype.kind == "i" and given.ndim == 2 and target.shape == given.shape[:1]:
+        if not _are_scores(seen):
+            return
         worse = _of_labels(slopes, seen.first.arrays()[0], target)
     elif target.dtype.kind == "f" and target.shape == tuple(given.shape):
         worse = _of_numbers(slopes, seen.first.arrays()[0], target)
@@ -74,10 +82,22 @@ def _of_labels(slopes: Array, given: Array, labels: Array) -> Array:
 
 
 def _of_numbers(slopes: Array, given: Array, target: Array) -> Array:
-    """How the loss rises as outputs move to their targets; of targets 0 and 1, which logits may
-    mean, where an output lies between both.
-    """
+    """How the loss rises as outputs move to their targets, whatever the outputs stand for."""
     way = np.sign(target - given)
-    if np.isin(target, (0.0, 1.0)).all():
-        way = np.where(way == np.sign(target - 0.5), way, 0.0)
+    with np.errstate(over="ignore"):
+        power = np.exp(given.astype(np.float64))
+        meant = [power] if (target >= 0).all() else []
+        meant += [power / (1 + power)] if meant and (target <= 1).all() else []
+    for other in meant:
+        way = np.where(way == np.sign(target - other), way, 0.0)
     return (slopes * way).reshape(-1)
+
+
+def _are_scores(seen: Rehearsal) -> bool:
+    """Whether a larger output means a likelier class."""
+    given = seen.first.arrays()[0].astype(np.float64)
+    if any(s.logits is bare(seen.first.outputs[0]._node) for s in seen.first.softmaxes):
+        return True
+    with np.errstate(over="ignore"):
+        sums = (given if (given >= 0).all() else np.exp(given)).sum(1)
+    return bool(np.allclose(sums, 1, atol=1e-3))
