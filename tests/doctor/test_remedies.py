@@ -15,6 +15,7 @@ from zincir import doctor, nn
 from zincir.doctor.patient import patient_of
 from zincir.doctor.remedies.residual import Residual
 from zincir.doctor.remedy import Cost, named_remedies, remedies
+from zincir.doctor.surgery import draw_again, draw_for_activations
 from zincir.nn import functional as F
 from zincir.trainer import ClipGradients, Trainer
 
@@ -353,3 +354,38 @@ def test_modules_that_run_twice_are_treated_once(name: str) -> None:
     else:
         assert len([m for m in net.modules() if isinstance(m, Residual)]) == 1
     assert tuple(net(x).shape) == (256, 2)
+
+
+class _Scaled(nn.Module):
+    """Parameters of its own, and no word about how they are drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen, self.layer = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.frozen.requires_grad_(False)
+        self.norm = nn.BatchNorm1d(8, affine=False)
+        self.scale, self.shift = nn.Parameter(zincir.ones(8) * 2), nn.Parameter(zincir.zeros(8))
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x: Any) -> Any:
+        hidden = self.layer(self.frozen(x).relu()).relu()
+        return self.head(self.norm(hidden) * self.scale + self.shift)
+
+
+def test_what_is_frozen_or_finite_is_not_drawn_again() -> None:
+    net = _Scaled()
+    trainer = trainer_of(net)
+    x = zincir.randn(256, 8)
+    patient = patient_of(trainer, (x, (x[:, 0] > 0).long()), None, 32, 16)
+    frozen, layer = net.frozen.weight.tolist(), net.layer.weight.tolist()
+    draw_for_activations(patient)
+    assert net.frozen.weight.tolist() == frozen
+    assert net.layer.weight.tolist() != layer
+    with zincir.no_grad():
+        net.norm.running_var.fill_(float("inf"))
+        net.shift.fill_(float("nan"))
+    draw_again(patient)
+    assert net.frozen.weight.tolist() == frozen
+    assert net.scale.tolist() == [2.0] * 8
+    assert net.shift.tolist() == [0.0] * 8
+    assert net.norm.running_var.tolist() == [1.0] * 8

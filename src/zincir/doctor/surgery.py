@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from zincir.autograd import no_grad
+from zincir.creation import from_numpy
 from zincir.doctor.patient import Patient
 from zincir.doctor.rehearsal import Call, Rehearsal
 from zincir.doctor.remedy import NotApplicable
@@ -146,15 +147,30 @@ def suited(layer: Layer) -> tuple[float, str]:
 
 @no_grad()
 def draw_for_activations(patient: Patient) -> None:
-    """Draw the weights of all layers for the activations behind them; biases 0, norms as new."""
+    """Draw the weights of all layers for the activations behind them; biases 0, norms as new.
+
+    What is frozen stays as it is.
+    """
     for module in patient.model.modules():
         if "Norm" in type(module).__name__:
             reset(module)
-    for layer in layers(rehearsed(patient)):
+    for layer in trained(layers(rehearsed(patient))):
         init.normal_(layer.weight, std=suited(layer)[0])
-        if layer.bias is not None:
+        if layer.bias is not None and layer.bias.requires_grad:
             init.zeros_(layer.bias)
     forget(patient.optimizer)
+
+
+def trained(found: Iterable[Layer]) -> list[Layer]:
+    """Layers whose weights are not frozen.
+
+    Raises:
+        NotApplicable: there is none.
+    """
+    own = [layer for layer in found if layer.weight.requires_grad]
+    if not own:
+        raise NotApplicable("the weights of all layers are frozen")
+    return own
 
 
 def code_of_drawing(found: Iterable[Layer]) -> str:
@@ -164,35 +180,55 @@ def code_of_drawing(found: Iterable[Layer]) -> str:
         f"for name, std in {stds}.items():\n"
         "    layer = model.get_submodule(name)\n"
         "    nn.init.normal_(layer.weight, std=std)\n"
-        "    if layer.bias is not None:\n"
+        "    if layer.bias is not None and layer.bias.requires_grad:\n"
         "        nn.init.zeros_(layer.bias)"
     )
 
 
 def draw_again(patient: Patient) -> None:
-    """Draw all parameters as their layers do when they are made."""
+    """Draw parameters as their layers do when they are made; what is frozen and finite stays."""
     for module in patient.model.modules():
         if list(module.parameters(recurse=False)):
             reset(module)
-    for buffer in patient.model.buffers():
-        if buffer.is_floating_point() and not np.isfinite(buffer.numpy()).all():
-            with no_grad():
-                buffer.zero_()
+        broken = [b for b in module.buffers(recurse=False) if not _is_finite(b)]
+        statistics: Callable[[], None] | None = getattr(module, "reset_running_stats", None)
+        with no_grad():
+            if broken and statistics is not None:
+                statistics()
+            for buffer in broken:
+                if not _is_finite(buffer):
+                    buffer.zero_()
     forget(patient.optimizer)
 
 
 @no_grad()
 def reset(module: Module) -> None:
-    """Give a module's own parameters the values that a new one has; statistics too."""
+    """Give a module's own parameters the values that a new one has; statistics too.
+
+    What is frozen and finite stays as it is; so does all that is finite, where a module does not
+    say how its parameters are drawn.
+    """
+    every = list(module.parameters(recurse=False))
+    kept = [(p, p.detach().numpy().copy()) for p in every if not p.requires_grad and _is_finite(p)]
+    if every and len(kept) == len(every):
+        return
     own: Callable[[], None] | None = getattr(module, "reset_parameters", None)
     if own is not None:
         own()
+        for p, before in kept:
+            p.copy_(from_numpy(before))
         return
-    for p in module.parameters(recurse=False):
+    for p in every:
+        if _is_finite(p):
+            continue
         if p.ndim < 2:
             init.zeros_(p)
         else:
             init.normal_(p, std=1 / math.sqrt(max(1, math.prod(p.shape[1:]))))
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(np.isfinite(tensor.detach().numpy()).all())
 
 
 def forget(optimizer: Any, of: Iterable[Tensor] | None = None) -> None:

@@ -21,6 +21,7 @@ from zincir.doctor.surgery import (
     layers,
     rehearsed,
     suited,
+    trained,
 )
 
 
@@ -40,7 +41,7 @@ from zincir.doctor.surgery import (
     ),
 )
 def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
-    found = layers(rehearsed(patient))
+    found = trained(layers(rehearsed(patient)))
     names = ", ".join(dict.fromkeys(suited(layer)[1] for layer in found))
     yield Change(
         f"weights of {len(found)} layers drawn anew ({names})",
