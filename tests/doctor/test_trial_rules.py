@@ -110,6 +110,32 @@ def test_numbers_are_learnt_by_heart_too(scale: float) -> None:
     assert report.of("cannot_overfit_batch")
 
 
+def test_losses_with_a_floor_are_learnt_by_heart_too() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(3.0, (64, 1)).astype(np.float32) + 1
+    soft = rng.uniform(0.1, 0.4, (64, 1)).astype(np.float32)
+    smooth = (0.8 * np.eye(10)[Y[:64]] + 0.02).astype(np.float32)
+
+    def one() -> Any:
+        return nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 1))
+
+    def away(a: Any, b: Any) -> Any:
+        return -F.cosine_similarity(a, b, 0).mean()
+
+    cases: list[tuple[Any, Any, Any]] = [
+        (one(), nn.PoissonNLLLoss(), counts),
+        (one(), F.binary_cross_entropy_with_logits, soft),
+        (one(), away, counts),
+        (mlp(), F.cross_entropy, smooth),
+    ]
+    for net, loss, target in cases:
+        assert "cannot_overfit_batch" not in checked(net, loss, (X[:64], target))
+    deep = [part for _ in range(9) for part in (nn.Sigmoid(), nn.Linear(32, 32))]
+    blocked = nn.Sequential(nn.Linear(64, 32), *deep, nn.Sigmoid(), nn.Linear(32, 10))
+    report = doctor.checkup(blocked, F.cross_entropy, None, (X[:64], smooth), seconds=120)
+    assert report.of("cannot_overfit_batch")
+
+
 def test_few_features_and_few_samples_are_no_fault() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((64, 2)).astype(np.float32)

@@ -83,6 +83,8 @@ class _Attempt:
         self._count, self._classes = count, classes
         targets: list[Any] = flatten(y)[0]
         self._target: Array | None = targets[0].numpy() if len(targets) == 1 else None
+        self._made: tuple[int, ...] = ()
+        """The shape of the outputs."""
         self.losses: list[float] = []
         self.shares: list[float] = []
 
@@ -95,6 +97,7 @@ class _Attempt:
         finite = [v for v in self.losses if np.isfinite(v)]
         if not finite:
             return None
+        passed = passed or self._beats_its_targets(min(finite))
         return ByHeart(
             self._count,
             LOOKS * len(self.losses),
@@ -134,6 +137,7 @@ class _Attempt:
 
     def _is_done(self, outputs: Any) -> bool:
         made = [t for t in flatten(outputs)[0] if isinstance(t, Tensor)]
+        self._made = tuple(made[0].shape) if len(made) == 1 else ()
         share = self._share(made[0].detach().numpy()) if len(made) == 1 else np.nan
         self.shares.append(share)
         first = self.losses[0]
@@ -150,14 +154,41 @@ class _Attempt:
             return float((chosen == target).mean()) if chosen.shape == target.shape else np.nan
         if target.dtype.kind != "f" or target.shape != made.shape:
             return np.nan
+        if _are_shares(target):
+            return float((made.argmax(1) == target.argmax(1)).mean())
         spread = float(((target - target.mean(0)) ** 2).mean())
         return 1 - float(((target - made) ** 2).mean()) / spread if spread > 0 else np.nan
+
+    def _beats_its_targets(self, best: float) -> bool:
+        """Whether a loss is about as low as that of the targets themselves as outputs (or their
+        logarithms, of shares), or lower: outputs stand for something else then, and the loss may
+        have a floor above 0.
+        """
+        target = self._target
+        if target is None or target.dtype.kind != "f" or target.shape != self._made:
+            return False
+        if np.isin(target, (0.0, 1.0)).all():
+            return False  # nothing is above 0 that these ask for
+        meant = [target.copy()]
+        if _are_shares(target):
+            meant.append(np.log(np.maximum(target, 1e-9)))
+        with no_grad():
+            of_targets = min(float(self._loss(from_numpy(a), self._y).item()) for a in meant)
+        return best <= of_targets + DOWN * max(0.0, self.losses[0] - of_targets)
 
     def _is_single(self) -> bool:
         target = self._target
         if target is None or not self.shares or np.isnan(self.shares).all():
             return False
-        return target.size <= 4 * self._count if self._classes is None else target.ndim == 1
+        if self._classes is not None:
+            return target.ndim == 1
+        return target.size <= 4 * self._count or _are_shares(target)
+
+
+def _are_shares(target: Array) -> bool:
+    """Whether targets are shares of classes, such as smoothed labels."""
+    several = target.dtype.kind == "f" and target.ndim == 2 and target.shape[1] > 1
+    return several and bool((target >= 0).all()) and np.allclose(target.sum(1), 1, atol=1e-3)
 
 
 def _falls(losses: Sequence[float]) -> bool:

@@ -8,9 +8,10 @@ A private copy is trained on up to sixteen samples that all differ, without drop
 three rates, for two hundred steps each, and up to a thousand as long as it gets better; fewer
 samples where there are few features, so that even a straight line could pass through all. It has
 passed when 95 % of the labels are right (or of the variance of numbers explained), or the loss is a
-tenth of what it was. Targets of which one input cannot tell all, such as the next words of a text,
-are judged by whether the loss comes down at all. It is tried where nothing else is an error, which
-would be reason enough.
+tenth of what it was; or about as low as that of the targets taken for outputs, as where the loss
+has a floor above 0. Of targets that are shares of classes, the largest one is to be right. Targets
+of which one input cannot tell all, such as the next words of a text, are judged by whether the loss
+comes down at all. It is tried where nothing else is an error, which would be reason enough.
 
 When it is not this: models that draw at random in training on purpose (a variational
 autoencoder), or squeeze their input through a narrow place, may never reach it. Where time runs
