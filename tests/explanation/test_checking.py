@@ -149,3 +149,11 @@ def test_parameters_that_the_loss_does_not_reach_are_named():
     found = zincir.explain.check(lambda: w * w, {"w": w, "b": b})
     assert found.unreached == ("b",)
     assert "not reached: b" in str(found)
+
+
+def test_the_statistics_of_a_module_stay_what_they_are():
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    x = zincir.randn(8, 3)
+    zincir.explain.check(lambda: net(x).square().sum(), net, most=1)
+    assert net[1].running_mean.tolist() == [0.0] * 4
+    assert net[1].num_batches_tracked.item() == 0

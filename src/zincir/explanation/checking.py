@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from html import escape
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from zincir.doctor.undisturbed import undisturbed
 from zincir.errors import ArgumentError, explain
 from zincir.explanation.derivatives import gradients_of
 from zincir.explanation.private import Array, Private, private
@@ -133,7 +135,8 @@ def check(
         raise ArgumentError(
             explain("explain.check: most is at least 1", where=user_line(), got=str(most))
         )
-    with grad_mode(True):
+    still = undisturbed(parameters) if isinstance(parameters, Module) else nullcontext()
+    with still, grad_mode(True):
         graph = private(loss_function())
     found = _leaves(graph, named)
     with grad_mode(False):

@@ -61,9 +61,9 @@ class Explain:
 
         (L(x + h) - L(x - h)) / 2h is compared with dL/dx for the element of each parameter where
         that is largest, and for some others. The loss function is called once; what it recorded is
-        computed again in float64 for each element, so that nothing is changed, random numbers are
-        the same, and float32 is no excuse. Numbers that Python took out of tensors (`item()`) are
-        constants in it, as they are for gradients.
+        computed again in float64 for each element, so that random numbers are the same and float32
+        is no excuse. A module given as `parameters` stays what it is, its statistics too. Numbers
+        that Python took out of tensors (`item()`) are constants, as they are for gradients.
 
         Args:
             loss_function: takes nothing and returns the loss.
