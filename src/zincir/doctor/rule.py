@@ -6,6 +6,7 @@ A rule never runs a model: it reads what was measured. Its file's docstring is i
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import sys
@@ -101,11 +102,16 @@ def rule(
 
 def rules(reads: type[Any] | None = None) -> list[Rule]:
     """All rules in the order of their codes, or those that read one kind of evidence."""
+    _load_all()
+    found = sorted(_RULES.values(), key=lambda r: (_PARTS.index(r.code[0]), int(r.code[1:])))
+    return [r for r in found if reads is None or reads in r.reads]
+
+
+@functools.cache
+def _load_all() -> None:
     package = importlib.import_module("zincir.doctor.rules")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    found = sorted(_RULES.values(), key=lambda r: (_PARTS.index(r.code[0]), int(r.code[1:])))
-    return [r for r in found if reads is None or reads in r.reads]
 
 
 _PARTS = "SITGX"

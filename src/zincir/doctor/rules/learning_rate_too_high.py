@@ -101,7 +101,8 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
 
 def _lost(seen: Course, losses: Array) -> float:
     """The share of the steps in which nothing had been gained since the first."""
-    steps = [r.step for r in seen.readings if seen.sites[0] in r.losses] if seen.sites else []
+    site = next(iter(seen.sites), None)
+    steps = [r.step for r in seen.readings if site in r.losses]
     if len(steps) < CHECKS or losses[0] <= 0:
         return 0.0
     lengths = np.diff([0, *steps])
