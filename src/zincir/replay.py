@@ -72,6 +72,8 @@ class Replay:
         self.watched: Watched
         self.names: Names
         self.epoch = EPOCH.count
+        self.gone = -1
+        """The count of changes at which what is watched was not as recorded."""
         self.results: list[Result] = []
         self.left: list[Left] = []
         """Tensors that the function keeps elsewhere."""
@@ -86,7 +88,10 @@ class Replay:
         """Whether what was recorded is still what the function would do."""
         if self.epoch != EPOCH.count:
             count = EPOCH.count
+            if self.gone == count:
+                return False
             if not self.watched.holds():
+                self.gone = count
                 return False
             self.epoch = count
         elif not self.watched.contents_hold():
