@@ -760,3 +760,73 @@ def test_gradients_that_require_gradients_say_so_after_their_graph_was_given_up(
             assert w.grad.tolist() == [24.0, 36.0]
             assert w.grad.requires_grad
             assert not w.grad.is_leaf
+
+
+def looked_at_by_state_dict(net: zincir.nn.Module) -> object:
+    return net.state_dict()
+
+
+def looked_at_by_views(net: zincir.nn.Module) -> object:
+    return [(p.detach()[:1], p.data.T) for p in net.parameters()]
+
+
+@pytest.mark.parametrize("look", [looked_at_by_state_dict, looked_at_by_views])
+def test_memory_that_nobody_else_looks_at_any_more_is_the_parameters_own(look):
+    zincir.manual_seed(0)
+    net = zincir.nn.Linear(3, 2)
+    twin = zincir.nn.Linear(3, 2)
+    twin.load_state_dict(net.state_dict())
+    steps = []
+    for model in (net, twin):
+        optimizer = zincir.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+        def step(x, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            model(x).square().sum().backward()
+            optimizer.step()
+
+        steps.append(zincir.compile(step))
+    x = zincir.randn(4, 3)
+
+    def both_step(times: int) -> None:
+        for _ in range(times):
+            steps[0](x)
+            steps[1](x)
+
+    both_step(3)
+    seen = look(net)
+    weight = net.weight.detach()
+    both_step(3)  # who looks sees each step,
+    assert weight.tolist() == net.weight.tolist() == twin.weight.tolist()
+    assert net.weight._storage is not None
+    count = net.weight._version
+    del seen, weight
+    both_step(2)  # and when nobody does, nobody is told
+    assert net.weight._storage is net.bias._storage is None
+    assert net.weight._version == count + 2
+    weight = net.weight.detach()  # until somebody looks again
+    first = weight[0]
+    both_step(2)
+    assert weight.tolist() == net.weight.tolist() == twin.weight.tolist()
+    assert first.tolist() == twin.weight[0].tolist()
+    assert net.weight._version == count + 4
+
+
+def test_memory_is_not_the_parameters_own_while_a_graph_needs_to_know():
+    w = zincir.nn.Parameter(zincir.tensor([1.0, 2.0]))
+    w.detach()
+
+    def change(x):
+        with zincir.no_grad():
+            w.add_(x)
+
+    compiled = zincir.compile(change)
+    for _ in range(3):
+        compiled(zincir.tensor(1.0))
+    w.detach()
+    loss = (w * w).sum()
+    for _ in range(3):
+        compiled(zincir.tensor(1.0))
+    with pytest.raises(RuntimeError, match="change in place"):
+        loss.backward()
+    assert w.tolist() == [7.0, 8.0]

@@ -35,7 +35,7 @@ from zincir.pending import settle, waiting
 from zincir.recording import EPOCH
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, arranged
-from zincir.storage import whole_of
+from zincir.storage import owned_again, whole_of
 from zincir.tensor import Tensor, from_buffer
 from zincir.tensor_base import BEFORE
 from zincir.watched import Names, Watched
@@ -224,7 +224,7 @@ class Replay:
                 if not isinstance(t, Tensor):
                     self._point_to_array(c, t, pointers, keep)
                     continue
-            if t._storage is None:
+            if t._storage is None or owned_again(t):
                 node = t._held
                 value = node.value if node.value is not None else readable(t)
                 same = node.serial == c.node and value is c.value

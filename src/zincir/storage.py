@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import weakref
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from zincir.graph.node import Node
 from zincir.naming import channels_last, channels_last_3d
 from zincir.operations.dims import one_axis
+from zincir.operations.source import leaf
 from zincir.recording import note_done
 from zincir.tensor_base import Storage, TensorBase, base_of
 from zincir.tensor_types import check_storage
-from zincir.types import contiguous_strides, size
+from zincir.types import contiguous_strides, float32, size
 from zincir.views import ViewOp
 
 T = TypeVar("T", bound=TensorBase)
@@ -49,6 +52,43 @@ def is_shared(tensor: TensorBase) -> bool:
         fields = cast("dict[str, Any]", x) if isinstance(x, dict) else {}
         holders += isinstance(x, TensorBase) or fields.get("_storage") is storage
     return holders > 1
+
+
+def owned_again(tensor: TensorBase) -> bool:
+    """Give up a storage that nobody else has a part in any more; whether there is none now.
+
+    What was viewed once, or given by `state_dict()`, is then a tensor like any other: nobody has to
+    be told of its changes.
+    """
+    storage, node = tensor._storage, tensor._held
+    if storage is None:
+        return True
+    known = tensor._seen == storage.version and node.value is not None and not node.used
+    plain = storage.array is None and storage.lies is None and not storage.heirs
+    if not (known and plain) or tensor._base is not None or _holders(storage, node) > _ALONE:
+        return False
+    tensor._storage = None
+    if _holders(storage, node) >= _ALONE:  # another thread has just come to it
+        tensor._storage = storage
+        return False
+    tensor._writes, node.home = storage.writes, None
+    return True
+
+
+def _holders(storage: Storage, node: Node) -> int:
+    """How many hold a storage, and what a node says of it: to be compared with `_ALONE`."""
+    return sys.getrefcount(storage) + sys.getrefcount(node.home)
+
+
+def _of_one() -> int:
+    """What `_holders` finds for the storage of one tensor alone, in this version of Python."""
+    tensor = TensorBase()
+    tensor._held = node = leaf((), float32)
+    storage = storage_of(tensor)
+    return _holders(storage, node)
+
+
+_ALONE = _of_one()
 
 
 def path(tensor: TensorBase) -> list[ViewOp]:
