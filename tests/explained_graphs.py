@@ -7,6 +7,7 @@ import math
 import numpy as np
 from hypothesis import HealthCheck
 
+from zincir.explanation import Chain
 from zincir.graph.node import Node, apply
 from zincir.graph.walk import toposort
 from zincir.operations import movement as mv
@@ -47,3 +48,25 @@ def near(got: np.ndarray, want: np.ndarray, tolerance: float) -> None:
 def added_up(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     x = x.sum(tuple(range(x.ndim - len(shape))))
     return x.sum(tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True).reshape(shape)
+
+
+def check_chain_rule(chain: Chain, tolerance: float) -> None:
+    """Local derivative times incoming gradient, summed over uses, is each gradient."""
+    for step in chain.steps:
+        if step.gradient is None or step is chain.loss:
+            continue
+        uses = chain.users_of.get(step.number, [])
+        parts = [use.contribution.values for use in uses]
+        if parts and all(p is not None for p in parts):
+            near(np.sum(parts, axis=0), step.gradient.values, tolerance)
+        for use in uses:
+            g = chain.step(use.user).gradient
+            values = [use.local and use.local.values, g and g.values, use.contribution.values]
+            if any(v is None for v in values):
+                continue
+            local, incoming, added = values
+            if use.elementwise:
+                found = added_up(np.broadcast_to(incoming * local, incoming.shape), added.shape)
+            else:
+                found = (incoming.reshape(-1) @ local).reshape(added.shape)
+            near(found, added, tolerance)

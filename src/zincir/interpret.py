@@ -13,9 +13,15 @@ from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.half import converted, plain
 from zincir.operations.halves import moves, wide_attrs
-from zincir.types import float32, float64
+from zincir.types import DType, bfloat16, complex64, complex128, float16, float32, float64
 
 Watcher = Callable[[Node, Any], None]
+Wide = Mapping[DType, DType]
+"""Types, and those that are computed in instead of them."""
+
+_NONE: Wide = {}
+_SINGLE: Wide = {float32: float64, complex64: complex128}
+_ALL: Wide = {**_SINGLE, float16: float64, bfloat16: float64}
 
 
 def interpret(
@@ -23,16 +29,19 @@ def interpret(
     values: Mapping[Node, Any] | None = None,
     *,
     double: bool = False,
+    halves: bool = False,
     watch: Watcher | None = None,
 ) -> list[Any]:
     """The values of `roots` as NumPy arrays.
 
     Args:
         values: arrays for nodes (leaves, usually) that have none of their own.
-        double: compute every float32 in float64.
+        double: compute every float32 in float64, and every complex64 in complex128.
+        halves: with `double`, halves in float64 too: nothing is rounded to them on the way.
         watch: called with each node and its value, in order of computation.
     """
     roots = list(roots)
+    wide = _NONE if not double else _ALL if halves else _SINGLE
     known: dict[Node, Any] = {}
     given = values or {}
     order = toposort(roots, lambda n: True)
@@ -44,9 +53,9 @@ def interpret(
         elif node.value is not None:
             value = node.value.array
         else:
-            value = _run(node, [known[n] for n in node.inputs], double)
+            value = _run(node, [known[n] for n in node.inputs], wide)
         several = node.op.has_several
-        known[node] = [_widen(x, double) for x in value] if several else _widen(value, double)
+        known[node] = [_widen(x, wide) for x in value] if several else _widen(value, wide)
         if watch is not None:
             watch(node, known[node])
         for x in node.inputs:
@@ -56,19 +65,22 @@ def interpret(
     return [known[root] for root in roots]
 
 
-def _run(node: Node, inputs: list[Any], double: bool) -> Any:
+def _run(node: Node, inputs: list[Any], wide: Wide) -> Any:
     attrs = node.attrs
-    if _computes_halves(node):
+    drawn = node.op.kind is Kind.INDEXED  # in the type that the numbers are drawn in
+    half = _computes_halves(node) and (drawn or float16 not in wide)
+    if half:
         inputs, attrs = [plain(x) for x in inputs], wide_attrs(attrs)
         inputs = [x.astype(np.float32) if x.dtype == np.float16 else x for x in inputs]
-    if double and node.op.kind is not Kind.INDEXED:
-        attrs = tuple(float64 if attr is float32 else attr for attr in attrs)
+    if wide and not drawn:
+        attrs = tuple(wide.get(attr, attr) if isinstance(attr, DType) else attr for attr in attrs)
     if node.op.has_several:
         return node.op.numpy(*inputs, *attrs)
     value = np.asarray(node.op.numpy(*inputs, *attrs))
     if value.shape != node.shape:
         value = np.broadcast_to(value, node.shape)
-    if (not double or node.dtype.half) and value.dtype != node.dtype.memory:
+    narrow = not wide or (node.dtype.half and (drawn or node.dtype not in wide))
+    if narrow and value.dtype != node.dtype.memory:
         value = converted(value, node.dtype)
     return value
 
@@ -78,5 +90,8 @@ def _computes_halves(node: Node) -> bool:
     return half and not moves(node.op, node.attrs)
 
 
-def _widen(value: Any, double: bool) -> Any:
-    return value.astype(np.float64) if double and value.dtype == np.float32 else value
+def _widen(value: Any, wide: Wide) -> Any:
+    for dtype, other in wide.items():
+        if value.dtype == dtype.memory:
+            return plain(value).astype(other.memory)
+    return value

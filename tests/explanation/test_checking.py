@@ -50,11 +50,106 @@ def test_a_wrong_gradient_is_found():
     assert "wrong" in str(found)
 
 
-def test_a_detached_value_is_found():
+@pytest.mark.parametrize("looked_at", [False, True])
+@pytest.mark.parametrize("how", ["detach", "no_grad", "mask", "view"])
+def test_what_gradients_take_as_a_constant_is_one_looked_at_or_not(how, looked_at):
     w = zincir.tensor(3.0, requires_grad=True)
-    found = check(lambda: w * (w * 1.0).detach(), {"w": w})
-    assert found.rows[0].verdict == "wrong"
+
+    def constant():
+        if how == "detach":
+            return (w * 2.0).detach()
+        if how == "view":
+            return (w * 2.0).reshape(1).detach()[0]
+        with zincir.no_grad():
+            return w * 2.0 if how == "no_grad" else (w > 0).float() * 6.0
+
+    def loss():
+        d = constant()
+        if looked_at:
+            assert d.item() == 6
+        return w * d
+
+    found = check(loss, {"w": w})
+    assert found.rows[0].verdict == "holds"
     assert found.rows[0].numeric == pytest.approx(6)
+
+
+@pytest.mark.parametrize("dtype", [zincir.float16, zincir.bfloat16])
+def test_halves_are_compared_in_float64(dtype):
+    net = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.LayerNorm(5), nn.Linear(5, 3)).to(dtype)
+    x, y = zincir.randn(6, 4).to(dtype), zincir.tensor([0, 1, 2, 0, 1, 2])
+    found = check(lambda: nn.functional.cross_entropy(net(x), y), net)
+    assert {row.verdict for row in found.rows} == {"holds"}
+    w = zincir.tensor([1.5, -2.0], dtype=dtype, requires_grad=True)
+    wrong = check(lambda: WrongSquare.apply(w).sum(), {"w": w})
+    assert [row.verdict for row in wrong.rows] == ["wrong", "wrong"]
+    assert [row.numeric for row in wrong.rows] == pytest.approx([3, -4])
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("dtype", [zincir.float32, zincir.bfloat16])
+def test_loops_hold(kind, dtype):
+    net = kind(3, 4, batch_first=True).to(dtype)
+    x = zincir.randn(2, 5, 3).to(dtype)
+    found = check(lambda: net(x)[0].square().mean(), net, most=2)
+    assert {row.verdict for row in found.rows} == {"holds"}
+
+
+def test_complex_numbers_are_moved_along_both_parts():
+    w = zincir.tensor([1 + 2j, 3j], requires_grad=True)
+    found = check(lambda: (w * w).real.sum(), {"w": w})  # a^2 - b^2
+    assert [row.parameter for row in found.rows] == ["w.real", "w.imag"] * 2
+    assert [row.numeric for row in found.rows] == pytest.approx([2, -4, 0, -6])
+    assert {row.verdict for row in found.rows} == {"holds"}
+
+
+class Sine(zincir.autograd.Function):
+    """By NumPy, in forward and in backward."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return zincir.from_numpy(np.sin(x.detach().numpy()))
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return zincir.from_numpy(g.detach().numpy() * np.cos(x.detach().numpy()))
+
+
+class LookedAt(zincir.autograd.Function):
+    """Looks at its result."""
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        product = x * y
+        assert product.max() > 0
+        return product, x + y
+
+    @staticmethod
+    def backward(ctx, g, h):
+        x, y = ctx.saved_tensors
+        return g * y + h, g * x + h
+
+
+def test_functions_that_leave_the_graph_are_called_again():
+    w = zincir.tensor([0.5, 1.5], requires_grad=True)
+    found = check(lambda: Sine.apply(w * 2).sum(), {"w": w})
+    assert [row.numeric for row in found.rows] == pytest.approx([2 * np.cos(1), 2 * np.cos(3)])
+    assert found.ok
+    v = zincir.tensor([2.0, 3.0], requires_grad=True)
+    found = check(lambda: (LookedAt.apply(w, v)[0] * LookedAt.apply(v, w)[1]).sum(), [w, v])
+    assert found.ok
+    assert len(found.rows) == 4
+
+
+def test_functions_that_cannot_be_called_again_are_refused():
+    w = zincir.tensor([0.5, 1.5], requires_grad=True)
+    loss = Sine.apply(w).sum()
+    with pytest.raises(GradientError, match="the forward pass of Sine cannot be followed") as error:
+        check(lambda: loss, {"w": w})
+    assert "call Sine inside of the loss function" in str(error.value)
 
 
 @pytest.mark.parametrize(

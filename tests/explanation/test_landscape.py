@@ -100,6 +100,103 @@ def test_a_plot_and_a_page(tmp_path):
     assert "data:image/png" in page
 
 
+class OneNumber(nn.Module):
+    def __init__(self, value: float, dtype: zincir.dtype = zincir.float32) -> None:
+        super().__init__()
+        self.w = nn.Parameter(zincir.tensor(value, dtype=dtype))
+
+    def forward(self, x):
+        return self.w * x
+
+
+@pytest.mark.parametrize("directions", ["random", "path"])
+def test_one_number_is_a_curve(directions, tmp_path):
+    model = OneNumber(2.0)
+    x, y = zincir.tensor([3.0]), zincir.tensor([10.0])
+    path = [{"w": zincir.tensor(v)} for v in (5.0, 3.0, 2.0)]
+    found = landscape(model, nn.MSELoss(), (x, y), path=path, directions=directions, points=5)
+    assert found.losses.shape == (1, 5)
+    wanted = [((2 + 2 * a) * 3 - 10) ** 2 for a in found.across]
+    assert found.losses[0] == pytest.approx(wanted, rel=1e-5)
+    assert found.across[-1] >= 1.5
+    assert found.path[:, 0] == pytest.approx([1.5, 0.5, 0])
+    assert found.path[:, 2] == pytest.approx([25, 1, 16])
+    page = found.to_html()
+    assert page.count("<polyline class='curve'") == 1
+    assert page.count("<circle") == 3
+    assert "along the one number of the model" in str(found)
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+    pyplot.switch_backend("Agg")
+    found.plot().figure.savefig(tmp_path / "curve.png")
+    pyplot.close("all")
+
+
+def test_one_number_that_is_0_is_moved_too():
+    found = landscape(
+        OneNumber(0.0), nn.MSELoss(), (zincir.ones(1), zincir.ones(1)), points=3, span=2.0
+    )
+    assert found.losses.tolist() == [[9, 1, 1]]
+
+
+def test_a_model_of_biases_alone_is_moved():
+    class Shift(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.b = nn.Parameter(zincir.tensor([3.0, 4.0]))
+
+        def forward(self, x):
+            return x + self.b
+
+    found = landscape(Shift(), lambda out, _: out.square().sum(), (zincir.zeros(2),) * 2, points=3)
+    # |b + d|^2 + |b - d|^2 = 2 |b|^2 + 2 |d|^2, and |d| = |b| = 5
+    assert found.losses[1, 1] == pytest.approx(25)
+    assert found.losses[1, 0] + found.losses[1, 2] == pytest.approx(100)
+
+
+@pytest.mark.parametrize("dtype", [zincir.float16, zincir.bfloat16])
+def test_halves(dtype):
+    model, x = OneNumber(2.0, dtype), zincir.tensor([3.0], dtype=dtype)
+    path = [model.state_dict()]
+    found = landscape(model, nn.MSELoss(), (x, x * 0), points=3, path=path)
+    assert found.losses.tolist() == [[0, 36, 144]]
+    assert found.path[0, 2] == 36
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_what_a_model_computes_without_gradients_is_computed_anew(looked_at):
+    class Scaled(OneNumber):
+        def forward(self, x):
+            with zincir.no_grad():
+                size = self.w * 2
+            if looked_at:
+                assert size.isfinite()
+            return size * x * (1 if self.w.item() > 0 else 10)
+
+    data = (zincir.ones(1), zincir.zeros(1))
+    found = landscape(Scaled(1.0), nn.MSELoss(), data, points=3, span=2.0)
+    assert found.losses.tolist() == [[400, 4, 36]]  # w = -1, 1, 3
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "what", "remedy"),
+    [
+        (lambda x: x, None, "the model is no Module", "explain.landscape(model"),
+        (nn.Linear(1, 1), zincir.ones(3), "data is no pair", "(x, y)"),
+        (nn.ReLU(), (zincir.ones(1), zincir.ones(1)), "has no floating parameters", "nn.Linear"),
+    ],
+)
+def test_what_has_no_landscape_is_refused(model, data, what, remedy):
+    with pytest.raises(ArgumentError, match=what) as error:
+        landscape(model, nn.MSELoss(), data)
+    assert remedy in str(error.value).split("  try ")[1]
+
+
+def test_a_loss_that_is_no_number_is_refused():
+    with pytest.raises(ArgumentError, match="this is no loss") as error:
+        landscape(nn.Linear(1, 2), lambda out, _: out, (zincir.ones(1, 1), None))
+    assert "float32[1, 2]" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
     [
@@ -112,5 +209,7 @@ def test_a_plot_and_a_page(tmp_path):
 )
 def test_bad_input(options, what):
     net = nn.Linear(2, 1)
-    with pytest.raises(ArgumentError, match=what):
+    with pytest.raises(ArgumentError, match=what) as error:
         landscape(net, nn.MSELoss(), (zincir.ones(1, 2), zincir.ones(1, 1)), **options)
+    remedy = {"directions": "path", "path": "state_dict()"}.get(next(iter(options)))
+    assert (remedy or f"{next(iter(options))}=") in str(error.value).split("  try ")[1]

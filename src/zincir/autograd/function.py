@@ -11,14 +11,15 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast as cast_type
 
 from zincir.errors import DTypeError, GradientError, ShapeError, explain
-from zincir.graph.node import MODE, Node, changed_at, describe, grad_mode, user_line
+from zincir.graph.node import MODE, Node, changed_at, describe, grad_mode, next_serial, user_line
 from zincir.inplace import is_leaf
 from zincir.operations.arithmetic import cast
 from zincir.operations.movement import expand, sum_to
-from zincir.operations.source import const, custom, detach
+from zincir.operations.source import const, custom, custom_p, detach
 from zincir.tensor import Tensor, wrap
 from zincir.types import float32
 
@@ -36,6 +37,8 @@ class FunctionCtx:
         self._no_gradient: tuple[Tensor, ...] = ()
         self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
+        self._began = next_serial()
+        """Nodes with larger numbers were made by forward, or later."""
         self._call: weakref.ref[_Call] | None = None
 
     def save_for_backward(self, *tensors: Any) -> None:
@@ -97,6 +100,7 @@ class _Output:
     """An output: it hands its gradient on to the core, in a node that says which output's it is."""
 
     def __init__(self, index: int) -> None:
+        self.index = index
         self._mark = _Arrived(index)
 
     def backward(self, g: Node, y: Node, inputs: Sequence[Node]) -> list[Node | None]:
@@ -265,6 +269,37 @@ class _Call:
                 )
             g = sum_to(g, x.shape)
         return cast(g, x.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionOutput:
+    """Which output of which call of a Function a node is.
+
+    Attributes:
+        core: the node that stands for the call; index: the number of the output.
+        names: the nodes through which each argument that needs a gradient leads into the core.
+        context: what forward left for backward; began: what it computed has larger serial numbers
+            than this, and smaller ones than the core.
+    """
+
+    function: type[Function]
+    core: Node
+    index: int
+    names: tuple[Node, ...]
+    context: FunctionCtx
+    began: int
+
+
+def function_output(node: Node) -> FunctionOutput | None:
+    """What a node is to a call of a Function; None if it is none of its outputs."""
+    mark = node.attrs[0] if node.op is custom_p else None
+    if not isinstance(mark, _Output):
+        return None
+    core = node.inputs[1]
+    call: _Call = core.attrs[0]
+    return FunctionOutput(
+        call._function, core, mark.index, core.inputs[1:], call._ctx, call._ctx._began
+    )
 
 
 class Function:

@@ -15,10 +15,12 @@ import numpy as np
 from zincir.doctor.undisturbed import undisturbed
 from zincir.errors import ArgumentError, explain
 from zincir.explanation.derivatives import gradients_of
+from zincir.explanation.elsewhere import LossElsewhere, noted
 from zincir.explanation.private import Array, Private, private
 from zincir.explanation.reading import number
 from zincir.explanation.written_file import write
 from zincir.graph.node import Node, grad_mode, user_line
+from zincir.half import plain
 from zincir.interpret import interpret
 from zincir.nn import Module
 from zincir.page import frame
@@ -42,6 +44,7 @@ class Checked:
     """One element of one parameter.
 
     Attributes:
+        parameter: its name; of a complex one with `.real` or `.imag`, the part that is moved.
         analytic: by back-propagation; numeric: (L(x + h) - L(x - h)) / 2h. Both in float64.
         left, right: the slopes to both sides.
         error: |analytic - numeric| / max(|analytic|, |numeric|).
@@ -136,21 +139,37 @@ def check(
             explain("explain.check: most is at least 1", where=user_line(), got=str(most))
         )
     still = undisturbed(parameters) if isinstance(parameters, Module) else nullcontext()
-    with still, grad_mode(True):
-        graph = private(loss_function())
+    with still, grad_mode(True), noted() as calls:
+        graph = private(loss_function(), still=True)
     found = _leaves(graph, named)
     with grad_mode(False):
         gradients = gradients_of(graph).of
     wanted = [gradients[node] for node in found if node in gradients]
+    loss = LossElsewhere(graph, calls)
+    rows: list[Checked] = []
     with np.errstate(all="ignore"):
-        values = interpret(wanted, graph.values, double=True)
+        values = interpret(wanted, graph.leaves, double=True, halves=True)
         analytic = dict(zip((n for n in found if n in gradients), values, strict=True))
-        rows = [
-            _checked(graph, node, name, element, analytic)
-            for node, name in found.items()
-            for element in _elements(analytic.get(node), graph.values[node], most)
-        ]
+        for node, name in found.items():
+            value = _wide(graph.values[node])
+            gradient = analytic.get(node, np.zeros(value.shape))
+            for element in _elements(gradient, most):
+                for part, way in _ways(value).items():
+                    line = _Line(loss, node, value, element, way)
+                    slope = complex(gradient[element]) * way.conjugate()
+                    rows.append(_checked(line, name + part, slope.real))
     return GradientCheck(tuple(rows), tuple(sorted({*named} - {*found.values()})))
+
+
+def _wide(value: Array) -> Array:
+    """Values in float64; complex ones in complex128."""
+    value = plain(value)
+    return value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
+
+
+def _ways(value: Array) -> Mapping[str, complex]:
+    """What an element is moved along: of a complex one both parts, each on its own."""
+    return {".real": 1.0, ".imag": 1j} if value.dtype.kind == "c" else {"": 1.0}
 
 
 def _named(parameters: Any) -> dict[str, Tensor]:
@@ -179,7 +198,7 @@ def _leaves(graph: Private, named: Mapping[str, Tensor]) -> dict[Node, str]:
     for node in graph.order:
         owner: Any = graph.original[node].owner
         name = None if owner is None else by_id.get(id(owner()))
-        if name is not None and not node.inputs and node.dtype.category == 2:
+        if name is not None and not node.inputs and node.dtype.category >= 2:
             found[node] = name
     if not found:
         raise ArgumentError(
@@ -191,30 +210,40 @@ def _leaves(graph: Private, named: Mapping[str, Tensor]) -> dict[Node, str]:
     return {node: name for name in named for node, n in found.items() if n == name}
 
 
-def _elements(gradient: Array | None, value: Array, most: int) -> list[tuple[int, ...]]:
+def _elements(gradient: Array, most: int) -> list[tuple[int, ...]]:
     """Where the gradient is largest, and others drawn at random, always the same."""
-    if not value.size:
+    if not gradient.size:
         return []
-    largest = 0 if gradient is None else int(np.argmax(np.abs(gradient)))
-    drawn = np.random.default_rng(0).permutation(value.size)
+    largest = int(np.argmax(np.abs(gradient)))
+    drawn = np.random.default_rng(0).permutation(gradient.size)
     chosen = dict.fromkeys([largest, *(int(i) for i in drawn if i != largest)][:most])
-    return sorted(tuple(int(i) for i in np.unravel_index(n, value.shape)) for n in chosen)
+    return sorted(tuple(int(i) for i in np.unravel_index(n, gradient.shape)) for n in chosen)
 
 
-def _checked(
-    graph: Private,
-    node: Node,
-    name: str,
-    element: tuple[int, ...],
-    analytic: Mapping[Node, Array],
-) -> Checked:
-    a = float(analytic[node][element]) if node in analytic else 0.0
-    size = max(1.0, abs(float(graph.values[node][element])))
-    middle = _loss(graph, node, element, 0.0)
+@dataclass(frozen=True)
+class _Line:
+    """The loss along one element of one parameter; of a complex one, along one of its parts."""
+
+    loss: LossElsewhere
+    node: Node
+    value: Array
+    element: tuple[int, ...]
+    way: complex
+
+    def at(self, step: float) -> float:
+        moved = self.value.copy()
+        moved[self.element] += step * self.way
+        return self.loss.at(self.node, moved)
+
+
+def _checked(line: _Line, name: str, a: float) -> Checked:
+    """Slopes to both sides beside the gradient `a`."""
+    size = max(1.0, abs(line.value[line.element]))
+    middle = line.at(0.0)
 
     def slopes(h: float) -> tuple[float, float, float]:
         """To the left and to the right, and how far rounding may have moved them."""
-        above, below = (_loss(graph, node, element, step) for step in (h, -h))
+        above, below = (line.at(step) for step in (h, -h))
         return (middle - below) / h, (above - middle) / h, 1e-14 * max(abs(middle), 1e-3) / h
 
     left, right, noise = slopes(1e-5 * size)
@@ -228,7 +257,7 @@ def _checked(
     kink = kink and min(left, right) - noise <= a <= max(left, right) + noise
     word = "kink" if kink else "holds" if error <= HOLDS else "doubtful"
     word = "wrong" if word == "doubtful" and not error <= DOUBTFUL else word
-    return Checked(name, element, a, (left + right) / 2, left, right, error, word)
+    return Checked(name, line.element, a, (left + right) / 2, left, right, error, word)
 
 
 def _error(a: float, b: float, noise: float) -> float:
@@ -236,13 +265,6 @@ def _error(a: float, b: float, noise: float) -> float:
         return math.nan
     difference = abs(a - b)
     return 0.0 if difference <= noise else difference / max(abs(a), abs(b))
-
-
-def _loss(graph: Private, node: Node, element: tuple[int, ...], step: float) -> float:
-    moved = graph.values[node].astype(np.float64)
-    moved[element] += step
-    (loss,) = interpret([graph.root], {**graph.leaves, node: moved}, double=True)
-    return float(np.asarray(loss).reshape(-1)[0])
 
 
 def _place(row: Checked) -> str:

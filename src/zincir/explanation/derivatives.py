@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from zincir import autodiff
+from zincir.autograd import FunctionCtx
 from zincir.explanation.private import Private
+from zincir.explanation.several import Part, again, contexts, inner, kept, part_of
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
+from zincir.half import converted
 from zincir.operations.movement import expand
 from zincir.operations.source import alias_p, const, detach_p, leaf, variable_p
 from zincir.runtime.buffer import Buffer
@@ -48,33 +52,91 @@ def gradients_of(graph: Private) -> Gradients:
         return g
 
     def edge(user: Node, source: Node, g: Node) -> None:
-        before = found.added.get((user, source))
-        found.added[user, source] = g if before is None else before + g
+        _add(found.added, user, source, g)
 
     seed = expand(const(1.0, graph.root.dtype), graph.root.shape)
     before, PASS.chosen = PASS.chosen, True  # a rule that would add to `.grad` refuses
     try:
-        autodiff.grad({graph.root: seed}, None, retain=True, hook=hook, edge=edge)
+        own = contexts(graph.order)
+        with kept(own):
+            autodiff.grad({graph.root: seed}, None, retain=True, hook=hook, edge=edge)
+        _by_output(graph, found, own)
     finally:
         PASS.chosen = before
     return found
 
 
+def _by_output(graph: Private, found: Gradients, own: Sequence[FunctionCtx]) -> None:
+    """Of operations with several outputs, what each output adds to what it was computed from."""
+    outputs: dict[Node, list[tuple[Node, Part]]] = {}
+    for node in graph.order:
+        part = part_of(node)
+        if part is not None and node in found.of:
+            outputs.setdefault(part.core, []).append((node, part))
+    parts: dict[tuple[Node, Node], Node] = {}
+    for several in outputs.values():
+        for node, part in several:
+            edges = found.added
+            if len(several) > 1:
+                with kept(own):
+                    edges = _edges(node, found.of[node])
+            for way, source in dict.fromkeys(part.ways):
+                if (way, source) in edges:
+                    _add(parts, node, source, edges[way, source])
+    hidden = inner(graph.order)
+    found.added = {pair: g for pair, g in found.added.items() if not hidden & {*pair}} | parts
+    found.of = {node: g for node, g in found.of.items() if node not in hidden}
+
+
+def _edges(output: Node, g: Node) -> dict[tuple[Node, Node], Node]:
+    """What a gradient of one output alone becomes on the way out of its operation."""
+    part = part_of(output)
+    assert part is not None
+    edges: dict[tuple[Node, Node], Node] = {}
+
+    def edge(user: Node, source: Node, added: Node) -> None:
+        _add(edges, user, source, added)
+
+    autodiff.grad({output: g}, part.operands, retain=True, edge=edge)
+    return edges
+
+
+def _add(edges: dict[tuple[Node, Node], Node], user: Node, source: Node, g: Node) -> None:
+    before = edges.get((user, source))
+    edges[user, source] = g if before is None else before + g
+
+
 def add_local(graph: Private, found: Gradients) -> None:
     """Add the derivatives of each value by what it is computed from, by nothing else."""
+    own = contexts(graph.order)
     for node in graph.order:
-        sources = [x for x in dict.fromkeys(node.inputs) if (node, x) in found.added]
-        if not sources or node.op.has_several or node.dtype.half or node.dtype.is_complex:
-            continue
+        sources = [x for x in operands(node) if (node, x) in found.added]
         elements: list[int | None] = [None]
         if not elementwise(node):
-            outputs = math.prod(node.shape)
-            sources = [x for x in sources if 0 < outputs * math.prod(x.shape) <= ENTRIES]
-            if not sources or node.op.kind is Kind.ALIAS or len(graph.order) > FEW_STEPS:
-                continue
-            elements = [*range(outputs)]
-        for x, rows in zip(sources, _rows(node, sources, elements), strict=True):
-            found.local[node, x] = rows
+            sources, elements = _of_matrix(node, sources, len(graph.order))
+        if not sources or node.dtype.is_complex:
+            continue
+        with kept(own):
+            rows = _rows(node, sources, elements)
+        for x, row in zip(sources, rows, strict=True):
+            found.local[node, x] = row
+
+
+def operands(node: Node) -> list[Node]:
+    """What a node was computed from, each once."""
+    part = part_of(node)
+    return [*dict.fromkeys(node.inputs if part is None else part.operands)]
+
+
+def _of_matrix(node: Node, sources: list[Node], steps: int) -> tuple[list[Node], list[int | None]]:
+    """By which operands, and of which elements, a matrix of derivatives is computed."""
+    outputs, part = math.prod(node.shape), part_of(node)
+    # A function of the user's runs anew for each row: once is enough.
+    most = 1 if part is not None and part.own else ENTRIES
+    small = [x for x in sources if 0 < outputs * math.prod(x.shape) <= ENTRIES]
+    if outputs > most or steps > FEW_STEPS or (part is None and node.op.kind is Kind.ALIAS):
+        small = []
+    return small, [*range(outputs)]
 
 
 def elementwise(node: Node) -> bool:
@@ -90,8 +152,7 @@ def _rows(node: Node, sources: list[Node], elements: list[int | None]) -> list[l
         if elements == [None]:
             still = expand(still, node.shape)
         cut[x] = Node(variable_p, (still,), (), (still.shape, x.dtype), True, x.origin)
-    inputs = tuple(cut.get(x, x) for x in node.inputs)
-    y = Node(node.op, inputs, node.attrs, (node.shape, node.dtype), True, node.origin)
+    y = again(node, cut)
     rows: list[list[Node]] = [[] for _ in sources]
     for element in elements:
         seed = expand(const(1.0, y.dtype), y.shape) if element is None else _unit(y, element)
@@ -106,8 +167,8 @@ def _nothing(x: Node) -> Node:
 
 
 def _unit(y: Node, element: int) -> Node:
-    array = np.zeros(math.prod(y.shape), y.dtype.memory)
+    array = np.zeros(math.prod(y.shape), np.float32)
     array[element] = 1
     node = leaf(y.shape, y.dtype, origin=y.origin)
-    node.value = Buffer(array.reshape(y.shape))
+    node.value = Buffer(converted(array.reshape(y.shape), y.dtype))
     return node

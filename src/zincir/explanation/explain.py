@@ -51,7 +51,7 @@ class Explain:
             -24.0
         """
         traced = trace(loss, names)
-        step = None if optimizer is None else step_taken(traced, optimizer)
+        step = None if optimizer is None else step_taken(loss, traced, optimizer)
         return Explanation(traced.chain, step)
 
     def check(
@@ -98,8 +98,9 @@ class Explain:
 
         L(w + a * d1 + b * d2) for places a and b. Random directions are normal numbers whose
         filters (rows of weights) are as long as those of the model, and 0 for biases (Li et al.
-        2018, https://arxiv.org/abs/1712.09913); they are always the same. The model is run once,
-        as it is, and put back; its graph is computed again by NumPy for each place.
+        2018, https://arxiv.org/abs/1712.09913); they are always the same. A model of one number has
+        one direction, and its landscape is a curve. The model is run at each place, in the mode it
+        is in and with the same random numbers, on copies of its weights; nothing of it is changed.
 
         Args:
             loss_function: of what the model gives and the target, such as `nn.MSELoss()`.
@@ -110,7 +111,8 @@ class Explain:
             span: how far the plane reaches at least, in lengths of random directions.
 
         Raises:
-            ArgumentError: the path does not fit the model, or is too short for its directions.
+            ArgumentError: the path does not fit the model, or is too short for its directions; the
+                model has no weights, or complex ones; the loss is not one real number.
 
         Example:
             >>> import zincir

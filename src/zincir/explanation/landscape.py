@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,33 +11,36 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from zincir.autograd import no_grad
+from zincir.creation import from_numpy
 from zincir.doctor.undisturbed import undisturbed
 from zincir.errors import ArgumentError, explain
-from zincir.explanation.heat import VALUES, image
-from zincir.explanation.private import Array, Private, private
+from zincir.explanation.landscape_picture import STYLE, curve, plane
+from zincir.explanation.private import Array
 from zincir.explanation.reading import number
 from zincir.explanation.written_file import write
-from zincir.graph.node import Node, grad_mode, user_line
-from zincir.interpret import interpret
+from zincir.func import functional_call
+from zincir.graph.node import user_line
 from zincir.nn import Module
 from zincir.page import frame
 from zincir.tensor import Tensor
 
 Point: TypeAlias = Mapping[str, Any]
 """Parameters by name, as `state_dict` gives them."""
-Weights: TypeAlias = dict[Node, Array]
+Weights: TypeAlias = dict[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """Losses on a plane through the weights.
+    """Losses on a plane through the weights; of a model of one number, on a line.
 
     Attributes:
         across, along: the places of columns and rows; the middle, 0, is the model as it is.
-        losses: a row for each place along, a column for each across.
+        losses: a row for each place along, a column for each across. A line is one row.
         path: for each point of the path its two coordinates and its loss; the loss is that of the
             point itself, which may lie off the plane.
-        directions: random or path; share: how much of the path's variance lies in the plane.
+        directions: random, path or one number.
+        share: how much of the path's variance lies in the plane.
     """
 
     across: Array
@@ -52,6 +56,8 @@ class Landscape:
             from matplotlib import pyplot
 
             _, axes = pyplot.subplots(figsize=(6, 5))
+        if self.is_line:
+            return self._plot_line(axes)
         shown = np.log10(np.maximum(self.losses, 1e-12))
         contours = axes.contourf(self.across, self.along, shown, 24, cmap="viridis")
         axes.figure.colorbar(contours, ax=axes, label="log10 of the loss")
@@ -63,7 +69,25 @@ class Landscape:
         axes.set_title(self._title())
         return axes
 
+    @property
+    def is_line(self) -> bool:
+        """Whether the model is one number, so that there is but one direction."""
+        return len(self.along) == 1
+
+    def _plot_line(self, axes: Any) -> Any:
+        axes.plot(self.across, self.losses[0])
+        if len(self.path):
+            axes.plot(self.path[:, 0], self.path[:, 2], "o-", markersize=3)
+        last = (
+            self.path[-1, [0, 2]] if len(self.path) else (0, self.losses[0, len(self.across) // 2])
+        )
+        axes.plot(*last, "*", color="red", markersize=12)
+        axes.set_title(self._title())
+        return axes
+
     def _title(self) -> str:
+        if self.is_line:
+            return "loss along the one number of the model, in its own size"
         if self.directions == "random":
             return "loss along two random directions, as large as the weights"
         return f"loss along the path's directions ({self.share:.0%} of its variance)"
@@ -82,12 +106,18 @@ class Landscape:
 
     def to_html(self) -> str:
         """The page: one file that needs no other."""
-        body = (
-            f"<h1>Loss landscape</h1><p>{escape(str(self))}.</p>{_drawn(self)}<p class='faint'>The "
-            "darker, the larger the loss (by its logarithm). A network has as many directions as "
-            "weights; this is a cut along two of them.</p>"
+        said = (
+            "To the left the number is smaller than it is, to the right larger; the higher the "
+            "curve, the larger the loss."
+            if self.is_line
+            else "The darker, the larger the loss (by its logarithm). A network has as many "
+            "directions as weights; this is a cut along two of them."
         )
-        return frame("Loss landscape", body, _STYLE)
+        body = (
+            f"<h1>Loss landscape</h1><p>{escape(str(self))}.</p>{self._drawn()}"
+            f"<p class='faint'>{said}</p>"
+        )
+        return frame("Loss landscape", body, STYLE)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file.
@@ -98,15 +128,12 @@ class Landscape:
         write(path, self.to_html())
 
     def _repr_html_(self) -> str:
-        return f"<style>{_STYLE}</style>{_drawn(self)}<p>{escape(str(self))}</p>"
+        return f"<style>{STYLE}</style>{self._drawn()}<p>{escape(str(self))}</p>"
 
-
-_STYLE = """
-svg.land { max-width: 34rem } svg.land image { image-rendering: auto }
-svg.land polyline { fill: none; stroke: var(--accent, #2459a8); stroke-width: 1.6 }
-svg.land circle { fill: var(--accent, #2459a8) } svg.land .end { fill: var(--error, #b3261e) }
-svg.land rect { fill: none; stroke: var(--line, #888) }
-"""
+    def _drawn(self) -> str:
+        """The plane, or the line, as SVG."""
+        drawn = curve if self.is_line else plane
+        return drawn(self.across, self.along, self.losses, self.path, str(self))
 
 
 def landscape(
@@ -121,13 +148,12 @@ def landscape(
 ) -> Landscape:
     """See `Explain.landscape`."""
     _check(path, directions, points, span)
-    x, y = data
-    with undisturbed(model), grad_mode(True):
-        graph = private(loss_function(model(x), y))
-    leaves = _leaves(graph, model)
-    centre: Weights = {n: graph.values[n].astype(np.float64) for n in leaves}
-    walked = [_weights(leaves, centre, point) for point in path]
-    if directions == "random":
+    centre = _weights_of(model, data)
+    loss = _Loss(model, loss_function, data)
+    walked = [_weights(centre, point) for point in path]
+    if _count(centre) == 1:
+        one, two, share = _single(centre), _nothing(centre), 1.0
+    elif directions == "random":
         one, two = (_random(centre, seed) for seed in (0, 1))
         share = 1.0
     else:
@@ -141,11 +167,95 @@ def landscape(
         least = span if directions == "random" else 1e-6
         reach = [max(1.15 * far, least) for far in furthest]
     across, along = _row(reach[0], points), _row(reach[1], points)
-    losses = np.array(
-        [[_loss(graph, _moved(centre, one, a, two, b)) for a in across] for b in along]
+    if _count(centre) == 1:
+        along = np.zeros(1)
+    losses = np.array([[loss.at(_moved(centre, one, a, two, b)) for a in across] for b in along])
+    on_path = [[*xy, loss.at(p)] for xy, p in zip(coordinates, walked, strict=True)]
+    kind = "one number" if _count(centre) == 1 else directions
+    return Landscape(across, along, losses, np.array(on_path).reshape(-1, 3), kind, share)
+
+
+class _Both(Module):
+    """A model and its loss, so that the loss sees the other weights as well."""
+
+    def __init__(self, model: Module, loss: Callable[[Any, Any], Tensor]) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+
+    def forward(self, x: Any, y: Any) -> Tensor:
+        return self.loss(self.model(x), y)
+
+
+class _Loss:
+    """The loss at other weights; the model is run there, and is afterwards what it was."""
+
+    def __init__(self, model: Module, loss: Callable[[Any, Any], Tensor], data: Any) -> None:
+        self._both = _Both(model, loss)
+        self._data = data
+        self._dtypes = {name: p.dtype for name, p in model.named_parameters()}
+
+    def at(self, weights: Weights) -> float:
+        given = {
+            f"model.{name}": from_numpy(np.array(value)).to(self._dtypes[name])
+            for name, value in weights.items()
+        }
+        with undisturbed(self._both.model), no_grad():
+            loss: Any = functional_call(self._both, given, self._data)
+            if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.dtype.is_complex:
+                raise ArgumentError(
+                    explain(
+                        "explain.landscape: this is no loss", where=user_line(),
+                        expected="one real number, a tensor",
+                        got=f"{loss.dtype.name}{list(loss.shape)}" if isinstance(loss, Tensor)
+                        else type(loss).__name__,
+                        try_="a loss_function(outputs, targets) such as nn.MSELoss()",
+                    )
+                )  # fmt: skip
+            return float(loss.item())
+
+
+def _weights_of(model: Any, data: Any) -> Weights:
+    """What is moved: all floating parameters, in float64."""
+    what, got = "", type(model).__name__
+    remedy = "explain.landscape(model, loss_function, (x, y))"
+    if not isinstance(model, Module):
+        what = "the model is no Module"
+    elif not isinstance(data, _PAIR) or len(data) != 2:
+        what, got = "data is no pair (inputs, targets)", type(data).__name__
+    else:
+        named = model.named_parameters()
+        found = {name: _numbers(p) for name, p in named if p.is_floating_point() and p.numel()}
+        if found:
+            return found
+        what, remedy = (
+            "the model has no floating parameters",
+            "a model with some, such as nn.Linear",
+        )
+    raise ArgumentError(
+        explain(f"explain.landscape: {what}", where=user_line(), got=got, try_=remedy)
     )
-    on_path = [[*xy, _loss(graph, p)] for xy, p in zip(coordinates, walked, strict=True)]
-    return Landscape(across, along, losses, np.array(on_path).reshape(-1, 3), directions, share)
+
+
+_PAIR: Any = (tuple, list)  # a name that checks without narrowing
+
+
+def _numbers(tensor: Tensor) -> Array:
+    """Values in float64."""
+    return tensor.detach().double().numpy().copy()
+
+
+def _count(weights: Weights) -> int:
+    return sum(value.size for value in weights.values())
+
+
+def _single(centre: Weights) -> Weights:
+    """The one direction of a model of one number: as long as that, or 1 if it is 0."""
+    return {name: np.where(value == 0, 1.0, np.abs(value)) for name, value in centre.items()}
+
+
+def _nothing(centre: Weights) -> Weights:
+    return {name: np.zeros(value.shape) for name, value in centre.items()}
 
 
 def _row(reach: float, points: int) -> Array:
@@ -153,66 +263,68 @@ def _row(reach: float, points: int) -> Array:
 
 
 def _check(path: Sequence[Point], directions: str, points: int, span: float) -> None:
+    walk = "path.append(copy.deepcopy(model.state_dict())) in each epoch"
     if directions not in ("random", "path"):
         problem, got = "directions are random or path", repr(directions)
+        remedy = 'directions="random", or directions="path" with the path of a training'
     elif directions == "path" and len(path) < 3:
         problem, got = "directions of a path need three points of it", f"{len(path)}"
+        remedy = walk
     elif points < 3:
-        problem, got = "points is at least 3", f"{points}"
-    elif not span > 0:
-        problem, got = "span is more than 0", f"{span}"
+        problem, got, remedy = "points is at least 3", f"{points}", "points=25"
+    elif not (span > 0 and math.isfinite(span)):
+        problem, got, remedy = "span is more than 0, and finite", f"{span}", "span=1.0"
     else:
         return
     raise ArgumentError(
-        explain(
-            f"explain.landscape: {problem}", where=user_line(), got=got,
-            try_="path.append(copy.deepcopy(model.state_dict())) in each epoch",
-        )
-    )  # fmt: skip
+        explain(f"explain.landscape: {problem}", where=user_line(), got=got, try_=remedy)
+    )
 
 
-def _leaves(graph: Private, model: Module) -> dict[Node, str]:
-    names = {id(p): name for name, p in model.named_parameters()}
-    found: dict[Node, str] = {}
-    for node in graph.order:
-        owner: Any = graph.original[node].owner
-        name = None if owner is None else names.get(id(owner()))
-        if name is not None and not node.inputs:
-            found[node] = name
-    return found
-
-
-def _weights(leaves: Mapping[Node, str], centre: Weights, point: Point) -> Weights:
+def _weights(centre: Weights, point: Point) -> Weights:
     found: Weights = {}
-    for node, name in leaves.items():
+    for name, like in centre.items():
         value: Any = point.get(name)
-        array: Array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
-        if value is None or array.shape != centre[node].shape:
+        array = _numbers(value) if isinstance(value, Tensor) else np.asarray(value)
+        if value is None or array.shape != like.shape:
             raise ArgumentError(
                 explain(
                     "explain.landscape: a point of the path does not fit the model",
-                    where=user_line(), expected=f"{name} {centre[node].shape}",
+                    where=user_line(), expected=f"{name} {like.shape}",
                     got="nothing" if value is None else str(array.shape),
                     try_="points are copies of model.state_dict()",
                 )
             )  # fmt: skip
-        found[node] = array.astype(np.float64)
+        found[name] = array.astype(np.float64)
     return found
 
 
 def _random(centre: Weights, seed: int) -> Weights:
-    """Normal numbers, each filter as long as that of the weights; 0 for biases and the like."""
+    """Normal numbers, each filter as long as that of the weights; 0 for biases and the like.
+
+    Where that would be nothing at all, biases are moved too, and what is 0 by a length of 1.
+    """
+    for least, rest in ((2, 0.0), (0, 0.0), (0, 1.0)):
+        found = _drawn_as(centre, seed, least, rest)
+        if any(value.any() for value in found.values()):
+            break
+    return found
+
+
+def _drawn_as(centre: Weights, seed: int, axes: int, otherwise: float) -> Weights:
+    """Directions for what has so many axes; `otherwise`: the length for filters of length 0."""
     random = np.random.default_rng(seed)
     found: Weights = {}
-    for node, value in centre.items():
+    for name, value in centre.items():
         drawn: Array = np.asarray(cast(Any, random.standard_normal(value.shape)))
-        if value.ndim < 2:
-            found[node] = np.zeros(value.shape)
+        if value.ndim < axes:
+            found[name] = np.zeros(value.shape)
             continue
-        axes = tuple(range(1, value.ndim))
-        size = np.sqrt(np.square(drawn).sum(axes, keepdims=True))
-        wanted = np.sqrt(np.square(value).sum(axes, keepdims=True))
-        found[node] = drawn * wanted / np.maximum(size, 1e-12)
+        inner = tuple(range(1, value.ndim)) if value.ndim > 1 else None
+        size = np.sqrt(np.square(drawn).sum(inner, keepdims=True))
+        wanted = np.sqrt(np.square(value).sum(inner, keepdims=True))
+        wanted = np.where(wanted == 0, otherwise, wanted)
+        found[name] = drawn * wanted / np.maximum(size, 1e-12)
     return found
 
 
@@ -240,40 +352,4 @@ def _shaped(like: Weights, flat: Array) -> Weights:
 
 
 def _moved(centre: Weights, one: Weights, a: float, two: Weights, b: float) -> Weights:
-    return {node: value + a * one[node] + b * two[node] for node, value in centre.items()}
-
-
-def _loss(graph: Private, weights: Weights) -> float:
-    values = {node: value.astype(graph.values[node].dtype) for node, value in weights.items()}
-    with np.errstate(all="ignore"):
-        (loss,) = interpret([graph.root], {**graph.leaves, **values})
-    return float(np.asarray(loss).reshape(-1)[0])
-
-
-def _drawn(found: Landscape) -> str:
-    """The plane as an image, the path on it."""
-    finite = found.losses[np.isfinite(found.losses)]
-    positive = finite.size and finite.min() > 0
-    shown = np.log10(found.losses) if positive else found.losses
-    good = shown[np.isfinite(shown)]
-    low, high = (float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
-    picture = image((shown[::-1] - low) / max(high - low, 1e-12), VALUES)
-
-    def place(point: Array) -> tuple[float, float]:
-        a, b = (
-            point[i] / max(abs(axis[0]), 1e-12)
-            for i, axis in enumerate((found.across, found.along))
-        )
-        return 200 + 190 * float(a), 200 - 190 * float(b)
-
-    points = [place(point) for point in found.path] or [(200.0, 200.0)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    dots = "".join(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.5'/>" for x, y in points[:-1])
-    x, y = points[-1]
-    return (
-        f"<svg class='land' viewBox='0 0 400 400' role='img' aria-label='{escape(str(found))}'>"
-        f"<image href='{picture}' x='10' y='10' width='380' height='380' "
-        f"preserveAspectRatio='none'/><rect x='10' y='10' width='380' height='380'/>"
-        f"<polyline points='{line}'/>{dots}<circle class='end' cx='{x:.1f}' cy='{y:.1f}' r='5'/>"
-        "</svg>"
-    )
+    return {name: value + a * one[name] + b * two[name] for name, value in centre.items()}

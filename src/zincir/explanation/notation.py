@@ -19,6 +19,7 @@ FORWARD: dict[str, str] = {
     "attached": "{0}", "detach": "{0}, without gradient", "copy": "{0}", "square": "{0} ** 2",
     "convolution": "{0} convolved with {1}", "take": "rows of {0}", "permute": "{0}, axes turned",
     "reshape": "{0}, reshaped", "expand": "{0}, repeated", "slice": "a part of {0}",
+    "custom": "{0}, with a gradient by a rule of its own",
     "windows": "windows of {0}", "sum": "sum({0})", "update": "{0} with {1} written in",
 }  # fmt: skip
 """What is not here is written as a function: `tanh({0})`."""
@@ -94,8 +95,11 @@ def local(name: str, position: int, operands: Sequence[str], result: str) -> str
     return written[position].format(*operands, y=result) if position < len(written) else ""
 
 
-def rule(name: str, position: int, operands: Sequence[str], gradient: str) -> str:
+def rule(name: str, position: int, operands: Sequence[str], gradient: str, called: str = "") -> str:
     """How a gradient passes through an operation that is not element by element.
+
+    Args:
+        called: what people call the operation, if it is not by `name`.
 
     >>> rule("matmul", 1, ["x", "W"], "dL/dz")
     'x^T @ dL/dz'
@@ -103,7 +107,7 @@ def rule(name: str, position: int, operands: Sequence[str], gradient: str) -> st
     written = RULES.get(name, ())
     if position < len(written) and written[position]:
         return written[position].format(*operands, g=gradient)
-    return f"{gradient}, by the rule of {name}"
+    return f"{gradient}, by {called or f'the rule of {name}'}"
 
 
 def enclosed(text: str) -> str:

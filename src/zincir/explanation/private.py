@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from zincir.autograd.function import function_output
 from zincir.errors import GradientError, explain
 from zincir.evaluate import evaluate
 from zincir.graph.node import Node, changed_at, describe, user_line
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
 from zincir.interpret import interpret
+from zincir.operations.parts import imag_p, real_p
 from zincir.operations.source import given_up_p, leaf_p, variable_p
 from zincir.recording import CURRENT
+from zincir.runtime.buffer import Buffer
 from zincir.shared_value import current
 from zincir.tensor import Tensor
 
@@ -43,20 +46,33 @@ class Private:
         return {node: array for node, array in self.values.items() if not node.inputs}
 
 
-def private(loss: Tensor) -> Private:
+def private(loss: Tensor, *, still: bool = False) -> Private:
     """Copy the graph of a loss.
+
+    Args:
+        still: what somebody holds and no gradient passes through is a constant, one leaf, though
+            it was computed from what is trained: as it is for gradients, and whether or not it was
+            looked at, since the graph of what was looked at is gone. What forward of an
+            `autograd.Function` computes is none.
 
     Raises:
         GradientError: it has no gradient, is not one real number, or a backward pass gave it up.
     """
     root = checked(loss)
     order = _used(root)
+    inside = _inside_of_functions(order) if still else set[Node]()
     depends: set[Node] = set()
     for node in order:
-        if node.needs_grad or any(x in depends for x in node.inputs):
+        constant = still and node.owner is not None and node not in inside
+        if node.needs_grad or (not constant and any(x in depends for x in node.inputs)):
             depends.add(node)
     ends = {n for n in depends if _is_end(n)}
     given = {x for n in depends - ends for x in n.inputs if x not in depends}
+    for node in reversed(order):  # of a complex constant, not its parts are given
+        if node in given and node.op in (real_p, imag_p) and node.value is None:
+            given.discard(node)
+            depends.add(node)
+            given.update(node.inputs)
     _refuse_given_up(depends - ends)
     copies: dict[Node, Node] = {}
     values: dict[Node, Array] = {}
@@ -71,10 +87,25 @@ def private(loss: Tensor) -> Private:
         copies[node] = Node(op, inputs, attrs, spec, node.needs_grad, node.origin)
         if leaf:
             values[copies[node]] = known[node]
+            copies[node].value = _kept(known[node])
         elif node.value is not None and not node.op.has_several:
             values[copies[node]] = node.value.array
     original = {copy: node for node, copy in copies.items()}
     return Private(copies[root], list(original), original, values)
+
+
+def _inside_of_functions(order: list[Node]) -> set[Node]:
+    """What was computed by forward of functions with a gradient of their own."""
+    calls = [found for node in order if (found := function_output(node)) is not None]
+    spans = {(call.began, call.core.serial) for call in calls}
+    return {node for node in order if any(a < node.serial < b for a, b in spans)}
+
+
+def _kept(array: Array) -> Buffer:
+    """What nobody writes to, for `backward` of a user that looks at values."""
+    buffer = Buffer(array)
+    buffer.shared = True
+    return buffer
 
 
 def checked(loss: Any) -> Node:

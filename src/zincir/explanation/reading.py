@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from zincir.half import plain
+from zincir.types import from_numpy_dtype
 
 Array = np.ndarray[Any, Any]
 
@@ -27,8 +28,9 @@ class Reading:
     """The numbers of a tensor, for people.
 
     Attributes:
-        values: all of them, if there are at most 4096.
-        mean, rms, low, high: of those that are finite; NaN if there are none.
+        values: all of them, if there are at most 4096; complex ones as they are.
+        mean, rms, low, high: of those that are finite; NaN if there are none. Of complex numbers
+            a + bi, here and in the picture, of their sizes |a + bi|.
         zeros: the share that is exactly 0.
         nans, infinite: how many are no numbers, or infinite.
         picture: for more than 6 numbers at most 16 rows and columns; of each block the number that
@@ -59,8 +61,14 @@ class Reading:
 
     @property
     def single(self) -> float | None:
-        """The number, if it is one."""
-        return None if self.size != 1 or self.values is None else float(self.values.reshape(-1)[0])
+        """The number, if it is one, and real."""
+        if self.size != 1 or self.values is None or self.is_complex:
+            return None
+        return float(self.values.reshape(-1)[0])
+
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype.startswith("complex")
 
     def __str__(self) -> str:
         return self.brief() if self.size <= FEW else f"{self.kind}: {self.summary()}"
@@ -75,14 +83,15 @@ class Reading:
         if self.values is None or self.size > FEW:
             return self.kind
         if self.size == 1:
-            return number(float(self.values.reshape(-1)[0]))
+            return number(self.values.reshape(-1)[0].item())
         return _listed(self.values)
 
     def summary(self) -> str:
         """What sums them up, in a line."""
         if not self.size:
             return "no elements"
-        parts = [f"mean {number(self.mean, 4)}", f"rms {number(self.rms, 4)}"]
+        sizes = "sizes |a+bi|: " * self.is_complex
+        parts = [f"{sizes}mean {number(self.mean, 4)}", f"rms {number(self.rms, 4)}"]
         parts.append(f"from {number(self.low, 4)} to {number(self.high, 4)}")
         parts += [f"{self.zeros:.0%} zeros"] * bool(self.zeros)
         parts += [f"{self.nans} NaN"] * bool(self.nans)
@@ -110,11 +119,11 @@ def reading(array: Any) -> Reading:
     -8 | float64[8]: mean 3.5, rms 4.183, from 0 to 7, 12% zeros
     """
     array = np.asarray(array)
-    dtype = array.dtype.name
+    dtype = from_numpy_dtype(array.dtype).name
     found: Array = plain(array)
     complex_ = found.dtype.kind == "c"
     numbers: Array = np.asarray(np.abs(found) if complex_ else found, np.float64)
-    if numbers.size == 1 and np.isfinite(numbers).all():
+    if numbers.size == 1 and not complex_ and np.isfinite(numbers).all():
         one = float(numbers.reshape(-1)[0])
         zero = float(one == 0)
         return Reading(
@@ -123,12 +132,13 @@ def reading(array: Any) -> Reading:
     good = cast(Array, numbers[np.isfinite(numbers)])
     nans = int(np.count_nonzero(np.isnan(numbers)))
     picture, shows = _picture(numbers) if numbers.size > FEW else (None, "")
+    shows += "; sizes |a+bi|" * bool(complex_ and shows)
     with np.errstate(over="ignore"):
         rms = _of(_root_mean_square, good)
     return Reading(
         shape=found.shape,
         dtype=dtype,
-        values=numbers.copy() if numbers.size <= KEPT else None,
+        values=None if numbers.size > KEPT else (found if complex_ else numbers).copy(),
         mean=_of(np.mean, good),
         rms=rms,
         low=_of(np.min, good),
@@ -141,12 +151,16 @@ def reading(array: Any) -> Reading:
     )
 
 
-def number(value: float, digits: int = 6) -> str:
+def number(value: complex, digits: int = 6) -> str:
     """A number as text.
 
-    >>> number(-24.0), number(0.1 + 0.2), number(float("nan")), number(1e-7)
-    ('-24', '0.3', 'NaN', '1e-07')
+    >>> number(-24.0), number(0.1 + 0.2), number(float("nan")), number(1e-7), number(1 - 2j)
+    ('-24', '0.3', 'NaN', '1e-07', '(1-2i)')
     """
+    if isinstance(value, complex):
+        imaginary = number(value.imag, digits)
+        sign = "" if imaginary.startswith("-") else "+"
+        return f"({number(value.real, digits)}{sign}{imaginary}i)"
     if value != value:
         return "NaN"
     if math.isinf(value):
@@ -164,13 +178,14 @@ def _of(measure: Callable[[Any], Any], good: Array) -> float:
 
 def _listed(values: Array) -> str:
     if values.ndim == 0:
-        return number(float(values), 4)
+        return number(values.item(), 4)
     return f"[{', '.join(_listed(values[i]) for i in range(len(values)))}]"
 
 
-def _plain(value: float) -> float | str:
-    value = float(value)
-    return value if math.isfinite(value) else number(value)
+def _plain(value: complex) -> float | str:
+    if isinstance(value, complex):
+        return number(value, 9)
+    return float(value) if math.isfinite(value) else number(value)
 
 
 def _plain_list(values: Array | None) -> list[float | str]:

@@ -143,10 +143,11 @@
     else {
       row(table, "shape", `${read.dtype} [${read.shape.join(", ")}]`);
       if (read.values) row(table, "numbers", read.values.map(written).join(", "));
-      row(table, "mean", written(read.mean));
-      row(table, "rms", written(read.rms));
-      row(table, "smallest", written(read.low));
-      row(table, "largest", written(read.high));
+      const of = read.dtype.startsWith("complex") ? " |a+bi|" : "";
+      row(table, "mean" + of, written(read.mean));
+      row(table, "rms" + of, written(read.rms));
+      row(table, "smallest" + of, written(read.low));
+      row(table, "largest" + of, written(read.high));
       row(table, "zeros", (100 * read.zeros).toFixed(read.zeros && read.zeros < 0.01 ? 2 : 0) + " %");
       if (read.nans) row(table, "NaN", read.nans);
       if (read.infinite) row(table, "infinite", read.infinite);

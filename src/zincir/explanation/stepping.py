@@ -12,12 +12,15 @@ import numpy as np
 
 from zincir.errors import ArgumentError, explain
 from zincir.explanation.equations import WRITERS
+from zincir.explanation.private import Private, private
 from zincir.explanation.reading import Array, Reading, reading
 from zincir.explanation.trace import Traced
 from zincir.graph.node import Node, user_line
+from zincir.half import converted, plain
 from zincir.interpret import interpret
 from zincir.optim import Optimizer
 from zincir.tensor import Tensor, from_array
+from zincir.types import bfloat16
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +63,11 @@ class StepTaken:
     notices: tuple[str, ...]
 
 
-def step_taken(traced: Traced, optimizer: Any) -> StepTaken:
+def step_taken(loss: Tensor, traced: Traced, optimizer: Any) -> StepTaken:
     """Let a copy of an optimizer step on copies of the parameters.
+
+    The loss after it is that of the same graph at the new values: what was detached, or computed
+    without gradients, stays what it was.
 
     Raises:
         ArgumentError: it is no optimizer, trains nothing that the loss depends on, or wants to be
@@ -85,28 +91,35 @@ def step_taken(traced: Traced, optimizer: Any) -> StepTaken:
     for node, g in gradients.items():  # its value may be another by now than it is in the graph
         mine = found[node][1]
         mine.data = from_array(np.array(traced.graph.values[node]))
-        mine.grad = from_array(np.array(g, traced.graph.values[node].dtype))
+        mine.grad = from_array(converted(g, node.dtype))
     before = {node: _state(twin, found[node][1]) for node in gradients}
     twin.step()
-    stepped = {node: np.array(found[node][1].detach().numpy()) for node in gradients}
+    stepped = {node: _numbers(found[node][1]) for node in gradients}
     updates = tuple(
         _update(traced, node, g, (before[node], _state(twin, found[node][1])), stepped[node], twin,
                 found[node][2])
         for node, g in gradients.items()
     )  # fmt: skip
-    after = _moved(traced, found, stepped)
-    with np.errstate(all="ignore"):
-        (old,) = interpret([traced.graph.root], traced.graph.leaves)
-        (new,) = interpret([traced.graph.root], {**traced.graph.leaves, **after})
+    still = private(loss, still=True)
+    new = {traced.graph.original[node]: x for node, x in _moved(traced, found, stepped).items()}
+    after = {
+        node: new[still.original[node]] for node in still.leaves if still.original[node] in new
+    }
     return StepTaken(
         optimizer=type(checked).__name__,
         settings=_settings(twin.param_groups[0]),
         formula=_formula(type(checked)),
         updates=updates,
-        loss_before=float(np.asarray(old).reshape(-1)[0]),
-        loss_after=float(np.asarray(new).reshape(-1)[0]),
+        loss_before=_loss(still, {}),
+        loss_after=_loss(still, after),
         notices=tuple(_notices(traced, found, gradients, len(triples))),
     )
+
+
+def _loss(graph: Private, moved: Mapping[Node, Array]) -> float:
+    with np.errstate(all="ignore"):
+        (loss,) = interpret([graph.root], {**graph.leaves, **moved})
+    return float(plain(np.asarray(loss)).reshape(-1)[0])
 
 
 def _summed(traced: Traced, found: Found) -> dict[Node, Array]:
@@ -114,14 +127,14 @@ def _summed(traced: Traced, found: Found) -> dict[Node, Array]:
     sums: dict[int, tuple[Node, Array]] = {}
     for node in sorted(found, key=lambda node: traced.numbers[node]):
         before = sums.get(id(found[node][0]))
-        g = traced.gradients[node]
+        g = plain(traced.gradients[node])
         sums[id(found[node][0])] = node, g if before is None else before[1] + g
     return dict(sums.values())
 
 
 def _moved(traced: Traced, found: Found, stepped: Mapping[Node, Array]) -> dict[Node, Array]:
     """The values of all nodes of the parameters, each moved by the step."""
-    values = traced.graph.values
+    values = {node: plain(traced.graph.values[node]) for node in found}
     steps = {id(found[node][0]): value - values[node] for node, value in stepped.items()}
     return {node: values[node] + steps[id(real)] for node, (real, _, _) in found.items()}
 
@@ -178,7 +191,7 @@ def _matched(traced: Traced, triples: Sequence[Triple]) -> Found:
 def _state(twin: Any, p: Tensor) -> dict[str, Array]:
     held: Any = twin.state.get(p, {})
     return {
-        k: np.array(v.detach().numpy()) for k, v in held.items()
+        k: _numbers(v) for k, v in held.items()
         if isinstance(v, Tensor) and not k.startswith("_")
     }  # fmt: skip
 
@@ -193,10 +206,10 @@ def _update(
     group: Mapping[str, Any],
 ) -> Update:
     before, state = states
-    old = traced.graph.values[node]
+    old = plain(traced.graph.values[node])
     name = traced.chain.step(traced.numbers[node]).name
     lines: Sequence[str] = ()
-    if old.size == 1:
+    if old.size == 1 and old.dtype.kind != "c":
         numbers = {k: float(v.reshape(-1)[0]) for k, v in before.items()}
         writer = WRITERS.get(type(twin).__name__)
         if writer is not None:
@@ -206,12 +219,18 @@ def _update(
     return Update(
         traced.numbers[node],
         name,
-        reading(old),
-        reading(g),
-        reading(after),
+        reading(traced.graph.values[node]),
+        reading(converted(g, node.dtype)),
+        reading(converted(after, node.dtype)),
         {k: (reading(before[k]) if k in before else None, reading(v)) for k, v in state.items()},
         tuple(lines),
     )
+
+
+def _numbers(tensor: Tensor) -> Array:
+    """Values as NumPy computes with them, and nobody else holds them."""
+    tensor = tensor.detach()
+    return np.array((tensor.float() if tensor.dtype is bfloat16 else tensor).numpy())
 
 
 def _one(array: Array) -> float:
@@ -243,7 +262,7 @@ def _notices(
         )
     for node, g in gradients.items():
         held = found[node][0]._grad
-        there = None if held is None else held.detach().numpy()
+        there = None if held is None else _numbers(held)
         if there is not None and not np.allclose(there, g, 1e-3, 1e-6, equal_nan=True):
             name = traced.chain.step(traced.numbers[node]).name
             notices.append(

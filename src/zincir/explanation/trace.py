@@ -12,6 +12,7 @@ from zincir.explanation.naming import Names, names_of
 from zincir.explanation.private import Array, Private, private
 from zincir.explanation.reading import Reading, reading
 from zincir.explanation.steps import Chain
+from zincir.explanation.trials import trials
 from zincir.explanation.writer import Writer, role
 from zincir.graph.node import Node, grad_mode
 from zincir.interpret import interpret
@@ -43,7 +44,9 @@ def trace(loss: Tensor, names: Names | None = None) -> Traced:
             add_local(graph, found)
         seen, gradients = _readings(graph, found)
     writer = Writer(graph, found, seen, named)
-    return Traced(writer.chain(), graph, gradients, writer.number)
+    numbers = {graph.original[node]: number for node, number in writer.number.items()}
+    tried = [] if len(graph.order) > MOST_LOCAL else [*trials(loss, numbers)]
+    return Traced(writer.chain(tried), graph, gradients, writer.number)
 
 
 def _readings(graph: Private, found: Gradients) -> tuple[dict[Node, Reading], dict[Node, Array]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,9 @@ from zincir.explanation.derivatives import MOST_LOCAL, Gradients, elementwise
 from zincir.explanation.naming import layers_of, source_line
 from zincir.explanation.private import Private, changed_since
 from zincir.explanation.reading import Reading, number, reading
+from zincir.explanation.several import part_of
 from zincir.explanation.steps import Chain, Step, Trial, Use
 from zincir.graph.node import Node
-from zincir.half import plain
-from zincir.interpret import interpret
 from zincir.operations.source import const_p, leaf_p
 
 
@@ -33,16 +31,18 @@ class Writer:
     ) -> None:
         self._graph, self._found, self._seen = graph, found, seen
         self._positive = _relus(graph)
-        hidden = {*_masks(graph.order, self._positive), *_inner_asides(graph.order)}
         self._numbers = {n: text for n in graph.order if (text := self._plain(n, named)) != ""}
-        self._shown = [n for n in graph.order if n not in hidden and n not in self._numbers]
+        seen_by_all = self._reached() - _inner_asides(graph.order, self._operands)
+        self._shown = [n for n in graph.order if n in seen_by_all and n not in self._numbers]
         self.number = {node: i for i, node in enumerate(self._shown, 1)}
+        parts = [part for node in self._shown if (part := part_of(node)) is not None]
+        self._outputs = Counter(part.core for part in parts)
         self._names = _all_named(self._shown, named, graph.root)
         self._names.update(self._numbers)
         roots = {n.origin[2].partition(".")[0] for n in graph.order if n.origin[2]}
         self._strip = len(roots) == 1
 
-    def chain(self) -> Chain:
+    def chain(self, trials: Sequence[Trial]) -> Chain:
         """The whole."""
         steps = tuple(self._step(node) for node in self._shown)
         uses = tuple(
@@ -50,9 +50,8 @@ class Writer:
             for user, source in sorted(self._found.added, key=lambda e: (e[0].serial, e[1].serial))
             if user in self.number and source in self.number
         )
-        trials = tuple(_trials(self._graph, self.number))
         notices = (*_born(steps, uses), *self._changes(), *_folded(len(steps)))
-        return Chain(steps, uses, trials, notices, layers_of(self._graph))
+        return Chain(steps, uses, tuple(trials), notices, layers_of(self._graph))
 
     def _plain(self, node: Node, named: dict[Node, str]) -> str:
         """A constant that is one number, as it is written; empty if it is not that."""
@@ -60,36 +59,51 @@ class Writer:
             return ""
         original = self._graph.original[node]
         read = self._seen.get(node)
-        if read is None or read.values is None or not read.size or read.low != read.high:
+        if read is None or read.values is None or not read.size:
             return ""
-        if not read.finite or (original.op is leaf_p and original.owner is not None):
+        if original.op is leaf_p and original.owner is not None:
             return ""
-        return number(read.low) if read.low >= 0 else f"({number(read.low)})"
+        first = read.values.reshape(-1)[0].item()
+        if not (read.values == first).all():
+            return ""
+        return notation.enclosed(number(first)) if isinstance(first, float) else number(first)
 
-    def _inputs(self, node: Node) -> tuple[Node, ...]:
-        if self._is_folded(node):
-            return self._behind(node)
+    def _reached(self) -> set[Node]:
+        """What the loss is computed from, as it is told."""
+        found = {self._graph.root}
+        for node in reversed(self._graph.order):
+            if node in found:
+                found.update(self._operands(node))
+        return found
+
+    def _operands(self, node: Node) -> tuple[Node, ...]:
+        """What a node is told to be computed from, before asides are folded."""
         if node in self._positive:
             return (self._positive[node],)
         if node.op.name == "mul" and node.inputs[0] is node.inputs[1]:
             return node.inputs[:1]
-        return node.inputs
+        part = part_of(node)
+        return node.inputs if part is None else part.operands
+
+    def _inputs(self, node: Node) -> tuple[Node, ...]:
+        return self._behind(node) if self._is_folded(node) else self._operands(node)
 
     def _is_folded(self, node: Node) -> bool:
         """Whether hidden steps stand between this one and what it is computed from."""
-        return role(node) == "aside" and any(x.inputs and x not in self.number for x in node.inputs)
+        inputs = self._operands(node)
+        return role(node) == "aside" and any(x.inputs and x not in self.number for x in inputs)
 
     def _behind(self, node: Node) -> tuple[Node, ...]:
         """What is shown of all that a node is computed from, seen through what is hidden."""
         found: dict[Node, None] = {}
-        stack, seen = [*node.inputs], set[Node]()
+        stack, seen = [*self._operands(node)], set[Node]()
         while stack:
             x = stack.pop()
             if x in self.number:
                 found[x] = None
             elif x not in seen:
                 seen.add(x)
-                stack.extend(x.inputs)
+                stack.extend(self._operands(x))
         return tuple(sorted(found, key=lambda x: self.number[x]))
 
     def _op(self, node: Node) -> str:
@@ -97,7 +111,16 @@ class Writer:
             return "aside"
         if node in self._positive:
             return "relu"
+        if part_of(node) is not None:
+            return "part"
         return "square" if len(self._inputs(node)) < len(node.inputs) else node.op.name
+
+    def _formula(self, node: Node, op: str, operands: Sequence[str]) -> str:
+        part = part_of(node)
+        if part is None or op != "part":
+            return notation.forward(op, operands)
+        alone = self._outputs[part.core] == 1
+        return f"{part.name}({', '.join(operands)})" + ("" if alone else f"[{part.index}]")
 
     def _step(self, node: Node) -> Step:
         file, line, _ = node.origin
@@ -111,7 +134,7 @@ class Writer:
             role=role(node),
             inputs=tuple(self.number.get(x, 0) for x in inputs),
             operands=operands,
-            formula=notation.forward(op, operands) if inputs else "",
+            formula=self._formula(node, op, operands) if inputs else "",
             value=self._seen.get(node),
             gradient=None if gradient is None else self._seen.get(gradient),
             file=file,
@@ -133,7 +156,9 @@ class Writer:
         operands = [self._names[x] for x in inputs]
         y = self._names[user]
         formulas = [notation.local(op, i, operands, y) for i in positions]
-        rules = [notation.rule(op, i, operands, f"dL/d{y}") for i in positions]
+        part = part_of(user)
+        name = "" if part is None else part.rule
+        rules = [notation.rule(op, i, operands, f"dL/d{y}", name) for i in positions]
         read = [self._seen[row] for row in self._found.local.get((user, source), ())]
         both = elementwise(user)
         return Use(
@@ -160,6 +185,8 @@ class Writer:
                 hooked.append(self._names[node])
         for where, names in changed.items():
             yield f"{_listed(names)} changed at {where} since then: here are the values of then"
+        if any(n.dtype.is_complex and n in self._found.of for n in self._shown):
+            yield "of complex numbers a + bi, dL/da + (dL/db)i is shown as the gradient"
         if hooked:
             yield f"there are hooks on {_listed(hooked)}: they are not called here"
 
@@ -187,6 +214,10 @@ def _matrix(rows: list[Reading]) -> Reading:
     return reading(np.stack([r.values.reshape(-1) for r in rows if r.values is not None]))
 
 
+def _has(what: str, read: Reading) -> bool:
+    return bool(read.nans if what == "NaN" else read.infinite)
+
+
 def _relus(graph: Private) -> dict[Node, Node]:
     """By node `where(x <= 0, 0, x)`: x."""
     found: dict[Node, Node] = {}
@@ -202,18 +233,10 @@ def _relus(graph: Private) -> dict[Node, Node]:
     return found
 
 
-def _masks(order: Iterable[Node], positive: dict[Node, Node]) -> Iterable[Node]:
-    """What nothing but a ReLU looks at."""
-    users = Counter(x for node in order for x in set(node.inputs) if node not in positive)
-    for node in positive:
-        if not users[node.inputs[0]]:
-            yield node.inputs[0]
-
-
-def _inner_asides(order: Iterable[Node]) -> Iterable[Node]:
+def _inner_asides(order: Iterable[Node], operands: Callable[[Node], Iterable[Node]]) -> set[Node]:
     """What no gradient passes through, and nothing else looks at."""
     asides = {node for node in order if role(node) == "aside"}
-    outside = {x for node in order if node not in asides for x in node.inputs}
+    outside = {x for node in order if node not in asides for x in operands(node)}
     return asides - outside
 
 
@@ -245,40 +268,21 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def _trials(graph: Private, numbers: dict[Node, int]) -> Iterable[Trial]:
-    """The loss where parameters of one element are a little larger: three at most."""
-    single = [n for n in graph.order if role(n) == "trained" and math.prod(n.shape) == 1]
-    for node in single[:3]:
-        if node.dtype.category != 2 or len(graph.order) > MOST_LOCAL:
-            continue
-        value = float(plain(graph.values[node]).reshape(-1)[0])
-        size = max(1.0, abs(value))
-        here, nearest = (_loss_at(graph, node, value + step) for step in (0.0, 1e-7 * size))
-        for step in (1e-3, 1e-5):  # the first that is near enough for the slope to tell
-            there = _loss_at(graph, node, value + step * size)
-            if (there - here) * (nearest - here) >= 0:
-                yield Trial(numbers[node], value + step * size, there)
-                break
-
-
-def _loss_at(graph: Private, node: Node, value: float) -> float:
-    moved = np.full(graph.values[node].shape, value)
-    with np.errstate(all="ignore"):
-        (loss,) = interpret([graph.root], {**graph.leaves, node: moved}, double=True)
-    return float(np.asarray(loss).reshape(-1)[0])
-
-
 def _born(steps: tuple[Step, ...], uses: tuple[Use, ...]) -> Iterable[str]:
     """Where the first NaN or infinity comes from: on the way forward, and on the way back."""
     by_number = {s.number: s for s in steps}
-    for s in steps:
-        if s.value is not None and not s.value.finite:
+    ends = [steps[-1].value, *(s.gradient for s in steps)]
+    if all(x is None or x.finite for x in ends):
+        return  # an infinity that nothing comes of, such as that of a mask
+    for what in ("NaN", "infinity"):
+        s = next((s for s in steps if s.value is not None and _has(what, s.value)), None)
+        if s is not None:
             sources = [x for i in s.inputs if (x := by_number.get(i)) is not None]
             given = "; ".join(f"{x.name} is {x.value}" for x in sources)
-            what = "NaN" if s.value.nans else "infinity"
             how = f"{s.name} = {s.formula}" if s.formula else f"{s.name}, which is given"
             yield f"{what} is born in {how}, {s.place}" + (f": {given}" if given else "")
-            return
+    if any(s.value is not None and not s.value.finite for s in steps):
+        return
     for use in sorted(uses, key=lambda u: -u.user):
         if not use.contribution.finite:
             s, x = by_number[use.user], by_number[use.source]

@@ -63,16 +63,19 @@ def _spec(*args: Any) -> tuple[Spec, ...]:
 def _numpy(*args: Any) -> tuple[Any, ...]:
     loop = Loop(*args[-5:])
     constants, carried, sequences = loop.parts(args[:-5])
-    # Asked to compute in float64, the interpreter gives such arrays to a body of float32.
-    double = any(
-        x.dtype == np.float64 and p.dtype is float32
-        for x, p in zip((*constants, *carried), loop.body.parameters, strict=False)
-    )
+    # Asked to compute in float64, the interpreter gives such arrays to a body of other types.
+    meant = {
+        p.dtype
+        for x, p in zip((*constants, *carried, *sequences), loop.body.parameters, strict=True)
+        if x.dtype == np.float64
+    }
+    halves = any(dtype.half for dtype in meant)
+    double = halves or float32 in meant
     rows: list[list[Any]] = [[] for _ in loop.body.results[loop.carried :]]
     for t in loop.rounds:
         values = (*constants, *carried, *[x[t] for x in sequences])
         given = dict(zip(loop.body.parameters, values, strict=True))
-        made = interpret(loop.body.results, given, double=double)
+        made = interpret(loop.body.results, given, double=double, halves=halves)
         carried = made[: loop.carried]
         for row, x in zip(rows, made[loop.carried :], strict=True):
             row.append(x)

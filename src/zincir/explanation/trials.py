@@ -1,0 +1,48 @@
+"""What becomes of the loss if a parameter of one element is changed a little: tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from zincir.explanation.elsewhere import LossElsewhere, unseen
+from zincir.explanation.private import private
+from zincir.explanation.steps import Trial
+from zincir.graph.node import Node
+from zincir.half import plain
+from zincir.tensor import Tensor
+
+MOST = 3
+
+
+def trials(loss: Tensor, numbers: Mapping[Node, int]) -> Iterator[Trial]:
+    """A trial for some parameters; none if the forward pass of a user's function is not followed.
+
+    Args:
+        numbers: the steps of the nodes of the loss.
+    """
+    graph = private(loss, still=True)
+    single = [
+        node
+        for node in graph.order
+        if not node.inputs and node.needs_grad and math.prod(node.shape) == 1
+        and node.dtype.category == 2 and graph.original[node] in numbers
+    ]  # fmt: skip
+    if not single or unseen(graph.order):
+        return
+    elsewhere = LossElsewhere(graph)
+    for node in single[:MOST]:
+        value = float(plain(graph.values[node]).reshape(-1)[0])
+        size = max(1.0, abs(value))
+
+        def at(there: float, node: Node = node) -> float:
+            return elsewhere.at(node, np.full(node.shape, there))
+
+        here, nearest = at(value), at(value + 1e-7 * size)
+        for step in (1e-3, 1e-5):  # the first that is near enough for the slope to tell
+            there = at(value + step * size)
+            if (there - here) * (nearest - here) >= 0:
+                yield Trial(numbers[graph.original[node]], value + step * size, there)
+                break
