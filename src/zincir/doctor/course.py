@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -262,7 +263,14 @@ def trend(values: Sequence[float] | Array) -> float:
     n = len(x)
     if n < 3:
         return 0.0
-    s = float(np.sign(x[None, :] - x[:, None])[np.triu_indices(n, 1)].sum())
+    if np.isnan(x).any():
+        return math.nan
+    s = 0  # pairs that rise, less pairs that fall
+    before: list[float] = []
+    for value in x.tolist():
+        at = bisect_right(before, value)
+        s += bisect_left(before, value) - (len(before) - at)
+        before.insert(at, value)
     variance = n * (n - 1) * (2 * n + 5) / 18
     return float((s - np.sign(s)) / np.sqrt(variance))
 
