@@ -77,6 +77,7 @@ from zincir.operations.sizes import (
 )
 from zincir.operations.source import alias, const, const_p
 from zincir.pending import TOO_MANY, WAITING, crowded, wait_for
+from zincir.reflected import leaves_to_others
 from zincir.runtime.buffer import Buffer
 from zincir.size import Size, sized
 from zincir.tensor_base import TensorBase
@@ -99,6 +100,7 @@ in_place = make.in_place
 
 @takes_names
 @lists
+@leaves_to_others
 class Tensor(
     Converting,
     Ordering,

@@ -212,3 +212,22 @@ def test_names_that_libraries_use(tmp_path: Path) -> None:
         [sys.executable, "-m", "zincir", "run", str(path)], capture_output=True, text=True
     )
     assert done.stdout == "fine\n", done.stderr
+
+
+def test_a_bar_of_progress_as_hub_has_it(capsys):
+    from zincir.as_torch.hub import _Bar
+
+    bar = _Bar([1, 2], desc="train")
+    seen = []
+    for item in bar:
+        seen.append(item)
+        bar.set_postfix({"loss": 0.5}, step=item)
+    assert seen == [1, 2]
+    assert len(bar) == 2
+    assert (
+        capsys.readouterr().err == "\rtrain: 50.0% loss=0.5 step=1\rtrain: 100.0% loss=0.5 step=2\n"
+    )
+    with _Bar(total=3, disable=True) as silent:
+        silent.update(2)
+    assert silent.n == 2
+    assert capsys.readouterr().err == ""

@@ -141,3 +141,46 @@ def test_hooks_of_a_compiled_module_run() -> None:
     assert compiled(x).item() == pytest.approx(module.bias.item())
     handle.remove()
     assert compiled(x).item() == pytest.approx(plain)
+
+
+def test_lists_are_added():
+    first, second, third = nn.Linear(1, 1), nn.ReLU(), nn.Tanh()
+    layers = nn.ModuleList([first])
+    same = layers
+    layers += [second]
+    assert layers is same
+    more = layers + nn.ModuleList([third])
+    assert list(more) == [first, second, third]
+    assert len(layers) == 2
+    assert list(more.state_dict()) == ["0.weight", "0.bias"]
+
+
+def test_sequences_are_added_and_repeated():
+    first, second = nn.Linear(1, 1), nn.ReLU()
+    both = nn.Sequential(first) + nn.Sequential(second)
+    assert list(both) == [first, second]
+    both += nn.Sequential(first)
+    assert list(both._modules) == ["0", "1", "2"]
+    assert both[2] is first
+    assert list(nn.Sequential(first, second) * 2) == [first, second] * 2
+    assert list(2 * nn.Sequential(second)) == [second] * 2
+    net = nn.Sequential(first, second)
+    net *= 3
+    assert list(net) == [first, second] * 3
+    with pytest.raises(ValueError, match="only another Sequential"):
+        net += [first]
+    with pytest.raises(ValueError, match="at least once"):
+        net * 0
+    with pytest.raises(TypeError, match="whole number"):
+        net * 1.5
+
+
+def test_dictionaries_of_parameters_are_joined():
+    a = nn.ParameterDict({"x": zincir.ones(1)})
+    b = nn.ParameterDict({"y": zincir.zeros(2)})
+    both = a | b
+    assert list(both) == ["x", "y"]
+    assert both["x"] is a["x"]
+    a |= b
+    assert list(reversed(a)) == ["y", "x"]
+    assert list(a.fromkeys(["p", "q"], 1.0).values()) == [1.0, 1.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zincir.calling import takes_out
 from zincir.errors import ArgumentError, ShapeError, explain
 from zincir.graph.node import MODE, Node, grad_mode, user_line
 from zincir.nn.functional.normalization_checks import (
@@ -212,6 +213,7 @@ def channelwise(given: dict[str, Node], shape: Shape) -> tuple[Node | None, Node
 
 @at_user_line
 @in_steps
+@takes_out
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Computes x / max(norm of x along dim, eps), the norm being (sum |x|**p) ** (1 / p).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self, cast, overload
 
-from zincir.errors import DTypeError, IndexOutOfRange, UnknownName, explain
+from zincir.errors import ArgumentError, DTypeError, IndexOutOfRange, UnknownName, explain
 from zincir.graph.node import describe, here
 from zincir.nn.module.module import Module, indented
 
@@ -35,6 +35,14 @@ class _Listed(Module):
         del items[index if isinstance(index, slice) else self._index_of(index)]
         self._fill(items)
 
+    def __add__(self, modules: Iterable[Module | None]) -> Self:
+        new = self._part([])
+        new._fill([*self, *self._checked(modules)])
+        return new
+
+    def __iadd__(self, modules: Iterable[Module | None]) -> Self:
+        return self.extend(self._checked(modules))
+
     def append(self, module: Module | None) -> Self:
         """Add `module` at the end. Returns self."""
         self._hold_checked(str(len(self)), module)
@@ -58,6 +66,10 @@ class _Listed(Module):
         taken = items.pop(self._index_of(index))
         self._fill(items)
         return taken
+
+    def _checked(self, modules: Iterable[Module | None]) -> Iterable[Module | None]:
+        """What may be added with `+`."""
+        return modules
 
     def _part(self, named: list[tuple[str, Module | None]]) -> Self:
         """Some of the modules under the same names; they stay where they are in the net."""
@@ -136,6 +148,42 @@ class Sequential(_Listed):
                 self.add_module(name, module)
         else:
             self._fill(list(modules))
+
+    def __mul__(self, times: int) -> Self:
+        """The same modules, so many times one after the other."""
+        new = self._part([])
+        new._fill(self._items() * self._count(times))
+        return new
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        return self.extend(self._items() * (self._count(times) - 1))
+
+    def _checked(self, modules: Iterable[Module | None]) -> Iterable[Module | None]:
+        if not isinstance(modules, Sequential):
+            raise ArgumentError(
+                explain(
+                    "Sequential: only another Sequential can be added to it",
+                    where=describe(here()),
+                    got=repr(modules),
+                    try_="extend(modules)",
+                )
+            )
+        return modules
+
+    def _count(self, times: int) -> int:
+        if type(times) is not int:
+            raise TypeError(
+                explain("Sequential: repeated a whole number of times", got=repr(times))
+            )
+        if times <= 0:
+            raise ArgumentError(
+                explain(
+                    "Sequential: repeated at least once", where=describe(here()), got=repr(times)
+                )
+            )
+        return times
 
     def forward(self, input: Any) -> Any:
         """Run `input` through all modules in order."""

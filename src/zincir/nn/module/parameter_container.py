@@ -193,3 +193,19 @@ class ParameterDict(_Held):
     def copy(self) -> ParameterDict:
         """Another dictionary of the same parameters."""
         return type(self)(dict(self.items()))
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self._order))
+
+    def __or__(self, other: ParameterDict) -> ParameterDict:
+        new = self.copy()
+        new.update(other)
+        return new
+
+    def __ior__(self, other: ParameterDict) -> Self:
+        self.update(other)
+        return self
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A dictionary that has `default` under each of `keys`."""
+        return type(self)(dict.fromkeys(keys, default))
