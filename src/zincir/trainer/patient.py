@@ -141,7 +141,7 @@ class TrainerPatient(Patient):
             taken.append(self._feed.take(given))
             if sum(samples_of(x) for x, _ in taken) >= SAMPLE:
                 break
-        return _joined(taken)
+        return _joined(taken) if _fit_together(taken) else taken[0]
 
     @property
     def batch(self) -> tuple[Any, Any]:
@@ -158,7 +158,7 @@ class TrainerPatient(Patient):
         watching = _Watching(steps, each)
         schedule = trainer.scheduler
         swapped: dict[str, Any] = {
-            "callbacks": Callbacks([watching, *copy.deepcopy(own, same)]),
+            "callbacks": Callbacks([watching, *_copied(own, same)]),
             "ranks": SelfComm(),
             "metrics": [],
             "scheduler": schedule if hasattr(schedule, "state_dict") else None,
@@ -299,6 +299,25 @@ def _is_of_the_step(callback: Callback) -> bool:
     )
 
 
+def _copied(callbacks: list[Callback], same: dict[int, Any]) -> list[Callback]:
+    """Copies for a trial, which belong to the same model."""
+    found: list[Callback] = []
+    for callback in callbacks:
+        try:
+            found.append(copy.deepcopy(callback, same))
+        except Exception as error:
+            raise ArgumentError(
+                explain(
+                    f"cure: {type(callback).__name__} takes part in steps, and cannot be copied "
+                    "for trials",
+                    where=user_line(),
+                    got=f"{type(error).__name__}: {error}",
+                    try_="a __deepcopy__ of its own, or files that it opens where it writes",
+                )
+            ) from error
+    return found
+
+
 def _split(everything: tuple[Any, Any], seed: int | None) -> tuple[Any, Any]:
     """Arrays without a part that is held out, and that part."""
     x, y = everything
@@ -315,13 +334,21 @@ def _split(everything: tuple[Any, Any], seed: int | None) -> tuple[Any, Any]:
 
 
 def _chunks(batches: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """The samples in so many parts of about the same size."""
+    """The samples in so many parts of about one size; batches of unlike lengths as they are."""
     if not batches:
         return []
+    if not _fit_together(batches):
+        return list(batches[:CHUNKS])
     leaves, build = flatten(_joined(batches))
     samples = len(leaves[0])
     bounds = np.linspace(0, samples, min(CHUNKS, samples) + 1).astype(int)
     return [build([leaf[int(a) : int(b)] for leaf in leaves]) for a, b in pairwise(bounds)]
+
+
+def _fit_together(batches: Sequence[tuple[Any, Any]]) -> bool:
+    """Whether samples of all batches have one shape: what was padded batch by batch has not."""
+    forms = [[leaf.shape[1:] for leaf in flatten(batch)[0]] for batch in batches]
+    return all(form == forms[0] for form in forms)
 
 
 def _joined(batches: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:

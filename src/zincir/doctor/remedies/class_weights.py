@@ -29,14 +29,24 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     if known.weight is not None:
         raise NotApplicable("the loss has weights already")
     labels = seen.targets[0].reshape(-1)
-    counts = np.bincount(labels[labels >= 0], minlength=seen.classes)
+    labels = labels[(labels >= 0) & (labels != known.ignore_index)]
+    counts = np.bincount(labels, minlength=seen.classes)
     present = counts > 0
     weights = np.where(present, counts.sum() / (present.sum() * np.maximum(counts, 1)), 1.0)
-    loss = CrossEntropyLoss(from_numpy(weights.astype(np.float32)))
+    loss = CrossEntropyLoss(
+        from_numpy(weights.astype(np.float32)),
+        ignore_index=known.ignore_index,
+        reduction=known.reduction,
+        label_smoothing=known.label_smoothing,
+    )
 
     def by_class(outputs: Tensor, y: Tensor) -> Tensor:
         """The same over the number of samples: means of parts are the mean of the whole."""
-        return cross_entropy(outputs, y, loss.weight, reduction="sum") / y.numel()
+        total = cross_entropy(
+            outputs, y, loss.weight, ignore_index=loss.ignore_index, reduction="sum",
+            label_smoothing=loss.label_smoothing,
+        )  # fmt: skip
+        return total / y.numel()
 
     def make(patient: Patient) -> None:
         patient.take(loss=loss)

@@ -6,7 +6,8 @@ the right ones is a model without it (`remove_softmax`), which changes the archi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -14,35 +15,38 @@ from zincir.autograd import no_grad
 from zincir.doctor.finding import Finding
 from zincir.doctor.patient import Patient
 from zincir.doctor.remedy import Change, Cost, NotApplicable, remedy
-from zincir.nn.functional import nll_loss
 from zincir.tensor import Tensor
 
 SMALLEST = 1e-7
 """A probability below it counts as this: its logarithm stays finite."""
 
 
-def log_of_probabilities(p: Tensor, y: Tensor) -> Tensor:
-    """The mean of -ln p[y], of probabilities that are brought to a sum of 1.
+def of_probabilities(loss: Callable[[Tensor, Tensor], Tensor], p: Tensor, y: Tensor) -> Tensor:
+    """A cross-entropy of probabilities: log p are logits for them, whatever their sum.
+
+    What the loss ignores, weighs and smooths stays as it is.
 
     >>> import zincir
-    >>> log_of_probabilities(zincir.tensor([[0.5, 0.5]]), zincir.tensor([1])).item()
+    >>> loss = zincir.nn.CrossEntropyLoss()
+    >>> of_probabilities(loss, zincir.tensor([[0.5, 0.5]]), zincir.tensor([1])).item()
     0.6931471824645996
     """
-    return nll_loss((p / p.sum(1, keepdim=True)).clamp(min=SMALLEST).log(), y)
+    return loss(p.clamp(min=SMALLEST).log(), y)
 
 
 @remedy("log_of_probabilities", Cost.LOSS, ("softmax_before_cross_entropy",))
 def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     require_probabilities(patient)
+    loss = functools.partial(of_probabilities, patient.loss)
 
     def make(patient: Patient) -> None:
-        patient.take(loss=log_of_probabilities)
+        patient.take(loss=loss)
 
     yield Change(
         "the loss of probabilities",
         make,
-        "loss = lambda p, y: torch.nn.functional.nll_loss(p.clamp(min=1e-7).log(), y)",
-        (log_of_probabilities, log_of_probabilities),
+        "of_logits = loss\nloss = lambda p, y: of_logits(p.clamp(min=1e-7).log(), y)",
+        (loss, loss),
     )
 
 

@@ -5,11 +5,12 @@ Both are compared by what their answers mean: the loss of the probabilities.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from zincir.doctor.finding import Finding
 from zincir.doctor.patient import Patient
-from zincir.doctor.remedies.log_of_probabilities import log_of_probabilities
+from zincir.doctor.remedies.log_of_probabilities import of_probabilities
 from zincir.doctor.remedy import Change, Cost, NotApplicable, remedy
 from zincir.doctor.surgery import put
 from zincir.nn import Identity
@@ -26,5 +27,5 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
         f"{finding.where} removed ({type(module).__name__})",
         lambda patient: put(patient, finding.where, Identity()),
         f'model.set_submodule("{finding.where}", nn.Identity())',
-        (log_of_probabilities, patient.loss),
+        (functools.partial(of_probabilities, patient.loss), patient.loss),
     )

@@ -1,8 +1,8 @@
 """Inputs that are standardised as the first thing the model does.
 
-Each feature of a table, each channel of images, has its mean taken off and is divided by its
-deviation, both measured on what is trained on. It is part of the model, so that it is done to
-whatever the model is asked, too; the same can be done to the data instead.
+Each feature of a table or a series, each channel of images, has its mean taken off and is divided
+by its deviation, both measured on what is trained on. It is part of the model, so that it is done
+to whatever the model is asked, too; the same can be done to the data instead.
 
 References: LeCun, Bottou, Orr and Mueller, "Efficient BackProp" (1998), section 4.3.
 """
@@ -67,14 +67,14 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     if first.inputs[0].numel() != x.numel():
         raise NotApplicable("the first layer gets something else than the inputs")
     given = first.inputs[0].detach().clone().numpy()
-    mean, deviation = _statistics(given)
+    axes = _axes(first.module, given.ndim)
+    mean, deviation = _statistics(given, axes)
     path = first.where
 
     def make(patient: Patient) -> None:
         layer = Standardise(from_numpy(mean), from_numpy(deviation))
         put(patient, path, Sequential(layer, patient.model.get_submodule(path)))
 
-    axes = _axes(given)
     yield Change(
         f"inputs standardised before {path}",
         make,
@@ -84,13 +84,17 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     )
 
 
-def _axes(x: Any) -> tuple[int, ...]:
-    """What is measured over: samples, and places in images."""
-    return (0,) if x.ndim == 2 else (0, *range(2, x.ndim))
+def _axes(layer: Module, ndim: int) -> tuple[int, ...]:
+    """What is measured over: samples and places, where a convolution has its channels before these;
+    samples and whatever else comes before the features, for all other layers.
+    """
+    if "Conv" in type(layer).__name__:
+        return (0, *range(2, ndim))
+    return tuple(range(ndim - 1))
 
 
-def _statistics(x: Any) -> tuple[Any, Any]:
+def _statistics(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     wide = np.where(np.isfinite(x), x, 0).astype(np.float64)
-    mean, deviation = (f(wide, axis=_axes(x), keepdims=True) for f in (np.mean, np.std))
+    mean, deviation = (f(wide, axis=axes, keepdims=True) for f in (np.mean, np.std))
     deviation = np.where(deviation > SMALLEST * np.abs(mean), deviation, 1.0)
     return mean.astype(x.dtype), deviation.astype(x.dtype)
