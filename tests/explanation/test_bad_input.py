@@ -1,5 +1,7 @@
 """What cannot be explained, and what is told besides."""
 
+import re
+
 import pytest
 
 import zincir
@@ -112,6 +114,46 @@ def test_a_large_graph_is_folded_with_a_notice():
     assert len(str(found).splitlines()) < 30
     v.backward()
     assert found["w"].gradient.single == pytest.approx(w.grad.item(), rel=1e-3)
+
+
+def test_matrices_that_are_left_out_are_told():
+    def said(layers: int) -> list[str]:
+        net = zincir.nn.Sequential(*[zincir.nn.Linear(2, 2) for _ in range(layers)])
+        found = zincir.explain(net(zincir.ones(1, 2)).sum())
+        notices = [n for n in found.notices if "matrices" in n]
+        assert all(n in found.to_html() for n in notices)
+        return notices
+
+    assert not said(2)
+    (notice,) = said(70)
+    assert "up to 200 operations" in notice
+
+
+def test_a_page_that_does_not_draw_all_says_so():
+    w = zincir.tensor(1.0, requires_grad=True)
+    total = w * 0.0
+    for i in range(3_000):
+        total = total + w * float(i)
+    page = zincir.explain(total).to_html()
+    drawn, steps = re.search(r"([\d,]+) of ([\d,]+) steps are drawn one by one", page).groups()
+    assert steps == "6,002"
+    assert 1_000 < int(drawn.replace(",", "")) < 4_000
+    assert len(page) < 7_000_000
+    assert re.search(r"dL/dv\d+ \* dv\d+/dw \+ 2993 more terms", page.replace("·", "*"))
+    small = zincir.explain(w * 2.0).to_html()
+    assert "drawn one by one" not in small
+
+
+@pytest.mark.slow
+def test_a_graph_of_100_000_operations_ends():
+    w = zincir.tensor(1.0, requires_grad=True)
+    v = w
+    for _ in range(50_000):
+        v = v * 0.99999 + 0.00001
+    found = zincir.explain(v, names={"w": w})
+    assert len(found.steps) == 100_001
+    assert len(found.to_html()) < 10_000_000
+    assert found["w"].gradient.single == pytest.approx(0.99999**50_000, rel=1e-2)
 
 
 def test_an_unknown_step():

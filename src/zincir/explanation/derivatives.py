@@ -128,6 +128,13 @@ def operands(node: Node) -> list[Node]:
     return [*dict.fromkeys(node.inputs if part is None else part.operands)]
 
 
+def is_left_out(graph: Private, user: Node, source: Node) -> bool:
+    """Whether a matrix of derivatives is small enough to be shown, and the graph too large."""
+    if elementwise(user) or len(graph.order) <= FEW_STEPS:
+        return False
+    return bool(_of_matrix(user, [source], 0)[0])
+
+
 def _of_matrix(node: Node, sources: list[Node], steps: int) -> tuple[list[Node], list[int | None]]:
     """By which operands, and of which elements, a matrix of derivatives is computed."""
     outputs, part = math.prod(node.shape), part_of(node)

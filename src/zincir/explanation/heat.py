@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 
@@ -29,20 +30,25 @@ def image(numbers: Array, colours: tuple[tuple[int, ...], tuple[int, ...]]) -> s
     shade = np.sign(finite) * np.ceil(np.abs(finite) / largest * LEVELS)
     index = (shade + LEVELS).astype(np.uint8)
     index[~np.isfinite(numbers)] = 2 * LEVELS + 1
-    below, above = colours
-    palette = [*[below] * LEVELS, above, *[above] * LEVELS, _NAN]
-    alpha = [round(255 * abs(i - LEVELS) / LEVELS) for i in range(2 * LEVELS + 1)] + [255]
     rows = b"".join(b"\0" + row.tobytes() for row in index)
     height, width = index.shape
     parts = [
         _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-        _chunk(b"PLTE", bytes(v for colour in palette for v in colour)),
-        _chunk(b"tRNS", bytes(alpha)),
+        _palette(colours),
         _chunk(b"IDAT", zlib.compress(rows, 9)),
         _chunk(b"IEND", b""),
     ]
     png = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
     return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+@cache
+def _palette(colours: tuple[tuple[int, ...], tuple[int, ...]]) -> bytes:
+    """Colours, and how strong each of them is."""
+    below, above = colours
+    palette = [*[below] * LEVELS, above, *[above] * LEVELS, _NAN]
+    alpha = [round(255 * abs(i - LEVELS) / LEVELS) for i in range(2 * LEVELS + 1)] + [255]
+    return _chunk(b"PLTE", bytes(v for c in palette for v in c)) + _chunk(b"tRNS", bytes(alpha))
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

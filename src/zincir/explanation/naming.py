@@ -17,7 +17,13 @@ from zincir.tensor import Tensor
 Names = Mapping[str, Tensor | Module]
 
 
-def names_of(graph: Private, given: Names | None) -> dict[Node, str]:
+def models_of(graph: Private) -> dict[str, Module]:
+    """The models that a loss was computed by, by names that differ."""
+    held = _holders(graph)
+    return models_with(set(held)) if held else {}
+
+
+def names_of(graph: Private, given: Names | None, models: Mapping[str, Module]) -> dict[Node, str]:
     """A name for each node that somebody has named; others are numbered by the caller.
 
     Args:
@@ -30,7 +36,7 @@ def names_of(graph: Private, given: Names | None) -> dict[Node, str]:
     held = _holders(graph)
     found = _as_said(held, given or {})
     if not any(isinstance(x, Module) for x in (given or {}).values()):
-        found = {**_as_modules_say(held), **found}
+        found = {**_as_modules_say(held, models), **found}
     for node, name in _as_lines_say(graph).items():
         found.setdefault(node, name)
     return found
@@ -77,17 +83,15 @@ def _as_said(held: Mapping[int, list[Node]], given: Names) -> dict[Node, str]:
     return found
 
 
-def _as_modules_say(held: Mapping[int, list[Node]]) -> dict[Node, str]:
-    if not held:
-        return {}
-    models = models_with(set(held))
+def _as_modules_say(
+    held: Mapping[int, list[Node]], models: Mapping[str, Module]
+) -> dict[Node, str]:
     parameters = [item for k, m in models.items() for item in m.named_parameters(prefix=k)]
     return {node: name for name, p in parameters for node in held.get(id(p), ())}
 
 
-def layers_of(graph: Private) -> dict[str, str]:
-    """By path, what kind of layer stands there in the models that the loss was computed by."""
-    models = models_with(set(_holders(graph)))
+def layers_of(models: Mapping[str, Module]) -> dict[str, str]:
+    """By path, what kind of layer stands there."""
     return {
         path: type(module).__name__
         for prefix, model in models.items()

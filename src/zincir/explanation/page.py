@@ -18,7 +18,7 @@ from zincir.explanation.reading import number
 from zincir.explanation.step_section import step_section
 from zincir.explanation.stepping import StepTaken
 from zincir.explanation.steps import Chain, Step, Use
-from zincir.explanation.text import text_of
+from zincir.explanation.text import TOLD, text_of
 from zincir.explanation.views import Item, View, views
 from zincir.page import flow_class, flow_legend, frame
 
@@ -53,7 +53,7 @@ def page_of(chain: Chain, step: StepTaken | None = None) -> str:
     body = "\n".join(
         [
             f"<h1>{pretty(title)}</h1>",
-            _summary(chain),
+            _summary(chain, _undrawn(chain, shown)),
             _PLAYER,
             "<nav id='crumbs' aria-label='open layers' hidden></nav>",
             f"<div class='stage'><div id='graph'>{_TIP}{sections}</div>",
@@ -75,11 +75,24 @@ def _file(name: str) -> str:
     return Path(__file__).with_name(name).read_text("utf-8")
 
 
-def _summary(chain: Chain) -> str:
+def _undrawn(chain: Chain, shown: Sequence[View]) -> list[str]:
+    """What is said if not all steps are drawn."""
+    drawn = {item.step.number for view in shown for item in view.items if item.step is not None}
+    if len(drawn) == len(chain.steps):
+        return []
+    return [
+        f"{len(drawn):,} of {len(chain.steps):,} steps are drawn one by one: what lies deeper "
+        "stays closed, and is to be seen by its last value and gradient alone"
+    ]
+
+
+def _summary(chain: Chain, notices: Sequence[str]) -> str:
     trained = [s for s in chain.steps if s.role == "trained"]
-    meanings = [m for s in trained if (m := words.meaning(chain, s))][:3]
-    lines = [f"<p class='notice'>{escape(notice)}</p>" for notice in chain.notices]
-    lines += [f"<p class='sum'>{pretty(' '.join(meaning))}</p>" for meaning in meanings]
+    meanings = [m for s in trained if (m := words.meaning(chain, s))]
+    lines = [f"<p class='notice'>{escape(notice)}</p>" for notice in (*chain.notices, *notices)]
+    lines += [f"<p class='sum'>{pretty(' '.join(meaning))}</p>" for meaning in meanings[:TOLD]]
+    if len(meanings) > TOLD:
+        lines.append(f"<p class='sum'>{words.untold(len(meanings))}</p>")
     if not meanings:
         size = sum(s.value.size for s in trained if s.value is not None)
         lines.append(
@@ -154,6 +167,7 @@ def _drawn(shown: Sequence[View], chain: Chain) -> list[Step | None]:
 def _step_data(chain: Chain, step: Step | None) -> dict[str, Any] | None:
     if step is None:
         return None
+    uses = chain.users_of.get(step.number, ())
     return {
         "name": step.name,
         "role": step.role,
@@ -163,14 +177,19 @@ def _step_data(chain: Chain, step: Step | None) -> dict[str, Any] | None:
         "backward": _plain(words.backward_line(chain, step)),
         "because": _plain(words.because(chain, step)),
         "meaning": words.meaning(chain, step),
-        "uses": _uses_data(chain.users_of.get(step.number, ())),
+        "uses": _uses_data(uses[:MOST_USES], len(uses) == 1),
+        **({"more": len(uses) - MOST_USES} if len(uses) > MOST_USES else {}),
         "place": words.line_of(step),
         "source": step.source,
         "layer": step.layer,
     }
 
 
-def _uses_data(uses: Sequence[Use]) -> list[dict[str, Any]]:
+MOST_USES = 24
+"""So many uses of a value are told one by one."""
+
+
+def _uses_data(uses: Sequence[Use], alone: bool) -> list[dict[str, Any]]:
     """By whom it is used; what a single user adds is all of the gradient, and not said twice."""
     return [
         {
@@ -178,7 +197,7 @@ def _uses_data(uses: Sequence[Use]) -> list[dict[str, Any]]:
             **({"rule": _plain(use.formula)} if use.formula else {}),
             "elementwise": use.elementwise,
             **({} if use.local is None else {"local": _reading(use.local)}),
-            **({} if len(uses) == 1 else {"contribution": _reading(use.contribution)}),
+            **({} if alone else {"contribution": _reading(use.contribution)}),
         }
         for use in uses
     ]

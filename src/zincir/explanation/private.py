@@ -77,6 +77,7 @@ def private(loss: Tensor, *, still: bool = False) -> Private:
     copies: dict[Node, Node] = {}
     values: dict[Node, Array] = {}
     known = _known([*given, *ends])
+    looking = any(function_output(node) is not None for node in order)
     for node in order:
         if node not in depends and node not in given:
             continue
@@ -87,7 +88,8 @@ def private(loss: Tensor, *, still: bool = False) -> Private:
         copies[node] = Node(op, inputs, attrs, spec, node.needs_grad, node.origin)
         if leaf:
             values[copies[node]] = known[node]
-            copies[node].value = _kept(known[node])
+            if looking:
+                copies[node].value = _kept(known[node])
         elif node.value is not None and not node.op.has_several:
             values[copies[node]] = node.value.array
     original = {copy: node for node, copy in copies.items()}

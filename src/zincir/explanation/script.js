@@ -182,6 +182,7 @@
       if (step.because) holder.append(element("p", step.because, "faint"));
     } else holder.append(element("p", "No gradient arrives here.", "faint"));
     step.uses.forEach((use) => slope(holder, step, use));
+    if (step.more) holder.append(element("p", `and ${step.more} more uses`, "faint"));
     step.meaning.forEach((text) => holder.append(element("p", text)));
   }
 

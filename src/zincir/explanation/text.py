@@ -14,6 +14,8 @@ from zincir.explanation.steps import Chain, Step
 WIDTH = 100
 MOST_STEPS = 60
 """With more steps, the text is by layer."""
+TOLD = 3
+"""Of so many trained numbers it is said what their gradients mean."""
 
 
 def text_of(chain: Chain, step: StepTaken | None = None) -> str:
@@ -34,7 +36,8 @@ def _by_step(chain: Chain) -> list[str]:
     meanings = [m for s in chain.steps if s.role == "trained" and (m := words.meaning(chain, s))]
     if meanings:
         lines += ["", "What it says", ""]
-        lines += [f"   {line}" for meaning in meanings[:3] for line in meaning]
+        lines += [f"   {line}" for meaning in meanings[:TOLD] for line in meaning]
+        lines += [f"   {words.untold(len(meanings))}"] * (len(meanings) > TOLD)
     return lines
 
 

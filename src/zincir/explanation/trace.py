@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zincir.explanation.derivatives import MOST_LOCAL, Gradients, add_local, gradients_of
-from zincir.explanation.naming import Names, names_of
+from zincir.explanation.naming import Names, layers_of, models_of, names_of
 from zincir.explanation.private import Array, Private, private
 from zincir.explanation.reading import Reading, reading
 from zincir.explanation.steps import Chain
@@ -37,16 +37,17 @@ class Traced:
 def trace(loss: Tensor, names: Names | None = None) -> Traced:
     """All steps to a loss and back; see `Chain`. Nothing of the user's is changed."""
     graph = private(loss)
-    named = names_of(graph, names)
+    models = models_of(graph)
+    named = names_of(graph, names, models)
     with grad_mode(False):
         found = gradients_of(graph)
         if len(graph.order) <= MOST_LOCAL:
             add_local(graph, found)
         seen, gradients = _readings(graph, found)
     writer = Writer(graph, found, seen, named)
-    numbers = {graph.original[node]: number for node, number in writer.number.items()}
-    tried = [] if len(graph.order) > MOST_LOCAL else [*trials(loss, numbers)]
-    return Traced(writer.chain(tried), graph, gradients, writer.number)
+    tried = [] if len(graph.order) > MOST_LOCAL else trials(loss, graph, writer.number)
+    chain = writer.chain(tried, layers_of(models))
+    return Traced(chain, graph, gradients, writer.number)
 
 
 def _readings(graph: Private, found: Gradients) -> tuple[dict[Node, Reading], dict[Node, Array]]:
@@ -61,11 +62,13 @@ def _readings(graph: Private, found: Gradients) -> tuple[dict[Node, Reading], di
             trained.setdefault(found.of[node], []).append(node)
     gradients: dict[Node, Array] = {}
 
+    drawn = {*graph.order, *found.of.values()}
+
     def watch(node: Node, value: Any) -> None:
         for leaf_ in trained.get(node, ()):
             gradients[leaf_] = np.array(value)
         if node in wanted and not node.op.has_several:
-            seen[node] = reading(value)
+            seen[node] = reading(value, drawn=node in drawn)
 
     with np.errstate(all="ignore"):
         interpret(list(wanted), graph.values, watch=watch)

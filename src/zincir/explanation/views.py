@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from zincir.explanation.folding import Group
 from zincir.explanation.steps import Chain, Step, Use
 
 MOST_DRAWN = 4000
-"""So many steps are drawn; groups beyond stay closed."""
+"""So many boxes are drawn; groups beyond stay closed."""
+MOST_DOORS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +61,11 @@ def views(chain: Chain, whole: Group) -> Iterator[View]:
     drawn = 0
     open_groups = [whole]
     for group in open_groups:
-        drawn += len(group.children)
-        if drawn > MOST_DRAWN:
+        view = _view(chain, group, users)
+        drawn += len(view.items)
+        if drawn > MOST_DRAWN and drawn > len(view.items):
             return
-        yield _view(chain, group, users)
+        yield view
         open_groups.extend(c for c in group.children if isinstance(c, Group))
 
 
@@ -74,20 +77,53 @@ def _view(chain: Chain, group: Group, users: dict[int, list[int]]) -> View:
         items[item.key] = item
         inside = [child] if isinstance(child, Step) else child.steps()
         owner.update((step.number, item.key) for step in inside)
-    doors: dict[str, Item] = {}
+    outside = _Outside(chain, owner)
     arrows: dict[tuple[str, str], list[Use]] = {}
     for number, key in owner.items():
         step = chain.step(number)
         for i in dict.fromkeys(n for n in step.inputs if n):
-            source = owner.get(i) or _door(doors, chain.step(i), "in")
+            source = owner.get(i) or outside.source(i, key)
             if source != key:
                 found = arrows.setdefault((source, key), [])
                 found += [u for u in chain.inputs_of.get(number, ()) if u.source == i]
         if any(user not in owner for user in users.get(number, ())):
-            out = _door(doors, step, "out")
-            found = arrows.setdefault((key, out), [])
+            found = arrows.setdefault((key, outside.way_out(step, key)), [])
             found += [u for u in chain.users_of.get(number, ()) if u.user not in owner]
-    return View(group, (*doors.values(), *items.values()), arrows)
+    return View(group, (*outside.doors.values(), *items.values()), arrows)
+
+
+class _Outside:
+    """The doors of a view: one for each value that comes in, and one for each box that goes out.
+
+    Where more than `MOST_DOORS` values come in, they share one for each box.
+    """
+
+    def __init__(self, chain: Chain, owner: Mapping[int, str]) -> None:
+        self._chain = chain
+        self.doors: dict[str, Item] = {}
+        pairs = {
+            (i, key)
+            for number, key in owner.items()
+            for i in chain.step(number).inputs
+            if i and i not in owner
+        }
+        self._shared = len({i for i, _ in pairs}) > MOST_DOORS
+        self._into = Counter(key for _, key in pairs)
+
+    def source(self, number: int, key: str) -> str:
+        """The door that a value comes in by."""
+        step, count = self._chain.step(number), self._into[key]
+        if self._shared and count > 1:
+            return self._door(f"in{key}", f"from {count} values", step)
+        return self._door(f"in{number}", f"from {step.name}", step)
+
+    def way_out(self, step: Step, key: str) -> str:
+        """The door that the values of a box go out by."""
+        return self._door(f"out{key}", "on to the loss", step)
+
+    def _door(self, key: str, title: str, step: Step) -> str:
+        self.doors.setdefault(key, Item(key, title, step))
+        return key
 
 
 def _item(chain: Chain, child: Group | Step, users: dict[int, list[int]]) -> Item:
@@ -105,10 +141,3 @@ def _item(chain: Chain, child: Group | Step, users: dict[int, list[int]]) -> Ite
         count=len(steps),
         what=chain.layers.get(child.layer, ""),
     )
-
-
-def _door(doors: dict[str, Item], step: Step, way: str) -> str:
-    key = f"{way}{step.number}"
-    if key not in doors:
-        doors[key] = Item(key, f"from {step.name}" if way == "in" else "on to the loss", step)
-    return key

@@ -41,6 +41,10 @@ def _operands(chain: Chain, step: Step) -> list[str]:
 _BINARY = frozenset({"add", "sub", "mul", "div"})
 
 
+MOST_TERMS = 8
+"""So many terms of a sum are written."""
+
+
 def backward_line(chain: Chain, step: Step) -> str:
     """The chain rule for one value: `dL/dw = dL/dp * dp/dw = -8 * 3 = -24`."""
     name = f"dL/d{step.name}"
@@ -51,9 +55,11 @@ def backward_line(chain: Chain, step: Step) -> str:
         return f"{name} = {step.gradient}"
     if len(uses) == 1 and chain.step(uses[0].user) is chain.loss and uses[0].formula:
         return _equal([name, *_from_loss(chain, uses[0]), str(step.gradient)])
-    parts = [name, " + ".join(_symbols(chain, step, use) for use in uses)]
-    numbers = [_numbers(chain, use) for use in uses]
-    if all(numbers):
+    terms = [_symbols(chain, step, use) for use in uses[:MOST_TERMS]]
+    more = len(uses) - len(terms)
+    parts = [name, " + ".join([*terms, *[f"{more} more terms"] * bool(more)])]
+    numbers = [_numbers(chain, use) for use in uses] if not more else []
+    if numbers and all(numbers):
         first, *rest = numbers
         parts.append(" + ".join([first, *(_term(text) for text in rest)]))
     return _equal([*parts, str(step.gradient)])
@@ -116,7 +122,8 @@ def because(chain: Chain, step: Step) -> str:
         if use.elementwise and use.formula and not (trivial or at_loss or plain_factor):
             text += f", so d{user.name}/d{step.name} = {use.formula}"
         found.append(f"{text}, {line_of(user)}" if user.line else text)
-    return "; ".join(found)
+    more = len(chain.users_of.get(step.number, ())) - len(found)
+    return "; ".join([*found, *[f"and {more} more uses"] * (more > 0)])
 
 
 def line_of(step: Step) -> str:
@@ -147,6 +154,18 @@ def meaning(chain: Chain, step: Step) -> list[str]:
     if slope:
         lines.append(f"So {name} has to {wish} for L to fall: against the sign of its gradient.")
     return lines
+
+
+def untold(count: int) -> str:
+    """That more is to be said of the same kind, after three of `count`.
+
+    >>> untold(5)
+    'The gradients of 2 more trained numbers are to be read in the same way.'
+    """
+    more = count - 3
+    if more == 1:
+        return "The gradient of one more trained number is to be read in the same way."
+    return f"The gradients of {more} more trained numbers are to be read in the same way."
 
 
 def _tried(chain: Chain, step: Step, value: float, loss: float) -> str:

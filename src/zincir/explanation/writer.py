@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from zincir.explanation import notation
-from zincir.explanation.derivatives import MOST_LOCAL, Gradients, elementwise
-from zincir.explanation.naming import layers_of, source_line
+from zincir.explanation.derivatives import (
+    FEW_STEPS,
+    MOST_LOCAL,
+    Gradients,
+    elementwise,
+    is_left_out,
+)
+from zincir.explanation.naming import source_line
 from zincir.explanation.private import Private, changed_since
 from zincir.explanation.reading import Reading, number, reading
 from zincir.explanation.several import part_of
@@ -31,27 +37,28 @@ class Writer:
     ) -> None:
         self._graph, self._found, self._seen = graph, found, seen
         self._positive = _relus(graph)
+        parts = ((node, part_of(node)) for node in graph.order)
+        self._parts = {node: part for node, part in parts if part is not None}
         self._numbers = {n: text for n in graph.order if (text := self._plain(n, named)) != ""}
         seen_by_all = self._reached() - _inner_asides(graph.order, self._operands)
         self._shown = [n for n in graph.order if n in seen_by_all and n not in self._numbers]
         self.number = {node: i for i, node in enumerate(self._shown, 1)}
-        parts = [part for node in self._shown if (part := part_of(node)) is not None]
-        self._outputs = Counter(part.core for part in parts)
+        self._outputs = Counter(self._parts[n].core for n in self._shown if n in self._parts)
         self._names = _all_named(self._shown, named, graph.root)
         self._names.update(self._numbers)
         roots = {n.origin[2].partition(".")[0] for n in graph.order if n.origin[2]}
         self._strip = len(roots) == 1
 
-    def chain(self, trials: Sequence[Trial]) -> Chain:
-        """The whole."""
+    def chain(self, trials: Sequence[Trial], layers: Mapping[str, str]) -> Chain:
+        """The whole; `layers`: by path, what kind of layer it is."""
         steps = tuple(self._step(node) for node in self._shown)
         uses = tuple(
             self._use(user, source)
             for user, source in sorted(self._found.added, key=lambda e: (e[0].serial, e[1].serial))
             if user in self.number and source in self.number
         )
-        notices = (*_born(steps, uses), *self._changes(), *_folded(len(steps)))
-        return Chain(steps, uses, tuple(trials), notices, layers_of(self._graph))
+        notices = (*_born(steps, uses), *self._changes(), *self._left_out())
+        return Chain(steps, uses, tuple(trials), notices, layers)
 
     def _plain(self, node: Node, named: dict[Node, str]) -> str:
         """A constant that is one number, as it is written; empty if it is not that."""
@@ -82,7 +89,7 @@ class Writer:
             return (self._positive[node],)
         if node.op.name == "mul" and node.inputs[0] is node.inputs[1]:
             return node.inputs[:1]
-        part = part_of(node)
+        part = self._parts.get(node)
         return node.inputs if part is None else part.operands
 
     def _inputs(self, node: Node) -> tuple[Node, ...]:
@@ -111,12 +118,12 @@ class Writer:
             return "aside"
         if node in self._positive:
             return "relu"
-        if part_of(node) is not None:
+        if node in self._parts:
             return "part"
         return "square" if len(self._inputs(node)) < len(node.inputs) else node.op.name
 
     def _formula(self, node: Node, op: str, operands: Sequence[str]) -> str:
-        part = part_of(node)
+        part = self._parts.get(node)
         if part is None or op != "part":
             return notation.forward(op, operands)
         alone = self._outputs[part.core] == 1
@@ -156,7 +163,7 @@ class Writer:
         operands = [self._names[x] for x in inputs]
         y = self._names[user]
         formulas = [notation.local(op, i, operands, y) for i in positions]
-        part = part_of(user)
+        part = self._parts.get(user)
         name = "" if part is None else part.rule
         rules = [notation.rule(op, i, operands, f"dL/d{y}", name) for i in positions]
         read = [self._seen[row] for row in self._found.local.get((user, source), ())]
@@ -171,6 +178,17 @@ class Writer:
             rule=" + ".join(rules),
             contribution=self._seen[self._found.added[user, source]],
         )
+
+    def _left_out(self) -> Iterable[str]:
+        count, every = len(self._shown), self._found.added
+        if count > MOST_LOCAL:
+            yield f"{count} steps: they are folded, and single derivatives are left out"
+        elif any(is_left_out(self._graph, user, source) for user, source in every):
+            yield (
+                f"{count} steps: derivatives that are matrices, such as those of a product of "
+                f"matrices, are worked out in graphs of up to {FEW_STEPS} operations and left out "
+                "here; how a gradient passes there is told by its rule"
+            )
 
     def _changes(self) -> Iterable[str]:
         changed: dict[str, list[str]] = {}
@@ -196,11 +214,6 @@ def _listed(names: list[str]) -> str:
     more = [f"{len(names) - 3} others"] if len(names) > 4 else []
     shown = [*(names[:3] if more else names), *more]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _folded(count: int) -> Iterable[str]:
-    if count > MOST_LOCAL:
-        yield f"{count} steps: they are folded, and single derivatives are left out"
 
 
 def role(node: Node) -> str:
