@@ -126,7 +126,7 @@ def test_matrices_that_are_left_out_are_told():
 
     assert not said(2)
     (notice,) = said(70)
-    assert "up to 200 operations" in notice
+    assert "in graphs of up to 200, and left out here" in notice
 
 
 def test_a_page_that_does_not_draw_all_says_so():

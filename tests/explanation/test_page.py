@@ -150,6 +150,53 @@ def test_the_gradient_flow_names_what_vanishes():
     assert last.gradient is not None
 
 
+def sick():
+    net = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2), nn.Softmax(dim=1))
+    x, y = zincir.randn(16, 4), zincir.zeros(16, dtype=zincir.int64)
+    report = zincir.doctor.checkup(net, nn.CrossEntropyLoss(), None, (x, y), seconds=0)
+    return zincir.explain(nn.functional.cross_entropy(net(x), y), report=report), report
+
+
+def test_layers_lead_to_the_findings_of_the_doctor():
+    found, report = sick()
+    page = found.to_html()
+    for i, finding in enumerate(report.findings):
+        assert f"id='finding-{i}'" in page
+        assert f"{finding.code} {finding.symptom}" in page
+        if finding.where:
+            assert re.search(rf"data-found='[\d ]*\b{i}\b", page)
+    softmax = next(i for i, f in enumerate(report.findings) if f.code == "S1")
+    assert report.findings[softmax].where == "2"
+    assert data_of(page)["findings"][softmax] == "S1 softmax_before_cross_entropy"
+    assert "What the doctor says" in str(found)
+    assert "finding-" not in network()[1].to_html().split("<script")[0]
+    with pytest.raises(ArgumentError, match="report is no report of the doctor's") as error:
+        zincir.explain(zincir.ones(1, requires_grad=True) * 2, report="sick")
+    assert "report=zincir.doctor.checkup" in str(error.value)
+
+
+@needs_chromium
+def test_a_link_to_a_finding_leaves_the_open_layer(tmp_path):
+    answer = told(
+        sick()[0].to_html(),
+        tmp_path,
+        """
+        const box = document.querySelector("section:not([hidden]) .box[data-found]");
+        box.dispatchEvent(new MouseEvent("mouseenter"));
+        const link = document.querySelector("#details a");
+        told.text = link.textContent;
+        told.there = Boolean(document.querySelector(link.getAttribute("href")));
+        document.getElementById("first").click();
+        location.hash = link.hash;
+        dispatchEvent(new HashChangeEvent("hashchange"));
+        told.at = document.getElementById("slider").value;
+        """,
+    )
+    assert answer["text"].startswith("The doctor: ")
+    assert answer["there"]
+    assert answer["at"] == "0"
+
+
 def test_a_large_graph_is_folded_and_its_page_stays_small():
     v = zincir.tensor(1.0, requires_grad=True)
     for _ in range(6_000):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from zincir.explanation.heat import GRADIENTS, VALUES, image
@@ -19,17 +19,18 @@ _MAP = (74.0, 56.0)
 _LETTERS = 23
 
 
-def drawing(chain: Chain, view: View, opened: set[str]) -> str:
+def drawing(chain: Chain, view: View, opened: set[str], found: Mapping[str, Sequence[int]]) -> str:
     """The SVG of a view.
 
     Args:
         opened: the paths of groups that have a view, and are opened by a click.
+        found: by the path of a layer, the numbers of the doctor's findings there.
     """
     sizes = {item.key: _size(item) for item in view.items}
     places = laid_out(sizes, list(view.arrows))
     arrows = "".join(_arrow(chain, places, pair, uses) + "\n" for pair, uses in view.arrows.items())
     boxes = "".join(
-        _box(view.group.path, item, places.boxes[item.key], sizes[item.key], opened) + "\n"
+        _box(view.group.path, item, places.boxes[item.key], sizes[item.key], opened, found) + "\n"
         for item in view.items
     )
     width, height = places.width, places.height
@@ -66,12 +67,21 @@ def _is_drawn(item: Item) -> bool:
     return value is not None and value.picture is not None
 
 
-def _box(path: str, item: Item, middle: Point, size: Point, opened: set[str]) -> str:
+def _box(
+    path: str,
+    item: Item,
+    middle: Point,
+    size: Point,
+    opened: set[str],
+    found: Mapping[str, Sequence[int]],
+) -> str:
     (x, y), (width, height) = middle, size
     left, top = x - width / 2, y - height / 2
     kind = _kind(item)
     opens = item.group is not None and item.group.path in opened
     role = f"data-open='{item.group.path}'" if opens and item.group else ""
+    sick = found.get(item.group.layer if item.group else item.step.layer if item.step else "", ())
+    role += f" data-found='{' '.join(map(str, sick))}'" * bool(sick)
     label = _spoken(item, opens)
     head = (
         f"<g class='box {kind}' id='{path}-{item.key}' data-step='{item.shown.number}' {role} "
@@ -81,6 +91,8 @@ def _box(path: str, item: Item, middle: Point, size: Point, opened: set[str]) ->
     )
     if kind == "door":
         return f"{head}<text x='60' y='17' text-anchor='middle'>{_short(item.title)}</text></g>"
+    if sick:
+        head += f"<circle class='sick' cx='{width - 12:.0f}' cy='12' r='5'/>"
     if kind == "group":
         head += f"<rect class='lower' x='4' y='{height:.0f}' width='{width - 8:.0f}' height='4'/>"
     return head + _title(item) + _numbers(item) + "</g>"
@@ -187,7 +199,9 @@ def _arrow(chain: Chain, places: Layout, pair: tuple[str, str], uses: Sequence[U
     if text:
         x, y = _middle(points)
         text = pretty(text) if "−" in text else pretty_number(pretty(text))
-        label = f"<text class='slope' x='{x + 5:.0f}' y='{y + 4:.0f}'>{text}</text>"
+        left = points[-1][0] - points[0][0] > 1  # beside the curve, away from those of others
+        side = f"x='{x - 5:.0f}' text-anchor='end'" if left else f"x='{x + 5:.0f}'"
+        label = f"<text class='slope' {side} y='{y + 4:.0f}'>{text}</text>"
     return f"<g class='arrow{still}' {names}><path d='{path}'/>{label}</g>"
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from zincir import errors
+from zincir.doctor import Report
+from zincir.errors import ArgumentError
 from zincir.explanation.checking import GradientCheck, Parameters, check
 from zincir.explanation.explanation import Explanation
 from zincir.explanation.landscape import Landscape, Point, landscape
 from zincir.explanation.naming import Names
 from zincir.explanation.stepping import step_taken
 from zincir.explanation.trace import trace
+from zincir.graph.node import user_line
 from zincir.nn import Module
 from zincir.optim import Optimizer
 from zincir.tensor import Tensor
@@ -20,7 +24,12 @@ class Explain:
     """The chain rule, seen: `zincir.explain(loss)`."""
 
     def __call__(
-        self, loss: Tensor, *, names: Names | None = None, optimizer: Optimizer | None = None
+        self,
+        loss: Tensor,
+        *,
+        names: Names | None = None,
+        optimizer: Optimizer | None = None,
+        report: Report | None = None,
     ) -> Explanation:
         """Every value on the way to a loss, every gradient on the way back, and what links them.
 
@@ -37,11 +46,12 @@ class Explain:
                 to, such as `p = w * x`.
             optimizer: with one, also what its next step would make of these gradients, and the
                 loss on the same data after it. It is taken by a copy, on copies.
+            report: of `doctor.checkup` or `doctor.watch`: layers lead to its findings.
 
         Raises:
             GradientError: the loss has no gradient, is no scalar, or its graph was given up.
             ArgumentError: a name, or the optimizer, belongs to nothing that the loss was computed
-                from.
+                from; or the report is none.
 
         Example:
             >>> import zincir
@@ -50,9 +60,19 @@ class Explain:
             >>> page["w"].gradient.single
             -24.0
         """
+        given: object = report
+        if given is not None and not isinstance(given, Report):
+            raise ArgumentError(
+                errors.explain(
+                    "explain: report is no report of the doctor's",
+                    where=user_line(),
+                    got=type(given).__name__,
+                    try_="report=zincir.doctor.checkup(model, loss, optimizer, (x, y))",
+                )
+            )
         traced = trace(loss, names)
         step = None if optimizer is None else step_taken(loss, traced, optimizer)
-        return Explanation(traced.chain, step)
+        return Explanation(traced.chain, step, report)
 
     def check(
         self, loss_function: Callable[[], Tensor], parameters: Parameters, *, most: int = 6

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from html import escape
 
+from zincir.doctor import Report
 from zincir.explanation.flow import Arrival, arrivals
 from zincir.explanation.folding import folded
 from zincir.explanation.page import page_of
@@ -23,10 +24,12 @@ class Explanation:
     Attributes:
         chain: every value with its gradient, and how they are linked.
         step_taken: what an optimizer would make of the gradients, if one was given.
+        report: what the doctor has found, if that was given.
     """
 
     chain: Chain
     step_taken: StepTaken | None = None
+    report: Report | None = None
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -55,11 +58,11 @@ class Explanation:
         raise KeyError(name)
 
     def __str__(self) -> str:
-        return text_of(self.chain, self.step_taken)
+        return text_of(self.chain, self.step_taken, self.report)
 
     def to_html(self) -> str:
         """The page: one file that needs no other, and no network."""
-        return page_of(self.chain, self.step_taken)
+        return page_of(self.chain, self.step_taken, self.report)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
+from zincir.doctor import Report
 from zincir.explanation import words
+from zincir.explanation.doctor_section import by_layer, doctor_section, links, title
 from zincir.explanation.drawing import counted, drawing, pretty
 from zincir.explanation.flow import Arrival, arrivals
 from zincir.explanation.folding import Group, folded
@@ -39,35 +41,38 @@ _PLAYER = """<div id='player' role='region' aria-label='Step by step'><div class
 <div aria-live='polite'><div id='rule'></div><div id='why'></div></div></div>"""
 
 
-def page_of(chain: Chain, step: StepTaken | None = None) -> str:
-    """The page of a chain, and of the step that an optimizer would take."""
+def page_of(chain: Chain, step: StepTaken | None = None, report: Report | None = None) -> str:
+    """The page of a chain, of the step that an optimizer would take, and of what is found sick."""
+    found = by_layer(report, chain)
     whole = folded(chain)
     shown = list(views(chain, whole))
     opened = {view.group.path for view in shown}
     sections = "\n".join(
         f"<section id='view-{view.group.path}'{' hidden' if view.group is not whole else ''}>"
-        f"{drawing(chain, view, opened)}</section>"
+        f"{drawing(chain, view, opened, found)}</section>"
         for view in shown
     )
-    title = f"The chain rule, seen: L = {chain.loss.value}"
+    heading = f"The chain rule, seen: L = {chain.loss.value}"
     body = "\n".join(
         [
-            f"<h1>{pretty(title)}</h1>",
+            f"<h1>{pretty(heading)}</h1>",
             _summary(chain, _undrawn(chain, shown)),
             _PLAYER,
             "<nav id='crumbs' aria-label='open layers' hidden></nav>",
             f"<div class='stage'><div id='graph'>{_TIP}{sections}</div>",
             "<aside id='details' class='card' aria-label='details'><p class='faint'>Point at a "
-            "box, or move to it with the Tab key: all of it stands here.</p></aside></div>",
+            "box, tap it, or move to it with the Tab key: all about it stands here.</p></aside>"
+            "</div>",
             "" if step is None else step_section(step),
-            _flow(arrivals(chain, whole), opened),
+            _flow(arrivals(chain, whole), opened, report, found),
+            doctor_section(report),
             f"<details><summary>The same as a text</summary><pre class='text'>"
-            f"{escape(text_of(chain, step))}</pre></details>",
-            f"<script type='application/json' id='data'>{_data(chain, shown)}</script>",
+            f"{escape(text_of(chain, step, report))}</pre></details>",
+            f"<script type='application/json' id='data'>{_data(chain, shown, report)}</script>",
             f"<script>{_file('script.js')}</script>",
         ]
     )
-    return frame(title, body, _file("style.css"))
+    return frame(heading, body, _file("style.css"))
 
 
 @cache
@@ -99,21 +104,29 @@ def _summary(chain: Chain, notices: Sequence[str]) -> str:
             f"<p class='sum'>{len(chain.steps)} steps from what is given to the loss, and back "
             f"again: the gradient of the loss by each of {size:,} trained numbers.</p>"
         )
+    drawn = any(s.value is not None and s.value.picture is not None for s in chain.steps)
     lines.append(
         "<p class='faint'><span style='color:var(--accent)'>Blue is the way forward</span>: each "
         "box is computed from those above it. <span style='color:var(--second)'>Orange is the way "
-        "back</span>: what stands beside an arrow is how much the lower box changes when the upper "
-        "one does; times the gradient of the lower one it is what the upper one gets. Heat maps: "
-        "values orange above 0, blue below; gradients green above, purple below; 0 has no "
-        "colour.</p>"
+        "back</span>: beside an arrow stands how many times as much the lower box changes as the "
+        "upper one. Times the gradient of the lower box, that is the gradient of the upper one; "
+        "where several arrows leave a box, add them up."
+        + " Heat maps: values orange above 0, blue below; gradients green above, purple below; 0 "
+        "has no colour." * drawn + "</p>"
     )
     return "\n".join(lines)
 
 
-def _flow(found: Sequence[Arrival], opened: set[str]) -> str:
-    if len(found) < 2:
+def _flow(
+    arrived: Sequence[Arrival],
+    opened: set[str],
+    report: Report | None,
+    found: Mapping[str, Sequence[int]],
+) -> str:
+    if len(arrived) < 2:
         return ""
-    rows = "\n".join(_flow_row(a, opened) for a in found)
+    said = {a.layer: links(report, found.get(a.layer, ())) for a in arrived} if report else {}
+    rows = "\n".join(_flow_row(a, opened, said.get(a.layer, "")) for a in arrived)
     return (
         "<h2 id='flow'>How the gradient flows</h2><p>What arrives at the output of each layer, "
         "from the loss on, beside what arrives at the last one.</p>"
@@ -126,13 +139,15 @@ def _flow(found: Sequence[Arrival], opened: set[str]) -> str:
 _CODES = {"vanishing": "T1", "exploding": "T2"}
 
 
-def _flow_row(a: Arrival, opened: set[str]) -> str:
+def _flow_row(a: Arrival, opened: set[str], said: str) -> str:
     name = escape(a.layer)
     if a.group in opened:
         name = f"<a href='#{a.group},'>{name}</a>"
     share = max(2.0, min(100.0, 100 * (1 + _decades(a.ratio) / 8)))
     word = a.word
-    if word in _CODES:
+    if said:
+        word += f"; the doctor: {said}"
+    elif word in _CODES:
         word += f" <span class='faint'>(zincir explain {_CODES[word]})</span>"
     parameters = ", ".join(
         f"{escape(k.rpartition('.')[2])} {number(v, 3)}" for k, v in a.weights.items()
@@ -148,9 +163,11 @@ def _decades(ratio: float) -> float:
     return math.log10(ratio) if ratio > 0 else -8.0
 
 
-def _data(chain: Chain, shown: Sequence[View]) -> str:
+def _data(chain: Chain, shown: Sequence[View], report: Report | None) -> str:
     steps = [_step_data(chain, step) for step in _drawn(shown, chain)]
-    content = {"steps": steps, "views": {v.group.path: _view_data(v) for v in shown}}
+    found = [] if report is None else [title(f) for f in report.findings]
+    views_ = {v.group.path: _view_data(v) for v in shown}
+    content = {"steps": steps, "views": views_, "findings": found}
     return _json(content).replace("<", "\\u003c")
 
 
@@ -176,7 +193,7 @@ def _step_data(chain: Chain, step: Step | None) -> dict[str, Any] | None:
         "forward": _plain(words.forward_line(chain, step)),
         "backward": _plain(words.backward_line(chain, step)),
         "because": _plain(words.because(chain, step)),
-        "meaning": words.meaning(chain, step),
+        "meaning": [_plain(text) for text in words.meaning(chain, step)],
         "uses": _uses_data(uses[:MOST_USES], len(uses) == 1),
         **({"more": len(uses) - MOST_USES} if len(uses) > MOST_USES else {}),
         "place": words.line_of(step),

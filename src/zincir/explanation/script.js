@@ -160,9 +160,9 @@
     if (!use.local || !user) return;
     const size = use.local.shape.reduce((a, b) => a * b, 1);
     const kind = use.elementwise ? "element by element" : "all derivatives, a row for each of " + user.name;
-    const formula = use.rule ? " = " + use.rule : "";
     const numbers = use.local.values
       ? use.local.values.map(written).join(", ") : "rms " + written(use.local.rms);
+    const formula = use.rule && use.rule !== numbers ? " = " + use.rule : "";
     const text = `d${user.name}/d${step.name}${formula} = ${numbers}`;
     holder.append(element("p", size === 1 ? text : `${text} (${kind})`, "mono slope"));
   }
@@ -183,6 +183,12 @@
     } else holder.append(element("p", "No gradient arrives here.", "faint"));
     step.uses.forEach((use) => slope(holder, step, use));
     if (step.more) holder.append(element("p", `and ${step.more} more uses`, "faint"));
+    (b.dataset.found || "").split(" ").filter(Boolean).forEach((number) => {
+      const link = element("a", "The doctor: " + data.findings[number]);
+      link.href = "#finding-" + number;
+      holder.append(element("p"));
+      holder.lastChild.append(link);
+    });
     step.meaning.forEach((text) => holder.append(element("p", text)));
   }
 
@@ -215,7 +221,7 @@
   $("last").onclick = () => show(view, null);
   $("play").onclick = play;
   $("slider").oninput = (event) => show(view, Number(event.target.value));
-  addEventListener("hashchange", read);
+  addEventListener("hashchange", () => { if (!$(location.hash.slice(1))) read(); });
   let printed = null;
   addEventListener("beforeprint", () => {
     if (timer !== null) play();

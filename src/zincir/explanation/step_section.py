@@ -14,7 +14,8 @@ MOST = 40
 
 def step_section(step: StepTaken) -> str:
     """Back-propagation and step side by side, then each parameter, then the loss."""
-    rows = "".join(_row(update) for update in step.updates[:MOST])
+    remembers = any(update.state for update in step.updates)
+    rows = "".join(_row(update, remembers) for update in step.updates[:MOST])
     left = len(step.updates) - MOST
     more = f"<p class='faint'>and {left} more parameters</p>" if left > 0 else ""
     notices = "".join(f"<p class='notice'>{escape(text)}</p>" for text in step.notices)
@@ -27,7 +28,7 @@ def step_section(step: StepTaken) -> str:
         f"gradients and changes the values: {escape(step.settings)}.</p>"
         f"<pre class='text'>{escape(step.formula)}</pre></div></div>{notices}"
         "<div class='wide'><table class='flow acted'><thead><tr><th>parameter</th><th>before</th>"
-        "<th>gradient</th><th>remembered</th><th>after</th></tr></thead>"
+        f"<th>gradient</th>{'<th>remembered</th>' * remembers}<th>after</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>{more}"
         f"<p class='sum'>The loss on the same data: <b>{number(step.loss_before)}</b> before the "
         f"step, <b>{number(step.loss_after)}</b> after it"
@@ -40,17 +41,17 @@ def step_section(step: StepTaken) -> str:
     )
 
 
-def _row(update: Update) -> str:
+def _row(update: Update, remembers: bool) -> str:
     state = "<br>".join(
         f"{escape(name)}: {_shown(before)} → {_shown(after)}"
         for name, (before, after) in update.state.items()
     )
-    cells = [escape(update.name), _shown(update.before), _shown(update.gradient), state]
-    cells.append(_shown(update.after))
+    cells = [escape(update.name), _shown(update.before), _shown(update.gradient)]
+    cells += [*[state] * remembers, _shown(update.after)]
     row = "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     if update.lines:
         text = "<br>".join(pretty(line) for line in update.lines)
-        row += f"<tr><td></td><td colspan='4' class='mono'>{text}</td></tr>"
+        row += f"<tr><td></td><td colspan='{3 + remembers}' class='mono'>{text}</td></tr>"
     return row
 
 

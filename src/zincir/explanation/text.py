@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from zincir.doctor import Report
 from zincir.explanation import words
 from zincir.explanation.folding import folded
 from zincir.explanation.reading import number
@@ -18,10 +19,15 @@ TOLD = 3
 """Of so many trained numbers it is said what their gradients mean."""
 
 
-def text_of(chain: Chain, step: StepTaken | None = None) -> str:
+def text_of(chain: Chain, step: StepTaken | None = None, report: Report | None = None) -> str:
     """The text; a small graph is told step by step, a large one layer by layer."""
     told = _by_layer(chain) if len(chain.steps) > MOST_STEPS else _by_step(chain)
-    return "\n".join([*told, *_notices(chain.notices), *([] if step is None else _step(step))])
+    told += _notices(chain.notices)
+    told += [] if step is None else _step(step)
+    if report is not None:
+        told += ["", "What the doctor says", ""]
+        told += [f"   {line}".rstrip() for line in str(report).splitlines()]
+    return "\n".join(told)
 
 
 def _by_step(chain: Chain) -> list[str]:

@@ -185,9 +185,9 @@ class Writer:
             yield f"{count} steps: they are folded, and single derivatives are left out"
         elif any(is_left_out(self._graph, user, source) for user, source in every):
             yield (
-                f"{count} steps: derivatives that are matrices, such as those of a product of "
-                f"matrices, are worked out in graphs of up to {FEW_STEPS} operations and left out "
-                "here; how a gradient passes there is told by its rule"
+                f"{len(self._graph.order)} operations: derivatives that are matrices, such as "
+                f"those of a product of matrices, are worked out in graphs of up to {FEW_STEPS}, "
+                "and left out here; how a gradient passes there is told by its rule"
             )
 
     def _changes(self) -> Iterable[str]:
