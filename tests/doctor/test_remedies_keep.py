@@ -180,3 +180,58 @@ def test_a_callback_that_cannot_be_copied_is_named(tmp_path: Path) -> None:
     with callback.file, pytest.raises(ArgumentError, match=r"(?s)Logged .*cannot be copied.*file"):
         doctor.cure(trainer, (X[:1200], Y[:1200]))
     assert trainer.steps == 0
+
+
+class Halving:
+    """A schedule that is nobody's but the user's."""
+
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        self._groups, self.steps = groups, 0
+
+    def step(self) -> None:
+        self.steps += 1
+        for group in self._groups:
+            group["lr"] *= 0.999
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps = state["steps"]
+
+
+def test_a_schedule_of_the_users_own_is_put_back() -> None:
+    zincir.manual_seed(0)
+    net = mlp()
+    optimizer = SGD(net.parameters(), lr=30.0)
+    schedule = Halving(optimizer.param_groups)
+    trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, scheduler=schedule, seed=0)
+    cured(trainer, (X[:1200], Y[:1200]), "lower_rate")
+    assert schedule.steps == 0
+
+
+class Beside(nn.Module):
+    """A net that gives a number for the batch besides, and nothing."""
+
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Any) -> Any:
+        z = self.net(x)
+        return z, z.square().mean(), None
+
+
+def test_units_are_revived_where_outputs_are_of_several_kinds() -> None:
+    zincir.manual_seed(0)
+    net = mlp()
+    with zincir.no_grad():
+        net[0].bias.fill_(-100.0)
+    model = Beside(net)
+
+    def loss(outputs: Any, y: Any) -> Any:
+        return F.cross_entropy(outputs[0], y)
+
+    trainer = Trainer(model, loss, SGD(model.parameters(), lr=0.1), seed=0)
+    cure = cured(trainer, (X[:1200], Y[:1200]), "revive")
+    assert cure.accepted.symptom == "dead_relu"

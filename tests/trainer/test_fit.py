@@ -192,6 +192,37 @@ def test_models_of_several_inputs_and_outputs():
         assert t.history[1]["loss"] < t.history[0]["loss"]
 
 
+class Beside(nn.Module):
+    """A net that gives nothing besides, and a number for the batch."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.net, self.number = nn.Linear(6, 2), number
+
+    def forward(self, x):
+        z = self.net(x)
+        return {"logits": z, "hidden": None, "size": z.square().mean() if self.number else None}
+
+
+def test_outputs_that_are_nothing_or_of_no_samples():
+    def loss(outputs, y):
+        return nn.functional.cross_entropy(outputs["logits"], y)
+
+    for number in (False, True):
+        t = Trainer(Beside(number), loss, seed=0)
+        t.fit((X, Y), (X, Y), epochs=2, progress=False)
+        assert t.history[1]["val_loss"] < t.history[0]["val_loss"]
+        whole = t.predict(X, batch_size=300)
+        assert whole["hidden"] is None
+        if number:
+            with pytest.raises(ArgumentError, match="an output of 10 batches cannot be put toge"):
+                t.predict(X, batch_size=32)
+        else:
+            parts = t.predict(X, batch_size=32)
+            assert parts["hidden"] is parts["size"] is None
+            np.testing.assert_allclose(parts["logits"], whole["logits"], rtol=1e-5, atol=1e-6)
+
+
 def test_schedules():
     rates = []
 

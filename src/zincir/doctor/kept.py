@@ -61,7 +61,8 @@ class Kept:
         self._scheduler = scheduler
         self._schedule = None
         if hasattr(scheduler, "state_dict"):
-            self._schedule = copy.deepcopy(scheduler.state_dict()), scheduler.optimizer
+            state = copy.deepcopy(scheduler.state_dict())
+            self._schedule = state, getattr(scheduler, "optimizer", None)
         self._generators = get_rng_state(), random.getstate(), np.random.get_state()
 
     def restore(self) -> None:
@@ -77,7 +78,8 @@ class Kept:
             self._restore_optimizer()
         if self._schedule is not None:
             state, optimizer = self._schedule
-            self._scheduler.optimizer = optimizer
+            if optimizer is not None:
+                self._scheduler.optimizer = optimizer
             self._scheduler.load_state_dict(copy.deepcopy(state))
         state, python, numpy = self._generators
         set_rng_state(state)

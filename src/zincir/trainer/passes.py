@@ -79,7 +79,7 @@ class Totals:
         """
         self.loss.add_(loss.detach().to(float64) * count)
         leaves, build = flatten(outputs)
-        outputs = build([leaf.detach() for leaf in leaves])
+        outputs = build([x.detach() if isinstance(x, Tensor) else x for x in leaves])
         for metric in self.inside:
             with _naming(metric):
                 metric.update(outputs, targets)

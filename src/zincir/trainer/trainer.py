@@ -427,7 +427,7 @@ class Trainer:
             parts = [ask(build([x[i : i + batch_size] for x in leaves])) for i in starts]
         leaves = [flatten(part)[0] for part in parts]
         build = flatten(parts[0])[1]
-        return build([cat(each) for each in zip(*leaves, strict=True)])
+        return build([_of_all(each) for each in zip(*leaves, strict=True)])
 
     # Checkpoints --------------------------------------------------------------------------------
 
@@ -528,3 +528,20 @@ def _check(
     for is_wrong, what, got in wrong:
         if is_wrong:
             raise ArgumentError(explain(f"Trainer: {what}", where=user_line(), got=f"{got!r:.60}"))
+
+
+def _of_all(parts: Sequence[Any]) -> Any:
+    """One output of all batches: samples one after another; what is nothing of samples stays."""
+    if all(isinstance(part, Tensor) and part.ndim for part in parts):
+        return cat(parts)
+    if all(part is None for part in parts):
+        return None
+    raise ArgumentError(
+        explain(
+            f"Trainer.predict: an output of {len(parts)} batches cannot be put together",
+            where=user_line(),
+            expected="a tensor whose first axis is that of the samples, or None",
+            got=repr(parts[0]),
+            try_="a larger batch_size, or a model that leaves it out in evaluation mode",
+        )
+    )

@@ -66,7 +66,7 @@ def _revive(patient: Patient) -> None:
 @no_grad()
 def _outputs(patient: Patient, x: Any) -> Array:
     leaves = flatten(patient.predict(x))[0]
-    return np.concatenate([leaf.numpy().reshape(len(leaf), -1) for leaf in leaves], axis=1)
+    return np.concatenate([leaf.numpy().reshape(-1) for leaf in leaves if isinstance(leaf, Tensor)])
 
 
 @no_grad()
