@@ -404,3 +404,35 @@ def test_no_hook_stays_where_watching_cannot_begin() -> None:
     with pytest.raises(RuntimeError, match="no hooks here"):
         Exam({"": own}, [Refusing()], 1).begin()
     assert not own.weight._after
+
+
+class _Bag(nn.Module):
+    """An embedding, sparse or not, under a head."""
+
+    def __init__(self, sparse: bool) -> None:
+        super().__init__()
+        self.table = nn.Embedding(30, 8, sparse=sparse)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.table(x).mean(1))
+
+
+def test_sparse_gradients_are_measured_as_dense_ones() -> None:
+    x, y = torch.arange(40).reshape(10, 4) % 30, torch.arange(10) % 3
+    found: list[Any] = []
+    for sparse in (False, True):
+        torch.manual_seed(0)
+        net = _Bag(sparse)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        with doctor.watch(net, optimizer, level="full") as exam:
+            for _ in range(4):
+                F.cross_entropy(net(x), y).backward()  # zero_grad is missing
+                optimizer.step()
+        last = exam.exam.course.last or exam.exam.course.first
+        found.append((exam.report().symptoms, last[-1].gauges["table.weight"]))
+    (dense, one), (sparse_too, other) = found
+    assert dense == sparse_too
+    assert "stale_gradient" in dense
+    numbers = [(g.value, g.gradient, g.update, g.used) for g in (one, other)]
+    np.testing.assert_allclose(numbers[1], numbers[0], rtol=1e-5)

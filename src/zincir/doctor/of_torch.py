@@ -199,9 +199,9 @@ class TorchExam:
             if p.grad is None:
                 self._mixed.discard(name)
             elif used is not None:
-                same = used == (id(p.grad), p.grad._version) and bool(p.grad.any())
+                same = used == (id(p.grad), p.grad._version) and _is_full(p.grad)
                 (self._mixed.add if same else self._mixed.discard)(name)
-            elif name in self._mixed and not bool(p.grad.any()):
+            elif name in self._mixed and not _is_full(p.grad):
                 self._mixed.discard(name)
 
     def _arrived(self, p: Any) -> None:
@@ -271,7 +271,7 @@ class TorchExam:
     def _note(self, places: dict[Place, Activity], gauges: dict[str, Gauge]) -> None:
         values: dict[str, list[float]] = {}
         for site, step, loss in self._losses:
-            value = float(loss.double().mean())
+            value = float(loss.cpu().double().mean())
             if not math.isfinite(value) and self.course.broken is None:
                 self.course.broken = step, site
             values.setdefault(site, []).append(value)
@@ -319,11 +319,25 @@ def _parts(x: Any, y: Any) -> list[tuple[Any, Any]]:
 def _gradient(torch: Any, model: Any, loss: Any, x: Any, y: Any) -> Array:
     trained = [p for p in model.parameters() if p.requires_grad]
     found = torch.autograd.grad(loss(model(x), y), trained, allow_unused=True)
-    return np.concatenate([np.zeros(0), *(g.cpu().numpy().ravel() for g in found if g is not None)])
+    there = [g.to_dense().cpu().double().numpy().ravel() for g in found if g is not None]
+    return np.concatenate([np.zeros(0), *there])
 
 
 def _mean_square(x: Any) -> float:
-    return float((x.detach().double() ** 2).mean())
+    """Of a tensor of any layout, kind and device: MPS has no float64."""
+    numbers = _numbers(x.detach())
+    size = numbers.abs().float() if x.device.type == "mps" else numbers.abs().double()
+    return float((size * size).sum()) / max(1, x.numel())
+
+
+def _is_full(gradient: Any) -> bool:
+    """Whether a gradient is not zero."""
+    return bool(_numbers(gradient).any())
+
+
+def _numbers(x: Any) -> Any:
+    """The numbers of a tensor: of a sparse one those that are there."""
+    return x.coalesce().values() if x.is_sparse else x
 
 
 def _root(total: float, count: float) -> float:
