@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir import settings
+from zincir import settings, unfamiliar
 from zincir.compiler.options import Options
 from zincir.compiler.program_cache import INSTEAD, CachedProgram, find_program
 from zincir.compiler.snapshot import Snapshot, snapshot
@@ -24,12 +24,14 @@ from zincir.graph.primitive import Kind
 from zincir.half import array_in
 from zincir.operations.indexing import problem
 from zincir.operations.movement import expand_p
+from zincir.operations.source import leaf_p
 from zincir.runtime import team
 from zincir.runtime.buffer import Buffer, allocate, looking
 from zincir.types import DType, Scalar, Shape
 
 _programs: OrderedDict[tuple[Any, ...], CachedProgram] = OrderedDict()
 _MOST_PROGRAMS = 512
+_familiar = unfamiliar.Familiarity()
 
 ENGINE = threading.RLock()
 """Held while nodes get their values and programs run: Python's threads take turns."""
@@ -53,8 +55,13 @@ def evaluate(nodes: Sequence[Node]) -> None:
         orders = [_order(node) for node in wanted]
         taken = snapshot(wanted, orders)
         ready = _find(taken)
+        results = None if ready is not None else _values(taken)
         buffers = [allocate(n.shape, n.dtype, o) for n, o in zip(wanted, orders, strict=True)]
-        run(ready, taken.leaves, numbers(taken.numbers), buffers)
+        if results is not None:
+            for buffer, value in zip(buffers, results, strict=True):
+                buffer.array[...] = value
+        else:
+            run(ready or _compiled(taken), taken.leaves, numbers(taken.numbers), buffers)
         for node, buffer in zip(wanted, buffers, strict=True):
             node.value = buffer
         for node in wanted:
@@ -92,18 +99,50 @@ def _order(node: Node) -> Shape | None:
     return None if tensor is None else tensor._order_for(node.ndim)
 
 
-def _find(taken: Snapshot) -> CachedProgram:
+def _find(taken: Snapshot) -> CachedProgram | None:
+    """The program of a computation; None if it is not worth one."""
     if INSTEAD.make is not None:
         return INSTEAD.make(taken, Options(team.get_num_threads()))
-    key = (taken.key, team.get_num_threads(), settings.current().code)
+    now, nodes = settings.current(), len(taken.key[0])
+    key = (taken.key, team.get_num_threads(), now.code)
     found = _programs.get(key)
     if found is None:
-        found = _programs[key] = find_program(taken, Options(key[1]))
-        if len(_programs) > _MOST_PROGRAMS:
-            _programs.popitem(last=False)
-    else:
-        _programs.move_to_end(key)
+        if now.verify or _familiar.earns_program(taken.key, nodes):
+            return _compiled(taken)
+        return None
+    _programs.move_to_end(key)
+    _familiar.found(nodes)
     return found
+
+
+def _compiled(taken: Snapshot) -> CachedProgram:
+    key = (taken.key, team.get_num_threads(), settings.current().code)
+    found = _programs[key] = find_program(taken, Options(key[1]))
+    if len(_programs) > _MOST_PROGRAMS:
+        _programs.popitem(last=False)
+    return found
+
+
+def _values(taken: Snapshot) -> list[Any] | None:
+    """The values of a computation without a program; None if there is an error in it.
+
+    What is wrong (an index out of range, say) is then found by the program, which knows the line.
+    """
+    try:
+        return unfamiliar.values(taken, _by_program)
+    except Exception:
+        return None
+
+
+def _by_program(node: Node, inputs: Sequence[Any]) -> Any:
+    leaves: list[Node] = []
+    for x, array in zip(node.inputs, inputs, strict=True):
+        leaf = Node(leaf_p, (), (x.shape, x.dtype), (x.shape, x.dtype), False, x.origin)
+        leaf.value = Buffer(array)
+        leaves.append(leaf)
+    alone = Node(node.op, tuple(leaves), node.attrs, (node.shape, node.dtype), False, node.origin)
+    evaluate([alone])
+    return alone.value.array
 
 
 def numbers(values: Sequence[tuple[Scalar, DType]]) -> np.ndarray[Any, Any]:

@@ -53,7 +53,7 @@ def interpret(
         elif node.value is not None:
             value = node.value.array
         else:
-            value = _run(node, [known[n] for n in node.inputs], wide)
+            value = computed(node, [known[n] for n in node.inputs], wide)
         several = node.op.has_several
         known[node] = [_widen(x, wide) for x in value] if several else _widen(value, wide)
         if watch is not None:
@@ -65,7 +65,8 @@ def interpret(
     return [known[root] for root in roots]
 
 
-def _run(node: Node, inputs: list[Any], wide: Wide) -> Any:
+def computed(node: Node, inputs: list[Any], wide: Wide = _NONE) -> Any:
+    """The value of one node by its twin: an array, or several if it has several outputs."""
     attrs = node.attrs
     drawn = node.op.kind is Kind.INDEXED  # in the type that the numbers are drawn in
     half = _computes_halves(node) and (drawn or float16 not in wide)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def _wrap(cls: type[Any], name: str, reflected: str) -> None:
         try:
             return operator(self, other)
         except TypeError:
-            kind = type(other)
+            kind = cast("type[Any]", type(other))
             if kind in _BUILT_IN or isinstance(other, _KNOWN) or not hasattr(kind, reflected):
                 raise
             return NotImplemented

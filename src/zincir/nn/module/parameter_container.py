@@ -199,11 +199,11 @@ class ParameterDict(_Held):
 
     def __or__(self, other: ParameterDict) -> ParameterDict:
         new = self.copy()
-        new.update(other)
+        new.update(other.items())
         return new
 
     def __ior__(self, other: ParameterDict) -> Self:
-        self.update(other)
+        self.update(other.items())
         return self
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
