@@ -14,7 +14,7 @@ def models_with(wanted: set[int]) -> dict[str, Module]:
 
     One alone has the empty name, several those of their classes.
     """
-    found: list[Any] = [x for x in gc.get_objects() if isinstance(x, Module)]
+    found: list[Any] = [x for x in gc.get_objects() if issubclass(type(x), Module)]
     inner = {id(child) for m in found for child in m._modules.values()}
     models = [m for m in found if id(m) not in inner and holds(m, wanted)]
     names = [""] if len(models) == 1 else [type(m).__name__ for m in models]

@@ -73,7 +73,7 @@ def _trained(outputs: Sequence[Node]) -> list[Tensor]:
 
 
 def _is_optimizer(x: Any) -> bool:
-    return hasattr(x.__class__, "register_step_post_hook") and "param_groups" in vars(x)
+    return hasattr(type(x), "register_step_post_hook") and "param_groups" in vars(x)
 
 
 def _changes(optimizer: Any, wanted: set[int]) -> bool:
