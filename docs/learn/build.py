@@ -54,16 +54,18 @@ def lessons(language: str) -> list[Path]:
 def run(path: Path) -> list[tuple[re.Match[str], Ran]]:
     """Run the blocks of a lesson."""
     text = path.read_text("utf-8")
-    plot = WORDS[path.parent.name]["plot"]
+    language = path.parent.name
     names: dict[str, Any] = {"__name__": path.stem}
     found = []
     for block in BLOCK.finditer(text):
         line = text[: block.start(1)].count("\n")
-        found.append((block, _ran("\n" * line + block.group(1), str(path), names, plot)))
+        found.append((block, _ran("\n" * line + block.group(1), str(path), names, language)))
     return found
 
 
-def _ran(source: str, file: str, names: dict[str, Any], plot: str) -> Ran:
+def _ran(source: str, file: str, names: dict[str, Any], language: str) -> Ran:
+    from zincir.explanation import Explanation
+
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     out = io.StringIO()
@@ -73,9 +75,11 @@ def _ran(source: str, file: str, names: dict[str, Any], plot: str) -> Ran:
         value = None
         if last is not None:
             value = eval(compile(ast.Expression(last.value), file, "eval"), names)
-    if hasattr(value, "_repr_html_"):
+    if isinstance(value, Explanation):
+        ran.shown.append(value._repr_html_(language))
+    elif hasattr(value, "_repr_html_"):
         ran.shown.append(value._repr_html_())
-    ran.shown += _figures(plot)
+    ran.shown += _figures(WORDS[language]["plot"])
     ran.printed = out.getvalue()
     return ran
 

@@ -105,7 +105,9 @@ def flow_word(ratio: float) -> str:
     return "healthy" if ratio <= 10 else "large" if ratio <= 70 else "exploding"
 
 
-def flow_legend() -> str:
+def flow_legend(
+    smaller: str = "1000 times smaller (vanishing)", larger: str = "1000 times larger (exploding)"
+) -> str:
     """What the colours mean, as HTML."""
     shades = "".join(
         f"<i class='flow{n}' style='display:inline-block;width:1.5rem;height:.8rem'></i>"
@@ -113,7 +115,7 @@ def flow_legend() -> str:
     )
     return (
         "<p class='faint' style='display:flex;flex-wrap:wrap;gap:.3rem .6rem;align-items:center'>"
-        "<span>1000 times smaller (vanishing)</span>"
+        f"<span>{smaller}</span>"
         f"<span style='display:inline-flex'>{shades}</span>"
-        "<span>1000 times larger (exploding)</span></p>"
+        f"<span>{larger}</span></p>"
     )

@@ -126,7 +126,7 @@ def test_the_page_tells_two_acts():
     assert "1. Back-propagation" in page
     assert "2. The step of SGD" in page
     assert "w = w − lr · dL/dw = 2 − 1 · (−24) = 26" in page
-    assert "it has not fallen" in page
+    assert "It has not fallen." in page
 
 
 def test_groups_have_their_own_settings():

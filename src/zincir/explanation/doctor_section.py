@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from zincir.doctor import Finding, Report
+from zincir.explanation.language import say
 from zincir.explanation.steps import Chain
 
 
@@ -49,4 +50,5 @@ def doctor_section(report: Report | None) -> str:
         f"{escape(title(f))}</h3><pre class='text'>{escape(f.text())}</pre></div>"
         for i, f in enumerate(report.findings)
     )
-    return f"<h2 id='doctor'>What the doctor says</h2><p>{escape(report.summary())}</p>{boxes}"
+    heading = f"<h2 id='doctor'>{say('What the doctor says')}</h2>"
+    return f"{heading}<p>{escape(report.summary())}</p>{boxes}"

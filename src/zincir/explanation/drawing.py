@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from zincir.explanation.heat import GRADIENTS, VALUES, image
+from zincir.explanation.language import say
 from zincir.explanation.layout import Layout, Point, laid_out
 from zincir.explanation.reading import FEW, Reading, number
 from zincir.explanation.steps import Chain, Use
@@ -34,7 +35,10 @@ def drawing(chain: Chain, view: View, opened: set[str], found: Mapping[str, Sequ
         for item in view.items
     )
     width, height = places.width, places.height
-    label = f"Graph of {view.group.title}: from what is given, at the top, to what it gives"
+    label = say(
+        "Graph of {title}: from what is given, at the top, to what it gives",
+        title=view.group.title,
+    )
     return (
         f"<svg viewBox='0 0 {width:.0f} {height:.0f}' role='group' style='width:{width:.0f}px;"
         f"min-width:{0.7 * width:.0f}px' aria-label='{escape(label)}'>\n{arrows}{boxes}</svg>"
@@ -111,8 +115,8 @@ def _title(item: Item) -> str:
     else:
         name, text = item.shown.name, f"= {item.shown.formula}" if item.shown.formula else ""
         room = 12 if text else _LETTERS
-    text = "given" if item.shown.role == "given" else text
-    text = "trained" if item.shown.role == "trained" and item.group is None else text
+    text = say("given") if item.shown.role == "given" else text
+    text = say("trained") if item.shown.role == "trained" and item.group is None else text
     return (
         f"<text class='name' x='10' y='20'>{_short(name, room)} "
         f"<tspan class='what'>{_short(text, _LETTERS - min(len(name), room))}</tspan></text>"
@@ -140,7 +144,7 @@ def _line(name: str, y: float, read: Reading | None) -> str:
         text = f"rms {number(read.rms, 3)}"
     bad = "" if read is None or read.finite else " bad"
     return (
-        f"<text class='{name}{bad}' x='10' y='{y:.0f}'><tspan class='what'>{name}</tspan> "
+        f"<text class='{name}{bad}' x='10' y='{y:.0f}'><tspan class='what'>{say(name)}</tspan> "
         f"{_short(pretty_number(text))}</text>"
     )
 
@@ -183,7 +187,7 @@ def counted(count: int) -> str:
     >>> counted(1), counted(7)
     ('1 step', '7 steps')
     """
-    return f"{count} step{'s' if count != 1 else ''}"
+    return say("1 step") if count == 1 else say("{count} steps", count=count)
 
 
 def _arrow(chain: Chain, places: Layout, pair: tuple[str, str], uses: Sequence[Use]) -> str:
@@ -230,9 +234,9 @@ def _spoken(item: Item, opens: bool) -> str:
         else f"{step.name} {step.formula}".strip()
     )
     parts = [what]
-    parts += [f"value {_in_short(step.value)}"] if step.value is not None else []
-    parts += [f"gradient {_in_short(step.gradient)}"] if step.gradient is not None else []
-    parts += ["press Enter to open"] if opens else []
+    parts += [f"{say('value')} {_in_short(step.value)}"] if step.value is not None else []
+    parts += [f"{say('gradient')} {_in_short(step.gradient)}"] if step.gradient is not None else []
+    parts += [say("press Enter to open")] if opens else []
     return "; ".join(parts)
 
 

@@ -10,6 +10,7 @@ from html import escape
 from zincir.doctor import Report
 from zincir.explanation.flow import Arrival, arrivals
 from zincir.explanation.folding import folded
+from zincir.explanation.language import spoken
 from zincir.explanation.page import page_of
 from zincir.explanation.stepping import StepTaken
 from zincir.explanation.steps import Chain, Step
@@ -60,22 +61,31 @@ class Explanation:
     def __str__(self) -> str:
         return text_of(self.chain, self.step_taken, self.report)
 
-    def to_html(self) -> str:
-        """The page: one file that needs no other, and no network."""
-        return page_of(self.chain, self.step_taken, self.report)
+    def to_html(self, language: str = "en") -> str:
+        """The page: one file that needs no other, and no network.
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page to a file.
+        Args:
+            language: of its words: `en` or `tr`. Formulas, notices and the text are English.
 
         Raises:
-            ArgumentError: it cannot be written.
+            ArgumentError: there are no words of this language.
         """
-        write(path, self.to_html())
+        with spoken(language):
+            return page_of(self.chain, self.step_taken, self.report)
 
-    def _repr_html_(self) -> str:
+    def save(self, path: str | os.PathLike[str], language: str = "en") -> None:
+        """Write the page to a file; `language`: as in `to_html`.
+
+        Raises:
+            ArgumentError: it cannot be written, or there are no words of this language.
+        """
+        write(path, self.to_html(language))
+
+    def _repr_html_(self, language: str = "en") -> str:
         """The page inside a notebook."""
+        page = escape(self.to_html(language), quote=True)
         return (
-            f'<iframe srcdoc="{escape(self.to_html(), quote=True)}" title="the chain rule, seen" '
+            f'<iframe srcdoc="{page}" title="the chain rule, seen" '
             'style="width:100%;height:46rem;border:0"></iframe>'
         )
 

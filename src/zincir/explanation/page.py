@@ -13,9 +13,10 @@ from typing import Any
 from zincir.doctor import Report
 from zincir.explanation import words
 from zincir.explanation.doctor_section import by_layer, doctor_section, links, title
-from zincir.explanation.drawing import counted, drawing, pretty
+from zincir.explanation.drawing import drawing, pretty
 from zincir.explanation.flow import Arrival, arrivals
 from zincir.explanation.folding import Group, folded
+from zincir.explanation.language import TURKISH, code, say, spoken
 from zincir.explanation.reading import number
 from zincir.explanation.step_section import step_section
 from zincir.explanation.stepping import StepTaken
@@ -30,15 +31,28 @@ _TIP = (
     "orient='auto-start-reverse' markerUnits='userSpaceOnUse'>"
     "<path d='M0 0L8 4L0 8z' style='fill:context-stroke;stroke:none'/></marker></defs></svg>"
 )
-_PLAYER = """<div id='player' role='region' aria-label='Step by step'><div class='row'>
-<button id='first' title='to the first step'>Start</button>
-<button id='previous' title='one step back (left arrow)'>Back</button>
-<button id='play'>Play</button>
-<button id='next' title='one step on (right arrow)'>Next</button>
-<button id='last' title='show all of it'>All</button>
-<input id='slider' type='range' min='0' value='0' aria-label='step'>
-<span id='phase'></span></div>
-<div aria-live='polite'><div id='rule'></div><div id='why'></div></div></div>"""
+_BUTTONS = (
+    ("first", "Start", "to the first step"),
+    ("previous", "Back", "one step back (left arrow)"),
+    ("play", "Play", ""),
+    ("next", "Next", "one step on (right arrow)"),
+    ("last", "All", "show all of it"),
+)
+
+
+def _button(key: str, text: str, title: str) -> str:
+    shown = f" title='{say(title)}'" if title else ""
+    return f"<button id='{key}'{shown}>{say(text)}</button>"
+
+
+def _player() -> str:
+    buttons = "\n".join(_button(*each) for each in _BUTTONS)
+    return (
+        f"<div id='player' role='region' aria-label='{say('Step by step')}'><div class='row'>\n"
+        f"{buttons}\n<input id='slider' type='range' min='0' value='0' aria-label='{say('step')}'>"
+        "\n<span id='phase'></span></div>\n"
+        "<div aria-live='polite'><div id='rule'></div><div id='why'></div></div></div>"
+    )
 
 
 def page_of(chain: Chain, step: StepTaken | None = None, report: Report | None = None) -> str:
@@ -52,27 +66,33 @@ def page_of(chain: Chain, step: StepTaken | None = None, report: Report | None =
         f"{drawing(chain, view, opened, found)}</section>"
         for view in shown
     )
-    heading = f"The chain rule, seen: L = {chain.loss.value}"
+    with spoken("en"):  # the text is English in all languages
+        text = text_of(chain, step, report)
+    heading = f"{say('The chain rule, seen')}: L = {chain.loss.value}"
+    point = escape(
+        say("Point at a box, tap it, or move to it with the Tab key: all about it stands here.")
+    )
     body = "\n".join(
         [
             f"<h1>{pretty(heading)}</h1>",
             _summary(chain, _undrawn(chain, shown)),
-            _PLAYER,
-            "<nav id='crumbs' aria-label='open layers' hidden></nav>",
+            _player(),
+            f"<nav id='crumbs' aria-label='{say('open layers')}' hidden></nav>",
             f"<div class='stage'><div id='graph'>{_TIP}{sections}</div>",
-            "<aside id='details' class='card' aria-label='details'><p class='faint'>Point at a "
-            "box, tap it, or move to it with the Tab key: all about it stands here.</p></aside>"
-            "</div>",
+            f"<aside id='details' class='card' aria-label='{say('details')}'><p class='faint'>"
+            f"{point}</p></aside></div>",
             "" if step is None else step_section(step),
             _flow(arrivals(chain, whole), opened, report, found),
             doctor_section(report),
-            f"<details><summary>The same as a text</summary><pre class='text'>"
-            f"{escape(text_of(chain, step, report))}</pre></details>",
+            f"<details><summary>{say('The same as a text')}</summary><pre class='text'>"
+            f"{escape(text)}</pre></details>",
             f"<script type='application/json' id='data'>{_data(chain, shown, report)}</script>",
             f"<script>{_file('script.js')}</script>",
         ]
     )
-    return frame(heading, body, _file("style.css"))
+    return frame(heading, body, _file("style.css")).replace(
+        "<html lang='en'>", f"<html lang='{code()}'>"
+    )
 
 
 @cache
@@ -100,19 +120,26 @@ def _summary(chain: Chain, notices: Sequence[str]) -> str:
         lines.append(f"<p class='sum'>{words.untold(len(meanings))}</p>")
     if not meanings:
         size = sum(s.value.size for s in trained if s.value is not None)
-        lines.append(
-            f"<p class='sum'>{len(chain.steps)} steps from what is given to the loss, and back "
-            f"again: the gradient of the loss by each of {size:,} trained numbers.</p>"
+        text = (
+            "{steps} steps from what is given to the loss, and back again: the gradient of the "
+            "loss by each of {count} trained numbers."
         )
+        lines.append(f"<p class='sum'>{say(text, steps=len(chain.steps), count=f'{size:,}')}</p>")
     drawn = any(s.value is not None and s.value.picture is not None for s in chain.steps)
+    how = say(
+        "beside an arrow stands how many times as much the lower box changes as the upper one. "
+        "Times the gradient of the lower box, that is the gradient of the upper one; where several "
+        "arrows leave a box, add them up."
+    )
+    maps = say(
+        "Heat maps: values orange above 0, blue below; gradients green above, purple below; 0 has "
+        "no colour."
+    )
     lines.append(
-        "<p class='faint'><span style='color:var(--accent)'>Blue is the way forward</span>: each "
-        "box is computed from those above it. <span style='color:var(--second)'>Orange is the way "
-        "back</span>: beside an arrow stands how many times as much the lower box changes as the "
-        "upper one. Times the gradient of the lower box, that is the gradient of the upper one; "
-        "where several arrows leave a box, add them up."
-        + " Heat maps: values orange above 0, blue below; gradients green above, purple below; 0 "
-        "has no colour." * drawn + "</p>"
+        f"<p class='faint'><span style='color:var(--accent)'>{say('Blue is the way forward')}"
+        f"</span>: {say('each box is computed from those above it.')} "
+        f"<span style='color:var(--second)'>{say('Orange is the way back')}</span>: {how}"
+        f"{f' {maps}' if drawn else ''}</p>"
     )
     return "\n".join(lines)
 
@@ -127,11 +154,17 @@ def _flow(
         return ""
     said = {a.layer: links(report, found.get(a.layer, ())) for a in arrived} if report else {}
     rows = "\n".join(_flow_row(a, opened, said.get(a.layer, "")) for a in arrived)
+    what = say(
+        "What arrives at the output of each layer, from the loss on, beside what arrives at the "
+        "last one."
+    )
+    legend = flow_legend(
+        say("1000 times smaller (vanishing)"), say("1000 times larger (exploding)")
+    )
     return (
-        "<h2 id='flow'>How the gradient flows</h2><p>What arrives at the output of each layer, "
-        "from the loss on, beside what arrives at the last one.</p>"
-        f"{flow_legend()}<div class='wide'><table class='flow'><thead><tr><th>layer</th>"
-        f"<th>rms</th><th class='bar'></th><th></th><th>its parameters</th></tr></thead>"
+        f"<h2 id='flow'>{say('How the gradient flows')}</h2><p>{what}</p>"
+        f"{legend}<div class='wide'><table class='flow'><thead><tr><th>{say('layer')}</th>"
+        f"<th>rms</th><th class='bar'></th><th></th><th>{say('its parameters')}</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -144,11 +177,11 @@ def _flow_row(a: Arrival, opened: set[str], said: str) -> str:
     if a.group in opened:
         name = f"<a href='#{a.group},'>{name}</a>"
     share = max(2.0, min(100.0, 100 * (1 + _decades(a.ratio) / 8)))
-    word = a.word
+    word = say(a.word)
     if said:
-        word += f"; the doctor: {said}"
-    elif word in _CODES:
-        word += f" <span class='faint'>(zincir explain {_CODES[word]})</span>"
+        word += f"; {say('the doctor')}: {said}"
+    elif a.word in _CODES:
+        word += f" <span class='faint'>(zincir explain {_CODES[a.word]})</span>"
     parameters = ", ".join(
         f"{escape(k.rpartition('.')[2])} {number(v, 3)}" for k, v in a.weights.items()
     )
@@ -163,11 +196,22 @@ def _decades(ratio: float) -> float:
     return math.log10(ratio) if ratio > 0 else -8.0
 
 
+_SAID = (
+    "All of it", "Forward", "Backward", "{i} of {n}", "given",
+    "given, and trained: its gradient is wanted", "value", "gradient", "heat map", "number",
+    "shape", "numbers", "mean", "smallest", "largest", "zeros", "infinite", "layer",
+    "element by element", "all derivatives, a row for each of", "No gradient arrives here.",
+    "and {count} more uses", "The doctor", "Play", "Pause",
+)  # fmt: skip
+"""What the script says."""
+
+
 def _data(chain: Chain, shown: Sequence[View], report: Report | None) -> str:
     steps = [_step_data(chain, step) for step in _drawn(shown, chain)]
     found = [] if report is None else [title(f) for f in report.findings]
     views_ = {v.group.path: _view_data(v) for v in shown}
-    content = {"steps": steps, "views": views_, "findings": found}
+    said = {text: TURKISH[text] if code() == "tr" else text for text in _SAID}
+    content = {"steps": steps, "views": views_, "findings": found, "words": said}
     return _json(content).replace("<", "\\u003c")
 
 
@@ -238,8 +282,8 @@ def _plain(text: str) -> str:
 def _view_data(view: View) -> dict[str, Any]:
     forward = [_forward(item) for item in view.order]
     back = [_backward(item) for item in reversed(view.order) if item.shown.gradient is not None]
-    title = "the whole" if view.group.path == "0" else view.group.title
-    about = "All values and gradients. From the start on: forward to the loss, and back again."
+    title = say("the whole") if view.group.path == "0" else view.group.title
+    about = say("All values and gradients. From the start on: forward to the loss, and back again.")
     return {
         "title": title, "forward": len(forward), "frames": [*forward, *back], "about": about,
     }  # fmt: skip
@@ -249,15 +293,18 @@ def _forward(item: Item) -> dict[str, Any]:
     """A frame: of a step, its number is enough."""
     if item.step is not None:
         return {"key": item.key, "step": item.step.number}
-    rule = f"{item.title} computes {item.shown.name} = {item.shown.value}"
-    why = f"{item.what} {counted(item.count)}: open it to see inside".strip()
+    value = f"{item.shown.name} = {item.shown.value}"
+    rule = say("{name} computes {value}", name=item.title, value=value)
+    text = "{what} {count} steps: open it to see inside"
+    why = say(text, what=item.what, count=item.count).strip()
     return {"key": item.key, "rule": _plain(rule), "why": why}
 
 
 def _backward(item: Item) -> dict[str, Any]:
     if item.group is None:
         return {"key": item.key, "step": item.shown.number}
-    rule = f"dL/d{item.shown.name} = {item.shown.gradient} arrives at {item.title}"
+    what = f"dL/d{item.shown.name} = {item.shown.gradient}"
+    rule = say("{what} arrives at {name}", what=what, name=item.title)
     return {"key": item.key, "rule": _plain(rule), "why": _inside(item.group)}
 
 
@@ -265,5 +312,6 @@ def _inside(group: Group) -> str:
     """What a layer makes of what arrives: the gradients of its parameters."""
     trained = [s for s in group.steps() if s.role == "trained" and s.gradient is not None]
     shown = [f"{s.name}: rms {number(s.gradient.rms, 3)}" for s in trained[:4] if s.gradient]
-    more = f", and {len(trained) - 4} more" if len(trained) > 4 else ""
-    return "its parameters get " + ", ".join(shown) + more if shown else ""
+    if len(trained) > 4:
+        shown.append(say("and {count} more", count=len(trained) - 4))
+    return f"{say('its parameters get')} {', '.join(shown)}" if shown else ""

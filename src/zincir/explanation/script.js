@@ -11,6 +11,8 @@
     if (kind) made.className = kind;
     return made;
   };
+  const say = (text, values = {}) => Object.entries(values).reduce(
+    (said, [name, value]) => said.replace("{" + name + "}", value), data.words[text] || text);
   let view = "0", at = null, timer = null;
 
   const frames = () => data.views[view].frames;
@@ -77,8 +79,9 @@
       });
       b.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
-    const phase = end ? "All of it" : at < count
-      ? `Forward, ${at + 1} of ${count}` : `Backward, ${at - count + 1} of ${list.length - count}`;
+    const part = (way, i, n) => `${say(way)}, ${say("{i} of {n}", { i, n })}`;
+    const phase = end ? say("All of it") : at < count
+      ? part("Forward", at + 1, count) : part("Backward", at - count + 1, list.length - count);
     $("phase").textContent = phase;
     $("phase").className = end ? "" : at < count ? "forward" : "backward";
     const [rule, why] = end ? [data.views[view].about, ""] : told(now, at >= count);
@@ -94,7 +97,8 @@
     if (!frame.step) return [frame.rule, frame.why];
     const step = data.steps[frame.step - 1];
     if (backward) return [step.backward, step.because];
-    const role = { given: "given", trained: "given, and trained: its gradient is wanted" }[step.role];
+    const role = { given: say("given"), trained: say("given, and trained: its gradient is wanted") }[
+      step.role];
     const line = step.source ? `${step.place}: ${step.source}` : step.place;
     return [step.forward, [role, line].filter(Boolean).join(", ")];
   }
@@ -130,27 +134,27 @@
 
   function reading(holder, title, read, kind, picture) {
     if (!read) return;
-    holder.append(element("h3", title, kind));
+    holder.append(element("h3", say(title), kind));
     if (picture) {
       const large = element("img", undefined, "large");
       large.src = picture.getAttribute("href");
-      large.alt = "heat map of the " + title;
+      large.alt = say("heat map") + ": " + say(title);
       holder.append(large, element("p", read.shows, "faint"));
     }
     const table = holder.appendChild(element("table"));
     const size = read.shape.reduce((a, b) => a * b, 1);
-    if (read.values && size === 1) row(table, "number", written(read.values[0]));
+    if (read.values && size === 1) row(table, say("number"), written(read.values[0]));
     else {
-      row(table, "shape", `${read.dtype} [${read.shape.join(", ")}]`);
-      if (read.values) row(table, "numbers", read.values.map(written).join(", "));
+      row(table, say("shape"), `${read.dtype} [${read.shape.join(", ")}]`);
+      if (read.values) row(table, say("numbers"), read.values.map(written).join(", "));
       const of = read.dtype.startsWith("complex") ? " |a+bi|" : "";
-      row(table, "mean" + of, written(read.mean));
+      row(table, say("mean") + of, written(read.mean));
       row(table, "rms" + of, written(read.rms));
-      row(table, "smallest" + of, written(read.low));
-      row(table, "largest" + of, written(read.high));
-      row(table, "zeros", (100 * read.zeros).toFixed(read.zeros && read.zeros < 0.01 ? 2 : 0) + " %");
+      row(table, say("smallest") + of, written(read.low));
+      row(table, say("largest") + of, written(read.high));
+      row(table, say("zeros"), (100 * read.zeros).toFixed(read.zeros && read.zeros < 0.01 ? 2 : 0) + " %");
       if (read.nans) row(table, "NaN", read.nans);
-      if (read.infinite) row(table, "infinite", read.infinite);
+      if (read.infinite) row(table, say("infinite"), read.infinite);
     }
   }
 
@@ -159,7 +163,8 @@
     const user = data.steps[use.of - 1];
     if (!use.local || !user) return;
     const size = use.local.shape.reduce((a, b) => a * b, 1);
-    const kind = use.elementwise ? "element by element" : "all derivatives, a row for each of " + user.name;
+    const kind = use.elementwise ? say("element by element")
+      : `${say("all derivatives, a row for each of")} ${user.name}`;
     const numbers = use.local.values
       ? use.local.values.map(written).join(", ") : "rms " + written(use.local.rms);
     const formula = use.rule && use.rule !== numbers ? " = " + use.rule : "";
@@ -172,7 +177,7 @@
     if (!step) return;
     holder.replaceChildren();
     holder.append(element("h2", step.forward));
-    const about = [step.layer && "layer " + step.layer, step.place].filter(Boolean).join(", ");
+    const about = [step.layer && say("layer") + " " + step.layer, step.place].filter(Boolean).join(", ");
     if (about) holder.append(element("p", about, "faint"));
     if (step.source) holder.append(element("pre", step.source));
     reading(holder, "value", step.value, "value", b.querySelector(".vmap image"));
@@ -180,11 +185,11 @@
     if (step.gradient) {
       holder.append(element("p", step.backward, "mono"));
       if (step.because) holder.append(element("p", step.because, "faint"));
-    } else holder.append(element("p", "No gradient arrives here.", "faint"));
+    } else holder.append(element("p", say("No gradient arrives here."), "faint"));
     step.uses.forEach((use) => slope(holder, step, use));
-    if (step.more) holder.append(element("p", `and ${step.more} more uses`, "faint"));
+    if (step.more) holder.append(element("p", say("and {count} more uses", { count: step.more }), "faint"));
     (b.dataset.found || "").split(" ").filter(Boolean).forEach((number) => {
-      const link = element("a", "The doctor: " + data.findings[number]);
+      const link = element("a", say("The doctor") + ": " + data.findings[number]);
       link.href = "#finding-" + number;
       holder.append(element("p"));
       holder.lastChild.append(link);
@@ -201,7 +206,7 @@
     const stop = timer !== null;
     clearInterval(timer);
     timer = null;
-    $("play").textContent = stop ? "Play" : "Pause";
+    $("play").textContent = say(stop ? "Play" : "Pause");
     if (stop) return;
     if (at >= frames().length) show(view, 0);
     timer = setInterval(() => {

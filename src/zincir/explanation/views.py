@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from zincir.explanation.folding import Group
+from zincir.explanation.language import say
 from zincir.explanation.steps import Chain, Step, Use
 
 MOST_DRAWN = 4000
@@ -114,12 +115,12 @@ class _Outside:
         """The door that a value comes in by."""
         step, count = self._chain.step(number), self._into[key]
         if self._shared and count > 1:
-            return self._door(f"in{key}", f"from {count} values", step)
-        return self._door(f"in{number}", f"from {step.name}", step)
+            return self._door(f"in{key}", say("from {count} values", count=count), step)
+        return self._door(f"in{number}", say("from {name}", name=step.name), step)
 
     def way_out(self, step: Step, key: str) -> str:
         """The door that the values of a box go out by."""
-        return self._door(f"out{key}", "on to the loss", step)
+        return self._door(f"out{key}", say("on to the loss"), step)
 
     def _door(self, key: str, title: str, step: Step) -> str:
         self.doors.setdefault(key, Item(key, title, step))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zincir.explanation import notation
+from zincir.explanation.language import say
 from zincir.explanation.reading import number
 from zincir.explanation.steps import Chain, Step, Use
 
@@ -129,7 +130,7 @@ def because(chain: Chain, step: Step) -> str:
 def line_of(step: Step) -> str:
     """Where the user wrote a step: `line 3 of train.py`."""
     file, _, line = step.place.rpartition(":")
-    return f"line {line} of {file}" if file else ""
+    return say("line {line} of {file}", line=line, file=file) if file else ""
 
 
 def meaning(chain: Chain, step: Step) -> list[str]:
@@ -138,21 +139,27 @@ def meaning(chain: Chain, step: Step) -> list[str]:
         return []
     slope, name = step.gradient.single, step.name
     lines: list[str] = []
-    way, wish = ("rises", "shrink") if slope > 0 else ("falls", "grow")
     if slope != slope or abs(slope) == float("inf"):
-        return [f"dL/d{name} is {number(slope)}: no step can be made with it."]
+        text = "dL/d{name} is {slope}: no step can be made with it."
+        return [say(text, name=name, slope=number(slope))]
     if not slope:
-        lines.append(f"dL/d{name} = 0: where {name} changes a little, L stays as it is.")
+        text = "dL/d{name} = 0: where {name} changes a little, L stays as it is."
+        lines.append(say(text, name=name))
     else:
-        lines.append(
-            f"dL/d{name} = {number(slope)}: where {name} grows by a little, L {way} "
-            f"{number(abs(slope))} times as much."
-        )
+        way = "rises" if slope > 0 else "falls"
+        text = "dL/d{name} = {slope}: where {name} grows by a little, L "
+        text += f"{way} {{size}} times as much."
+        lines.append(say(text, name=name, slope=number(slope), size=number(abs(slope))))
     for trial in chain.trials:
         if trial.step == step.number and chain.loss.value is not None:
             lines.append(_tried(chain, step, trial.value, trial.loss))
     if slope:
-        lines.append(f"So {name} has to {wish} for L to fall: against the sign of its gradient.")
+        text = (
+            "So {name} has to shrink for L to fall: against the sign of its gradient."
+            if slope > 0
+            else "So {name} has to grow for L to fall: against the sign of its gradient."
+        )
+        lines.append(say(text, name=name))
     return lines
 
 
@@ -164,13 +171,21 @@ def untold(count: int) -> str:
     """
     more = count - 3
     if more == 1:
-        return "The gradient of one more trained number is to be read in the same way."
-    return f"The gradients of {more} more trained numbers are to be read in the same way."
+        return say("The gradient of one more trained number is to be read in the same way.")
+    text = "The gradients of {more} more trained numbers are to be read in the same way."
+    return say(text, more=more)
 
 
 def _tried(chain: Chain, step: Step, value: float, loss: float) -> str:
     assert chain.loss.value is not None
     before = chain.loss.value.single
     change = loss - (before if before is not None else loss)
-    what = f"{number(abs(change), 3)} {'more' if change > 0 else 'less'}" if change else "the same"
-    return f"Tried: {step.name} = {number(value)} gives L = {number(loss)}, {what}."
+    text = (
+        "Tried: {name} = {value} gives L = {loss}, {change} more."
+        if change > 0
+        else "Tried: {name} = {value} gives L = {loss}, {change} less."
+        if change < 0
+        else "Tried: {name} = {value} gives L = {loss}, the same."
+    )
+    size = number(abs(change), 3)
+    return say(text, name=step.name, value=number(value), loss=number(loss), change=size)
