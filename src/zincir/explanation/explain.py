@@ -82,8 +82,10 @@ class Explain:
         (L(x + h) - L(x - h)) / 2h is compared with dL/dx for the element of each parameter where
         that is largest, and for some others. The loss function is called once; what it recorded is
         computed again in float64 for each element, so that random numbers are the same and float32
-        is no excuse. A module given as `parameters` stays what it is, its statistics too. Numbers
-        that Python took out of tensors (`item()`) are constants, as they are for gradients.
+        is no excuse, nor are halves. A module given as `parameters` stays what it is, its statistics
+        too. What gradients take as a constant is one: what was detached or computed without
+        gradients, masks of one's own, and numbers that Python took out of tensors (`item()`).
+        Functions whose forward pass leaves the graph are called again.
 
         Args:
             loss_function: takes nothing and returns the loss.
@@ -91,7 +93,8 @@ class Explain:
             most: elements of each.
 
         Raises:
-            GradientError: the loss has no gradient, or is no scalar.
+            GradientError: the loss has no gradient, or is no scalar; or a function would have to be
+                called again that was called elsewhere.
             ArgumentError: it does not depend on the parameters.
 
         Example:

@@ -87,7 +87,7 @@ class Landscape:
 
     def _title(self) -> str:
         if self.is_line:
-            return "loss along the one number of the model, in its own size"
+            return "loss along the one number of the model, in units of its size"
         if self.directions == "random":
             return "loss along two random directions, as large as the weights"
         return f"loss along the path's directions ({self.share:.0%} of its variance)"

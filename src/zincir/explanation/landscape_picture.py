@@ -47,7 +47,7 @@ def curve(across: Array, along: Array, losses: Array, path: Array, label: str) -
 
     def place(a: float, loss: float) -> Point:
         x = 200 + 190 * a / max(abs(float(across[0])), 1e-12)
-        return x, 380 - 350 * (loss - low) / max(high - low, 1e-12)
+        return x, 372 - 340 * (loss - low) / max(high - low, 1e-12)
 
     drawn = [place(a, y) for a, y in zip(across, losses[0], strict=True) if np.isfinite(y)]
     points = [place(point[0], point[2]) for point in path if np.isfinite(point[2])]
@@ -57,7 +57,7 @@ def curve(across: Array, along: Array, losses: Array, path: Array, label: str) -
     inside = (
         "<rect x='10' y='10' width='380' height='380'/>"
         f"<text x='16' y='26'>loss {number(high, 4)}</text>"
-        f"<text x='16' y='395'>{number(low, 4)}</text>"
+        f"<text x='16' y='386'>{number(low, 4)}</text>"
         f"<polyline class='curve' points='{_listed(drawn)}'/>"
     )
     return _framed(inside + _walked(points), label)

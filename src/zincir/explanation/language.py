@@ -85,7 +85,7 @@ TURKISH: dict[str, str] = {
     "Point at a box, tap it, or move to it with the Tab key: all about it stands here.":
         "Bir kutunun üzerine gelin, ona dokunun ya da Tab tuşuyla seçin: bilgileri burada görünür.",
     # what is said above and below
-    "The chain rule, seen": "Zincir kuralı, gözle görülür",
+    "The chain rule, seen": "Zincir kuralını görmek",
     "{steps} steps from what is given to the loss, and back again: the gradient of the loss by "
     "each of {count} trained numbers.":
         "Verilenlerden kayba {steps} adım ve aynı yoldan geri: kaybın, eğitilen {count} sayının "
