@@ -82,8 +82,8 @@ class Explain:
         (L(x + h) - L(x - h)) / 2h is compared with dL/dx for the element of each parameter where
         that is largest, and for some others. The loss function is called once; what it recorded is
         computed again in float64 for each element, so that random numbers are the same and float32
-        is no excuse, nor are halves. A module given as `parameters` stays what it is, its statistics
-        too. What gradients take as a constant is one: what was detached or computed without
+        is no excuse, nor are halves. A module given as `parameters` stays what it is.
+        What gradients take as a constant is one: what was detached or computed without
         gradients, masks of one's own, and numbers that Python took out of tensors (`item()`).
         Functions whose forward pass leaves the graph are called again.
 
