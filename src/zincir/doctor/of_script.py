@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from zincir import tensor_backward
 from zincir.doctor.alive import models_with
@@ -73,7 +73,8 @@ def _trained(outputs: Sequence[Node]) -> list[Tensor]:
 
 
 def _is_optimizer(x: Any) -> bool:
-    return hasattr(type(x), "register_step_post_hook") and "param_groups" in vars(x)
+    kind = cast("type[Any]", type(x))
+    return hasattr(kind, "register_step_post_hook") and "param_groups" in vars(x)
 
 
 def _changes(optimizer: Any, wanted: set[int]) -> bool:
