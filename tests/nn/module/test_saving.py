@@ -173,3 +173,68 @@ def test_forward_hooks_that_are_always_called() -> None:
     with pytest.raises(RuntimeError):
         layer(zincir.ones(1, 3))
     assert seen == [None]
+
+
+class Renamed(nn.Linear):
+    """A layer whose bias was once called `b`, and which is frozen to halves in old states."""
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest) -> None:
+        old = prefix + "b"
+        if old in state_dict:
+            state_dict[prefix + "bias"] = state_dict.pop(old)
+        state_dict.pop(prefix + "num_batches_tracked", None)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def old_state(net):
+    state = {k: zincir.full_like(v, 2.0) for k, v in net.state_dict().items()}
+    state["0.b"] = state.pop("0.bias") * 3
+    state["0.num_batches_tracked"] = zincir.tensor(5)
+    return state
+
+
+def test_a_class_says_how_it_is_loaded() -> None:
+    net = nn.Sequential(Renamed(2, 1), nn.Linear(1, 1))
+    state = old_state(net)
+    assert net.load_state_dict(state) == ([], [])
+    assert (net[0].bias.item(), net[0].weight.tolist(), net[1].bias.item()) == (6, [[2, 2]], 2)
+    assert "0.b" in state  # a copy was changed
+    assert Renamed(2, 1).load_state_dict({"b": zincir.ones(1), "weight": zincir.ones(1, 2)})
+
+
+def test_what_does_not_fit_such_a_class_is_named() -> None:
+    net = nn.Sequential(Renamed(2, 1), nn.Linear(1, 1))
+    state = old_state(net) | {"0.other": zincir.ones(1)}
+    with pytest.raises(StateError, match=r"unexpected \['0.other'\]"):
+        net.load_state_dict(state)
+    assert net.load_state_dict(state, strict=False).unexpected_keys == ["0.other"]
+    del state["0.weight"], state["1.weight"]
+    found = net.load_state_dict(state, strict=False)
+    assert found == (["0.weight", "1.weight"], ["0.other"])
+    state["0.weight"] = zincir.ones(3, 3)
+    with pytest.raises(StateError, match=r"0.weight: shape \(3, 3\) in the state, \(1, 2\) here"):
+        net.load_state_dict(state, strict=False)
+
+
+def test_such_a_class_holds_the_tensors_of_the_state_if_asked() -> None:
+    net, state = (
+        nn.Sequential(Renamed(2, 1)),
+        {"0.weight": zincir.ones(1, 2), "0.b": zincir.ones(1)},
+    )
+    net.load_state_dict(state, assign=True)
+    state["0.weight"].fill_(7)
+    assert net[0].weight.tolist() == [[7, 7]]
+
+
+def test_hooks_before_loading_are_heard() -> None:
+    net = nn.Linear(1, 1)
+
+    def complain(module, state, prefix, metadata, strict, missing, unexpected, errors) -> None:
+        errors.append("weight: much too old")
+
+    handle = net.register_load_state_dict_pre_hook(complain)
+    with pytest.raises(StateError, match="much too old"):
+        net.load_state_dict(net.state_dict())
+    handle.remove()
+    net.register_load_state_dict_pre_hook(lambda *args: args[5].append("wanted"))
+    assert net.load_state_dict(net.state_dict(), strict=False).missing_keys == ["wanted"]

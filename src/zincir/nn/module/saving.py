@@ -11,7 +11,7 @@ from zincir.graph.node import describe, here
 from zincir.hook_handle import Hooks, RemovableHandle
 from zincir.nn.module.hooks import Hooked
 from zincir.nn.module.parameter import Parameter
-from zincir.nn.module.state import check_fit
+from zincir.nn.module.state import check_fit, fit
 from zincir.nn.module.tree import joined, named_with_repeats
 from zincir.tensor import Tensor
 
@@ -113,7 +113,11 @@ class Saved(Hooked):
             StateError: lists everything that does not fit; nothing has been changed.
         """
         holders = list(named_with_repeats(self, "", _modules_of))
-        state = _before_loading(holders, state_dict, strict)
+        told = _Told([], [], [])
+        state = _before_loading(holders, state_dict, strict, told)
+        holders, state = _load_by_their_own(holders, state, {_ASSIGN: assign}, told)
+        if told.errors:
+            self._refuse(told.errors)
         extras = {joined(path, EXTRA): m for path, m in holders if m._has_extra_state()}
         own = {
             joined(path, name): (module, name, value)
@@ -121,7 +125,7 @@ class Saved(Hooked):
             for name, value in module._own_state()
         }
         # Hooks may forgive what is missing, and extras are no tensors: both are judged at the end.
-        late = bool(extras) or any(module._hooks("loaded") for _, module in holders)
+        late = bool(extras or any(told)) or any(module._hooks("loaded") for _, module in holders)
         tensors = {k: v for k, v in state.items() if k not in extras} if extras else state
         values = {name: value for name, (_, _, value) in own.items()}
         given = (type(self).__name__, values, tensors)
@@ -132,13 +136,55 @@ class Saved(Hooked):
                 module._take_over(key, mine, value) if assign else mine.copy_(value)
         for name in extras.keys() & state.keys():
             extras[name].set_extra_state(state[name])
-        result = IncompatibleKeys([*missing, *(k for k in extras if k not in state)], unexpected)
+        missing = [*told.missing, *missing, *(k for k in extras if k not in state)]
+        result = IncompatibleKeys(missing, [*told.unexpected, *unexpected])
         for _, module in reversed(holders):
             for hook in module._hooks("loaded"):
                 hook(module, result)
         if strict and late:
             self._refuse_names(*result)
         return result
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Load what this module holds itself; a subclass may change `state_dict` before.
+
+        What does not fit is added to the three lists, and `load_state_dict` raises for it.
+        """
+        fitting: dict[str, Tensor] = {}
+        known = {prefix + name: mine for name, mine in self._own_state()}
+        for key in known.keys() & state_dict.keys():
+            problem = fit(known[key], key, state_dict[key], fitting)
+            error_msgs += [problem] if problem else []
+        with no_grad():
+            for key, value in fitting.items():
+                if local_metadata.get(_ASSIGN):
+                    self._take_over(key[len(prefix) :], known[key], value)
+                else:
+                    known[key].copy_(value)
+        wanted = [*known, *([prefix + EXTRA] if self._has_extra_state() else [])]
+        if len(wanted) > len(known) and wanted[-1] in state_dict:
+            self.set_extra_state(state_dict[wanted[-1]])
+        if strict:
+            missing_keys += [key for key in wanted if key not in state_dict]
+            held = _keys_of(self, prefix, state_dict)
+            unexpected_keys += [key for key in held if key not in wanted]
+
+    def _refuse(self, problems: list[str]) -> None:
+        raise StateError(
+            explain(
+                f"{type(self).__name__}.load_state_dict: the state does not fit",
+                got="\n".join(problems),
+            )
+        )
 
     def _has_extra_state(self) -> bool:
         return type(self).set_extra_state is not Saved.set_extra_state
@@ -193,15 +239,52 @@ class Saved(Hooked):
         return self._hang("loaded", hook)
 
 
+_ASSIGN = "assign_to_params_buffers"
+
+
+class _Told(NamedTuple):
+    """What hooks and modules that load themselves found wrong."""
+
+    missing: list[str]
+    unexpected: list[str]
+    errors: list[str]
+
+
 def _before_loading(
-    holders: list[tuple[str, Saved]], state: Mapping[str, Any], strict: bool
+    holders: list[tuple[str, Saved]], state: Mapping[str, Any], strict: bool, told: _Told
 ) -> Mapping[str, Any]:
     """The state, or a copy of it that hooks may have changed."""
     hooks = [(path, m, hook) for path, m in holders for hook in m._hooks("before loading")]
     state = dict(state) if hooks else state
     for path, module, hook in hooks:
-        hook(module, state, f"{path}." if path else "", {}, strict, [], [], [])
+        hook(module, state, f"{path}." if path else "", {}, strict, *told)
     return state
+
+
+def _load_by_their_own(
+    holders: list[tuple[str, Saved]],
+    state: Mapping[str, Any],
+    metadata: dict[str, Any],
+    told: _Told,
+) -> tuple[list[tuple[str, Saved]], Mapping[str, Any]]:
+    """Let modules load themselves whose class says how: the other modules, and what is left."""
+    default = Saved._load_from_state_dict
+    themselves = [(path, m) for path, m in holders if type(m)._load_from_state_dict is not default]
+    if not themselves or not isinstance(state, Mapping):
+        return holders, state
+    left = dict(state)
+    for path, module in themselves:
+        prefix = f"{path}." if path else ""
+        module._load_from_state_dict(left, prefix, metadata, True, *told)
+        for key in _keys_of(module, prefix, left):
+            del left[key]
+    return [holder for holder in holders if holder not in themselves], left
+
+
+def _keys_of(module: Saved, prefix: str, state: Mapping[str, Any]) -> list[str]:
+    """Keys that are the module's, and none of its children's."""
+    mine = [key for key in state if key.startswith(prefix)]
+    return [key for key in mine if key[len(prefix) :].split(".", 1)[0] not in module._modules]
 
 
 def _modules_of(module: Saved) -> dict[str, Saved | None]:

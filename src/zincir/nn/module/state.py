@@ -41,7 +41,7 @@ def check_fit(
     fitting: dict[str, Tensor] = {}
     for name, mine in own.items():
         if name in state:
-            problem = _fit(mine, name, state[name], fitting)
+            problem = fit(mine, name, state[name], fitting)
             problems += [problem] if problem else []
     if problems:
         raise StateError(
@@ -54,7 +54,8 @@ def check_fit(
     return fitting, missing, unexpected
 
 
-def _fit(mine: Tensor, name: str, value: Any, fitting: dict[str, Tensor]) -> str | None:
+def fit(mine: Tensor, name: str, value: Any, fitting: dict[str, Tensor]) -> str | None:
+    """Note under `name` what can be copied into `mine`; else, what is wrong with it."""
     try:
         new = value if isinstance(value, Tensor) else tensor(np.asarray(value))
     except (ZincirError, RuntimeError, TypeError, ValueError):
