@@ -231,3 +231,22 @@ def test_a_bar_of_progress_as_hub_has_it(capsys):
         silent.update(2)
     assert silent.n == 2
     assert capsys.readouterr().err == ""
+
+
+def test_rare_names(tmp_path):
+    source = """
+import torch
+from torch.signal.windows import hann
+from torch.nn.grad import conv2d_weight
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
+assert torch.signal.windows.hann(4).tolist() == hann(4).tolist()
+assert not torch.backends.opt_einsum.is_available() and not torch.cuda._initialized
+assert issubclass(torch.cuda.OutOfMemoryError, RuntimeError)
+assert torch.OutOfMemoryError is torch.cuda.OutOfMemoryError
+torch._assert(torch.is_nonzero(torch.tensor(1)), "is one")
+zeros = torch.zeros(2)
+print(torch.kl_div(zeros, zeros).item(), torch.frombuffer(b"a", dtype=torch.uint8))
+"""
+    done = run(cwd=tmp_path, source=source)
+    assert done.stderr == ""
+    assert done.stdout == "0.0 tensor([97], dtype=torch.uint8)\n"

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Never
 
+from zincir.as_torch.plain_functions import OutOfMemoryError as OutOfMemoryError
 from zincir.as_torch.typed_tensors import GPU_TYPES
 from zincir.device import no_gpu
 from zincir.errors import DeviceError

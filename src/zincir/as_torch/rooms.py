@@ -13,6 +13,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "torch": (
         f"{OWN}.root",
         f"{OWN}.layer_functions",
+        f"{OWN}.losses",
+        f"{OWN}.plain_functions",
         f"{OWN}.questions",
         f"{OWN}.lists_of_tensors",
         f"{OWN}.storages",
@@ -77,6 +79,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "torch.optim.optimizer": (f"{OWN}.optimizer_words", "zincir.optim.optimizer", "zincir.optim"),
     "torch.utils.dlpack": ("zincir",),
     "torch.utils.hooks": ("zincir.hook_handle",),
+    "torch.nn.grad": (f"{OWN}.nn_grad",),
     "torch.nn.init": (f"{OWN}.nn_init", "zincir.nn.init"),
     "torch.distributions.utils": (f"{OWN}.distribution_words",),
     "torch.distributions.studentT": ("zincir.distributions.student_t",),
@@ -100,7 +103,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 """Those that are not simply ours of the same name."""
 
 NAMESAKES = ("nn", "optim", "linalg", "fft", "special", "distributions", "func", "random",
-             "autograd", "utils", "sparse")  # fmt: skip
+             "autograd", "utils", "sparse", "signal")  # fmt: skip
 """Packages of ours in which everything has the name it has in PyTorch."""
 
 OF_PYTORCH_ALONE = (
