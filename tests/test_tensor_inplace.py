@@ -425,3 +425,50 @@ def test_zeros_for_what_a_view_overwrote_can_be_differentiated():
         (g,) = zincir.autograd.grad((x * x).sum(), [w], create_graph=True)
         assert g.tolist() == [0, 0, 0, 0]
         assert g.requires_grad is tracked
+
+
+def without_gradients(x):
+    with zincir.no_grad():
+        return x * 2
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda x: (x * 2).detach(),
+        lambda x: x.detach(),
+        lambda x: x.data * 2,
+        without_gradients,
+        lambda x: x > 0,
+        lambda x: x.argmax(),
+        lambda x: zincir.isnan(x),
+        lambda x: (x @ x).detach(),
+    ],
+)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x, y: x.copy_(y),
+        lambda x, y: x.__setitem__(..., y),
+        lambda x, y: x.view(-1).copy_(y.reshape(-1)),
+        lambda x, y: x.t().copy_(y),
+    ],
+)
+def test_what_is_made_of_old_values_without_gradients_overwrites_them(write, source, compiled):
+    """As in PyTorch: the tensor still requires a gradient, which is zero for what there was."""
+    weight = zincir.tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True)
+
+    def step(x):
+        y = weight * x
+        write(y, source(y))
+        return y
+
+    function = zincir.compile(step) if compiled else step
+    for _ in range(3):
+        weight.grad = None
+        y = function(zincir.tensor(1.5))
+        assert y.requires_grad
+        y.sum().backward()
+        assert weight.grad is not None
+        assert weight.grad.tolist() == [[0, 0], [0, 0]]

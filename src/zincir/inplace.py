@@ -175,6 +175,8 @@ def _bind(tensor: TensorBase, value: Node, origin: Origin, by_view: bool = False
 
 def _comes_from(value: Node, old: Node) -> bool:
     """Whether gradients of `value` pass through `old`."""
+    if not value.needs_grad:  # computed of it, perhaps, and then detached, compared, or counted
+        return False
     stack, seen = [value], {value}
     while stack:
         node = stack.pop()
