@@ -117,7 +117,7 @@ class Saved(Hooked):
         state = _before_loading(holders, state_dict, strict, told)
         holders, state = _load_by_their_own(holders, state, {_ASSIGN: assign}, told)
         if told.errors:
-            self._refuse(told.errors)
+            self._refuse_loading(told.errors)
         extras = {joined(path, EXTRA): m for path, m in holders if m._has_extra_state()}
         own = {
             joined(path, name): (module, name, value)
@@ -178,7 +178,7 @@ class Saved(Hooked):
             held = _keys_of(self, prefix, state_dict)
             unexpected_keys += [key for key in held if key not in wanted]
 
-    def _refuse(self, problems: list[str]) -> None:
+    def _refuse_loading(self, problems: list[str]) -> None:
         raise StateError(
             explain(
                 f"{type(self).__name__}.load_state_dict: the state does not fit",
