@@ -19,6 +19,7 @@ from benchmarks.doctor import data as sets
 from benchmarks.doctor.data import Array, Data
 from zincir import doctor, nn
 from zincir.doctor import Finding
+from zincir.doctor.checking import together
 from zincir.doctor.report import reported
 from zincir.trainer import ClipGradients, Trainer
 
@@ -113,8 +114,7 @@ def _checkup(plan: Plan, net: nn.Module, optimizer: Any) -> list[Finding]:
 
 
 def _add(findings: list[Finding], more: Any) -> None:
-    said = {(f.code, f.where) for f in findings}
-    findings += [f for f in more if (f.code, f.where) not in said]
+    findings[:] = together(findings, more)
 
 
 class Watched:

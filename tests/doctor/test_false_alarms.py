@@ -10,6 +10,7 @@ from zincir import nn
 from zincir.data import load_digits
 from zincir.doctor.anatomy import Place
 from zincir.doctor.course import Course, Death, Gauge, Reading
+from zincir.doctor.guessing import Aim
 from zincir.doctor.rule import rules
 
 
@@ -154,9 +155,9 @@ def _said_of(seen: Course) -> dict[str, str]:
 
 def test_a_net_that_has_converged_may_take_short_steps() -> None:
     level = 0.05 + 0.002 * np.sin(np.arange(30.0) * 2.3)
-    guess = {"loss": 2.3}
-    assert "learning_rate_too_low" not in _said_of(_measured(level, 1e-6, baselines=guess))
-    assert "learning_rate_too_low" in _said_of(_measured(level + 2.25, 1e-6, baselines=guess))
+    guess = {"loss": Aim("classes", 1.0, 10)}
+    assert "learning_rate_too_low" not in _said_of(_measured(level, 1e-6, aims=guess))
+    assert "learning_rate_too_low" in _said_of(_measured(level + 2.25, 1e-6, aims=guess))
 
 
 def test_losses_below_zero_and_weights_that_are_to_grow_are_no_long_steps() -> None:
@@ -166,10 +167,10 @@ def test_losses_below_zero_and_weights_that_are_to_grow_are_no_long_steps() -> N
     rising = 1.0 + np.arange(30) / 3
     assert "learning_rate_too_high" in _said_of(_measured(rising, 0.3))
     flat = 2.3 + wave / 10
-    guess = {"loss": 2.3}
-    small = _said_of(_measured(flat, 0.005, 0.01, baselines=guess))
+    guess = {"loss": Aim("classes", 1.0, 10)}
+    small = _said_of(_measured(flat, 0.005, 0.01, aims=guess))
     assert "learning_rate_too_high" not in small  # half of its size, 4 % of what is usual
-    assert "learning_rate_too_high" in _said_of(_measured(flat, 0.1, 0.01, baselines=guess))
+    assert "learning_rate_too_high" in _said_of(_measured(flat, 0.1, 0.01, aims=guess))
 
 
 def test_small_batches_are_of_few_classes_by_chance() -> None:

@@ -221,7 +221,7 @@ def test_numbers_are_those_of_numpy() -> None:
     assert gauge.gradient == pytest.approx(np.sqrt((gradient**2).mean()), rel=1e-5)
     assert gauge.update == pytest.approx(0.5 * np.sqrt((gradient**2).mean()), rel=1e-4)
     assert list(reading.losses.values()) == [pytest.approx(loss.item())]
-    assert (reading.labels[next(iter(reading.losses))] == np.bincount(Y[:50], minlength=10)).all()
+    assert (reading.targets[next(iter(reading.losses))] == np.bincount(Y[:50], minlength=10)).all()
 
 
 def test_it_measures_what_an_exam_of_this_library_does() -> None:

@@ -274,7 +274,7 @@ def test_labels_are_counted_through_any_cross_entropy() -> None:
                 optimizer.zero_grad()
                 loss(net(zincir.tensor(X[:50])), zincir.tensor(Y[:50])).backward()
                 optimizer.step()
-        (counts,) = exam.exam.course.readings[-1].labels.values()
+        (counts,) = exam.exam.course.readings[-1].targets.values()
         assert (counts == np.bincount(Y[:50], minlength=10)).all(), name
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zincir.doctor.forms import bare, is_gate, is_number, rectified, softmaxes, users_of
+from zincir.doctor.forms import is_gate, rectified, users_of
 from zincir.graph.node import Node, apply, describe
 from zincir.graph.primitive import Kind
 from zincir.graph.walk import toposort
@@ -237,24 +236,3 @@ def _convolved(node: Node) -> bool:
 def other_axes(place: Place, shape: Shape) -> tuple[int, ...]:
     """The axes that a unit is measured over."""
     return tuple(i for i in range(len(shape)) if i != place.axis)
-
-
-def guessing(loss: Node, body: Anatomy) -> float | None:
-    """What a loss is for an answer that does not look at the input: ln C of a cross-entropy.
-
-    >>> import zincir
-    >>> x = zincir.zeros(2, 4, requires_grad=True)
-    >>> loss = zincir.nn.functional.cross_entropy(x, zincir.tensor([0, 3]))
-    >>> body = anatomy([loss._node], Names({}, {}))
-    >>> math.isclose(guessing(loss._node, body), math.log(4))
-    True
-    """
-    found = [s for s in softmaxes(body.order, body.users) if s.logarithm and s.classes > 1]
-    end, factor = bare(loss), 1.0
-    while end.op.name == "mul" and (numbers := [x for x in end.inputs if is_number(x)]):
-        factor *= float(bare(numbers[0]).attrs[0])
-        end = bare(next((x for x in end.inputs if x is not numbers[0]), numbers[0]))
-    averaged = end.op.name == "div" and bare(end.inputs[0]).op.name == "sum"
-    if not found or not averaged or body.after.get(found[-1].result) != body.after.get(loss):
-        return None
-    return factor * math.log(found[-1].classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zincir.doctor.finding import Finding
@@ -70,11 +70,27 @@ def report_on(
 ) -> Report:
     """What all rules say about a piece of evidence, besides what was found before."""
     wanted, unwanted, failed = judged(seen, reasons)
-    said = {(f.code, f.where) for f in more or []}
-    wanted = [f for f in wanted if (f.code, f.where) not in said]
-    return reported(
-        [*(more or []), *wanted], seen.order, examined, unwanted, reasons, failed, picture_of(seen)
-    )  # fmt: skip
+    found = together(more or [], wanted)
+    return reported(found, seen.order, examined, unwanted, reasons, failed, picture_of(seen))
+
+
+def together(before: Sequence[Finding], now: Sequence[Finding]) -> list[Finding]:
+    """Findings of two moments. What a rule says twice of a place stands there once: the graver one,
+    as an info before training may be a warning in it; else the first.
+
+    >>> from zincir.doctor.finding import Severity
+    >>> before = Finding("S21", "not_shuffled", Severity.INFO, "neighbours are alike")
+    >>> now = Finding("S21", "not_shuffled", Severity.WARNING, "batches differ", step=1)
+    >>> [f.what for f in together([before], [now])], [f.what for f in together([now], [before])]
+    (['batches differ'], ['batches differ'])
+    """
+    graver: dict[tuple[str, str], int] = {}
+    for f in now:
+        key = f.code, f.where
+        graver[key] = max(f.severity.weight, graver.get(key, 0))
+    kept = [f for f in before if f.severity.weight >= graver.get((f.code, f.where), 0)]
+    said = {(f.code, f.where) for f in kept}
+    return [*kept, *(f for f in now if (f.code, f.where) not in said)]
 
 
 _PAIR: Any = (tuple, list)  # a name that checks without narrowing

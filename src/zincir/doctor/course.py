@@ -14,6 +14,7 @@ import numpy as np
 from zincir.anomaly import Birth
 from zincir.doctor.anatomy import Place
 from zincir.doctor.forms import Doubled
+from zincir.doctor.guessing import Aim
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -67,8 +68,9 @@ class Reading:
     """By the name of the parameter, in the order in which they are used."""
     passes: Mapping[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
     """By the line of the loss: how many passes its mean is of, and the mean of its squares."""
-    labels: Mapping[str, Array] = field(default_factory=dict[str, Array])
-    """By the line of a cross-entropy: how many samples of each class a probed step had."""
+    targets: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    """By the line of a loss, of a probed step: how many samples there were of each class; of
+    numbers, by column, how many there were, their sum and that of their squares."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,16 @@ class Course:
     stale: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """By the name of a parameter: the first step at which a gradient was added to one that a step
     had used, and how often that was seen."""
-    baselines: dict[str, float] = field(default_factory=dict[str, float])
-    """By the line of a loss: what an answer gives that does not look at the input, if known."""
+    aims: dict[str, Aim] = field(default_factory=dict[str, Aim])
+    """By the line of a loss: what it compares outputs with, if its form is known."""
+    targets: dict[str, Array] = field(default_factory=dict[str, Array])
+    """By the line of a loss: the targets of all readings together."""
     twice: dict[str, list[Doubled]] = field(default_factory=dict[str, list[Doubled]])
     """By the line of a loss: softmaxes behind others in its graph."""
+    crossed: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(
+        default_factory=dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    )
+    """By the line of a loss: shapes of outputs and targets that it takes all differences of."""
     broken: tuple[int, str] | None = None
     """The first step whose loss was not finite, and the line of the loss."""
     birth: Birth | None = None
@@ -157,6 +165,10 @@ class Course:
     def note(self, reading: Reading) -> None:
         """Add a reading."""
         (self.first if len(self.first) < KEPT // 4 else self.last).append(reading)
+        for site, targets in reading.targets.items():
+            before = self.targets.get(site)
+            if before is None or before.shape == targets.shape:
+                self.targets[site] = targets if before is None else before + targets
         for place, activity in reading.places.items() if self.broken is None else ():
             if place.kind == "relu":
                 self._note_death(place, activity, reading.step)
@@ -196,6 +208,16 @@ class Course:
         """The lines of the losses."""
         return list(dict.fromkeys(name for r in self.readings for name in r.losses))
 
+    def baseline(self, site: str) -> float | None:
+        """What an answer gives that does not look at the input, if that is known of a loss."""
+        aim = self.aims.get(site)
+        return None if aim is None else aim.guess(self.targets.get(site))
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """The same, by the lines of the losses of which it is known."""
+        return {s: b for s in self.sites if (b := self.baseline(s)) is not None}
+
     @property
     def weights(self) -> list[str]:
         """The parameters with two axes or more, in the order in which they are used."""
@@ -216,6 +238,28 @@ class Course:
         places = {p.where: p.origin for r in self.readings for p in r.places}
         return places.get(where, "")
 
+    # Epochs -------------------------------------------------------------------------------------
+
+    @property
+    def epochs(self) -> Array:
+        """By evaluation, the loss on the training data and the one on others: (epochs, 2); none, if
+        one of them is not finite.
+        """
+        known = [e for e in self.evaluations if "val_loss" in e and "loss" in e]
+        losses = np.array([[e["loss"], e["val_loss"]] for e in known]).reshape(-1, 2)
+        return losses if np.isfinite(losses).all() else losses[:0]
+
+    @property
+    def stays_here(self) -> float | None:
+        """What guessing gives, if no loss on other data was ever better, over six evaluations and
+        more: whatever was learnt holds for the training data alone. Else None.
+        """
+        elsewhere = [e["val_loss"] for e in self.evaluations if "val_loss" in e]
+        baselines = list(self.baselines.values())
+        if len(self.sites) != 1 or len(baselines) != 1 or len(elsewhere) < FEWEST:
+            return None
+        return baselines[0] if min(elsewhere) > GUESSING * baselines[0] else None
+
     # Harm ---------------------------------------------------------------------------------------
 
     @property
@@ -223,12 +267,25 @@ class Course:
         """Whether the training suffers: a loss is no better than guessing, or neither down nor
         coming down.
         """
-        return any(suffers(self.losses(s), self.baselines.get(s)) for s in self.sites)
+        return any(suffers(self.losses(s), self.baseline(s)) for s in self.sites)
 
     @property
     def stuck(self) -> bool:
         """Whether a loss never came down by more than its noise, or is no better than guessing."""
-        return any(never_improved(self.losses(s), self.baselines.get(s)) for s in self.sites)
+        return any(never_improved(self.losses(s), self.baseline(s)) for s in self.sites)
+
+
+def class_counts(targets: Array | None) -> Array | None:
+    """How many samples of each class there were; of numbers, if all of them are 0 and 1.
+
+    >>> class_counts(np.array([[8.0], [3.0], [3.0]])), class_counts(np.array([[8.0], [3.0], [9.0]]))
+    (array([5., 3.]), None)
+    """
+    if targets is None or targets.ndim == 1:
+        return targets
+    count, total, squares = targets
+    binary = len(count) == 1 and total[0] == squares[0]
+    return np.array([count[0] - total[0], total[0]]) if binary else None
 
 
 def dropouts(models: Mapping[str, Any]) -> dict[str, float]:

@@ -21,9 +21,10 @@ import numpy as np
 
 from zincir import tensor_backward
 from zincir.autograd import no_grad
-from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
+from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy
 from zincir.doctor.course import Activity, Array, Course, Gauge, Reading, dropouts
-from zincir.doctor.forms import bare, doubled, labels_of, softmaxes
+from zincir.doctor.forms import bare, doubled, softmaxes
+from zincir.doctor.guessing import Aim, aim_of, crossed
 from zincir.doctor.looking import look
 from zincir.doctor.probes import ParameterProbe, PlaceProbe, Tally, shown
 from zincir.doctor.rehearsal import as_tensors
@@ -35,9 +36,6 @@ from zincir.recording import CURRENT, changed_setting, live, note_condition
 from zincir.tensor import Tensor
 from zincir.tensor_backward import register_after
 from zincir.types import float64
-
-MOST_CLASSES = 1000
-"""Of which samples are counted: more are words of a text, which come in the order of the text."""
 
 
 class Exam:
@@ -62,7 +60,7 @@ class Exam:
         self._sites: dict[str, Tally] = {}
         self._places: dict[Place, PlaceProbe] = {}
         self._parameters: dict[str, ParameterProbe] = {}
-        self._labels: dict[Labels, Tally] = {}
+        self._targets: dict[Targets, Tally] = {}
         self._wanted: list[Any] = []
         """What a recording has met that there are no tallies for yet."""
         self._version = 0
@@ -147,7 +145,7 @@ class Exam:
         note_condition(self, self._condition)
         self._note_stale()
         self._pulse(None, probing)
-        self._prepare(site, body)
+        self._prepare(site, outputs[0], body)
         if body is not None and site not in self.course.twice:
             self._note_forms(site, outputs[0], body)
         tally = self._sites.get(site)
@@ -155,27 +153,27 @@ class Exam:
             loss = shown(outputs[0]).sum().to(float64)
             tally.add([1.0, loss * loss, loss])
         if probing and body is not None:
-            self._probe(site, body)
+            self._probe(site, outputs[0], body)
 
-    def _probe(self, site: str, body: Anatomy) -> None:
-        """Measure activations, and count labels."""
+    def _probe(self, site: str, outputs: Node, body: Anatomy) -> None:
+        """Measure activations and targets."""
         for place, nodes in body.places.items():
             for node in nodes:
                 self._places[place].watch(node)
         with no_grad():
-            for labels, hits in _labels_in(site, body).items():
-                for hit in hits:
-                    self._labels[labels].add(
-                        [shown(hit).to(float64).sum(tuple(range(hit.ndim - 1)))]
-                    )
+            for targets, node in _targets_in(site, outputs, body).items():
+                self._targets[targets].add(_summed(targets, shown(node).to(float64)))
 
     def _note_forms(self, site: str, loss: Node, body: Anatomy) -> None:
         """What the graph of a loss tells before anything is computed."""
         found = softmaxes(body.order, body.users)
-        self.course.twice[site] = doubled(found, self._names.layer)
-        guess = guessing(loss, body)
-        if guess is not None:
-            self.course.baselines[site] = guess
+        self.course.twice[site] = doubled(body.order, body.users, found, self._names.layer)
+        aimed = aim_of(loss, body)
+        if aimed is not None:
+            self.course.aims[site] = aimed.aim
+        shapes = crossed(body)
+        if shapes is not None:
+            self.course.crossed[site] = shapes
 
     def _arrived(self, p: Tensor) -> None:
         name = self._names.parameters[id(p)]
@@ -213,13 +211,13 @@ class Exam:
 
     # What there is to measure -------------------------------------------------------------------
 
-    def _prepare(self, site: str, body: Anatomy | None) -> None:
+    def _prepare(self, site: str, loss: Node, body: Anatomy | None) -> None:
         """Make tallies for what is new: they were there before whatever is recorded."""
         new: list[Any] = [] if site in self._sites else [site]
         if body is not None and self._probing:
             new += [place for place in body.places if place not in self._places]
             new += [name for name in body.parameters if name not in self._parameters]
-            new += [labels for labels in _labels_in(site, body) if labels not in self._labels]
+            new += [t for t in _targets_in(site, loss, body) if t not in self._targets]
         if new:
             self._make(new)
 
@@ -227,8 +225,8 @@ class Exam:
         for thing in new:
             if isinstance(thing, Place):
                 self._places[thing] = PlaceProbe(thing)
-            elif isinstance(thing, Labels):
-                self._labels[thing] = Tally(1, thing.classes)
+            elif isinstance(thing, Targets):
+                self._targets[thing] = Tally(1 if thing.classes else 3, thing.columns)
             elif thing in self._names.parameters.values():
                 self._parameters[thing] = ParameterProbe()
             else:
@@ -355,7 +353,7 @@ class Exam:
         self._schedule.cost = time.perf_counter() - began
 
     def _measured(self) -> tuple[dict[Place, Activity], dict[str, Gauge], dict[str, Array]]:
-        """What activations, parameters and labels did since the last reading."""
+        """What activations, parameters and targets did since the last reading."""
         places = {p: a for p, probe in self._places.items() if (a := probe.activity()) is not None}
         rates = self._rates()
         gauges = {
@@ -364,14 +362,15 @@ class Exam:
             if name in self._parameters
             and (gauge := _gauge(self._parameters[name], rates.get(name, math.nan))) is not None
         }
-        counted = {labels.site: tally.take()[0] for labels, tally in self._labels.items()}
-        return places, gauges, {s: c for s, c in counted.items() if c.any()}
+        summed = {t.site: (t, tally.take()) for t, tally in self._targets.items()}
+        targets = {s: a[0] if t.classes else a for s, (t, a) in summed.items() if a[0].any()}
+        return places, gauges, targets
 
     def _note(
         self,
         places: dict[Place, Activity],
         gauges: dict[str, Gauge],
-        labels: dict[str, Array],
+        targets: dict[str, Array],
     ) -> None:
         """Note a reading, with the losses since the one before."""
         losses: dict[str, float] = {}
@@ -382,7 +381,7 @@ class Exam:
                 losses[site] = float(total / count)
                 passes[site] = int(count), float(squares / count)
         if losses or places or gauges:
-            self.course.note(Reading(self.course.steps, losses, places, gauges, passes, labels))
+            self.course.note(Reading(self.course.steps, losses, places, gauges, passes, targets))
 
     def _rates(self) -> dict[str, float]:
         return {
@@ -395,20 +394,36 @@ class Exam:
 
 
 @dataclass(frozen=True)
-class Labels:
-    """The labels of a cross-entropy."""
+class Targets:
+    """What a loss compares outputs with."""
 
     site: str
-    classes: int
+    aim: Aim
+
+    @property
+    def classes(self) -> bool:
+        """Whether samples of classes are counted."""
+        return self.aim.form in ("classes", "mixed")
+
+    @property
+    def columns(self) -> int:
+        return self.aim.columns
 
 
-def _labels_in(site: str, body: Anatomy) -> dict[Labels, list[Node]]:
-    """Where the last cross-entropy of a graph has its ones."""
-    found = [s for s in softmaxes(body.order, body.users) if s.logarithm]
-    if not found or found[-1].classes > MOST_CLASSES:
+def _targets_in(site: str, loss: Node, body: Anatomy) -> dict[Targets, Node]:
+    """Where a loss has its targets, if its form is known: labels as ones, or numbers."""
+    aimed = aim_of(loss, body)
+    if aimed is None or aimed.targets is None:
         return {}
-    hit = labels_of(found[-1], body.users)
-    return {} if hit is None else {Labels(site, found[-1].classes): [hit]}
+    return {Targets(site, aimed.aim): aimed.targets}
+
+
+def _summed(targets: Targets, values: Tensor) -> list[Any]:
+    """Samples of each class; or how many numbers there are in each column, and their sums."""
+    rows = values.reshape(-1, targets.columns)
+    if targets.classes:
+        return [rows.sum(0)]
+    return [float(rows.shape[0]), rows.sum(0), (rows * rows).sum(0)]
 
 
 class _Silent:

@@ -132,26 +132,54 @@ def labels_of(found: Softmax, users: Users) -> Node | None:
 
 @dataclass(frozen=True)
 class Doubled:
-    """A log-softmax of what is probabilities already."""
+    """A log-softmax, or the logarithm of a sigmoid, of what is probabilities already."""
 
     inner: str
     """What made them: softmax or sigmoid."""
     classes: int
     where: str
     origin: str
+    outer: str = "softmax"
+    """What is taken of them once more."""
 
 
-def doubled(found: Sequence[Softmax], layer: Callable[[str], str]) -> list[Doubled]:
-    """Softmaxes that stand behind others; `layer` names the layer whose path a node has."""
+def doubled(
+    order: Sequence[Node], users: Users, found: Sequence[Softmax], layer: Callable[[str], str]
+) -> list[Doubled]:
+    """Softmaxes and sigmoids that stand behind others; `layer` names the layer whose path a node
+    has.
+    """
     made = {s.result for s in found if not s.logarithm}
     twice: list[Doubled] = []
+
+    def note(inner: Node, classes: int, outer: str) -> None:
+        name = "sigmoid" if inner.op.name == "sigmoid" else "softmax"
+        file, line, path = inner.origin
+        twice.append(Doubled(name, classes, layer(path), describe((file, line, "")), outer))
+
     for outer in found:
         inner = bare(outer.logits)
-        name = "sigmoid" if inner.op.name == "sigmoid" else "softmax"
-        if outer.logarithm and (inner in made or name == "sigmoid"):
-            file, line, path = inner.origin
-            twice.append(Doubled(name, outer.classes, layer(path), describe((file, line, ""))))
+        if outer.logarithm and (inner in made or inner.op.name == "sigmoid"):
+            note(inner, outer.classes, "softmax")
+    for node in order:
+        inner = _logits_of_pairs(node, users)
+        if inner is not None and (inner in made or inner.op.name == "sigmoid"):
+            note(inner, 2, "sigmoid")
     return twice
+
+
+def _logits_of_pairs(node: Node, users: Users) -> Node | None:
+    """The logits of a binary cross-entropy: max(x, 0) - x * t + log(1 + exp(-|x|))."""
+    if node.op.name != "log1p" or not node.inputs or bare(node.inputs[0]).op.name != "exp":
+        return None
+    sums = [user for user in shown_by(node, users) if user.op.name == "add"]
+    if not any(bare(x).op.name == "sub" for user in sums for x in user.inputs):
+        return None
+    power = bare(node.inputs[0])
+    size = bare(power.inputs[0]) if power.inputs else power
+    if size.op.name != "where" or len(size.inputs) != 3 or bare(size.inputs[2]).op.name != "neg":
+        return None
+    return bare(size.inputs[1])
 
 
 def _of(node: Node, power: Node) -> bool:

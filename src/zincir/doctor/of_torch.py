@@ -17,9 +17,10 @@ import numpy as np
 
 from zincir.doctor.anatomy import Place
 from zincir.doctor.course import Activity, Array, Course, Gauge, Look, Reading, dropouts
+from zincir.doctor.guessing import Aim
 from zincir.doctor.looking import PARTS, noise_of
 from zincir.doctor.schedule import Schedule
-from zincir.doctor.torch_calls import Calls, line, mode
+from zincir.doctor.torch_calls import DIFFERENCES, Calls, line, mode
 
 
 def torch_of(models: Any) -> Any:
@@ -53,7 +54,7 @@ class TorchExam:
         arrivals and the sum of squares of gradients."""
         self._before: dict[str, Any] = {}
         self._losses: list[tuple[str, int, Any]] = []
-        self._labels: dict[str, Array] = {}
+        self._targets: dict[str, Array] = {}
         self._used: dict[str, tuple[int, int]] = {}
         self._mixed: set[str] = set()
         self._stepped: set[int] = set()
@@ -165,8 +166,9 @@ class TorchExam:
             self._backward(args[0])
             return run()
         made = run()
-        if name == "cross_entropy":
-            self._calls.cross_entropy(args, kwargs, made)
+        self._calls.loss(name, args, kwargs, made)
+        if name in DIFFERENCES and len(args) > 1:
+            self._calls.difference(args[0], args[1])
         if self._probing and self._torch.is_grad_enabled():
             self._calls.note(name, args, made)
         return made
@@ -180,17 +182,25 @@ class TorchExam:
         self._losses.append((site, course.steps, loss.detach()))
         guess = self._calls.guesses.get(id(loss))
         if guess is not None and guess[0] is loss:
-            course.baselines[site] = math.log(guess[1])
+            course.aims[site] = guess[1]
             if self._probing and guess[2] is not None:
-                self._count(site, guess[1], guess[2])
+                self._add_targets(site, guess[1], guess[2])
         self._calls.end_pass()
         if not self._optimizers:
             self._end_step(0)
 
-    def _count(self, site: str, classes: int, labels: Any) -> None:
-        found = labels.cpu().numpy().ravel()
-        counts = np.bincount(found[(found >= 0) & (found < classes)], minlength=classes)
-        self._labels[site] = self._labels.get(site, 0) + counts
+    def _add_targets(self, site: str, aim: Aim, targets: Any) -> None:
+        found: Array = targets.cpu().numpy()
+        if aim.form == "classes":
+            some = found[(found >= 0) & (found < aim.columns)]
+            sums = np.bincount(some.ravel(), minlength=aim.columns)
+        else:
+            rows = found.reshape(-1, aim.columns).astype(np.float64)
+            count = np.full(aim.columns, float(len(rows)))
+            sums = np.stack([count, rows.sum(0), np.square(rows).sum(0)])
+        before = self._targets.get(site)
+        same = before is not None and before.shape == sums.shape
+        self._targets[site] = before + sums if before is not None and same else sums
 
     def _note_stale(self) -> None:
         """Note gradients that a step has used and that this backward pass adds to."""
@@ -278,10 +288,10 @@ class TorchExam:
         self._losses.clear()
         losses = {site: float(np.mean(v)) for site, v in values.items()}
         squares = {s: (len(v), float(np.mean(np.square(v)))) for s, v in values.items()}
-        labels, self._labels = self._labels, {}
+        targets, self._targets = self._targets, {}
         if losses or places or gauges:
             steps = self.course.steps
-            self.course.note(Reading(steps, losses, places, gauges, squares, labels))
+            self.course.note(Reading(steps, losses, places, gauges, squares, targets))
 
     def _measured(self) -> dict[str, Gauge]:
         rates = {

@@ -13,9 +13,10 @@ from zincir import anomaly
 from zincir.anomaly import Birth
 from zincir.autograd import enable_grad, grad
 from zincir.creation import from_numpy
-from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, guessing
+from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy
 from zincir.doctor.course import Activity
 from zincir.doctor.forms import Doubled, Softmax, doubled, softmaxes
+from zincir.doctor.guessing import aim_of
 from zincir.doctor.own_gradients import FunctionCall, noting_functions
 from zincir.doctor.probes import PlaceProbe
 from zincir.doctor.undisturbed import undisturbed, unwatched
@@ -150,7 +151,8 @@ class Rehearsal:
         outputs = tensors_in(given)
         roots = [t._node for t in [*outputs, *([] if loss is None else [loss])]]
         body = anatomy(roots, self.names)
-        guess = None if loss is None else guessing(loss._node, body)
+        aimed = None if loss is None else aim_of(loss._node, body)
+        guess = None if aimed is None else aimed.aim.guess(None)
         return Run(outputs, loss, body, softmaxes(body.order, body.users), guess, calls, functions)
 
     def _loss(self, given: Any, y: Any) -> Tensor:
@@ -309,7 +311,9 @@ class Rehearsal:
     @property
     def doubled(self) -> list[Doubled]:
         """Softmaxes behind others; without a layer of their own they are the outputs'."""
-        found = doubled(self.first.softmaxes, self.names.layer)
+        found = doubled(
+            self.first.body.order, self.first.body.users, self.first.softmaxes, self.names.layer
+        )
         return [replace(twice, where=twice.where or self.head) for twice in found]
 
     def origin(self, node: Node) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from zincir.doctor.anatomy import Place, other_axes
 from zincir.doctor.course import Activity, Course
 from zincir.doctor.forms import Doubled
+from zincir.doctor.guessing import MOST_CLASSES, MOST_COLUMNS, Aim
 from zincir.doctor.probes import SIGMOID, TANH, activity_of
 from zincir.graph.node import describe
 
@@ -25,6 +27,15 @@ ACTIVATIONS = {
     "relu": "relu", "relu_": "relu", "relu6": "relu", "tanh": "tanh", "tanh_": "tanh",
     "sigmoid": "sigmoid", "sigmoid_": "sigmoid",
 }  # fmt: skip
+LOSSES = {
+    "cross_entropy": "classes", "nll_loss": "classes", "mse_loss": "squares",
+    "binary_cross_entropy": "entropies", "binary_cross_entropy_with_logits": "entropies",
+}  # fmt: skip
+"""Functions that are losses, and their forms."""
+MULTIPLES = ("neg", "__neg__", "mul", "__mul__", "__rmul__", "div", "__truediv__", "true_divide")
+"""Functions that make a multiple of a number."""
+DIFFERENCES = ("sub", "__sub__", "__rsub__", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+"""Functions that bring two shapes together."""
 SAME = ("View", "UnsafeView", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "T", "Permute",
         "Clone", "ToCopy", "Alias")  # fmt: skip
 """What autograd calls nodes that only move elements."""
@@ -51,8 +62,8 @@ class Calls:
         follows."""
         self._after = ""
         self._sums: dict[Place, _Sums] = {}
-        self.guesses: dict[int, tuple[Any, int, Any]] = {}
-        """By the id of a loss: the loss, its classes and its labels."""
+        self.guesses: dict[int, tuple[Any, Aim, Any]] = {}
+        """By the id of a loss: the loss, what it aims at, and its targets."""
 
     def entered(self, path: str) -> Callable[..., None]:
         """A hook for the beginning of a layer."""
@@ -148,37 +159,85 @@ class Calls:
 
         made.register_hook(arrived)
 
-    def cross_entropy(self, args: tuple[Any, ...], kwargs: Any, made: Any) -> None:
-        """A cross-entropy was called: is a softmax before it, and what would guessing give?"""
-        given = dict(zip(("input", "target"), args, strict=False)) | dict(kwargs)
-        logits, target = given["input"], given["target"]
+    def loss(self, name: str, args: tuple[Any, ...], kwargs: Any, made: Any) -> None:
+        """A function was called: if it is a loss, what does it aim at?"""
+        if name not in LOSSES:
+            self._multiple(name, args, made)
+            return
+        if name in ("cross_entropy", "binary_cross_entropy_with_logits"):
+            self.cross_entropy(args, kwargs, "softmax" if name == "cross_entropy" else "sigmoid")
+        given = dict(zip(("input", "target", "weight"), args, strict=False)) | dict(kwargs)
+        outputs, target = given["input"], given["target"]
+        if given.get("reduction", "mean") != "mean" or not outputs.requires_grad:
+            return
+        several = given.get("weight") is not None or bool(given.get("label_smoothing"))
+        form = LOSSES[name]
+        if form == "classes":
+            if outputs.ndim > 1:
+                whole = not target.is_floating_point() and outputs.shape[1] <= MOST_CLASSES
+                aim = Aim(form, 1.0, outputs.shape[1], weighted=several)
+                self.guesses[id(made)] = made, aim, target.detach() if whole else None
+            return
+        columns = target[0].numel() if target.ndim else 0
+        if several or given.get("pos_weight") is not None or target.shape != outputs.shape:
+            return
+        if 0 < columns <= MOST_COLUMNS:
+            self.guesses[id(made)] = made, Aim(form, 1.0, columns), target.detach()
+
+    def _multiple(self, name: str, args: tuple[Any, ...], made: Any) -> None:
+        """A known loss is multiplied by a number."""
+        known = next((self.guesses[id(x)] for x in args if id(x) in self.guesses), None)
+        if known is None or all(known[0] is not x for x in args):
+            return
+        numbers = [x for x in args if isinstance(x, int | float)]
+        factor = -1.0 if name in ("neg", "__neg__") else float(numbers[0]) if numbers else 0.0
+        if name in ("div", "__truediv__", "true_divide") and factor:
+            factor = 1 / factor
+        if factor and name in MULTIPLES:
+            aim = replace(known[1], factor=factor * known[1].factor)
+            self.guesses[id(made)] = made, aim, known[2]
+
+    def difference(self, x: Any, y: Any) -> None:
+        """Two tensors are subtracted: are outputs (N, 1) and targets (N,) broadcast to N x N?"""
+        if not hasattr(x, "requires_grad") or not hasattr(y, "requires_grad"):
+            return
+        learnt, given = (x, y) if x.requires_grad else (y, x)
+        count = given.numel()
+        if not learnt.requires_grad or given.requires_grad or count < 2:
+            return
+        if tuple(learnt.shape) == (count, 1) and tuple(given.shape) == (count,):
+            self._course.crossed.setdefault(line(), ((count, 1), (count,)))
+
+    def cross_entropy(self, args: tuple[Any, ...], kwargs: Any, outer: str) -> None:
+        """A cross-entropy was called: is a softmax before it?"""
+        logits = args[0] if args else kwargs["input"]
         if logits.ndim < 2 or not logits.requires_grad:
             return
-        mean = given.get("reduction", "mean") == "mean"
-        labels = None if target.is_floating_point() else target.detach()
-        if mean:
-            self.guesses[id(made)] = made, logits.shape[1], labels
         site = line()
         if site not in self._course.twice:
             inner = _softmax_behind(logits.grad_fn)
+            classes = logits.shape[1] if outer == "softmax" else 2
             where = self._path[-1] if self._path else ""
             last = self._seen[-1][0] if self._seen else None
             if inner == "sigmoid" and last is not None:
                 where = last.where
             self._course.twice[site] = (
-                [Doubled(inner, logits.shape[1], where or self._softmax_layer(), site)]
+                [Doubled(inner, classes, where or self._softmax_layer(), site, outer)]
                 if inner
                 else []
             )
 
     def _softmax_layer(self) -> str:
-        """The last layer that is a softmax, as the models name them."""
+        """The last layer that is a softmax or a sigmoid, as the models name them."""
         named = [
             (f"{prefix}.{n}" if prefix else n, m)
             for prefix, model in self._models.items()
             for n, m in model.named_modules()
         ]
-        return next((n for n, m in reversed(named) if type(m).__name__ == "Softmax"), self._after)
+        return next(
+            (n for n, m in reversed(named) if type(m).__name__ in ("Softmax", "Sigmoid")),
+            self._after,
+        )
 
 
 def mode(torch: Any, called: Callable[..., Any]) -> Any:

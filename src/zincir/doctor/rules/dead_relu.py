@@ -14,6 +14,8 @@ guessing at least, and if the net does not, something else is the matter. Above 
 needs a training that suffers, above three quarters it does not: healthy nets waste no layer. A
 layer that is dead as a whole is an error: the net is a constant.
 
+Before training only a layer is judged that is dead as a whole, for all samples of the batch.
+
 References: Google's Machine Learning Crash Course (dead ReLU units: lower the learning rate);
 CS231n ("as much as 40 % can be dead if the learning rate is too high"); Lu et al., "Dying ReLU
 and initialization" (2019).
@@ -25,8 +27,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Course
+from zincir.doctor.course import SILENT, Course
 from zincir.doctor.finding import Finding, Severity
+from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
 
 CHECKS = 3
@@ -42,7 +45,7 @@ WASTED = 0.75
     "T3",
     "dead_relu",
     Severity.WARNING,
-    reads=Course,
+    reads=(Rehearsal, Course),
     cause="a step that was too long pushed their inputs below 0 for every sample",
     remedies=(
         "a learning rate 3 to 10 times lower, or clipped gradients",
@@ -51,8 +54,37 @@ WASTED = 0.75
         "LeakyReLU, ELU or GELU, which let something through below 0",
         "BatchNorm before the activation",
     ),
+    explains=(
+        "ignores_input",
+        "cannot_overfit_batch",
+        "no_gradient",
+        "learning_rate_too_low",
+        "loss_not_decreasing",
+    ),
 )
-def judge(seen: Course, found: Found) -> Iterator[Finding]:
+def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
+    if isinstance(seen, Course):
+        yield from _in_training(seen, found)
+    else:
+        yield from _at_start(seen, found)
+
+
+def _at_start(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+    """Layers of which no unit fires for any sample of the batch."""
+    for place, activity in seen.activities.items():
+        values = activity.samples * place.units
+        if place.kind == "relu" and values >= SILENT and not activity.active.any():
+            yield found(
+                f"{place.units} of {place.units} units are dead, from the start",
+                where=place.where,
+                origin=place.origin,
+                severity=Severity.ERROR,
+                evidence={"dead": 1.0, "units": place.units, "silent values": values},
+                cause=_START,
+            )
+
+
+def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
     if len(seen.probed(CHECKS)) < CHECKS:
         return
     for place, death in seen.deaths.items():

@@ -41,6 +41,7 @@ STEPS = 50
         "find_learning_rate, which tries them all in a hundred steps",
         "Adam, whose steps do not depend on the scale of gradients",
     ),
+    explains=("unchanged_weights", "loss_not_decreasing"),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
     if seen.baselines and not seen.stuck:
@@ -67,6 +68,6 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
             "loss at first": first,
             "loss now": now,
         },
-        step=seen.steps,
+        step=0,
         confidence=0.9,
     )

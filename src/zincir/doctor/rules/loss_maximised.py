@@ -13,6 +13,9 @@ are (logarithms of) probabilities; else nothing is said: distances are to be sma
 class. Numbers may be logits or logarithms, where targets are from 0 to 1 or not below 0: an answer
 counts if its sigmoid and its exponential, too, lie on the same side of the target as itself.
 
+In training, a cross-entropy or a mean of squares that is minimised with a minus before it is a
+warning: alone, either is to be large nowhere.
+
 When it is not this: losses of which a part is to be made large (the critic of a GAN, a reward)
 know no right answer for each sample, and are not judged.
 
@@ -26,6 +29,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from zincir.doctor.course import Course
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.forms import bare
 from zincir.doctor.rehearsal import Array, Rehearsal
@@ -39,7 +43,7 @@ FEWEST = 16
     "S24",
     "loss_maximised",
     Severity.ERROR,
-    reads=Rehearsal,
+    reads=(Rehearsal, Course),
     cause="a minus too many (or too few) in the loss",
     remedies=(
         "the loss without the minus; a negative log-likelihood is one already",
@@ -47,7 +51,28 @@ FEWEST = 16
     ),
     explains=("weights_blow_up", "non_finite", "exploding_gradient", "learning_rate_too_high"),
 )
-def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
+    if isinstance(seen, Course):
+        yield from _in_training(seen, found)
+    else:
+        yield from _before(seen, found)
+
+
+def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
+    """What is minimised is a known loss, times a negative number. A warning: it may be meant."""
+    upwards = any(settings.get("maximize") is True for settings in seen.settings.values())
+    for site, aim in seen.aims.items():
+        if aim.form in ("classes", "squares") and (aim.factor < 0) != upwards and seen.settings:
+            yield found(
+                "each step makes the answers worse" + (" (maximize=True)" if upwards else ""),
+                origin=site,
+                severity=Severity.WARNING,
+                step=0,
+                evidence={"the loss, times": aim.factor},
+            )
+
+
+def _before(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     if len(seen.first.outputs) != 1 or len(seen.targets) != 1:
         return
     slopes, given = seen.slopes, seen.first.outputs[0]

@@ -6,15 +6,16 @@ shuffle of one of both alone is the classic); does the input reach the net as it
 the net learn a single batch by heart; are the steps long enough, and short enough; has the net
 enough capacity.
 
-Reported after two hundred steps if the last quarter of the losses is no better than guessing (the
-logarithm of the number of classes for a cross-entropy) and shows no fall that is more than
-chance, and that would make it better than guessing in as much time again: labels at random are
-learnt by heart so slowly. Where no such bound is known, half a percent since half time is a fall;
-as for a mean squared error, a loss that was never better than at first is an info only: a net
-that was trained before looks the same.
+Reported after two hundred steps if the last quarter of the losses is no better than guessing (what
+the best answer gives that is the same for all samples: the entropy of the classes, the variance of
+the targets) and shows no fall that is more than chance, and that would make it better than guessing
+in as much time again: labels at random are learnt by heart so slowly. If they are learnt sooner, it
+shows on other data: reported as well if six validation losses or more are known, and none is better
+than guessing. Where no such bound is known, half a percent since half time is a fall; a loss that
+was never better than at first is an info only then: a net that was trained before looks the same.
 
 When it is not this: labels that do not depend on the input cannot be learnt by anyone. Losses of
-games (the two of a GAN) do not come down, and are infos at most.
+games (the two of a GAN) do not come down: with several optimizers it is an info at most.
 
 References: Karpathy, "A recipe for training neural networks" (2019), for the order of the causes;
 Mann (1945) and Kendall (1975) for what is a trend. A fixed share per step, such as SageMaker
@@ -35,6 +36,8 @@ STEPS = 200
 READINGS = 12
 PACE = 0.005
 """Of the loss, gained in the second half: at this pace 5 % take ten times as long as until now."""
+LEARNT = 0.5
+"""Of guessing: whose training loss is below it has learnt by heart, which is G1."""
 AHEAD = 3
 """Thirds of half the time in which more must be gained, to be better than guessing soon."""
 
@@ -56,10 +59,11 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     if seen.steps < STEPS or seen.broken is not None:
         return
     for site in seen.sites:
-        losses, baseline = seen.losses(site), seen.baselines.get(site)
+        losses, baseline = seen.losses(site), seen.baseline(site)
         if len(losses) < READINGS or not np.isfinite(losses).all():
             continue
-        if _falls(seen, site, baseline) or not never_improved(losses, baseline):
+        by_heart = seen.stays_here is not None and losses[-1] > LEARNT * seen.stays_here
+        if not by_heart and (_falls(seen, site, baseline) or not never_improved(losses, baseline)):
             continue
         quarter = len(losses) // 4
         evidence = {
@@ -67,11 +71,17 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
             "loss now": float(np.median(losses[-quarter:])),
         }
         known = baseline is not None
+        if by_heart:
+            evidence["best validation loss"] = min(e["val_loss"] for e in seen.evaluations)
         yield found(
-            "the loss is no better than guessing" if known else "the loss is where it began",
+            "the validation loss was never better than guessing"
+            if by_heart
+            else "the loss is no better than guessing"
+            if known
+            else "the loss is where it began",
             origin=site,
             step=0,
-            severity=Severity.WARNING if known else Severity.INFO,
+            severity=Severity.WARNING if known and seen.optimizers < 2 else Severity.INFO,
             evidence={**evidence, "guessing": baseline} if known else evidence,
             confidence=0.6,
         )

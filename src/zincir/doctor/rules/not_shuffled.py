@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Array, Course
+from zincir.doctor.course import Array, Course, class_counts
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
@@ -63,10 +63,10 @@ def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
 
 def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
     for site in seen.sites:
-        readings = [r for r in seen.readings if site in r.labels]
+        readings = [r for r in seen.readings if class_counts(r.targets.get(site)) is not None]
         if len(readings) < BATCHES:
             continue
-        counts = np.array([r.labels[site] for r in readings])
+        counts = np.array([class_counts(r.targets[site]) for r in readings])
         share = between(counts)
         if share >= BETWEEN and is_beyond_chance(counts):
             yield found(

@@ -5,9 +5,13 @@ rises. From there on each epoch makes the net worse at what it is for.
 
 Reported if the last three evaluations, and all of them together, are above the best one by a
 tenth of it, by twice what the loss jumps from epoch to epoch, and by a tenth of all that was
-gained since the start, so that it is a loss and no noise; if they rise since the best; if the
-training loss is below what it was then; and if the accuracy, where there is one, is not at its
-best either, or on the validation data not half of that is gained which is gained in training.
+gained since the start, so that it is a loss and no noise; if they rise from the best to the
+highest since, where they may stay; if the training loss is below what it was then; and if the
+accuracy, where there is one, is not at its best either, or on the validation data not half of that
+is gained which is gained in training.
+
+Reported as well if the training loss is below half of what guessing gives, and no validation loss
+was ever better than guessing: then all that was learnt is the training data.
 
 When it is not this: a gap between both losses is usual, and harmless, as long as the validation
 loss falls. A single bad epoch is noise. A validation loss that rises while the accuracy does so
@@ -36,6 +40,8 @@ WORSE = 0.1
 LOST = 0.1
 """Of what was gained between the first evaluation and the best."""
 NOISE = 2.0
+LEARNT = 0.5
+"""Of guessing: what the training loss is below, if the data are learnt by heart."""
 KEPT = 0.5
 """Of what was gained on the training data: less of it on others is no matter of calibration."""
 
@@ -54,14 +60,28 @@ KEPT = 0.5
     ),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
-    epochs = [e for e in seen.evaluations if "val_loss" in e and "loss" in e]
-    losses = np.array([[e["loss"], e["val_loss"]] for e in epochs]).reshape(-1, 2)
-    if len(epochs) < SINCE + 2 or not np.isfinite(losses).all():
+    losses = seen.epochs
+    if len(losses) < SINCE + 2:
         return
     training, validation = losses.T
+    guess = seen.stays_here
+    if guess is not None and training[-1] < LEARNT * guess:
+        yield found(
+            "the training data are learnt by heart, and the validation loss was never better than "
+            "guessing",
+            step=0,
+            evidence={
+                "training loss now": float(training[-1]),
+                "best validation loss": float(validation.min()),
+                "guessing": guess,
+            },
+            confidence=0.8,
+        )
+        return
     best = int(validation.argmin())
     since = validation[best:]
-    if len(since) <= SINCE or trend(since) < -FALLS or training[-LAST:].max() >= training[best]:
+    rising = since[: int(since.argmax()) + 1]  # it may stay up there
+    if len(since) <= SINCE or trend(rising) < -FALLS or training[-LAST:].max() >= training[best]:
         return
     rise = float(validation[-LAST:].min() - validation[best])
     noise = float(np.median(np.abs(np.diff(validation, n=2)))) / 2
@@ -71,7 +91,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         return
     kept = gained - float(np.median(validation[-LAST:]) - validation[best])
     learnt = gained + float(validation[best] - training[-1])  # on the training data
-    accuracy = np.array([e.get("val_accuracy", np.nan) for e in epochs])
+    accuracy = np.array([e.get("val_accuracy", np.nan) for e in seen.evaluations])
     if kept > KEPT * learnt and _improves(accuracy, best):
         return
     yield found(

@@ -3,7 +3,8 @@
 A tanh above 0.97 has a slope below 0.06, a sigmoid above 0.985 one below 0.015: what arrives
 there hardly passes. A unit counts as saturated when more than 95 % of its values are at the
 ends; a layer when more than half of its units are, three times in a row, while the training
-suffers.
+suffers; or from the first step to the last, and no step changes the layer in front by more than a
+hundred-thousandth: that one learns nothing, even if others do.
 
 When it is not this: gates of recurrent nets and of attention are meant to open and close, and
 are left out; so are outputs. A unit that is at both ends for different samples is a good
@@ -27,6 +28,8 @@ from zincir.doctor.rule import Found, rule
 CHECKS = 3
 OF_VALUES = 0.95
 OF_UNITS = 0.5
+UPDATE = 1e-5
+"""Of an update to the weights: below it a layer hardly changes."""
 
 
 @rule(
@@ -46,13 +49,14 @@ OF_UNITS = 0.5
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
     readings = seen.probed(CHECKS)
-    if not readings or not seen.harmed:
+    harmed = seen.harmed
+    if not readings:
         return
     for place in readings[-1].places:
         if place.kind not in ("tanh", "sigmoid") or not all(place in r.places for r in readings):
             continue
         shares = [_share(r, place) for r in readings]
-        if min(shares) > OF_UNITS:
+        if min(shares) > OF_UNITS and (harmed or _is_stiff(seen, place)):
             last = readings[-1].places[place]
             yield found(
                 f"{shares[-1]:.0%} of the {place.kind} units are saturated",
@@ -66,6 +70,13 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
                 },
                 confidence=0.9,
             )
+
+
+def _is_stiff(seen: Course, place: Place) -> bool:
+    """Whether it was so from the first step on, and the layer in front of it does not change."""
+    all_of_it = [r for r in seen.readings if place in r.places]
+    ratio = seen.ratio(f"{place.after}.weight")
+    return ratio < UPDATE and all(_share(r, place) > OF_UNITS for r in all_of_it)
 
 
 def _share(reading: Reading, place: Place) -> float:

@@ -6,8 +6,11 @@ trains, but slowly, and its loss cannot fall below ln(1 + (C - 1) / e): 0.313 fo
 1.461 for ten, 3.622 for a hundred, even if every answer is right. The loss before training is
 near ln C as it should be, so that looking at it shows nothing.
 
+`binary_cross_entropy_with_logits` takes the sigmoid itself in the same way: of probabilities it
+cannot fall below 0.313 where the answer is yes, and 0.693 where it is no.
+
 Two softmax with only views between them are found in the graph itself, whether they are layers
-or written by hand.
+or written by hand; so are two sigmoids.
 
 When it is not this: two log-softmax one after the other change nothing, and are not reported.
 
@@ -40,7 +43,8 @@ def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
     for twice in seen.doubled:
         floor = math.log(1 + (twice.classes - 1) / math.e)
         yield found(
-            f"the loss takes the softmax of a {twice.inner}: it cannot fall below {floor:.3f}",
+            f"the loss takes the {twice.outer} of a {twice.inner}: it cannot fall below "
+            f"{floor:.3f}",
             where=twice.where,
             origin=twice.origin,
             evidence={"classes": twice.classes, "lowest loss": floor},

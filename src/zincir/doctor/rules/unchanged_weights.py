@@ -45,7 +45,7 @@ PASSES = 200
         "optimizer = SGD(model.parameters(), ...) after the model is complete",
         "weights in float32, and half precision for activations alone (autocast)",
     ),
-    explains=("loss_not_decreasing", "learning_rate_too_low"),
+    explains=("loss_not_decreasing",),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
     if not seen.optimizers:

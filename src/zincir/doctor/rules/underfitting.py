@@ -49,16 +49,15 @@ GAP = 0.1
     ),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
-    epochs = [e for e in seen.evaluations if "val_loss" in e and "loss" in e]
-    losses = np.array([[e["loss"], e["val_loss"]] for e in epochs]).reshape(-1, 2)
-    if len(epochs) < FEWEST or not np.isfinite(losses).all():
+    losses = seen.epochs
+    if len(losses) < FEWEST:
         return
     training, validation = losses.T
     known = list(seen.baselines.values())
     readings = seen.losses()
     start = float(readings[0]) if len(readings) else float(training[0])
     scale = known[0] if len(known) == 1 else start
-    third = max(2, len(epochs) // 3)
+    third = max(2, len(losses) // 3)
     now, other = float(np.median(training[-third:])), float(np.median(validation[-third:]))
     gained = float(np.median(training[-2 * third : -third])) - now
     if not HIGH * scale < now < LEARNT * scale or gained > GAIN * now:
@@ -72,7 +71,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
             "training loss": now,
             "validation loss": other,
             "guessing" if known else "at first": scale,
-            "evaluations": len(epochs),
+            "evaluations": len(losses),
         },
         confidence=0.5,
     )  # fmt: skip

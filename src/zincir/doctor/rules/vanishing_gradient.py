@@ -4,10 +4,11 @@ Each layer multiplies what arrives by its weights and by the slope of its activa
 of a sigmoid is at most 0.25: through ten of them a gradient is a millionth of what it was. The
 last layers learn, on inputs that the first ones leave as random as they were.
 
-Two things must hold three times in a row, besides that the training suffers: the gradient of the
+Two things must hold three times in a row, besides that the training suffers. The gradient of the
 layer is below a thousandth of that of a later one (in roots of mean squares, which the widths of
-layers do not enter; a hundredth, if nothing at all has been learnt), and steps hardly change the
-layer, or nothing is learnt and next to nothing arrives there.
+layers do not enter; a hundredth, if nothing at all has been learnt), or what arrives at it is so
+far below what arrives at the last layer. And steps hardly change the layer, or nothing is learnt
+and next to nothing arrives there.
 
 When it is not this: gradients that are all small, but alike, are a matter of the loss's scale,
 and harmless under Adam. Gradients that are exactly 0 come from dead units or a cut (T3, S7).
@@ -24,7 +25,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Course, Reading
+from zincir.doctor.course import Activity, Course, Reading
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -35,6 +36,8 @@ STUCK = 1e-2
 """The same, if nothing at all has been learnt: the last layers alone have moved, and to no end."""
 UPDATE = 1e-5
 """Of an update to the weights: below it a layer hardly changes."""
+FARTHEST = 1e-4
+"""Of what arrives at the last layer, where all steps are short."""
 SLOW = 1e-4
 """The same, if nothing at all has been learnt."""
 NOTHING = 1e-5
@@ -54,6 +57,7 @@ NOTHING = 1e-5
         "residual connections: x + layer(x)",
         "a higher learning rate only if the gradients of all layers are small alike",
     ),
+    explains=("learning_rate_too_low", "loss_not_decreasing"),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
     readings = seen.probed(CHECKS)
@@ -71,7 +75,9 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     largest = max(g for g in gradients.values() if math.isfinite(g))
     yield found(
         f"the gradient of {name} is {largest / gradients[name]:.2g} times smaller than that of the "
-        "layers behind it",
+        "layers behind it"
+        if gradients[name] < largest
+        else f"next to nothing of what arrives at the last layer arrives at {where}",
         where=where,
         origin=seen.line(where),
         step=_began(seen, name, bound),
@@ -86,6 +92,29 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
 
 
 def _vanished(seen: Course, reading: Reading, bound: float) -> set[str]:
+    """The weights whose gradient is far below one behind them, or gets little of what others do."""
+    return _small(seen, reading, bound) | _cut_off(seen, reading, bound)
+
+
+def _cut_off(seen: Course, reading: Reading, bound: float) -> set[str]:
+    """The weights of layers at which far less arrives than at the last one: what a weight's own
+    gradient is depends on how large inputs are, too.
+    """
+    moved = [seen.ratio(n) for n in seen.weights]
+    if max((r for r in moved if math.isfinite(r)), default=0.0) < SLOW:
+        bound = FARTHEST  # it may be the rate
+    layers = [(p, _size(a)) for p, a in reading.places.items() if p.kind == "layer"]
+    last = layers[-1][1] if layers else 0.0
+    far = {p.where for p, size in layers[:-1] if 0 < size <= bound * last}
+    reached = {n for n, gauge in reading.gauges.items() if gauge.gradient > 0}
+    return {n for n in seen.weights if n.rpartition(".")[0] in far and n in reached}
+
+
+def _size(activity: Activity) -> float:
+    return float(np.sqrt(np.mean(np.square(activity.gradient))))
+
+
+def _small(seen: Course, reading: Reading, bound: float) -> set[str]:
     """The weights whose gradient is far below one behind them."""
     gradients = seen.gradients(reading)
     names = list(gradients)

@@ -38,7 +38,7 @@ rounding (float32 has 1e-7), and what Adam makes of it is noise of full length."
         "BatchNorm or LayerNorm between the layers",
         "residual connections: x + layer(x)",
     ),
-    explains=("vanishing_gradient",),
+    explains=("vanishing_gradient", "learning_rate_too_low", "loss_not_decreasing"),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     bound = NOISE if seen.scale_free else RATIO
