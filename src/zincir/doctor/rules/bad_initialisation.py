@@ -109,8 +109,8 @@ def _across_depth(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     layers, spreads, _ = signals
     if any(place.kind == "sigmoid" for place in seen.activities):
         return
-    if min(spreads) == 0:
-        return  # dead units, or a layer that begins at zero: no matter of size
+    if any(p.kind == "relu" and not a.active.any() for p, a in seen.activities.items()):
+        return  # a layer is dead as a whole: no matter of size
     forward = spreads[-1] / spreads[0]
     if LOWEST < forward < HIGHEST:
         return
