@@ -19,7 +19,8 @@ from zincir.doctor.guessing import Aim
 Array: TypeAlias = np.ndarray[Any, Any]
 
 SILENT = 299
-"""Values of a unit, none above 0: it fires on fewer than 1 % (with 95 %; ln 0.05 / ln 0.99)."""
+"""Samples, for none of which a unit is above 0: it fires on fewer than 1 % (with 95 %; ln 0.05 /
+ln 0.99)."""
 KEPT = 400
 """Readings that are kept: the first and the last ones."""
 
@@ -40,6 +41,8 @@ class Activity:
     """How much a unit differs from sample to sample: the root of the mean of their variances."""
     gradient: Array
     """By unit: the root of the mean square of the gradients that arrive."""
+    rows: int = 0
+    """How many samples that was: the values of one, at all places of an image, are much alike."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,13 @@ class Death:
     """How long each unit of an activation has been inactive."""
 
     idle: Array
-    """Values since it was last above 0."""
+    """Samples since it was last above 0."""
     since: Array
     """The step since when; -1: from the start."""
 
     @property
     def dead(self) -> Array:
-        """Which units were silent for so many values that they fire on fewer than 1 % of all."""
+        """Which units were silent for so many samples that they fire on fewer than 1 % of all."""
         return self.idle >= SILENT
 
 
@@ -179,7 +182,7 @@ class Course:
             none = np.zeros(place.units)
             before = self.deaths[place] = Death(none, np.full(place.units, -1))
         alive = activity.active > 0
-        before.idle[...] = np.where(alive, 0, before.idle + activity.samples)
+        before.idle[...] = np.where(alive, 0, before.idle + activity.rows)
         before.since[...] = np.where(alive, step, before.since)
 
     # Series -------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ class PlaceProbe:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.forward = Tally(5, place.units)
+        self.forward = Tally(6, place.units)
         self.backward = Tally(2, place.units)
 
     def watch(self, node: Node) -> None:
@@ -87,6 +87,7 @@ class PlaceProbe:
         place = self.place
         axes = other_axes(place, node.shape)
         count = float(node_size(node) // max(1, place.units))
+        rows = float(node.shape[1 if place.part else 0])  # a loop keeps its rounds in front
         with no_grad():
             h = shown(node)
             ends = _saturated(place.kind, h)
@@ -97,6 +98,7 @@ class PlaceProbe:
                     0.0 if ends is None else ends.to(float64).sum(axes),
                     h.sum(axes),
                     (h * h).sum(axes),
+                    rows,
                 ]
             )
         if node.hooks is None:
@@ -114,8 +116,9 @@ class PlaceProbe:
 
 
 def activity_of(forward: Array, backward: Array) -> Activity | None:
-    """What sums by unit say: how many values, of them active and saturated, and the sums of values
-    and squares; of gradients how many, and the sum of squares. None if there are no values.
+    """What sums by unit say: how many values, of them active and saturated, the sums of values and
+    squares, and how many samples; of gradients how many, and the sum of squares. None if there are
+    no values.
     """
     counts = forward[0]
     everything = float(counts.sum())
@@ -127,7 +130,7 @@ def activity_of(forward: Array, backward: Array) -> Activity | None:
     spread = math.sqrt(max(0.0, float(variances.mean())))
     gradient = np.sqrt(backward[1] / np.maximum(backward[0], 1.0))
     active, ends = forward[1] / counts, forward[2] / counts
-    return Activity(int(counts[0]), active, ends, mean, std, spread, gradient)
+    return Activity(int(counts[0]), active, ends, mean, std, spread, gradient, int(forward[5, 0]))
 
 
 def node_size(node: Node) -> int:

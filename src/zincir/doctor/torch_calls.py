@@ -45,7 +45,7 @@ class _Sums:
     """What a place has added up since the last reading."""
 
     def __init__(self, units: int) -> None:
-        self.forward = np.zeros((5, units))
+        self.forward = np.zeros((6, units))
         self.backward = np.zeros((2, units))
 
 
@@ -149,6 +149,7 @@ class Calls:
         saturated = ends.double().sum(axes) if place.kind in ("tanh", "sigmoid") else None
         rows = [(h > 0).double().sum(axes), saturated, h.sum(axes), (h * h).sum(axes)]
         sums.forward[0] += count
+        sums.forward[5] += h.shape[0]
         for k, row in enumerate(rows, 1):
             if row is not None:
                 sums.forward[k] += row.cpu().numpy()

@@ -5,8 +5,9 @@ the weights in front of it, so it stays dead. One long step is enough, along a g
 too large; or a bias, or inputs, that make it so from the start.
 
 Death is a matter of units, over many samples: a layer of which 70 % of the *values* are 0 is
-sparse, and healthy. A unit counts when it was silent for at least 299 values in a row (then it
-fires on fewer than 1 % of all with a confidence of 95 %: ln 0.05 / ln 0.99), in three readings.
+sparse, and healthy. A unit counts when it was silent for at least 299 samples in a row (then it
+fires on fewer than 1 % of all with a confidence of 95 %: ln 0.05 / ln 0.99), in three readings. At
+the places of one image it does much the same: such values are no samples of their own.
 
 When it is not this: a few dead units harm nobody, and wide nets have many. Below a fifth nothing
 is said. Up to a half it is an info: the others can still do what there is to do, better than
@@ -108,7 +109,7 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
             evidence={
                 "dead": share,
                 "units": place.units,
-                "silent values, at least": int(death.idle[dead].min()),
+                "silent samples, at least": int(death.idle[dead].min()),
                 "dead from the start": int((since < 0).sum()),
             },
             cause=_START if began < 0 else _LATER,
