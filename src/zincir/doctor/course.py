@@ -211,15 +211,11 @@ class Course:
         """The lines of the losses."""
         return list(dict.fromkeys(name for r in self.readings for name in r.losses))
 
-    def baseline(self, site: str) -> float | None:
-        """What an answer gives that does not look at the input, if that is known of a loss."""
-        aim = self.aims.get(site)
-        return None if aim is None else aim.guess(self.targets.get(site))
-
     @property
     def baselines(self) -> dict[str, float]:
-        """The same, by the lines of the losses of which it is known."""
-        return {s: b for s in self.sites if (b := self.baseline(s)) is not None}
+        """By the line of a loss: what an answer gives that does not look at the input, if known."""
+        guesses = {site: aim.guess(self.targets.get(site)) for site, aim in self.aims.items()}
+        return {site: guess for site, guess in guesses.items() if guess is not None}
 
     @property
     def weights(self) -> list[str]:
@@ -241,28 +237,6 @@ class Course:
         places = {p.where: p.origin for r in self.readings for p in r.places}
         return places.get(where, "")
 
-    # Epochs -------------------------------------------------------------------------------------
-
-    @property
-    def epochs(self) -> Array:
-        """By evaluation, the loss on the training data and the one on others: (epochs, 2); none, if
-        one of them is not finite.
-        """
-        known = [e for e in self.evaluations if "val_loss" in e and "loss" in e]
-        losses = np.array([[e["loss"], e["val_loss"]] for e in known]).reshape(-1, 2)
-        return losses if np.isfinite(losses).all() else losses[:0]
-
-    @property
-    def stays_here(self) -> float | None:
-        """What guessing gives, if no loss on other data was ever better, over six evaluations and
-        more: whatever was learnt holds for the training data alone. Else None.
-        """
-        elsewhere = [e["val_loss"] for e in self.evaluations if "val_loss" in e]
-        baselines = list(self.baselines.values())
-        if len(self.sites) != 1 or len(baselines) != 1 or len(elsewhere) < FEWEST:
-            return None
-        return baselines[0] if min(elsewhere) > GUESSING * baselines[0] else None
-
     # Harm ---------------------------------------------------------------------------------------
 
     @property
@@ -270,12 +244,14 @@ class Course:
         """Whether the training suffers: a loss is no better than guessing, or neither down nor
         coming down.
         """
-        return any(suffers(self.losses(s), self.baseline(s)) for s in self.sites)
+        baselines = self.baselines
+        return any(suffers(self.losses(s), baselines.get(s)) for s in self.sites)
 
     @property
     def stuck(self) -> bool:
         """Whether a loss never came down by more than its noise, or is no better than guessing."""
-        return any(never_improved(self.losses(s), self.baseline(s)) for s in self.sites)
+        baselines = self.baselines
+        return any(never_improved(self.losses(s), baselines.get(s)) for s in self.sites)
 
 
 def class_counts(targets: Array | None) -> Array | None:

@@ -57,7 +57,7 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
         if counts is None or seen.steps < STEPS or counts.sum() < FEWEST:
             continue
         share = float(counts.max() / counts.sum())
-        baseline = seen.baseline(site)
+        baseline = seen.baselines.get(site)
         if share < NEARLY or share == 1 or baseline is None:
             continue
         if never_improved(seen.losses(site), baseline):

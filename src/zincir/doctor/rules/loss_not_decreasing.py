@@ -29,6 +29,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from zincir.doctor.course import FALLS, FEWEST, GUESSING, Course, never_improved, trend
+from zincir.doctor.epochs import unbeaten
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -58,11 +59,12 @@ AHEAD = 3
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
     if seen.steps < STEPS or seen.broken is not None:
         return
+    guess, baselines = unbeaten(seen), seen.baselines
     for site in seen.sites:
-        losses, baseline = seen.losses(site), seen.baseline(site)
+        losses, baseline = seen.losses(site), baselines.get(site)
         if len(losses) < READINGS or not np.isfinite(losses).all():
             continue
-        by_heart = seen.stays_here is not None and losses[-1] > LEARNT * seen.stays_here
+        by_heart = guess is not None and losses[-1] > LEARNT * guess
         if not by_heart and (_falls(seen, site, baseline) or not never_improved(losses, baseline)):
             continue
         quarter = len(losses) // 4

@@ -68,7 +68,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         jump, single = float(np.median(np.abs(np.diff(means)))), float(np.median(noise))
         if jump <= JUMP * size or jump <= NOISE * single:
             continue
-        if suffers(seen.losses(site), seen.baseline(site)):
+        if suffers(seen.losses(site), seen.baselines.get(site)):
             yield found(
                 f"the loss jumps by {jump / size:.2g} of its size, and does not come down",
                 origin=site,

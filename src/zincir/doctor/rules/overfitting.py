@@ -29,6 +29,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from zincir.doctor.course import FALLS, Array, Course, trend
+from zincir.doctor.epochs import losses_of, unbeaten
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -60,11 +61,11 @@ KEPT = 0.5
     ),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
-    losses = seen.epochs
+    losses = losses_of(seen)
     if len(losses) < SINCE + 2:
         return
     training, validation = losses.T
-    guess = seen.stays_here
+    guess = unbeaten(seen)
     if guess is not None and training[-1] < LEARNT * guess:
         yield found(
             "the training data are learnt by heart, and the validation loss was never better than "
@@ -91,7 +92,8 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
         return
     kept = gained - float(np.median(validation[-LAST:]) - validation[best])
     learnt = gained + float(validation[best] - training[-1])  # on the training data
-    accuracy = np.array([e.get("val_accuracy", np.nan) for e in seen.evaluations])
+    known = [e for e in seen.evaluations if "val_loss" in e and "loss" in e]
+    accuracy = np.array([e.get("val_accuracy", np.nan) for e in known])
     if kept > KEPT * learnt and _improves(accuracy, best):
         return
     yield found(

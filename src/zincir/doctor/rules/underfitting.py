@@ -23,6 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from zincir.doctor.course import Course
+from zincir.doctor.epochs import losses_of
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -49,7 +50,7 @@ GAP = 0.1
     ),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
-    losses = seen.epochs
+    losses = losses_of(seen)
     if len(losses) < FEWEST:
         return
     training, validation = losses.T
