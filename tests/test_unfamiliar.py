@@ -9,6 +9,7 @@ from zincir.compiler.snapshot import snapshot
 from zincir.errors import IndexOutOfRange
 from zincir.indexing.rows import CHECKED_AT_ONCE
 from zincir.nn import functional as F
+from zincir.operations.convolution import convolution_p
 
 
 @pytest.fixture
@@ -57,15 +58,31 @@ def test_what_comes_again_is_compiled_then(compiled):
         np.testing.assert_allclose(value, seen[0], rtol=1e-6)
 
 
+def key(name, nodes, op="add"):
+    return ((name, *[(op, (), 0)] * (nodes - 1)), ((0, None),))
+
+
 def test_a_familiar_program_makes_room_for_a_new_one(compiled):
     familiar = unfamiliar.Familiarity()
-    met = [familiar.earns_program(("a", n), 1000) for n in range(6)]
+    met = [familiar.earns_program(key(f"a{n}", 1000)) for n in range(6)]
     assert met == [True] * 4 + [False] * 2
     familiar.found(1000)
-    assert familiar.earns_program(("b",), 1000)
-    assert not familiar.earns_program(("c",), 1000)
-    assert familiar.earns_program(("c",), 100)  # another size
-    assert familiar.earns_program(("d",), 10)
+    assert familiar.earns_program(key("b", 1000))
+    assert not familiar.earns_program(key("c", 1000))
+    assert familiar.earns_program(key("c", 100))  # another size
+    assert familiar.earns_program(key("d", 10))
+
+
+def test_very_large_ones_are_of_one_size(compiled):
+    familiar = unfamiliar.Familiarity()
+    met = [familiar.earns_program(key("a", nodes)) for nodes in (1100, 2100, 4200, 8400, 1200)]
+    assert met == [True] * 4 + [False]
+
+
+def test_nets_of_many_convolutions_are_always_compiled(compiled):
+    familiar = unfamiliar.Familiarity()
+    for number in range(10):
+        assert familiar.earns_program(key(f"a{number}", 1000, convolution_p))
 
 
 def test_gradients_of_episodes_of_any_length(compiled):

@@ -107,7 +107,7 @@ def _find(taken: Snapshot) -> CachedProgram | None:
     key = (taken.key, team.get_num_threads(), now.code)
     found = _programs.get(key)
     if found is None:
-        if now.verify or _familiar.earns_program(taken.key, nodes):
+        if now.verify or _familiar.earns_program(taken.key):
             return _compiled(taken)
         return None
     _programs.move_to_end(key)

@@ -17,6 +17,7 @@ from zincir.compiler.snapshot import Snapshot
 from zincir.graph.node import Node
 from zincir.graph.primitive import Kind
 from zincir.interpret import computed
+from zincir.operations.convolution import convolution_p
 
 _SMALLEST = 96
 """Computations of fewer nodes are compiled in some milliseconds."""
@@ -24,6 +25,10 @@ _ENOUGH = 8192
 """After so many nodes in new programs of one size, the next new ones have to be met again first."""
 _FEWEST = 4
 """So many new programs of one size are always compiled when they are first met."""
+_LARGE = 11
+"""From 2 to this power on, all are of one size."""
+_CONVOLUTIONS = 8
+"""Each convolution needs a program of its own: with more of them, one for all is better."""
 _AGAIN = 3
 """The time at which a computation is compiled that was none of the first."""
 _MOST_MET = 4096
@@ -46,14 +51,16 @@ class Familiarity:
     def found(self, nodes: int) -> None:
         """Note that a computation of so many nodes has a program."""
         if nodes >= _SMALLEST:
-            size = nodes.bit_length()
+            size = _size(nodes)
             self._new[size] = max(0, self._new.get(size, 0) - 1)
 
-    def earns_program(self, key: tuple[Any, ...], nodes: int) -> bool:
+    def earns_program(self, key: tuple[Any, ...]) -> bool:
         """Whether a computation that has no program yet is to be compiled."""
-        if nodes < _SMALLEST:
+        entries: tuple[tuple[Any, ...], ...] = key[0]
+        nodes = len(entries)
+        if nodes < _SMALLEST or _convolutions(entries) > _CONVOLUTIONS:
             return True
-        size = nodes.bit_length()
+        size = _size(nodes)
         count = self._new.get(size, 0)
         if count < max(_FEWEST, _ENOUGH // nodes):
             self._new[size] = count + 1
@@ -66,6 +73,14 @@ class Familiarity:
         if len(self._met) > _MOST_MET:
             self._met.popitem(last=False)
         return False
+
+
+def _size(nodes: int) -> int:
+    return min(nodes.bit_length(), _LARGE)
+
+
+def _convolutions(entries: Sequence[tuple[Any, ...]]) -> int:
+    return sum(entry[0] is convolution_p for entry in entries)
 
 
 def values(taken: Snapshot, by_program: ByProgram) -> list[Any]:
