@@ -116,3 +116,15 @@ def test_more_errors() -> None:
         F.affine_grid(zincir.ones(1, 2, 2), (1, 1, 3, 3))
     with pytest.raises(ShapeError, match="affine_grid: theta and size do not fit together"):
         F.affine_grid(zincir.ones(2, 2, 3), (1, 1, 3, 3))
+
+
+def test_a_place_beside_an_element_is_not_reflected_onto_it():
+    """0.9999995 lies between the elements 0 and 1, where the image is flat."""
+    x = zincir.zeros(1, 1, 1, 13)
+    x[..., 2] = 10.0
+    place = zincir.tensor([[[[-0.769230842590332, 0.0]]]], requires_grad=True)
+    value = F.grid_sample(x, place, padding_mode="reflection", align_corners=False)
+    value.sum().backward()
+    assert value.item() == 0
+    assert place.grad is not None
+    assert place.grad.tolist() == [[[[0.0, 0.0]]]]

@@ -164,9 +164,12 @@ def _inside(at: Node, size: int, edges: _Edges) -> Node:
         low, span = (0.0, size - 1.0) if edges.corners else (-0.5, float(size))
         if span == 0.0:
             return at * 0.0
-        # A wave of triangles: up from low to low + span, and down again
-        phase = remainder(at - low, 2.0 * span)
-        at = (span + low) - abs(phase - span)
+        # Up from low to low + span and down again: each step as PyTorch rounds it
+        away = at - low
+        away = where(compare("lt", away, 0.0), -away, away)
+        part = remainder(away, span)
+        down = compare("ge", remainder(floor(detach(away) / span), 2.0), 1.0)
+        at = where(down, span - part, part) + low
     return _clamped(at, 0.0, size - 1.0)
 
 
