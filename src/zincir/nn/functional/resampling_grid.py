@@ -15,7 +15,7 @@ from zincir.half import converted
 from zincir.lower_precision import full
 from zincir.nn.functional.interpolation_weights import KEYS_A, keys_far, keys_near
 from zincir.nn.module.user_line import at_user_line, floats
-from zincir.operations.arithmetic import abs, bitwise, cast, compare, floor, remainder, round, where
+from zincir.operations.arithmetic import bitwise, cast, compare, floor, remainder, round, where
 from zincir.operations.contraction import matmul
 from zincir.operations.indexing import take
 from zincir.operations.movement import expand, permute, reshape, slice_, swap_last
