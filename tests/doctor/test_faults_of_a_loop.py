@@ -8,6 +8,7 @@ import pytest
 import zincir
 from patients import X, Y, adam, checked, mlp, sgd, train
 from zincir import nn
+from zincir.doctor.report import reported
 from zincir.nn import functional as F
 
 NUMBERS = X[:, 0].copy()
@@ -82,6 +83,19 @@ def test_a_layer_that_is_dead_at_first_is_named_before_what_follows_from_it() ->
             net[number].bias[0] = 0.0
         few = zincir.doctor.checkup(net, F.cross_entropy, None, (X[:128], Y[:128]))
         assert "dead_relu" not in few.symptoms
+
+
+def test_inputs_that_are_lost_stand_before_units_that_die_of_it() -> None:
+    zincir.manual_seed(0)
+    net = mlp()
+    trainer = zincir.Trainer(
+        net, nn.CrossEntropyLoss(), zincir.optim.Adam(net.parameters(), 3e-3), doctor="standard"
+    )
+    trainer.fit((0 * X, Y), epochs=5, progress=False)
+    before = zincir.doctor.checkup(net, F.cross_entropy, None, (0 * X[:128], Y[:128]))
+    found = reported([*trainer.report.findings, *before.findings], {})
+    assert "dead_relu" in found.symptoms
+    assert _first(found) == ("ignores_input", "error")
 
 
 def test_what_was_an_info_before_training_is_a_warning_in_it() -> None:

@@ -165,3 +165,25 @@ def test_what_is_no_plain_cross_entropy_is_not_taken_for_one() -> None:
         exam = train(mlp, sgd(0.01), 60, loss=loss)[0]
         assert "loss_maximised" not in _said(exam.report())
         assert list(exam.exam.course.baselines.values()) == guess
+
+
+def test_numbers_in_their_order_are_not_shuffled() -> None:
+    chance = RNG.normal(size=(len(X), 1)).astype(np.float32)
+
+    def found(order: Any, drift: float = 0.0, rate: float = 0.05) -> list[str]:
+        zincir.manual_seed(0)
+        net = _net()
+        optimizer = zincir.optim.SGD(net.parameters(), lr=rate)
+        with doctor.watch(net, optimizer) as exam:
+            for step in range(200):
+                rows = order[np.arange(32 * step, 32 * step + 32) % len(X)]
+                optimizer.zero_grad()
+                wanted = zincir.tensor(chance[rows] + np.float32(drift * step))
+                F.mse_loss(net(zincir.tensor(X[rows])), wanted).backward()
+                optimizer.step()
+        return [f.what for f in exam.report().of("not_shuffled")]
+
+    (what,) = found(np.argsort(chance[:, 0]), rate=1e-3)
+    assert what.startswith("batches are of like targets each")
+    assert not found(np.arange(len(X)))
+    assert not found(np.arange(len(X)), drift=0.1, rate=1e-4)

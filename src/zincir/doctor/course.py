@@ -254,6 +254,15 @@ class Course:
         return any(never_improved(self.losses(s), baselines.get(s)) for s in self.sites)
 
 
+def head_of(seen: Course) -> str:
+    """The path of the layer whose weights are used last.
+
+    >>> head_of(Course(shapes={"0.weight": (8, 4), "2.weight": (1, 8), "2.bias": (1,)}))
+    '2'
+    """
+    return (seen.weights or [""])[-1].rpartition(".")[0]
+
+
 def class_counts(targets: Array | None) -> Array | None:
     """How many samples of each class there were; of numbers, if all of them are 0 and 1.
 

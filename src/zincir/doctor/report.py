@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,11 +131,13 @@ def reported(
 
 
 def causes_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings in the same order, but each behind those that explain it and began no later."""
+    """Findings in the same order, but each behind those that explain it and began no later: what is
+    so before the first step is no consequence of what happens in training.
+    """
     explains = {r.code: r.explains for r in rules()}
 
     def is_cause(g: Finding, f: Finding) -> bool:
-        began = math.inf if f.step is None else f.step
+        began = -1 if f.step is None else f.step
         return f.symptom in explains.get(g.code, ()) and (g.step is None or g.step <= began)
 
     left, ordered = list(findings), list[Finding]()

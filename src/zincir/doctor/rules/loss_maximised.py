@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Course
+from zincir.doctor.course import Course, head_of
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.forms import bare
 from zincir.doctor.rehearsal import Array, Rehearsal
@@ -65,6 +65,7 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
         if aim.form in ("classes", "squares") and (aim.factor < 0) != upwards and seen.settings:
             yield found(
                 "each step makes the answers worse" + (" (maximize=True)" if upwards else ""),
+                where=head_of(seen),
                 origin=site,
                 severity=Severity.WARNING,
                 step=0,

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Course
+from zincir.doctor.course import Course, head_of
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
@@ -43,6 +43,7 @@ def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
             together = [shape[0], wanted[0]]
             yield found(
                 f"outputs {list(shape)} and targets {list(wanted)} are broadcast to {together}",
+                where=head_of(seen),
                 origin=site,
                 severity=Severity.WARNING,
                 step=0,

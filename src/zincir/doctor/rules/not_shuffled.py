@@ -8,7 +8,9 @@ In training, the labels of each probed batch are counted. What is compared is ho
 samples of a batch are and how alike two of all samples are: the share of the variety that lies
 between batches (Wright's fixation index). In random order it is 0, for any number of classes and
 any size of batch; reported from a half on, over at least eight batches, if it is also beyond what
-chance does to batches that are so small and so few. Before training, the
+chance does to batches that are so small and so few. Of targets that are numbers it is the share
+of their variance that lies between batches, if the training suffers, and the means of batches do
+not drift one way, as what a game is worth does. Before training, the
 batch is looked at: if far more neighbours have the same label than by chance, the data are
 sorted as they are given, which is an info, as they may be shuffled later.
 
@@ -28,7 +30,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Array, Course, class_counts
+from zincir.doctor.course import Array, Course, class_counts, trend
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
@@ -38,6 +40,8 @@ BETWEEN = 0.5
 BATCHES = 8
 FEWEST = 16
 """Labels in an order that can be judged."""
+DRIFT = 3.0
+"""A trend of the batches' means beyond this is no order that comes again with each epoch."""
 CHANCE = 6.0
 """Standard deviations: one in a thousand million."""
 
@@ -63,6 +67,7 @@ def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
 
 def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
     for site in seen.sites:
+        yield from _of_numbers(seen, site, found)
         readings = [r for r in seen.readings if class_counts(r.targets.get(site)) is not None]
         if len(readings) < BATCHES:
             continue
@@ -82,6 +87,32 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
                 },
                 confidence=0.9,
             )
+
+
+def _of_numbers(seen: Course, site: str, found: Found) -> Iterator[Finding]:
+    """The same of targets that are numbers, while the training suffers from it."""
+    readings = [r for r in seen.readings if site in r.targets]
+    sums = [r.targets[site] for r in readings if r.targets[site].shape == (3, 1)]
+    several = np.array(sums).reshape(-1, 3).T
+    several = several[:, several[0] > 1] if len(sums) else np.zeros((3, 0))
+    count, total, squares = several
+    if len(count) < BATCHES or not seen.harmed or class_counts(seen.targets[site]) is not None:
+        return
+    means = total / count
+    within = float(((squares - count * means**2) / (count - 1)).mean())
+    overall = float(squares.sum() / count.sum() - (total.sum() / count.sum()) ** 2)
+    ratio = float(count.mean() * means.var(ddof=1)) / within if within > 0 else math.inf
+    chance = ratio <= 1 + CHANCE * math.sqrt(2 / (len(count) - 1))
+    if overall <= 0 or 1 - within / overall < BETWEEN or chance or abs(trend(means)) > DRIFT:
+        return
+    yield found(
+        f"batches are of like targets each: {1 - within / overall:.0%} of their variance lies "
+        "between them",
+        origin=site,
+        step=readings[0].step,
+        evidence={"between batches": 1 - within / overall, "batches": len(count)},
+        confidence=0.9,
+    )
 
 
 def between(counts: Array) -> float:
