@@ -9,7 +9,7 @@ import pytest
 import zincir
 from patients import X, Y, adam, mlp, sgd, train
 from zincir import doctor, nn
-from zincir.doctor.course import Course, Reading
+from zincir.doctor.course import Course, Gauge, Reading
 from zincir.doctor.guessing import Aim
 from zincir.doctor.rule import rules
 from zincir.nn import functional as F
@@ -81,6 +81,22 @@ def test_a_regression_that_goes_on_where_it_had_ended_is_not_slow() -> None:
     assert "learning_rate_too_low" in fitted(1e-7, 120)
     assert fitted(1e-2, 400) == {}
     assert fitted(1e-7, 120) == {}
+
+
+def test_a_net_that_resembles_its_targets_by_chance_has_not_learnt() -> None:
+    def slow(share: float) -> bool:
+        seen = Course(
+            shapes={"0.weight": (32, 64)}, steps=240, aims={"loss": Aim("squares", 1.0, 1)}
+        )
+        for number in range(30):
+            loss = share + 0.01 * float(np.sin(2.3 * number))
+            targets = {"loss": np.array([[32.0], [0.0], [32.0]])}
+            gauges = {"0.weight": Gauge(1.0, 0.1, 1e-6, 0.3, 0.1)}
+            passes = {"loss": (8, loss * loss)}
+            seen.note(Reading(1 + 8 * number, {"loss": loss}, {}, gauges, passes, targets))
+        return "learning_rate_too_low" in _judged(seen)
+
+    assert [slow(share) for share in (1.0, 0.85, 0.5, 0.1)] == [True, True, False, False]
 
 
 def test_one_side_of_a_game_is_not_guessing() -> None:
