@@ -2349,3 +2349,24 @@ def test_means_what_it_means_in_pytorch(scene: Scene):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scene.check(zincir, zincir.compile)
+
+
+def test_the_elements_of_memory() -> None:
+    points = zincir.tensor([[4.0, 1.0], [5.0, 3.0]])
+    row, view = points.storage(), points[1]
+    assert (row.size(), len(row), row.tolist(), row[2], row[1:3]) == (4, 4, [4, 1, 5, 3], 5, [1, 5])
+    assert view.storage().tolist() == [4, 1, 5, 3]
+    assert view.storage().data_ptr() == points.storage().data_ptr() == points.data_ptr()
+    view.storage()[0] = 2.0
+    assert points.tolist() == [[2, 1], [5, 3]]
+    assert row.nbytes() == row.untyped().nbytes() == 16
+    assert repr(zincir.tensor([1, 2]).storage()) == " 1\n 2\n[int64 storage of size 2]"
+
+
+def test_a_gradient_may_be_deleted() -> None:
+    x = zincir.ones(2, requires_grad=True)
+    x.sum().backward()
+    del x.grad
+    assert x.grad is None
+    x.sum().backward()
+    assert x.grad.tolist() == [1, 1]

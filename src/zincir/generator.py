@@ -59,7 +59,9 @@ class Generator:
     def set_state(self, new_state: Any) -> Generator:
         """Continue where `get_state` was called."""
         state = np.asarray(new_state)
-        if state.shape != (2,) or state.dtype.kind not in "iu":
+        if state.dtype == np.uint8 and state.shape == (16,):  # as bytes
+            state = np.ascontiguousarray(state).view(np.int64)
+        if state.shape != (2,) or state.dtype.kind not in "iu" or state.dtype == np.uint8:
             raise StateError(
                 explain(
                     "set_state: not the state of a generator",

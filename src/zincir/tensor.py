@@ -231,6 +231,10 @@ class Tensor(
     def grad(self, value: Tensor | None) -> None:
         tensor_backward.set_grad(self, value)
 
+    @grad.deleter
+    def grad(self) -> None:
+        tensor_backward.set_grad(self, None)
+
     @property
     def data(self) -> Tensor:
         """The same memory, without gradients, which do not notice what is written there."""

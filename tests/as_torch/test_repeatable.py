@@ -2,6 +2,7 @@
 
 import pytest
 
+import zincir
 from zincir.as_torch import root as torch
 from zincir.errors import ArgumentError, DTypeError
 
@@ -43,3 +44,20 @@ def test_precision_of_products() -> None:
         torch.set_float32_matmul_precision("low")
     assert torch.get_float32_matmul_precision() == "medium"
     torch.set_float32_matmul_precision("highest")
+
+
+def test_the_state_of_the_generator_is_bytes_as_in_pytorch() -> None:
+    from zincir.as_torch.random import get_rng_state
+
+    before = get_rng_state()
+    assert (before.dtype, before.shape) == (zincir.uint8, (16,))
+    drawn = zincir.rand(4).tolist()
+    for saved in (before, before.cpu().byte(), before.clone().to(zincir.uint8)):
+        zincir.set_rng_state(saved)
+        assert zincir.rand(4).tolist() == drawn
+
+
+def test_a_state_that_lost_bits_is_refused() -> None:
+    lost = zincir.from_numpy(zincir.get_rng_state()).byte()
+    with pytest.raises(ValueError, match="not the state of a generator"):
+        zincir.set_rng_state(lost)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zincir import autograd, creation
+from zincir.as_torch.random import get_rng_state as get_rng_state
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import user_line
 from zincir.tensor import Tensor

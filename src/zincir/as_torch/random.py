@@ -6,7 +6,11 @@ import contextlib
 from collections.abc import Generator
 from typing import Any
 
+import numpy as np
+
+from zincir.creation import from_numpy
 from zincir.generator import default_generator
+from zincir.tensor import Tensor
 
 
 @contextlib.contextmanager
@@ -28,3 +32,8 @@ def fork_rng(devices: Any = None, enabled: bool = True, **options: Any) -> Gener
         yield
     finally:
         default_generator.set_state(state)
+
+
+def get_rng_state() -> Tensor:
+    """The state of the default generator as bytes, which `set_rng_state` takes."""
+    return from_numpy(default_generator.get_state().view(np.uint8))

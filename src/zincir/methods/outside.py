@@ -57,8 +57,54 @@ class UntypedStorage:
         return np.array(self._bytes, dtype, copy=copy)
 
 
+class ElementStorage:
+    """The memory of a tensor as a row of elements, which can be read and written."""
+
+    def __init__(self, whole: Any) -> None:
+        self._whole = whole
+        self._row = whole.detach().reshape(-1)
+        self.dtype, self.device = whole.dtype, CPU
+
+    def untyped(self) -> UntypedStorage:
+        """The same memory as bytes."""
+        return self._whole.untyped_storage()
+
+    def data_ptr(self) -> int:
+        """The address of the first element; 0 if there is none."""
+        return self.untyped().data_ptr()
+
+    def nbytes(self) -> int:
+        """How many bytes there are."""
+        return self.untyped().nbytes()
+
+    def size(self) -> int:
+        """How many elements there are."""
+        return self._row.numel()
+
+    __len__ = size
+
+    def tolist(self) -> list[Any]:
+        """The elements as Python numbers."""
+        return self._row.tolist()
+
+    def __getitem__(self, place: Any) -> Any:
+        """An element, or a range of them."""
+        return self._row[place].tolist()
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        self._row[place] = value
+
+    def __repr__(self) -> str:
+        rows = "\n".join(f" {x}" for x in self.tolist())
+        return f"{rows}\n[{self.dtype.name} storage of size {self.size()}]"
+
+
 class Outside(TensorBase):
     """Methods that hand memory or elements to what is no tensor."""
+
+    def storage(self: Any) -> ElementStorage:
+        """The memory that this tensor and its views lie in, element by element."""
+        return ElementStorage(whole_of(self))
 
     def data_ptr(self: Any) -> int:
         """The address of the first element: of views, where it lies in their memory; 0 if empty.

@@ -312,3 +312,38 @@ def test_names_that_are_not_there() -> None:
             look("x")
     with pytest.raises(KeyError, match="no entry 'x'"):
         nn.ModuleDict({"a": net})["x"]
+
+
+class Holding(nn.Module):
+    """A module with a tensor that is neither parameter nor buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+        self.register_buffer("count", zincir.tensor(3))
+        self.scale = zincir.ones(2)
+
+    def _apply(self, fn, *args, **kwargs):
+        super()._apply(fn, *args, **kwargs)
+        self.scale = fn(self.scale)
+        return self
+
+
+def test_a_class_says_what_else_is_converted() -> None:
+    net = nn.Sequential(Holding(), nn.BatchNorm1d(1))
+    net[1](net[0].layer(zincir.randn(4, 2))).sum().backward()
+    kept = net[0].layer.weight
+    assert net.double() is net
+    assert net[0].layer.weight is kept
+    inner = net[0]
+    types = [inner.scale, kept, kept.grad, inner.layer.bias, net[1].running_mean, net[1].weight]
+    assert {t.dtype for t in types} == {zincir.float64}
+    assert inner.count.dtype is zincir.int64
+    assert net.to("cpu", zincir.float32)[0].scale.dtype is zincir.float32
+
+
+def test_apply_puts_what_it_is_given() -> None:
+    net = nn.Linear(2, 1)
+    net._apply(lambda t: t * 0 + 5)
+    assert net.weight.tolist() == [[5, 5]]
+    assert net.weight.requires_grad

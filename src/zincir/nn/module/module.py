@@ -367,8 +367,28 @@ class Module(Saved):
         There is one device, so that naming it changes nothing; a tensor stands for its type.
         """
         wanted = type_to_convert_to(f"{type(self).__name__}.to", args, device, dtype)
-        if wanted is not None:
+        if wanted is None:
+            return self
+        if any(type(m)._apply is not Module._apply for m in self.modules()):
+            self._apply(lambda t: t.to(wanted) if t.dtype.is_floating_point else t)
+        else:
             self._convert(wanted)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Put `fn(tensor)` in the place of all parameters, gradients and buffers.
+
+        A class that holds other tensors may define it, and change them too.
+        """
+        for module in self.children() if recurse else ():
+            module._apply(fn)
+        for held in [p for p in self._parameters.values() if p is not None]:
+            held.data = fn(held.detach())
+            if held.grad is not None:
+                held.grad.data = fn(held.grad.detach())
+        for name, tensor in list(self._buffers.items()):
+            if tensor is not None:
+                setattr(self, name, fn(tensor))
         return self
 
     def _convert(self, dtype: DType) -> None:
