@@ -147,3 +147,24 @@ def test_a_compiled_step_is_the_plain_one() -> None:
     plain, compiled = trained(lambda f: f), trained(zincir.compile)
     np.testing.assert_allclose(compiled, plain, 1e-4)
     assert plain[-1] < 0.8 * plain[0]
+
+
+class Standardised(nn.Conv2d):
+    """A convolution whose weights have mean 0 and variance 1."""
+
+    def forward(self, x):
+        w = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return self._conv_forward(x, w / w.std((1, 2, 3), keepdim=True), self.bias)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect"])
+def test_a_subclass_convolves_with_a_weight_of_its_own(mode) -> None:
+    layer = Standardised(2, 3, 3, padding=1, stride=2, padding_mode=mode)
+    x = zincir.randn(2, 2, 6, 6)
+    plain = nn.Conv2d(2, 3, 3, padding=1, stride=2, padding_mode=mode)
+    plain.load_state_dict(layer.state_dict())
+    w = plain.weight - plain.weight.mean((1, 2, 3), keepdim=True)
+    plain.weight.data = (w / w.std((1, 2, 3), keepdim=True)).detach()
+    assert zincir.allclose(layer(x), plain(x), atol=1e-6)
+    layer(x).sum().backward()
+    assert layer.weight.grad.abs().sum().item() > 0

@@ -212,3 +212,19 @@ def test_without_anything_for_each_channel_any_number_of_them_will_do() -> None:
         nn.InstanceNorm1d(4, affine=True).double()(x)
     with pytest.raises(ShapeError, match="input has 5 channels, the layer takes 4"):
         nn.InstanceNorm1d(4, track_running_stats=True).double()(x)
+
+
+def test_a_subclass_says_which_inputs_it_takes() -> None:
+    from zincir.as_torch.nn_modules import _BatchNorm
+
+    class AnyAxes(_BatchNorm):
+        def _check_input_dim(self, input) -> None:
+            if input.ndim < 2:
+                raise ValueError("too few axes")
+
+    layer, x = AnyAxes(3), zincir.randn(4, 3, 2, 2, 2, 2)
+    flat, plain = x.reshape(4, 3, -1), nn.BatchNorm1d(3)
+    assert zincir.allclose(layer(x).reshape(4, 3, -1), plain(flat), atol=1e-6)
+    assert zincir.allclose(layer.running_var, plain.running_var, atol=1e-6)
+    with pytest.raises(ValueError, match="too few axes"):
+        layer(x[:, 0, 0, 0, 0, 0])

@@ -140,13 +140,15 @@ class _Convolution(_Window):
         self._sides = [n for pair in pairs for n in pair]
 
     def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, self.weight, self.bias)
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution with another weight, for layers that make theirs of `self.weight`."""
         padding = self.padding
         if self.padding_mode != "zeros" and any(self._sides):
             input, padding = F.pad(input, self._sides, self.padding_mode), 0
         function = type(self)._function
-        return function(
-            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+        return function(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         return self._described(self.padding, (0,) * self.axes, self.padding_mode)

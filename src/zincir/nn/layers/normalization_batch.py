@@ -116,8 +116,12 @@ class _ChannelNorm(Affine):
 class BatchNorm(_ChannelNorm):
     """What batch norms share, for whatever number of axes."""
 
-    def forward(self, input: Tensor) -> Tensor:
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Raise for inputs of another number of axes or channels; a subclass may take others."""
         self._check(input, 1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
         self._watch()
         mean, var, seen = self.running_mean, self.running_var, self.num_batches_tracked
         momentum: float | Tensor = self.momentum or 0.0
