@@ -830,3 +830,25 @@ def test_memory_is_not_the_parameters_own_while_a_graph_needs_to_know():
     with pytest.raises(RuntimeError, match="change in place"):
         loss.backward()
     assert w.tolist() == [7.0, 8.0]
+
+
+@pytest.mark.parametrize("other", [lambda t: t, lambda t: t.view(2, 3), lambda t: t[:]])
+@pytest.mark.parametrize("copy", [lambda t: t.clone(), lambda t: t**1, lambda t: t * 1])
+def test_what_views_hold_is_taken_back(copy, other):
+    """A view that comes to require gradients, in a recording that has to be undone."""
+    t = zincir.arange(6.0).reshape(2, 3)  # a view
+    same, g = other(t), zincir.ones(2, 3, requires_grad=True) * 1
+
+    @zincir.compile
+    def step(x):
+        x.view(-1).mul_(1.5)
+        before = copy(same)
+        same.relu_()
+        same.add_(g)
+        return before
+
+    before = step(t)
+    assert not before.requires_grad
+    assert before.tolist() == [[0.0, 1.5, 3.0], [4.5, 6.0, 7.5]]
+    assert t.requires_grad
+    assert same.requires_grad

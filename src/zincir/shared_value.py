@@ -8,6 +8,7 @@ moment at which they were made.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ from zincir.operations.source import (
     with_gradient_of_p,
 )
 from zincir.pending import evaluate_with, wait_for
-from zincir.recording import CURRENT, note_read, paused, refuse_to_look
+from zincir.recording import CURRENT, note_done, note_read, paused, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged, looking
 from zincir.storage import path, seen, storage_of, whole_of
 from zincir.tensor_base import Storage, TensorBase, base_of
@@ -170,6 +171,7 @@ def _turned(tensor: TensorBase, storage: Storage) -> bool:
     if wanted and tensor._step_grad and is_overtaken(tensor, storage):
         base = base_of(tensor)
         if base is root or root._storage is storage:
+            _note_held(tensor)
             if base is not None and base._root is root:  # what had taken the place of the root
                 tensor._base, tensor._stamp = root, storage.stamp
             tensor._loose = False
@@ -182,11 +184,18 @@ def _hold(tensor: TensorBase, node: Node, storage: Storage) -> Node:
     if recording is not None and "_held" in tensor.__dict__ and recording.was_there(tensor):
         recording.there.add(id(tensor))
         recording.keep.append(tensor)
+        _note_held(tensor)
     node.owner = weakref.ref(tensor)
     node.home = (storage, storage.writes)
     tensor._held = node
     tensor._seen = storage.version
     return node
+
+
+def _note_held(tensor: TensorBase) -> None:
+    """Note what a tensor holds, in case that the recording is taken back."""
+    names = ("_held", "_seen", "_read_from", "_base", "_stamp", "_loose")
+    note_done(functools.partial(tensor.__dict__.update, {n: getattr(tensor, n) for n in names}))
 
 
 def _own(node: Node, other: Node) -> Node:
