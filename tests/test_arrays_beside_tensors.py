@@ -125,3 +125,19 @@ def test_a_copy_lies_in_memory_as_numpy_would_copy_it():
     for t in (zincir.zeros(4).expand(2, 4), zincir.zeros(2, 3).T):
         assert np.array(t).strides == t.numpy().copy("K").strides
         assert np.array(t, order="C").flags.c_contiguous
+
+
+def test_what_numpy_makes_of_a_tensor_is_one() -> None:
+    t = zincir.tensor([1.0, 4.0])
+    for made, expected in (
+        (np.sqrt(t), [1, 2]),
+        (np.add(t, 1), [2, 5]),
+        (np.maximum(t, np.array([2.0, 2.0], np.float32)), [2, 4]),
+        (np.isnan(t), [False, False]),
+        (np.abs(-t[0]), 1),
+    ):
+        assert isinstance(made, zincir.Tensor)
+        assert made.tolist() == expected
+    assert (np.sqrt(t).dtype, np.isnan(t).dtype) == (zincir.float32, bool_)
+    assert np.exp(zincir.tensor(0.0)).item() == 1
+    assert isinstance(np.mean(t.numpy()), np.floating)

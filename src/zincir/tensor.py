@@ -310,6 +310,10 @@ class Tensor(
     def __array__(self, dtype: Any = None, copy: Bool | None = None) -> np.ndarray[Any, Any]:
         return shared_value.as_array(inplace.dense(self, "numpy()"), dtype, copy)
 
+    def __array_wrap__(self, array: Any, context: Any = None, scalar: Bool = False) -> Tensor:
+        """What NumPy's functions make of it (`np.sqrt(t)`) is a tensor."""
+        return wrap(leaf_over(np.asarray(array)))
+
     def __dlpack__(self, **options: Any) -> Any:
         return self.numpy().__dlpack__(**options)
 
