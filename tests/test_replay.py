@@ -852,3 +852,22 @@ def test_what_views_hold_is_taken_back(copy, other):
     assert before.tolist() == [[0.0, 1.5, 3.0], [4.5, 6.0, 7.5]]
     assert t.requires_grad
     assert same.requires_grad
+
+
+def test_a_view_with_gradients_is_changed_once_more_after_a_recording_was_undone():
+    leaf = zincir.ones(4, dtype=zincir.float64, requires_grad=True)
+    one, other = ((leaf.clamp(-1, 1)).view(-1) for _ in range(2))
+
+    def change(x):
+        one.sin_()
+        return x.detach()
+
+    seen = change(one)
+
+    @zincir.compile
+    def step(x):
+        change(other)
+
+    step(seen)
+    assert one.tolist() == pytest.approx([math.sin(math.sin(1))] * 4)
+    assert seen.tolist() == one.tolist()

@@ -193,7 +193,7 @@ def _hold(tensor: TensorBase, node: Node, storage: Storage) -> Node:
 
 
 def _note_held(tensor: TensorBase) -> None:
-    """Note what a tensor holds, in case that the recording is taken back."""
+    """Note what a tensor holds before that changes, in case that the recording is taken back."""
     names = ("_held", "_seen", "_read_from", "_base", "_stamp", "_loose")
     note_done(functools.partial(tensor.__dict__.update, {n: getattr(tensor, n) for n in names}))
 
@@ -205,6 +205,8 @@ def _own(node: Node, other: Node) -> Node:
 
 def _taken(tensor: TensorBase, storage: Storage) -> Node:
     """The value of a tensor whose memory was written to."""
+    if CURRENT.recording is not None:
+        _note_held(tensor)
     base, step = base_of(tensor), tensor._step
     if base is None or step is None:
         return _taken_whole(tensor, storage)
