@@ -11,6 +11,7 @@ from patients import X, Y, adam, mlp, sgd, train
 from zincir import doctor, nn
 from zincir.doctor.course import Course, Gauge, Reading
 from zincir.doctor.guessing import Aim
+from zincir.doctor.report import reported
 from zincir.doctor.rule import rules
 from zincir.nn import functional as F
 
@@ -97,6 +98,18 @@ def test_a_net_that_resembles_its_targets_by_chance_has_not_learnt() -> None:
         return "learning_rate_too_low" in _judged(seen)
 
     assert [slow(share) for share in (1.0, 0.85, 0.5, 0.1)] == [True, True, False, False]
+
+
+def test_steps_that_are_short_since_one_was_too_long_stand_behind_it() -> None:
+    seen = Course(shapes={"0.weight": (32, 64)}, steps=240, aims={"loss": Aim("classes", 1.0, 10)})
+    for number in range(30):
+        gauges = {"0.weight": Gauge(1.0, 0.1, 2.0 if number == 0 else 1e-9, 0.3, 0.1)}
+        seen.note(Reading(1 + 8 * number, {"loss": 2.4 + 0.01 * (number % 3)}, {}, gauges))
+    findings = reported([f for r in rules(Course) for f in r.findings(seen)], {}).findings
+    assert [f.step for f in findings if f.symptom == "learning_rate_too_low"] == [9]
+    assert findings[0].symptom == "learning_rate_too_high"
+    slow = train(mlp, sgd(1e-5), 200)[0].report().of("learning_rate_too_low")
+    assert [f.step for f in slow] == [0]
 
 
 def test_one_side_of_a_game_is_not_guessing() -> None:

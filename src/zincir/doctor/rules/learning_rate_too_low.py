@@ -73,9 +73,20 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
             "loss at first": first,
             "loss now": now,
         },
-        step=0,
+        step=_began(seen),
         confidence=0.9,
     )
+
+
+def _began(seen: Course) -> int:
+    """The step from which on all were so short; 0: from the start."""
+    began = seen.steps
+    for reading in reversed([r for r in seen.readings if r.gauges]):
+        gauges = [reading.gauges[n] for n in seen.weights if n in reading.gauges]
+        if any(g.value > 0 and g.update > RATIO * g.value for g in gauges):
+            return began
+        began = reading.step
+    return 0
 
 
 def _has_learnt(seen: Course) -> bool:
