@@ -871,3 +871,20 @@ def test_a_view_with_gradients_is_changed_once_more_after_a_recording_was_undone
     step(seen)
     assert one.tolist() == pytest.approx([math.sin(math.sin(1))] * 4)
     assert seen.tolist() == one.tolist()
+
+
+def test_what_was_written_through_data_before_is_there_after_a_recording_was_undone():
+    t, whole = zincir.arange(6.0).reshape(2, 3), zincir.ones(2)
+
+    @zincir.compile
+    def step(x):
+        whole.data.mul_(3.0)
+        x.squeeze()
+        t.add_(t)
+
+    for times in range(1, 4):
+        step(t[:, 1])
+        with zincir.no_grad():  # a recording of its own, which is undone, too
+            step(t[:, 1])
+        assert t[0].tolist() == [0, 4**times, 2 * 4**times]
+    assert whole.tolist() == [729.0, 729.0]

@@ -193,7 +193,12 @@ def _hold(tensor: TensorBase, node: Node, storage: Storage) -> Node:
 
 
 def _note_held(tensor: TensorBase) -> None:
-    """Note what a tensor holds before that changes, in case that the recording is taken back."""
+    """Note what a view holds before that changes, in case that the recording is taken back.
+
+    What wholes had is noted where they are written to.
+    """
+    if tensor._base is None:
+        return
     names = ("_held", "_seen", "_read_from", "_base", "_stamp", "_loose")
     note_done(functools.partial(tensor.__dict__.update, {n: getattr(tensor, n) for n in names}))
 
