@@ -238,6 +238,7 @@ NOT_OF_NUMBERS = [
     "is_conj",
     "is_pinned",
     "is_shared",
+    "storage",
     "storage_offset",
     "sum_to_size",
     "untyped_storage",
