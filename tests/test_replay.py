@@ -888,3 +888,29 @@ def test_what_was_written_through_data_before_is_there_after_a_recording_was_und
             step(t[:, 1])
         assert t[0].tolist() == [0, 4**times, 2 * 4**times]
     assert whole.tolist() == [729.0, 729.0]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_view_that_nobody_looked_at_is_read_anew_by_a_replay(quiet):
+    """It was overtaken by a write through another view, and computed with, lazily."""
+    t = zincir.arange(6.0).reshape(2, 3)
+    column = t[:, 0]
+
+    def before():
+        t.diagonal().fill_(1.0)
+        return column % 3
+
+    @zincir.compile
+    def halve():
+        if quiet:
+            with zincir.no_grad():
+                column.div_(2)
+        else:
+            column.div_(2)
+        return column.flip(())
+
+    for times in range(1, 5):
+        before()
+        flipped = halve()
+        assert t.tolist() == [[0.5, 1.0, 2.0], [3.0 / 2**times, 1.0, 5.0]]
+        assert flipped.tolist() == [0.5, 3.0 / 2**times]

@@ -33,7 +33,7 @@ from zincir.operations.source import (
     with_gradient_of_p,
 )
 from zincir.pending import evaluate_with, wait_for
-from zincir.recording import CURRENT, note_done, note_read, paused, refuse_to_look
+from zincir.recording import CURRENT, Recording, note_done, note_read, paused, refuse_to_look
 from zincir.runtime.buffer import Buffer, arranged, looking
 from zincir.storage import path, seen, storage_of, whole_of
 from zincir.tensor_base import Storage, TensorBase, base_of
@@ -142,7 +142,7 @@ def current(tensor: TensorBase) -> Node:
     node = tensor._held
     if tensor._loose and _turned(tensor, storage):
         return _taken(tensor, storage)
-    if tensor._seen == storage.version and not (recording and _is_plain_view(tensor)):
+    if tensor._seen == storage.version and not (recording and _is_plain_view(tensor, recording)):
         return node  # but in a recording, what a view showed before is read from its base
     return _taken(tensor, storage)
 
@@ -153,14 +153,14 @@ def is_overtaken(view: TensorBase, storage: Storage) -> bool:
     return view._since < (storage.writes if unnoticed else storage.noticed)
 
 
-def _is_plain_view(tensor: TensorBase) -> bool:
-    """Whether it is a view whose value is known and whose place in the graph is nobody's business.
+def _is_plain_view(tensor: TensorBase, recording: Recording) -> bool:
+    """Whether it is a view whose value is older than the recording, and without gradients.
 
     A view with gradients keeps its node: hooks are there, and gradients are asked for by it.
     """
     held = tensor._held
-    known = held.value is not None and not held.needs_grad
-    return known and tensor._base is not None and not tensor._leaf_view
+    plain = tensor._base is not None and not tensor._leaf_view and not held.needs_grad
+    return plain and (held.value is not None or recording.was_there(tensor))
 
 
 def _turned(tensor: TensorBase, storage: Storage) -> bool:
