@@ -144,23 +144,24 @@ def _through(
         return
     rule = node.op.vjp
     assert rule is not None
-    own, *inputs = saved = _as_in_memory(node)
+    saved = _as_in_memory(node) if node.op.saves else (node, *node.inputs)
     gradients: Node | tuple[Node | None, ...] | None
     arrived = tuple(g.each) if isinstance(g, Several) else g
-    half = node.dtype.half or any([x.dtype.half for x in node.inputs])
-    if half and not moves(node.op, node.attrs):
+    if _has_halves(node) and not moves(node.op, node.attrs):
         # As in PyTorch: the whole rule in float32, and one rounding.
         arrived = _wide(arrived)
         gradients = rule(arrived, *map(widened, saved), *wide_attrs(node.attrs))
     else:
-        gradients = rule(arrived, own, *inputs, *node.attrs)
+        gradients = rule(arrived, *saved, *node.attrs)
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
     bent = node.bent if MODE.grad else None
     for x, gx in zip(node.inputs, gradients, strict=False):
         if gx is None or not (x.needs_grad if needed is None else x in needed):
             continue
-        gx = _like(gx if bent is None else attached(gx, bent), x)
+        gx = gx if bent is None else attached(gx, bent)
+        if gx.shape != x.shape or gx.dtype is not x.dtype:
+            gx = _like(gx, x)
         if edge is not None:
             edge(node, x, gx)
         already = pending.get(x)
@@ -168,11 +169,20 @@ def _through(
     _refuse_changed(node, saved, g, gradients)
 
 
+def _has_halves(node: Node) -> bool:
+    if node.dtype.half:
+        return True
+    for x in node.inputs:  # noqa: SIM110 - every node is asked
+        if x.dtype.half:
+            return True
+    return False
+
+
 def _like(gx: Node, x: Node) -> Node:
     """A gradient in the shape of what it is for, and in its type if that is a half."""
     if gx.shape != x.shape:
         gx = sum_to(gx, x.shape)
-    return cast(gx, x.dtype) if gx.dtype is not x.dtype and x.dtype.half else gx
+    return cast(gx, x.dtype) if x.dtype.half else gx
 
 
 def _wide(g: Any) -> Any:
@@ -189,7 +199,11 @@ def _to_one_of_several(output: Node, g: Node, pending: dict[Node, Arrived]) -> N
 
 def _as_in_memory(node: Node) -> tuple[Node, ...]:
     """A node and its inputs: as they are by now, if they were changed and nobody was to notice."""
-    return tuple([_read_again(x) for x in (node, *node.inputs)])
+    found = [node, *node.inputs]
+    for i, x in enumerate(found):
+        if x.home is not None or x.op.kind is Kind.VIEW:
+            found[i] = _read_again(x)
+    return tuple(found)
 
 
 def _read_again(x: Node) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from zincir.evaluate import evaluate
 from zincir.graph.node import MODE, Node, grad_mode, here
+from zincir.half import put
 from zincir.inplace import is_leaf, wrote_memory
 from zincir.operations.indexing import scatter
 from zincir.operations.movement import expand
@@ -23,6 +24,25 @@ from zincir.types import DType, Shape, from_numpy_dtype
 
 NO_NODE = -1
 """A serial number that no node has."""
+
+
+@dataclass(slots=True)
+class Live:
+    """Numbers that are asked for at each call."""
+
+    slot: int
+    """The program's input that they are, or -1 if it does not read them."""
+    buffer: Buffer
+    getter: Callable[[], Any]
+    last: tuple[float, ...] | None = None
+    """What is in the buffer: a tuple that the getter gives again says the same again."""
+
+    def read(self) -> None:
+        """Put the numbers of this call into the buffer."""
+        now = self.getter()
+        if now is not self.last:
+            put(self.buffer.array, now)
+            self.last = now if now.__class__ is tuple else None
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zincir.arguments import compared
-from zincir.bindings import Captured, Changed, FewRows, Gradient, GradientRead, Left, Result
+from zincir.bindings import Captured, Changed, FewRows, Gradient, GradientRead, Left, Live, Result
 from zincir.compiler.options import Options, Terms
 from zincir.compiler.program_cache import find_program
 from zincir.compiler.snapshot import above, snapshot, structure
@@ -373,7 +373,7 @@ class Recorder:
                 made.arguments.append((i, slot))
                 self.known.add(id(value))
         for node, getter in self.recording.live:
-            made.live.append((slot_of.get(id(node.value), -1), node.value, getter))
+            made.live.append(Live(slot_of.get(id(node.value), -1), node.value, getter))
             self.known.add(id(node.value))
         for slot, node in enumerate(leaves):
             if id(node.value) in self.known:

@@ -15,6 +15,7 @@ from zincir.bindings import (
     Gradient,
     GradientRead,
     Left,
+    Live,
     Result,
     address,
     copied_buffer,
@@ -28,7 +29,6 @@ from zincir.compiler.program_cache import CachedProgram
 from zincir.creation import from_numpy
 from zincir.evaluate import ENGINE, raise_out_of_range
 from zincir.graph.node import Node, grad_mode
-from zincir.half import put
 from zincir.inplace import rebind
 from zincir.operations.source import leaf
 from zincir.pending import settle, waiting
@@ -54,7 +54,7 @@ class Replay:
         """What the recording is compared by."""
         self.arguments: list[tuple[int, int]] = []
         """(number of the argument, its slot among the inputs)."""
-        self.live: list[tuple[int, Buffer, Callable[[], Any]]] = []
+        self.live: list[Live] = []
         self.captured: list[Captured] = []
         self.graphs: list[tuple[Tensor, Node]] = []
         """Tensors from outside with the graphs behind them that gradients are passed through."""
@@ -97,7 +97,8 @@ class Replay:
         elif not self.watched.contents_hold():
             return False
         for getter, recorded in self.conditions:
-            if getter() != recorded:
+            now = getter()
+            if now is not recorded and now != recorded:
                 return False
         if not (self._gradients_hold(inputs) and self._tensors_hold()):
             return False
@@ -166,10 +167,10 @@ class Replay:
             for r in self.read:
                 if r.slot >= 0 and r.tensor._grad is not None:
                     pointers[r.slot] = placed(readable(r.tensor._grad), r.order, keep)
-            for slot, buffer, getter in self.live:
-                put(buffer.array, getter())
-                if slot >= 0:
-                    pointers[slot] = buffer.pointer
+            for number in self.live:
+                number.read()
+                if number.slot >= 0:
+                    pointers[number.slot] = number.buffer.pointer
             self._point_to_changed(inputs, pointers, keep)
             self._point_to_gradients(inputs, pointers, keep)
             made = self._make_results(pointers)

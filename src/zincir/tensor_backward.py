@@ -203,7 +203,7 @@ def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[TensorBase, No
 
 def _called(functions: Hooks | None, node: Node, g: Node, wrap: Wrap) -> Node:
     """What hooks make of the gradient of a node."""
-    for function in list((functions or {}).values()):
+    for function in list(functions.values()) if functions else ():
         new = function(wrap(g))
         if new is not None:
             if new.shape != node.shape:
@@ -228,7 +228,7 @@ def _accumulate(tensor: TensorBase, g: Node, wrap: Wrap, *, in_place: bool = Tru
         tensor._grad = wrap(current(before) + g)
     else:
         rebind(before, cast(current(before) + g, before.dtype))
-    for hook in list((tensor._after or {}).values()):
+    for hook in list(tensor._after.values()) if tensor._after else ():
         hook(tensor)
 
 

@@ -1,8 +1,10 @@
 """What an optimizer is given: lists of parameters, and groups of them."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import zincir
@@ -88,3 +90,70 @@ def test_named_parameters() -> None:
     optimizer = optim.SGD(net.named_parameters(), lr=1.0)
     assert optimizer.param_groups[0]["params"][1] is net.bias
     assert optimizer.param_groups[0]["params"][1] is net.bias
+
+
+def _trained(change: Callable[[Any], Any], compiled: bool) -> list[float]:
+    w = zincir.nn.Parameter(zincir.ones(2))
+    optimizer = zincir.optim.SGD([w], lr=0.5)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        (w * 2).sum().backward()
+        optimizer.step()
+
+    run = zincir.compile(step) if compiled else step
+    for _ in range(3):
+        run()
+    change(optimizer)
+    run()
+    run()
+    return w.detach().tolist()
+
+
+def _replace_all(optimizer: Any) -> None:
+    optimizer.param_groups = [dict(optimizer.param_groups[0], lr=4.0)]
+
+
+def _replace_one(optimizer: Any) -> None:
+    optimizer.param_groups[0] = dict(optimizer.param_groups[0], lr=4.0)
+
+
+def _update(optimizer: Any) -> None:
+    optimizer.param_groups[0].update(lr=4.0)
+
+
+def _array(optimizer: Any) -> None:
+    optimizer.param_groups[0]["lr"] = np.float64(4.0)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("change", [_replace_all, _replace_one, _update, _array])
+def test_a_group_in_the_place_of_another_is_read(
+    change: Callable[[Any], Any], compiled: bool
+) -> None:
+    assert _trained(change, compiled) == [-18.0, -18.0]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_settings_that_change_and_stay_themselves_are_read(compiled: bool) -> None:
+    rate, betas = np.array(1.0), [0.0, 0.0]
+    w = zincir.nn.Parameter(zincir.zeros(1, dtype=zincir.float64))
+    optimizer = zincir.optim.Adam([w], lr=1.0, eps=0.0)
+    optimizer.param_groups[0].update(lr=rate, betas=betas)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        (w * 3).sum().backward()
+        optimizer.step()
+
+    run = zincir.compile(step) if compiled else step
+    for _ in range(3):
+        run()
+    assert w.tolist() == [-3.0]  # without memory each step is lr
+    rate[()] = 8.0
+    run()
+    assert w.tolist() == [-11.0]
+    betas[0] = 0.75
+    run()
+    # m = 0.75 * 3 + 0.25 * 3, over 1 - 0.75 ** 5; v = 9
+    assert w.item() == pytest.approx(-11.0 - 8.0 / (1 - 0.75**5), rel=1e-12)

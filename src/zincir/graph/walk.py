@@ -28,6 +28,9 @@ def toposort(roots: Iterable[Node], enter: Callable[[Node], bool] | None = None)
         if node in seen or (enter is not None and not enter(node)):
             continue
         seen.add(node)
+        if not node.inputs:
+            order.append(node)
+            continue
         begun.append(node)
         stack.append(None)
         stack.extend([n for n in reversed(node.inputs) if n not in seen])

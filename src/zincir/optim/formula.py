@@ -15,6 +15,7 @@ from zincir.graph.node import MODE, Node, here
 from zincir.half import filled
 from zincir.operations.arithmetic import cast
 from zincir.optim.hyper import Hyper, HyperParameter, form, hyper_parameters
+from zincir.optim.kept import Kept
 from zincir.optim.optimizer import Optimizer
 from zincir.optim.settings import Group, Params, Settings, declared
 from zincir.optim.state import StateSpec, loaded_groups, loaded_state, number_in, stored_like
@@ -23,6 +24,7 @@ from zincir.tensor import Tensor, from_array
 from zincir.types import float64
 
 Nodes: TypeAlias = dict[str, Node]
+_VALUES: Callable[[Any], Any] = dict.values
 
 
 class Formula(Optimizer):
@@ -39,7 +41,7 @@ class Formula(Optimizer):
 
     def __init__(self, params: Params, given: Mapping[str, Any]) -> None:
         """Take `given`, the constructor's arguments by name: they are the defaults of groups."""
-        self._compiled: Compiled[[], None] = compile(self._step)
+        self._compile()
         others = ("self", "params", "__class__")
         super().__init__(params, {k: v for k, v in given.items() if k not in others})
 
@@ -117,16 +119,31 @@ class Formula(Optimizer):
             mode.grad, mode.origin = before
         return loss
 
+    def _compile(self) -> None:
+        self._compiled: Compiled[[], None] = compile(self._step)
+        self._decided = Kept(self._held, self._deciding)
+
     def _step(self) -> None:
         states = {p: dict(state) for p, state in self.state.items()}
         recording.note_done(partial(recording.refill, self.state, states))
-        for group in self.param_groups:
-            self._step_group(group)
+        for number in range(len(self.param_groups)):
+            self._step_group(number)
         recording.note_condition(self, self._form)
 
     def _form(self) -> Any:
         """What decides which operations a step has, apart from gradients. A replay asks for it."""
         self._note_step()
+        return self._decided()
+
+    def _held(self) -> Iterator[Any]:
+        """All that groups and states hold."""
+        groups = self.param_groups
+        settings = map(self.settings.of, groups)
+        params = [group["params"] for group in groups]
+        states = map(_VALUES, self.state.values())
+        return chain.from_iterable(chain(settings, params, states))
+
+    def _deciding(self) -> Any:
         groups = [
             (form(group, self.settings), list(map(id, group["params"])))
             for group in self.param_groups
@@ -134,8 +151,9 @@ class Formula(Optimizer):
         states = [state.values() for state in self.state.values()]
         return groups, list(map(id, chain.from_iterable(states)))
 
-    def _step_group(self, group: Group) -> None:
-        hyper = hyper_parameters(group, self.settings)
+    def _step_group(self, number: int) -> None:
+        group = self.param_groups[number]
+        hyper = hyper_parameters(lambda: self.param_groups[number], self.settings)
         times = Counter(p for p in group["params"] if p.grad is not None)
         begun: set[Tensor] = set()
         for active in _rounds(times):
@@ -251,7 +269,7 @@ class Formula(Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._compiled = compile(self._step)  # recordings hold on to the state there was
+        self._compile()  # recordings hold on to the state there was
 
 
 def _rounds(times: Mapping[Tensor, int]) -> Iterator[list[Tensor]]:

@@ -6,8 +6,8 @@ replayed step uses is never stale. They are float64, and so is all that is compu
 
 from __future__ import annotations
 
-import functools
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +17,7 @@ from zincir.graph.primitive import OPERATORS
 from zincir.operations.arithmetic import cast
 from zincir.operations.elementwise import log
 from zincir.operations.movement import reshape, slice_
+from zincir.optim.kept import Kept
 from zincir.optim.settings import Group, Settings
 from zincir.tensor import Tensor
 from zincir.types import DType, float64
@@ -102,11 +103,15 @@ class HyperParameter(Node):
         return self._made[key]
 
 
-def hyper_parameters(group: Group, settings: Settings) -> Hyper:
-    """The settings of a group as an update sees them."""
-    read = functools.partial(_numbers, group, settings)
+def hyper_parameters(now: Callable[[], Group], settings: Settings) -> Hyper:
+    """The settings of a group as an update sees them.
+
+    Args:
+        now: the group. A replay asks for it, as another one may have taken its place.
+    """
+    read = Kept(lambda: settings.of(now()), lambda: _numbers(now(), settings))
     recording.note_settings(read)
-    count = len(read())
+    group, count = now(), len(read())
     row = recording.live(read, (count,), float64)
     numbers = (HyperParameter(reshape(slice_(row, (i,), (1,), (1,)), ())) for i in range(count))
     hyper = Hyper(**{name: group[name] for name in settings.choices})
@@ -137,7 +142,7 @@ def _logarithm(value: Any, number: HyperParameter) -> HyperParameter:
     return number
 
 
-def _numbers(group: Group, settings: Settings) -> list[float]:
+def _numbers(group: Group, settings: Settings) -> tuple[float, ...]:
     """The numbers of a group. Logarithms too: a program's differ in the last digit at times.
 
     For tensors, which programs read themselves, there is a 0.
@@ -146,7 +151,7 @@ def _numbers(group: Group, settings: Settings) -> list[float]:
     for name in settings.pairs:
         one, two = map(_plain, group[name])
         found += one, two, _log(one), _log(two)
-    return found
+    return tuple(found)
 
 
 def _plain(value: Any) -> float:
@@ -158,10 +163,7 @@ def _log(x: float) -> float:
 
 
 def form(group: Group, settings: Settings) -> list[Any]:
-    """What decides which operations an update has: choices, which numbers are 0, and tensors.
-
-    A step asks at every replay, so it has to be quick.
-    """
+    """What decides which operations an update has: choices, which numbers are 0, and tensors."""
     found: list[Any] = [group[name] for name in settings.choices]
     for name in settings.numbers:
         value = group[name]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 from typing import Annotated, Any, TypeAlias, get_type_hints
 
 from zincir.errors import ArgumentError, explain
@@ -79,6 +80,12 @@ class Settings:
         kinds = {kind: [n for n, s in by_name.items() if s.kind is kind] for kind in Kind}
         self.rates, self.numbers = kinds[Kind.RATE], kinds[Kind.NUMBER]
         self.pairs, self.choices = kinds[Kind.PAIR], kinds[Kind.CHOICE]
+        several = len(by_name) > 1
+        self.of: Callable[[Group], tuple[Any, ...]] = itemgetter(*by_name) if several else self._of
+        """The values that a group has for them; a step asks at every replay."""
+
+    def _of(self, group: Group) -> tuple[Any, ...]:
+        return tuple(group[name] for name in self.by_name)
 
     def check(self, owner: str, group: Group) -> None:
         """Raise if a setting is outside its range.

@@ -26,16 +26,12 @@ def at_user_line(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        half = _has_halves(args) or (kwargs and _has_halves(kwargs.values()))
+        half = not whole and (_has_halves(args) or (kwargs and _has_halves(kwargs.values())))
         if MODE.origin is not None:
-            if half and not whole:
-                return _rounded_once(function, args, kwargs)
-            return function(*args, **kwargs)
+            return _rounded_once(function, args, kwargs) if half else function(*args, **kwargs)
         MODE.origin = here()
         try:
-            if half and not whole:
-                return _rounded_once(function, args, kwargs)
-            return function(*args, **kwargs)
+            return _rounded_once(function, args, kwargs) if half else function(*args, **kwargs)
         finally:
             MODE.origin = None
 
@@ -91,7 +87,10 @@ def in_steps(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _has_halves(given: Iterable[Any]) -> bool:
-    return any([isinstance(x, Tensor) and x._held.dtype.half for x in given])
+    for x in given:  # noqa: SIM110 - every function asks
+        if isinstance(x, Tensor) and x._held.dtype.half:
+            return True
+    return False
 
 
 def _rounded_once(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
