@@ -284,6 +284,15 @@ def note_condition(owner: Any, getter: Callable[[], Any]) -> None:
         recording.conditions[id(owner)] = owner, getter, getter()
 
 
+def by_value(x: Any) -> Any:
+    """As a condition: containers taken apart, plain values, and other objects as themselves."""
+    if isinstance(x, dict):
+        return [(k, by_value(v)) for k, v in cast("dict[Any, Any]", x).items()]
+    if isinstance(x, list | tuple):
+        return [by_value(v) for v in cast("list[Any]", x)]
+    return x if isinstance(x, float | int | str) else id(x)
+
+
 def note_module(module: Any) -> None:
     """Note that `module` runs: what is recorded depends on its attributes."""
     recording = CURRENT.recording

@@ -30,6 +30,7 @@ from zincir.creation import from_numpy
 from zincir.evaluate import ENGINE, raise_out_of_range
 from zincir.graph.node import Node, grad_mode
 from zincir.inplace import rebind
+from zincir.names import Names
 from zincir.operations.source import leaf
 from zincir.pending import settle, waiting
 from zincir.recording import EPOCH
@@ -38,7 +39,7 @@ from zincir.runtime.buffer import Buffer, allocate, arranged
 from zincir.storage import owned_again, whole_of
 from zincir.tensor import Tensor, from_buffer
 from zincir.tensor_base import BEFORE
-from zincir.watched import Names, Watched
+from zincir.watched import Watched
 
 
 class Replay:

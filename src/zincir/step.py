@@ -12,6 +12,7 @@ import functools
 import warnings
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -20,7 +21,9 @@ from zincir.arguments import Arguments, Numbers, with_arrays
 from zincir.array_argument import ArrayArgument
 from zincir.compiler.rewrite.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, explain
+from zincir.executed import Executed
 from zincir.graph.node import MODE, Origin, describe, here
+from zincir.names import Names
 from zincir.pending import settle
 from zincir.recorder import take_back
 from zincir.recording import CURRENT, resumed
@@ -41,7 +44,7 @@ from zincir.take import (
     Take,
 )
 from zincir.types import DEFAULT, DType
-from zincir.watched import Names, modules_of
+from zincir.watched import modules_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -259,8 +262,13 @@ class Compiled(Generic[P, R]):
         settle()
         terms = self._terms()
         numbers = self._kinds[given.shape]
-        names = Names(self._function, (args, kwargs))
-        took = Take(self._function, given, numbers, args, kwargs)
+        # A first recording is only compared with a second one, which looks at all that runs.
+        executed = Executed() if first or stale else None
+        before = Names(self._function, (args, kwargs), methods=True)
+        with executed or nullcontext():
+            took = Take(self._function, given, numbers, args, kwargs)
+        own = before.changed()  # by the function itself: it would be another recording each time
+        del before
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), _mode()), Known())
         with resumed(took.recording):
@@ -269,8 +277,7 @@ class Compiled(Generic[P, R]):
             return self._step_aside(known, took, why, args, kwargs, again=first is not None)
         modules = modules_of(self._function, (args, kwargs))
         replay = took.replay(modules, terms, stale or first)
-        names.settle()
-        replay.names = names
+        replay.names = Names(self._function, (args, kwargs), executed, own)
         if replay is first:
             replay.checked = True
         elif replay is stale:

@@ -8,10 +8,9 @@ in attributes are changed without a word, and looked at each time.
 from __future__ import annotations
 
 import copy
-import dis
 import functools
 import inspect
-import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, Protocol
@@ -40,8 +39,8 @@ class Watched:
         self._tensors = [(t, _fact(t)) for t in tensors]
         fields = [v for m in modules for k, v in m.__dict__.items() if k[0] != "_"]
         containers = [v for v in map(_contents, fields) if v is not None]
-        self._containers = [(v, _copied(v)) for v in containers]
-        kinds = {kind for m in modules if not _is_ours(m) for kind in type(m).__mro__}
+        self._containers = [(v, copied(v)) for v in containers]
+        kinds = {kind for m in modules if not is_of_library(type(m)) for kind in type(m).__mro__}
         self._classes = [(kind, _plain_fields(kind)) for kind in kinds]
 
     def contents_hold(self) -> bool:
@@ -66,29 +65,28 @@ def _fact(t: Tensor) -> Fact:
 def _attributes(module: Any) -> dict[str, Any]:
     """The attributes of a module, containers copied."""
     fields: list[tuple[str, Any]] = [(k, v) for k, v in module.__dict__.items() if k not in _OURS]
-    return {k: _copied(dict(v) if k in _REGISTERED else v) for k, v in fields}
+    return {k: copied(dict(v) if k in _REGISTERED else v) for k, v in fields}
 
 
 _OURS = ("_name_in_parent", "_origin")
 _REGISTERED = ("_parameters", "_buffers", "_modules")
 
 
-def _copied(value: Any) -> Any:
-    """A value, and copies of all containers in it."""
-    kind: Any = value.__class__
-    if kind is dict:
-        return {k: _copied(v) for k, v in value.items()}
-    if kind is list:
-        return list(map(_copied, value))
-    if kind is tuple:
-        return tuple(map(_copied, value))
-    return copy.copy(value) if kind in _CONTAINERS else value
+def copied(value: Any) -> Any:
+    """A value, and copies of all containers and arrays in it: dictionaries, lists, tuples, sets."""
+    if isinstance(value, dict):
+        return {k: copied(v) for k, v in value.items()}
+    if isinstance(value, _LISTS):
+        return list(map(copied, value))
+    if isinstance(value, tuple):
+        return tuple(map(copied, value))
+    return copy.copy(value) if isinstance(value, _COPIED) else value
 
 
 def _contents(value: Any) -> Any:
     """What can be changed without a word: a container, or the attributes of a plain object."""
-    if value.__class__ in _CONTAINERS:
-        return value if _is_setting(value) else None
+    if isinstance(value, _CONTAINERS):
+        return value if is_setting(value) else None
     of: Any = value.__class__
     strange = of.__module__ in _BUILT_IN or hasattr(of, "named_modules")
     if strange or callable(value) or isinstance(value, Tensor):
@@ -100,113 +98,52 @@ def _contents(value: Any) -> Any:
 def _plain_fields(kind: type) -> dict[str, Any]:
     """The attributes of a class that are settings."""
     fields = [(k, v) for k, v in kind.__dict__.items() if k[0] != "_" and not callable(v)]
-    return {k: _copied(v) for k, v in fields if _is_setting(v)}
+    return {k: copied(v) for k, v in fields if is_setting(v)}
 
 
-def _is_setting(value: Any) -> bool:
+def is_setting(value: Any) -> bool:
     """Whether a value is plain, or a container of such values, or of modules and functions."""
-    kind: Any = value.__class__
-    if kind is dict:
-        return all(map(_is_setting, value.values()))
-    if kind in _CHANGEABLE:
-        return all(map(_is_setting, value))
-    return value is None or kind in _PLAIN or callable(value)
+    if isinstance(value, dict):
+        return all(map(is_setting, value.values()))
+    if isinstance(value, CHANGEABLE):
+        return all(map(is_setting, value))
+    return value is None or value.__class__ in _PLAIN or callable(value)
 
 
-def _is_ours(x: Any) -> bool:
-    """Whether a function, or the class of an object, is the library's."""
-    of: Any = x if inspect.isfunction(x) else x.__class__
-    return str(of.__module__).partition(".")[0] == "zincir"
+def is_of_library(kind: type) -> bool:
+    """Whether a class is this library's."""
+    return str(kind.__module__).partition(".")[0] == "zincir"
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether a value is what it was: plain ones and containers of them by value."""
-    kind = a.__class__
+    """Whether a value is what it was (or what `copied` made of it): plain ones and containers of
+    them by value.
+    """
     if a is b:
         return True
-    if kind is not type(b):
+    if isinstance(b, dict):
+        same_keys = isinstance(a, dict) and a.keys() == b.keys()
+        return same_keys and all(same(a[k], b[k]) for k in b)
+    for kind in (_LISTS, tuple):
+        if isinstance(b, kind):
+            return isinstance(a, kind) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(b, set):
+        return isinstance(a, set) and a == b
+    if a.__class__ is not b.__class__:
         return False
-    if kind is dict:
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if kind is list or kind is tuple:
-        return len(a) == len(b) and all(map(same, a, b))
-    if kind is set:
-        return a == b
-    if kind is np.ndarray:
+    if isinstance(b, np.ndarray):
         alike = (a.shape, a.dtype) == (b.shape, b.dtype)
         return alike and a.tobytes() == b.tobytes()
-    if kind is float and a != a:
+    if a.__class__ is float and a != a:
         return bool(b != b)
-    return kind in _PLAIN and bool(a == b)
+    return a.__class__ in _PLAIN and bool(a == b)
 
 
-_CONTAINERS = (dict, list, set)
-_CHANGEABLE = (*_CONTAINERS, tuple)
+_LISTS = (list, deque)
+_CONTAINERS = (dict, *_LISTS, set)
+_COPIED = (set, np.ndarray)
+CHANGEABLE = (*_CONTAINERS, tuple)
 _PLAIN = (bool, int, float, complex, str, bytes)
-
-
-class Names:
-    """Globals, closed-over names and attributes of plain objects that a function may read."""
-
-    def __init__(self, function: Callable[..., Any], args: Any) -> None:
-        self._known: list[tuple[Any, str, Any, Any]] = []
-        reached = [x for x in _all_reached(function, args) if not _is_ours(x)]
-        names = {n for x in reached if inspect.isfunction(x) for n in _attributes_of(x.__code__)}
-        for x in reached:
-            if inspect.isfunction(x):
-                self._note(x.__globals__, _globals_of(x.__code__))
-                for cell in x.__closure__ or ():
-                    self._note(_Cell(cell), ("",))
-            elif _contents(x) is not None and x.__class__ not in _CONTAINERS:
-                self._note(x.__dict__, names)
-
-    def _note(self, holder: Any, names: Any) -> None:
-        for name in names:
-            value = holder.get(name, _NOTHING)
-            if value.__class__ is np.ndarray:
-                self._known.append((holder, name, value, value.copy()))
-            elif _is_setting(value) or isinstance(value, Tensor) or hasattr(value, "param_groups"):
-                copied = _copied(value) if value.__class__ in _CHANGEABLE else None
-                self._known.append((holder, name, value, copied))
-
-    def settle(self) -> None:
-        """Forget what the function has changed itself: it would be another recording each time."""
-        self._known = [known for known in self._known if _is_as_known(*known)]
-
-    def differ_in_settings(self) -> bool:
-        """Whether only settings differ, which a recording would show, and no tensors."""
-        values = [known[2] for known in self._known if not _is_as_known(*known)]
-        return all(v.__class__ is np.ndarray or _is_setting(v) for v in values)
-
-    def hold(self) -> bool:
-        """Whether all of it is as it was."""
-        for known in self._known:
-            holder, name, value, copied = known
-            if copied is None and holder.get(name, _NOTHING) is value:
-                continue
-            if not _is_as_known(*known):
-                return False
-        return True
-
-
-class _Cell:
-    """A closed-over variable, read as a dictionary is."""
-
-    __slots__ = ("cell",)
-
-    def __init__(self, cell: Any) -> None:
-        self.cell = cell
-
-    def get(self, name: str, other: Any) -> Any:
-        """The value, or another one if there is none."""
-        return self.cell.cell_contents if _filled(self.cell) else other
-
-
-def _is_as_known(holder: Any, name: str, value: Any, copied: Any) -> bool:
-    return same(holder.get(name, _NOTHING), value if copied is None else copied)
-
-
-_NOTHING = object()
 
 
 def modules_of(function: Callable[..., Any], args: Any) -> list[Any]:
@@ -239,10 +176,14 @@ def settings_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]
     """The settings of the optimizers that a function can reach in the same way."""
     found: list[dict[str, Any]] = []
     for x in _all_reached(function, args):
-        groups: Any = getattr(x, "param_groups", None)
-        if groups.__class__ is list:
-            found += groups
+        found += groups_of(x)
     return found
+
+
+def groups_of(x: Any) -> list[dict[str, Any]]:
+    """The parameter groups of an optimizer, or none."""
+    groups: Any = getattr(x, "param_groups", None)
+    return groups if groups.__class__ is list else []
 
 
 def _all_reached(*roots: Any) -> Iterator[Any]:
@@ -289,30 +230,6 @@ def _filled(cell: Any) -> bool:
         return cell.cell_contents is not None
     except ValueError:
         return False
-
-
-@functools.lru_cache(1000)
-def _globals_of(code: CodeType) -> frozenset[str]:
-    """The globals that code loads, and functions defined in it."""
-    loads = ("LOAD_GLOBAL", "LOAD_NAME")
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in loads}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _globals_of(constant)
-    return frozenset(names)
-
-
-@functools.lru_cache(1000)
-def _attributes_of(code: CodeType) -> frozenset[str]:
-    """The attributes that code loads, and functions defined in it; not methods that are called."""
-    loads = [i for i in dis.get_instructions(code) if i.opname == "LOAD_ATTR"]
-    # From 3.12 on, the lowest bit says that a method is called.
-    calls = sys.version_info >= (3, 12)
-    names = {i.argval for i in loads if not (calls and i.arg is not None and i.arg & 1)}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _attributes_of(constant)
-    return frozenset(names)
 
 
 def _names(code: CodeType) -> set[str]:

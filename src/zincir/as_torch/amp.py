@@ -15,6 +15,7 @@ from zincir.device import Device
 from zincir.errors import ArgumentError, explain
 from zincir.graph.node import MODE, user_line
 from zincir.lower_precision import converted
+from zincir.recording import note_condition
 from zincir.tensor import Tensor
 from zincir.types import DType, bfloat16, float16
 
@@ -177,14 +178,18 @@ class GradScaler:
 
     def get_scale(self) -> float:
         """What losses are multiplied with."""
-        return self._scale if self._enabled else 1.0
+        return self._factor() if self._enabled else 1.0
+
+    def _factor(self) -> float:
+        note_condition(self, lambda: self._scale)
+        return self._scale
 
     def scale(self, outputs: Any) -> Any:
         """A loss, or several, times the scale."""
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
-            return outputs * self._scale
+            return outputs * self._factor()
         return type(outputs)([self.scale(part) for part in outputs])
 
     def unscale_(self, optimizer: Any) -> None:
@@ -207,7 +212,7 @@ class GradScaler:
     def _divide(self, gradients: Iterable[Tensor]) -> bool:
         finite = True
         for grad in gradients:
-            grad.mul_(1.0 / self._scale)
+            grad.mul_(1.0 / self._factor())
             finite = finite and bool(grad.isfinite().all())
         return finite
 

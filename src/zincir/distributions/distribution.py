@@ -42,6 +42,8 @@ class Distribution:
     has_enumerate_support: Any = False
     """Whether all values can be listed."""
     _validate_args: bool = True
+    _read_whole = True
+    """A recording that reaches one compares all that it holds: the methods read it."""
     _event_dims: ClassVar[dict[str, int]] = {}
     """By the name of each parameter: how many of its last dimensions belong to one event."""
 

@@ -15,7 +15,7 @@ from zincir.hook_handle import Hooks, RemovableHandle
 from zincir.nn.module.module import clear_grad
 from zincir.optim.groups import Group, checked_group, groups_of, required as required
 from zincir.optim.state import copied_settings, copied_state
-from zincir.recording import CURRENT, note_condition, note_module
+from zincir.recording import CURRENT, by_value, note_condition, note_module
 from zincir.tensor import Tensor
 
 Hook = Callable[..., Any]
@@ -126,6 +126,7 @@ class Optimizer:
         """State and settings, with numbers in place of parameters, as PyTorch has it."""
         for hook in list(self._hooks("before_saving").values()):
             hook(self)
+        note_condition(self.__dict__, lambda: by_value(self.param_groups))
         held = chain.from_iterable(group["params"] for group in self.param_groups)
         numbers: dict[Any, int] = {p: number for number, p in enumerate(held)}
         state = {numbers.get(k, k): self._saved(held) for k, held in self.state.items()}

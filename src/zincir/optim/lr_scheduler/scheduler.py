@@ -12,6 +12,7 @@ from zincir.errors import ArgumentError, DTypeError, StateError, explain
 from zincir.graph.node import describe, here
 from zincir.optim.optimizer import Optimizer
 from zincir.optim.settings import Group
+from zincir.recording import by_value, note_condition
 from zincir.tensor import Tensor
 
 Rates: TypeAlias = list[Any]
@@ -90,6 +91,7 @@ class LRScheduler:
 
     def get_last_lr(self) -> Rates:
         """The rates that were set last."""
+        note_condition(self, lambda: by_value(self._last_lr))
         return self._last_lr
 
     def get_lr(self) -> Rates:
@@ -148,6 +150,7 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """All attributes but the optimizer."""
+        note_condition(self.__dict__, lambda: by_value(self.__dict__))
         return {k: v for k, v in self.__dict__.items() if k != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

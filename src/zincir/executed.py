@@ -1,0 +1,74 @@
+"""Which of the user's functions run while a function is recorded: what these name is watched."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
+_STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_INSTALLED = ("site-packages", "dist-packages")
+
+Globals = dict[str, Any]
+
+
+class Executed:
+    """A context that notes the code of all functions that this thread runs within it.
+
+    The library's, NumPy's and those of the standard library are left out.
+
+    >>> with Executed() as executed:
+    ...     _ = (lambda: 1)()
+    >>> [code.co_name for code, _ in executed.functions()]
+    ['<lambda>']
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[CodeType, Globals]] = {}
+        """By id: a code's own hash takes all of it."""
+        self.known = False
+        """Whether anything could be noted: somebody else may be looking, who cannot be asked."""
+        self._before: Any = None
+
+    def functions(self) -> list[tuple[CodeType, Globals]]:
+        """The code of the user's functions, with the globals of each."""
+        return [found for found in self._seen.values() if is_of_user(found[0])]
+
+    def __enter__(self) -> Executed:
+        before: Any = sys.getprofile()
+        if before is None or callable(before):
+            self.known = True
+            self._before = before
+            sys.setprofile(self._noting(before))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.known:
+            sys.setprofile(self._before)
+
+    def _noting(self, other: Callable[..., Any] | None) -> Callable[..., Any]:
+        seen = self._seen
+
+        def note(frame: FrameType, event: str, arg: Any) -> None:
+            if event == "call":
+                code = frame.f_code
+                if id(code) not in seen:
+                    seen[id(code)] = code, frame.f_globals
+            if other is not None:
+                other(frame, event, arg)
+
+        return note
+
+
+def is_of_user(code: CodeType) -> bool:
+    """Whether code is neither this library's, nor NumPy's, nor of the standard library."""
+    path = code.co_filename
+    if path.startswith((_OWN, _NUMPY, "<frozen ")):
+        return False
+    return not path.startswith(_STANDARD) or any(f"{os.sep}{x}{os.sep}" in path for x in _INSTALLED)

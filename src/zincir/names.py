@@ -1,0 +1,404 @@
+"""What a recorded function has read by name: globals, closed-over variables, attributes, settings.
+
+The code that ran says which names (`zincir.executed`). Whatever the function can reach, from its
+arguments, closures and globals through fields of objects, and that has such a name, is noted with
+the value that it had when the recording ended, and compared at each call.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import functools
+import inspect
+import sys
+import weakref
+from collections import UserDict, UserList
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import is_
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from zincir.executed import Executed, Globals, is_of_user
+from zincir.tensor import Tensor
+from zincir.watched import CHANGEABLE, copied, groups_of, is_setting, same
+
+_MOST = 1000
+"""Of a container of objects so many items are compared; a larger one is only to be the same one."""
+
+
+class Names:
+    """What a function has read by name, and how it was."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: Any,
+        executed: Executed | None = None,
+        apart: Iterable[tuple[Any, str]] = (),
+        *,
+        methods: bool = False,
+    ) -> None:
+        """Note how everything is now.
+
+        Args:
+            executed: what ran; without it, all functions that can be reached count, and
+            methods: all methods of objects that can be reached.
+            apart: names to leave out, with what they belong to.
+        """
+        ran = executed.functions() if executed is not None and executed.known else None
+        methods = methods or executed is not None
+        self._held: list[_Held] = []
+        self._apart = {(id(owner), name) for owner, name in apart}
+        if ran == []:
+            return
+        reach = _Reach((function, args), ran, methods)
+        names = reach.names
+        for code, its_globals in reach.ran:
+            loaded = _globals_of(code)
+            self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
+        for x in reach.found:
+            if inspect.isfunction(x):
+                for cell in x.__closure__ or () if _ran(x, reach) else ():
+                    self._note(cell, _Cell(cell), ("",))
+                if _ran(x, reach) and (x.__defaults__ or x.__kwdefaults__):
+                    self._note(x, _Fields(x), ("__defaults__", "__kwdefaults__"))
+            elif inspect.ismodule(x):
+                self._note(x, x.__dict__, names & x.__dict__.keys())
+            elif inspect.isclass(x):  # also what it would take from another one
+                inherited = [kind.__dict__ for kind in _classes(x)]
+                self._note(x, x.__dict__, names.intersection(chain.from_iterable(inherited)))
+            elif isinstance(x, ContextVar):
+                self._note(x, _Variable(x), ("",))
+            else:
+                self._note_object(x, reach)
+
+    def _note_object(self, x: Any, reach: _Reach) -> None:
+        names, constants, fields = reach.names, reach.constants, _fields(x)
+        read = (names | constants) & fields.keys()
+        if hasattr(x.__class__, "named_modules"):  # else its attributes are watched
+            objects = {k for k in read if isinstance(fields[k], CHANGEABLE)}
+            self._note(x, fields, {k for k in objects if not is_setting(fields[k])})
+        elif getattr(x.__class__, "_read_whole", False):
+            self._note(x, fields, fields.keys())
+        else:
+            if isinstance(x, UserDict | UserList):
+                read |= {"data"}
+            by_class = {name for kind in _classes(type(x)) for name in kind.__dict__}
+            asked = reach.asked if _has_fields(x) else frozenset[str]()
+            self._note(x, fields, read | names & by_class | asked)
+            self._note(x, _Fields(x), (names | constants) & _slots(x))
+        if "param_groups" in names:
+            for number, group in enumerate(groups_of(x)):
+                self._note(group, _Group(x, number), _keys_read(constants, group))
+
+    def _note(self, owner: Any, holder: Any, names: Iterable[str]) -> None:
+        names = [name for name in names if (id(owner), name) not in self._apart]
+        if names:
+            values = [holder.get(name, _NOTHING) for name in names]
+            pairs = zip(names, values, strict=True)
+            copies = tuple([(name, copied(value)) for name, value in pairs if _changes(value)])
+            self._held.append(_Held(owner, holder.get, tuple(names), tuple(values), copies))
+
+    def changed(self) -> list[tuple[Any, str]]:
+        """The names that stand for something else by now, with what they belong to."""
+        return [(held.owner, name) for held in self._held for name, _ in held.differing()]
+
+    def hold(self) -> bool:
+        """Whether all of it is as it was."""
+        return all([held.holds() for held in self._held])
+
+    def differ_in_settings(self) -> bool:
+        """Whether only settings differ, which a recording would show, and no tensors."""
+        values = [value for held in self._held for _, value in held.differing()]
+        return all(v.__class__ is np.ndarray or is_setting(v) for v in values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Names in one place, with their values."""
+
+    owner: Any
+    get: Callable[[str, Any], Any]
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+    copies: tuple[tuple[str, Any], ...]
+    """Of values that can change and stay themselves."""
+
+    def holds(self) -> bool:
+        """Whether all are what they were; each call asks."""
+        get = self.get
+        if not all(map(is_, map(get, self.names, repeat(_NOTHING)), self.values)):
+            return not self.differing()
+        return all([same(get(name, _NOTHING), copy) for name, copy in self.copies])
+
+    def differing(self) -> list[tuple[str, Any]]:
+        """Names that stand for something else, and what they stood for."""
+        copies = dict(self.copies)
+        return [
+            (name, value)
+            for name, value in zip(self.names, self.values, strict=True)
+            if not same(self.get(name, _NOTHING), copies.get(name, value))
+        ]
+
+
+_NOTHING = object()
+
+
+def _changes(value: Any) -> bool:
+    """Whether a value can change and stay itself, and is compared with a copy."""
+    if isinstance(value, np.ndarray):
+        return True
+    return isinstance(value, CHANGEABLE) and (is_setting(value) or _size(value) <= _MOST)
+
+
+def _size(value: Any) -> int:
+    if not isinstance(value, CHANGEABLE):
+        return 1
+    items: Any = value.values() if isinstance(value, dict) else value
+    return len(value) if len(value) > _MOST else 1 + sum(map(_size, items))
+
+
+# Where names are -------------------------------------------------------------------------------
+
+
+class _Cell:
+    """A closed-over variable, read as a dictionary is."""
+
+    __slots__ = ("cell",)
+
+    def __init__(self, cell: Any) -> None:
+        self.cell = cell
+
+    def get(self, name: str, other: Any) -> Any:
+        """The value, or another one if there is none."""
+        try:
+            return self.cell.cell_contents
+        except ValueError:
+            return other
+
+
+class _Variable:
+    """A context variable, read as a dictionary is."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: ContextVar[Any]) -> None:
+        self.variable = variable
+
+    def get(self, name: str, other: Any) -> Any:
+        """The value in this context, or another one if there is none."""
+        return self.variable.get(other)
+
+
+class _Fields:
+    """Attributes that are in no dictionary, read as one is."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+    def get(self, name: str, other: Any) -> Any:
+        """An attribute, or another value if there is none."""
+        return getattr(self.owner, name, other)
+
+
+class _Group:
+    """A parameter group of an optimizer, whichever it is by now."""
+
+    __slots__ = ("number", "optimizer")
+
+    def __init__(self, optimizer: Any, number: int) -> None:
+        self.optimizer, self.number = optimizer, number
+
+    def get(self, name: str, other: Any) -> Any:
+        """A setting, or another value if there is none."""
+        groups = groups_of(self.optimizer)
+        return groups[self.number].get(name, other) if self.number < len(groups) else other
+
+
+def _keys_read(constants: frozenset[str], group: dict[str, Any]) -> set[str]:
+    """The settings of a group that code names; all of them if it names nothing in there."""
+    return (constants & group.keys() or group.keys()) - {"params"}
+
+
+# What is reached -------------------------------------------------------------------------------
+
+
+class _Reach:
+    """All that a function can reach, once each."""
+
+    def __init__(
+        self, roots: Iterable[Any], ran: list[tuple[CodeType, Globals]] | None, methods: bool
+    ) -> None:
+        self.found: list[Any] = []
+        self._functions = _FUNCTIONS if methods or ran is not None else ()
+        self.ran = ran or []
+        self.codes = None if ran is None else {id(code) for code, _ in ran}
+        self.names = frozenset[str]()
+        """Attributes that the code loads."""
+        self.constants = frozenset[str]()
+        """Texts in the code."""
+        self.asked = frozenset[str]()
+        """Those that `hasattr` and `getattr` may name."""
+        for code, _ in self.ran:
+            self._learn(code)
+        self._walk([*roots, *[g[n] for c, g in self.ran for n in _globals_of(c) & g.keys()]])
+
+    def _learn(self, code: CodeType) -> None:
+        self.names |= _attributes_of(code)
+        self.constants |= _constants_of(code)
+        if _globals_of(code) & {"getattr", "hasattr"}:
+            self.asked |= {text for text in _constants_of(code) if text.isidentifier()}
+
+    def _walk(self, stack: list[Any]) -> None:
+        seen: set[int] = set()
+        by_name: list[Any] = []
+        while stack:
+            while stack:
+                x = stack.pop()
+                if id(x) in seen or _is_plain(x):
+                    continue
+                seen.add(id(x))
+                if isinstance(x, CHANGEABLE):
+                    stack.extend(x.values() if isinstance(x, dict) else x)
+                    if not hasattr(x, "__dict__"):
+                        continue
+                self.found.append(x)
+                if isinstance(x, ModuleType | type):
+                    by_name.append(_without_methods(x))
+                stack.extend(self._next(x))
+            found = [fields[name] for fields in by_name for name in self.names & fields.keys()]
+            stack = [x for x in found if id(x) not in seen and not _is_plain(x)]
+
+    def _next(self, x: Any) -> list[Any]:
+        if isinstance(x, FunctionType):
+            return self._behind(x)
+        if isinstance(x, ModuleType):
+            return []
+        if isinstance(x, type):
+            return [v for v in x.__dict__.values() if isinstance(v, self._functions)]
+        for kind, inside in _INSIDE:
+            if isinstance(x, kind):
+                return inside(x)
+        wrapped = getattr(x, "__wrapped__", None)
+        return [*_fields(x).values(), *_in_slots(x), *_classes(type(x)), wrapped]
+
+    def _behind(self, function: FunctionType) -> list[Any]:
+        if self.codes is None and is_of_user(function.__code__):
+            self.ran.append((function.__code__, function.__globals__))
+            self._learn(function.__code__)
+        cells = [_Cell(cell).get("", None) for cell in function.__closure__ or ()]
+        found = [*cells, getattr(function, "__wrapped__", None)]
+        if _ran(function, self):
+            its_globals = function.__globals__
+            found += [its_globals[n] for n in _globals_of(function.__code__) & its_globals.keys()]
+            found += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        return found
+
+
+def _without_methods(x: ModuleType | type) -> dict[str, Any]:
+    if isinstance(x, ModuleType):
+        return x.__dict__
+    return {name: v for name, v in x.__dict__.items() if not isinstance(v, _FUNCTIONS)}
+
+
+def _ran(function: Any, reach: _Reach) -> bool:
+    if not is_of_user(function.__code__):
+        return False
+    return reach.codes is None or id(function.__code__) in reach.codes
+
+
+_INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
+    (functools.partial, lambda x: [x.func, x.args, x.keywords]),
+    (MethodType, lambda x: [x.__func__, x.__self__]),
+    (staticmethod | classmethod, lambda x: [x.__func__]),
+    (property, lambda x: [x.fget]),
+    (weakref.ref, lambda x: [x()]),
+]
+"""What there is inside of objects without fields, by kind."""
+_FUNCTIONS = (staticmethod, classmethod, property, FunctionType)
+_BUILTINS = frozenset(dir(builtins))
+_STRANGE = frozenset({*sys.stdlib_module_names, "zincir", "torch", "numpy"})
+"""Modules that are not the user's."""
+
+
+_PLAIN = frozenset({bool, int, float, complex, str, bytes})
+_OF_NUMBERS = (Tensor, np.ndarray, np.generic)
+
+
+def _is_strange(module: str) -> bool:
+    return module.partition(".")[0] in _STRANGE
+
+
+def _is_plain(x: Any) -> bool:
+    """Whether there is nothing behind an object, or nothing of the user's."""
+    if x is None or x.__class__ in _PLAIN or isinstance(x, _OF_NUMBERS):
+        return True
+    if isinstance(x, ModuleType):
+        return _is_strange(x.__name__)
+    return isinstance(x, type) and _is_strange(x.__module__)
+
+
+def _classes(kind: type) -> list[type]:
+    """The user's among a class and what it inherits from."""
+    return [one for one in kind.__mro__ if not _is_strange(one.__module__)]
+
+
+def _fields(x: Any) -> dict[str, Any]:
+    return x.__dict__ if _has_fields(x) else {}
+
+
+def _has_fields(x: Any) -> bool:
+    if type(x).__module__ in ("builtins", "numpy"):
+        return False
+    fields: Any = getattr(x, "__dict__", None)
+    return fields.__class__ is dict
+
+
+def _slots(x: Any) -> set[str]:
+    return {name for kind in _classes(type(x)) for name in _slots_of(kind)}
+
+
+def _slots_of(kind: type) -> list[str]:
+    return [k for k, v in kind.__dict__.items() if inspect.ismemberdescriptor(v)]
+
+
+def _in_slots(x: Any) -> list[Any]:
+    return [getattr(x, name, None) for name in _slots(x)]
+
+
+# What code says --------------------------------------------------------------------------------
+
+
+@functools.lru_cache(1000)
+def _globals_of(code: CodeType) -> frozenset[str]:
+    """The globals that code loads, and functions defined in it."""
+    loads = ("LOAD_GLOBAL", "LOAD_NAME")
+    names = {i.argval for i in dis.get_instructions(code) if i.opname in loads}
+    return frozenset(names).union(*map(_globals_of, _inner(code)))
+
+
+@functools.lru_cache(1000)
+def _attributes_of(code: CodeType) -> frozenset[str]:
+    """The attributes that code loads, and functions defined in it."""
+    loads = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")
+    names = {i.argval for i in dis.get_instructions(code) if i.opname in loads}
+    return frozenset(names).union(*map(_attributes_of, _inner(code)))
+
+
+@functools.lru_cache(1000)
+def _constants_of(code: CodeType) -> frozenset[str]:
+    """The texts in code, and in functions defined in it: `getattr(x, "name")`, `group["lr"]`."""
+    names = {c for c in code.co_consts if isinstance(c, str)}
+    return frozenset(names).union(*map(_constants_of, _inner(code)))
+
+
+def _inner(code: CodeType) -> list[CodeType]:
+    return [c for c in code.co_consts if isinstance(c, CodeType)]
