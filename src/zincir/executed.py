@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_NOT_USERS = ("zincir", "torch", "numpy")
 _INSTALLED = ("site-packages", "dist-packages")
 
 Globals = dict[str, Any]
@@ -23,10 +25,11 @@ class Executed:
 
     The library's, NumPy's and those of the standard library are left out.
 
+    >>> code = compile("def f(): return 1\\nf()", "training.py", "exec")
     >>> with Executed() as executed:
-    ...     _ = (lambda: 1)()
+    ...     exec(code, {})
     >>> [code.co_name for code, _ in executed.functions()]
-    ['<lambda>']
+    ['<module>', 'f']
     """
 
     def __init__(self) -> None:
@@ -38,7 +41,7 @@ class Executed:
 
     def functions(self) -> list[tuple[CodeType, Globals]]:
         """The code of the user's functions, with the globals of each."""
-        return [found for found in self._seen.values() if is_of_user(found[0])]
+        return [found for found in self._seen.values() if is_of_user(*found)]
 
     def __enter__(self) -> Executed:
         before: Any = sys.getprofile()
@@ -66,9 +69,30 @@ class Executed:
         return note
 
 
-def is_of_user(code: CodeType) -> bool:
-    """Whether code is neither this library's, nor NumPy's, nor of the standard library."""
+def is_of_user(code: CodeType, its_globals: Globals) -> bool:
+    """Whether code is neither this library's, nor NumPy's, nor of the standard library.
+
+    What these have made of a text (the methods of dataclasses, say) has their globals.
+    """
     path = code.co_filename
-    if path.startswith((_OWN, _NUMPY, "<frozen ")):
-        return False
-    return not path.startswith(_STANDARD) or any(f"{os.sep}{x}{os.sep}" in path for x in _INSTALLED)
+    return not (
+        is_strange(str(its_globals.get("__name__"))) if path[:1] == "<" else _is_library(path)
+    )
+
+
+@functools.lru_cache(1000)
+def is_strange(module: str) -> bool:
+    """Whether a module, by its name, is not the user's."""
+    first = module.partition(".")[0]
+    path: Any = getattr(sys.modules.get(module), "__file__", None)
+    if first in _NOT_USERS:
+        return True
+    return first in sys.stdlib_module_names if path is None else _is_library(path)
+
+
+def _is_library(path: str) -> bool:
+    if path.startswith((_OWN, _NUMPY)):
+        return True
+    return path.startswith(_STANDARD) and not any(
+        f"{os.sep}{x}{os.sep}" in path for x in _INSTALLED
+    )

@@ -11,7 +11,6 @@ import builtins
 import dis
 import functools
 import inspect
-import sys
 import weakref
 from collections import UserDict, UserList
 from collections.abc import Callable, Iterable
@@ -24,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.executed import Executed, Globals, is_of_user
+from zincir.executed import Executed, Globals, is_of_user, is_strange
 from zincir.tensor import Tensor
 from zincir.watched import CHANGEABLE, copied, groups_of, is_setting, same
 
@@ -41,23 +40,20 @@ class Names:
         args: Any,
         executed: Executed | None = None,
         apart: Iterable[tuple[Any, str]] = (),
-        *,
-        methods: bool = False,
     ) -> None:
         """Note how everything is now.
 
         Args:
-            executed: what ran; without it, all functions that can be reached count, and
-            methods: all methods of objects that can be reached.
+            executed: what ran; where that is not known, all functions in reach count, and all
+                methods of objects in reach.
             apart: names to leave out, with what they belong to.
         """
         ran = executed.functions() if executed is not None and executed.known else None
-        methods = methods or executed is not None
         self._held: list[_Held] = []
         self._apart = {(id(owner), name) for owner, name in apart}
         if ran == []:
             return
-        reach = _Reach((function, args), ran, methods)
+        reach = _Reach((function, args), ran)
         names = reach.names
         for code, its_globals in reach.ran:
             loaded = _globals_of(code)
@@ -234,11 +230,8 @@ def _keys_read(constants: frozenset[str], group: dict[str, Any]) -> set[str]:
 class _Reach:
     """All that a function can reach, once each."""
 
-    def __init__(
-        self, roots: Iterable[Any], ran: list[tuple[CodeType, Globals]] | None, methods: bool
-    ) -> None:
+    def __init__(self, roots: Iterable[Any], ran: list[tuple[CodeType, Globals]] | None) -> None:
         self.found: list[Any] = []
-        self._functions = _FUNCTIONS if methods or ran is not None else ()
         self.ran = ran or []
         self.codes = None if ran is None else {id(code) for code, _ in ran}
         self.names = frozenset[str]()
@@ -272,7 +265,7 @@ class _Reach:
                         continue
                 self.found.append(x)
                 if isinstance(x, ModuleType | type):
-                    by_name.append(_without_methods(x))
+                    by_name.append(x.__dict__)
                 stack.extend(self._next(x))
             found = [fields[name] for fields in by_name for name in self.names & fields.keys()]
             stack = [x for x in found if id(x) not in seen and not _is_plain(x)]
@@ -283,7 +276,7 @@ class _Reach:
         if isinstance(x, ModuleType):
             return []
         if isinstance(x, type):
-            return [v for v in x.__dict__.values() if isinstance(v, self._functions)]
+            return [v for v in x.__dict__.values() if isinstance(v, _FUNCTIONS)]
         for kind, inside in _INSIDE:
             if isinstance(x, kind):
                 return inside(x)
@@ -291,7 +284,7 @@ class _Reach:
         return [*_fields(x).values(), *_in_slots(x), *_classes(type(x)), wrapped]
 
     def _behind(self, function: FunctionType) -> list[Any]:
-        if self.codes is None and is_of_user(function.__code__):
+        if self.codes is None and is_of_user(function.__code__, function.__globals__):
             self.ran.append((function.__code__, function.__globals__))
             self._learn(function.__code__)
         cells = [_Cell(cell).get("", None) for cell in function.__closure__ or ()]
@@ -303,14 +296,8 @@ class _Reach:
         return found
 
 
-def _without_methods(x: ModuleType | type) -> dict[str, Any]:
-    if isinstance(x, ModuleType):
-        return x.__dict__
-    return {name: v for name, v in x.__dict__.items() if not isinstance(v, _FUNCTIONS)}
-
-
 def _ran(function: Any, reach: _Reach) -> bool:
-    if not is_of_user(function.__code__):
+    if not is_of_user(function.__code__, function.__globals__):
         return False
     return reach.codes is None or id(function.__code__) in reach.codes
 
@@ -325,16 +312,8 @@ _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
 """What there is inside of objects without fields, by kind."""
 _FUNCTIONS = (staticmethod, classmethod, property, FunctionType)
 _BUILTINS = frozenset(dir(builtins))
-_STRANGE = frozenset({*sys.stdlib_module_names, "zincir", "torch", "numpy"})
-"""Modules that are not the user's."""
-
-
 _PLAIN = frozenset({bool, int, float, complex, str, bytes})
 _OF_NUMBERS = (Tensor, np.ndarray, np.generic)
-
-
-def _is_strange(module: str) -> bool:
-    return module.partition(".")[0] in _STRANGE
 
 
 def _is_plain(x: Any) -> bool:
@@ -342,13 +321,13 @@ def _is_plain(x: Any) -> bool:
     if x is None or x.__class__ in _PLAIN or isinstance(x, _OF_NUMBERS):
         return True
     if isinstance(x, ModuleType):
-        return _is_strange(x.__name__)
-    return isinstance(x, type) and _is_strange(x.__module__)
+        return is_strange(x.__name__)
+    return isinstance(x, type) and is_strange(x.__module__)
 
 
 def _classes(kind: type) -> list[type]:
     """The user's among a class and what it inherits from."""
-    return [one for one in kind.__mro__ if not _is_strange(one.__module__)]
+    return [one for one in kind.__mro__ if not is_strange(one.__module__)]
 
 
 def _fields(x: Any) -> dict[str, Any]:

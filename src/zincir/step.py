@@ -207,7 +207,7 @@ class Compiled(Generic[P, R]):
         for replay in known.replays:
             if not replay.holds(inputs):
                 continue
-            if replay.names.hold():
+            if not replay.checked or replay.names.hold():
                 return self._again(replay, given, args, kwargs)
             stale = replay if replay.names.differ_in_settings() else stale
         if known.plain:
@@ -262,12 +262,12 @@ class Compiled(Generic[P, R]):
         settle()
         terms = self._terms()
         numbers = self._kinds[given.shape]
-        # A first recording is only compared with a second one, which looks at all that runs.
-        executed = Executed() if first or stale else None
-        before = Names(self._function, (args, kwargs), methods=True)
-        with executed or nullcontext():
+        again = first is not None or stale is not None
+        before = Names(self._function, (args, kwargs)) if again else None
+        with Executed() if again else nullcontext() as executed:
             took = Take(self._function, given, numbers, args, kwargs)
-        own = before.changed()  # by the function itself: it would be another recording each time
+        # What the function itself has changed would be another recording each time.
+        own = before.changed() if before is not None else ()
         del before
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), _mode()), Known())
@@ -277,7 +277,8 @@ class Compiled(Generic[P, R]):
             return self._step_aside(known, took, why, args, kwargs, again=first is not None)
         modules = modules_of(self._function, (args, kwargs))
         replay = took.replay(modules, terms, stale or first)
-        replay.names = Names(self._function, (args, kwargs), executed, own)
+        if executed is not None:  # a first recording is only compared with the second
+            replay.names = Names(self._function, (args, kwargs), executed, own)
         if replay is first:
             replay.checked = True
         elif replay is stale:
