@@ -25,11 +25,11 @@ class Executed:
 
     The library's, NumPy's and those of the standard library are left out.
 
-    >>> code = compile("def f(): return 1\\nf()", "training.py", "exec")
+    >>> code = compile("(lambda: 1)()", "training.py", "exec")
     >>> with Executed() as executed:
     ...     exec(code, {})
     >>> [code.co_name for code, _ in executed.functions()]
-    ['<module>', 'f']
+    ['<module>', '<lambda>']
     """
 
     def __init__(self) -> None:
