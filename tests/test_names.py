@@ -459,3 +459,52 @@ def test_a_profiler_that_cannot_be_asked_is_left_alone(monkeypatch: pytest.Monke
         assert compiled().tolist() == [2.0, 2.0]
     it.k = 5.0
     assert compiled().tolist() == [5.0, 5.0]
+
+
+class Permissive:
+    """It has every attribute that is asked for, another one each time."""
+
+    def __getattr__(self, name: str) -> Any:
+        return Permissive()
+
+
+class PermissiveTable(dict[str, Any]):
+    def __getattr__(self, name: str) -> Any:
+        return self.get(name, PermissiveTable())
+
+
+def test_objects_that_have_every_attribute_are_walked_to_an_end() -> None:
+    holder, table = Permissive(), PermissiveTable(k=2.0)
+    holder.k = 2.0
+    compiled: Any = zincir.compile(lambda: ONES * holder.k * table.k)
+    for _ in range(4):
+        assert compiled().tolist() == [4.0, 4.0]
+    holder.k = 3.0
+    assert compiled().tolist() == [6.0, 6.0]
+    table["k"] = 5.0
+    assert compiled().tolist() == [15.0, 15.0]
+
+
+def test_objects_in_circles_are_walked_to_an_end() -> None:
+    one, other = types.SimpleNamespace(k=2.0), types.SimpleNamespace()
+    one.other, other.one = other, one
+    other.all = [one, other]
+    compiled: Any = zincir.compile(lambda: ONES * other.all[0].k)
+    for _ in range(4):
+        assert compiled().tolist() == [2.0, 2.0]
+    one.k = 3.0
+    assert compiled().tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("array", [np.ones(3), np.ones((3, 4))[:, ::2], np.array(1.0)])
+def test_bits_of_arrays_are_compared(array: np.ndarray[Any, Any]) -> None:
+    holder = types.SimpleNamespace(array=array)
+    compiled: Any = zincir.compile(lambda: zincir.tensor(holder.array).sum())
+    for _ in range(4):
+        assert compiled().item() == array.sum()
+    array[...] = -0.0
+    assert str(compiled().item()) in ("0.0", "-0.0")
+    array[...] = np.nan
+    assert np.isnan(compiled().item())
+    array[...] = 7.0
+    assert compiled().item() == 7.0 * array.size

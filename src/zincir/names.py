@@ -25,7 +25,7 @@ import numpy as np
 
 from zincir.executed import Executed, Globals, is_of_user, is_strange
 from zincir.tensor import Tensor
-from zincir.watched import CHANGEABLE, copied, groups_of, is_setting, same
+from zincir.watched import CHANGEABLE, MAPPING, copied, groups_of, is_setting, same
 
 _MOST = 1000
 """Of a container of objects so many items are compared; a larger one is only to be the same one."""
@@ -69,7 +69,7 @@ class Names:
             elif inspect.isclass(x):  # also what it would take from another one
                 inherited = [kind.__dict__ for kind in _classes(x)]
                 self._note(x, x.__dict__, names.intersection(chain.from_iterable(inherited)))
-            elif isinstance(x, ContextVar):
+            elif isinstance(x, _VARIABLE):
                 self._note(x, _Variable(x), ("",))
             else:
                 self._note_object(x, reach)
@@ -83,7 +83,7 @@ class Names:
         elif getattr(x.__class__, "_read_whole", False):
             self._note(x, fields, fields.keys())
         else:
-            if isinstance(x, UserDict | UserList):
+            if isinstance(x, _WITH_DATA):
                 read |= {"data"}
             by_class = {name for kind in _classes(type(x)) for name in kind.__dict__}
             asked = reach.asked if _has_fields(x) else frozenset[str]()
@@ -156,7 +156,7 @@ def _changes(value: Any) -> bool:
 def _size(value: Any) -> int:
     if not isinstance(value, CHANGEABLE):
         return 1
-    items: Any = value.values() if isinstance(value, dict) else value
+    items: Any = value.values() if isinstance(value, MAPPING) else value
     return len(value) if len(value) > _MOST else 1 + sum(map(_size, items))
 
 
@@ -221,7 +221,7 @@ class _Group:
 
 def _keys_read(constants: frozenset[str], group: dict[str, Any]) -> set[str]:
     """The settings of a group that code names; all of them if it names nothing in there."""
-    return (constants & group.keys() or group.keys()) - {"params"}
+    return set(constants & group.keys() or group.keys()) - {"params"}
 
 
 # What is reached -------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class _Reach:
                     continue
                 seen.add(id(x))
                 if isinstance(x, CHANGEABLE):
-                    stack.extend(x.values() if isinstance(x, dict) else x)
+                    stack.extend(x.values() if isinstance(x, MAPPING) else x)
                     if not hasattr(x, "__dict__"):
                         continue
                 self.found.append(x)
@@ -280,8 +280,7 @@ class _Reach:
         for kind, inside in _INSIDE:
             if isinstance(x, kind):
                 return inside(x)
-        wrapped = getattr(x, "__wrapped__", None)
-        return [*_fields(x).values(), *_in_slots(x), *_classes(type(x)), wrapped]
+        return [*_fields(x).values(), *_in_slots(x), *_classes(type(x))]
 
     def _behind(self, function: FunctionType) -> list[Any]:
         if self.codes is None and is_of_user(function.__code__, function.__globals__):
@@ -305,12 +304,14 @@ def _ran(function: Any, reach: _Reach) -> bool:
 _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
     (functools.partial, lambda x: [x.func, x.args, x.keywords]),
     (MethodType, lambda x: [x.__func__, x.__self__]),
-    (staticmethod | classmethod, lambda x: [x.__func__]),
+    ((staticmethod, classmethod), lambda x: [x.__func__]),
     (property, lambda x: [x.fget]),
     (weakref.ref, lambda x: [x()]),
 ]
 """What there is inside of objects without fields, by kind."""
 _FUNCTIONS = (staticmethod, classmethod, property, FunctionType)
+_VARIABLE: Any = ContextVar
+_WITH_DATA: Any = (UserDict, UserList)
 _BUILTINS = frozenset(dir(builtins))
 _PLAIN = frozenset({bool, int, float, complex, str, bytes})
 _OF_NUMBERS = (Tensor, np.ndarray, np.generic)
@@ -325,7 +326,7 @@ def _is_plain(x: Any) -> bool:
     return isinstance(x, type) and is_strange(x.__module__)
 
 
-def _classes(kind: type) -> list[type]:
+def _classes(kind: Any) -> list[type]:
     """The user's among a class and what it inherits from."""
     return [one for one in kind.__mro__ if not is_strange(one.__module__)]
 

@@ -74,11 +74,11 @@ _REGISTERED = ("_parameters", "_buffers", "_modules")
 
 def copied(value: Any) -> Any:
     """A value, and copies of all containers and arrays in it: dictionaries, lists, tuples, sets."""
-    if isinstance(value, dict):
+    if isinstance(value, MAPPING):
         return {k: copied(v) for k, v in value.items()}
     if isinstance(value, _LISTS):
         return list(map(copied, value))
-    if isinstance(value, tuple):
+    if isinstance(value, _TUPLE):
         return tuple(map(copied, value))
     return copy.copy(value) if isinstance(value, _COPIED) else value
 
@@ -103,14 +103,14 @@ def _plain_fields(kind: type) -> dict[str, Any]:
 
 def is_setting(value: Any) -> bool:
     """Whether a value is plain, or a container of such values, or of modules and functions."""
-    if isinstance(value, dict):
+    if isinstance(value, MAPPING):
         return all(map(is_setting, value.values()))
     if isinstance(value, CHANGEABLE):
         return all(map(is_setting, value))
     return value is None or value.__class__ in _PLAIN or callable(value)
 
 
-def is_of_library(kind: type) -> bool:
+def is_of_library(kind: Any) -> bool:
     """Whether a class is this library's."""
     return str(kind.__module__).partition(".")[0] == "zincir"
 
@@ -121,28 +121,38 @@ def same(a: Any, b: Any) -> bool:
     """
     if a is b:
         return True
-    if isinstance(b, dict):
-        same_keys = isinstance(a, dict) and a.keys() == b.keys()
+    if isinstance(b, MAPPING):
+        same_keys = isinstance(a, MAPPING) and a.keys() == b.keys()
         return same_keys and all(same(a[k], b[k]) for k in b)
-    for kind in (_LISTS, tuple):
+    for kind in (_LISTS, _TUPLE):
         if isinstance(b, kind):
             return isinstance(a, kind) and len(a) == len(b) and all(map(same, a, b))
-    if isinstance(b, set):
-        return isinstance(a, set) and a == b
+    if isinstance(b, _SET):
+        return isinstance(a, _SET) and a == b
     if a.__class__ is not b.__class__:
         return False
-    if isinstance(b, np.ndarray):
-        alike = (a.shape, a.dtype) == (b.shape, b.dtype)
-        return alike and a.tobytes() == b.tobytes()
+    if isinstance(b, _ARRAY):
+        return (a.shape, a.dtype) == (b.shape, b.dtype) and _same_bits(a, b)
     if a.__class__ is float and a != a:
         return bool(b != b)
     return a.__class__ in _PLAIN and bool(a == b)
 
 
-_LISTS = (list, deque)
-_CONTAINERS = (dict, *_LISTS, set)
-_COPIED = (set, np.ndarray)
-CHANGEABLE = (*_CONTAINERS, tuple)
+def _same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    if not (a.flags.c_contiguous and b.flags.c_contiguous) or a.dtype.hasobject:
+        return a.tobytes() == b.tobytes()
+    return np.array_equal(a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8))
+
+
+# Of anything: these check without narrowing what is known of a type.
+MAPPING: Any = dict
+_LISTS: Any = (list, deque)
+_TUPLE: Any = tuple
+_SET: Any = set
+_ARRAY: Any = np.ndarray
+_CONTAINERS: Any = (dict, *_LISTS, set)
+_COPIED: Any = (set, np.ndarray)
+CHANGEABLE: Any = (*_CONTAINERS, tuple)
 _PLAIN = (bool, int, float, complex, str, bytes)
 
 

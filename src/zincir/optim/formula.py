@@ -24,7 +24,7 @@ from zincir.tensor import Tensor, from_array
 from zincir.types import float64
 
 Nodes: TypeAlias = dict[str, Node]
-_VALUES: Callable[[Any], Any] = dict.values
+_VALUES: Any = dict[str, Any].values
 
 
 class Formula(Optimizer):
