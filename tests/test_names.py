@@ -508,3 +508,71 @@ def test_bits_of_arrays_are_compared(array: np.ndarray[Any, Any]) -> None:
     assert np.isnan(compiled().item())
     array[...] = 7.0
     assert compiled().item() == 7.0 * array.size
+
+
+@pytest.mark.parametrize("added", ["by a group", "to a list"])
+def test_zero_grad_clears_parameters_that_were_added(added: str) -> None:
+    w, v = nn.Parameter(zincir.ones(2)), nn.Parameter(zincir.ones(2))
+    optimizer: Any = zincir.optim.SGD([w], lr=0.1)
+
+    @zincir.compile
+    def backward() -> None:
+        optimizer.zero_grad()
+        with zincir.enable_grad():
+            (w * 3).sum().backward()
+
+    for _ in range(4):
+        backward()
+    if added == "to a list":
+        optimizer.param_groups[0]["params"].append(v)
+    else:
+        optimizer.add_param_group({"params": [v]})
+    v.grad = zincir.ones(2)
+    backward()
+    assert v.grad is None
+    assert w.grad is not None
+    assert w.grad.tolist() == [3.0, 3.0]
+
+
+def test_what_a_hook_of_a_tensor_is_closed_over_is_read() -> None:
+    w, factor = nn.Parameter(zincir.ones(2)), {"of": 1.0}
+    w.register_hook(lambda g: g * factor["of"])
+
+    @zincir.compile
+    def backward() -> None:
+        w.grad = None
+        with zincir.enable_grad():
+            (w * 3).sum().backward()
+
+    for _ in range(4):
+        backward()
+    factor["of"] = 5.0
+    backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [15.0, 15.0]
+
+
+def test_what_a_function_with_a_rule_of_its_own_reads_is_read() -> None:
+    w, factor = nn.Parameter(zincir.ones(2)), {"of": 1.0}
+
+    class Scaled(zincir.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * factor["of"]
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * factor["of"] * 2
+
+    @zincir.compile
+    def backward() -> None:
+        w.grad = None
+        with zincir.enable_grad():
+            Scaled.apply(w).sum().backward()
+
+    for _ in range(4):
+        backward()
+    factor["of"] = 5.0
+    backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [10.0, 10.0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import dis
 import functools
+import gc
 import inspect
 import weakref
 from collections import UserDict, UserList
@@ -242,7 +243,16 @@ class _Reach:
         """Those that `hasattr` and `getattr` may name."""
         for code, _ in self.ran:
             self._learn(code)
+        self._seen: set[int] = set()
         self._walk([*roots, *[g[n] for c, g in self.ran for n in _globals_of(c) & g.keys()]])
+        self._walk(self._elsewhere())
+
+    def _elsewhere(self) -> list[Any]:
+        """Functions with closures that ran and were not found: hooks, say, that something holds."""
+        found = {id(x.__code__) for x in self.found if isinstance(x, FunctionType)}
+        found |= {id(inner) for code, _ in self.ran for inner in _inner(code)}  # made while it ran
+        codes = [c for c, _ in self.ran if c.co_freevars and id(c) not in found]
+        return [x for x in gc.get_referrers(*codes) if isinstance(x, FunctionType)] if codes else []
 
     def _learn(self, code: CodeType) -> None:
         self.names |= _attributes_of(code)
@@ -251,8 +261,7 @@ class _Reach:
             self.asked |= {text for text in _constants_of(code) if text.isidentifier()}
 
     def _walk(self, stack: list[Any]) -> None:
-        seen: set[int] = set()
-        by_name: list[Any] = []
+        seen, by_name = self._seen, list[Any]()
         while stack:
             while stack:
                 x = stack.pop()

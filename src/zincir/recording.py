@@ -277,10 +277,14 @@ def note_draw(generator: Any) -> None:
         recording.generators[id(generator)] = generator, generator.get_state()
 
 
-def note_condition(owner: Any, getter: Callable[[], Any]) -> None:
-    """Note that what is recorded depends on `getter()`, one condition for each owner."""
+def note_condition(owner: Any, getter: Callable[[], Any], *, instead: bool = False) -> None:
+    """Note that what is recorded depends on `getter()`, one condition for each owner.
+
+    Args:
+        instead: take the place of the one there is, which is part of this one.
+    """
     recording = CURRENT.recording
-    if recording is not None and id(owner) not in recording.conditions:
+    if recording is not None and (instead or id(owner) not in recording.conditions):
         recording.conditions[id(owner)] = owner, getter, getter()
 
 

@@ -128,7 +128,7 @@ class Formula(Optimizer):
         recording.note_done(partial(recording.refill, self.state, states))
         for number in range(len(self.param_groups)):
             self._step_group(number)
-        recording.note_condition(self, self._form)
+        recording.note_condition(self, self._form, instead=True)
 
     def _form(self) -> Any:
         """What decides which operations a step has, apart from gradients. A replay asks for it."""

@@ -75,9 +75,14 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or (`set_to_none=False`) make them zero."""
+        note_condition(self, self._whose)
         for group in self.param_groups:
             for p in group["params"]:
                 clear_grad(p, set_to_none)
+
+    def _whose(self) -> list[int]:
+        """Which parameters there are."""
+        return [id(p) for group in self.param_groups for p in group["params"]]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; every subclass defines it."""
@@ -214,7 +219,7 @@ class Optimizer:
 
     def _note_remembered(self) -> None:
         """Note what a recorded step takes for constant."""
-        note_condition(self, self._remembered)
+        note_condition(self, self._remembered, instead=True)
 
     def _remembered(self) -> list[Any]:
         """Settings, and what is no tensor of the state. A replay asks: it is a step, too."""
