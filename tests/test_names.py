@@ -305,6 +305,10 @@ def containers() -> Iterator[Any]:
     yield "of a context", lambda: ONES * variable.get(), lambda: [variable.set(3.0)]
     normal = zincir.distributions.Normal(zincir.zeros(2), zincir.ones(2))
     yield "a distribution", lambda: normal.log_prob(ONES), set_attribute(normal, "loc", ONES)
+    affine = zincir.distributions.transforms.AffineTransform(1.0, 2.0)
+    yield "a transform", lambda: affine(ONES), set_attribute(affine, "loc", 4.0)
+    joined = zincir.distributions.transforms.ComposeTransform([affine])
+    yield "transforms", lambda: joined(ONES), set_attribute(affine, "scale", 4.0)
 
 
 def closures() -> Iterator[Any]:

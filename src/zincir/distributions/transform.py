@@ -35,6 +35,8 @@ class Transform:
     """Where y lies."""
     sign: Any = None
     """1 if it rises, -1 if it falls."""
+    _read_whole = True
+    """A recording that reaches one compares all that it holds: the methods read it."""
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
