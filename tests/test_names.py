@@ -370,9 +370,27 @@ def optimizers() -> Iterator[Any]:
     yield "all settings", of_groups, schedule.step
 
 
+def tensors() -> Iterator[Any]:
+    t, square = zincir.ones(2), zincir.arange(4.0).reshape(2, 2)
+    t.tag = 1.0  # type: ignore[attr-defined]
+    yield "an attribute", lambda: ONES * t.tag, set_attribute(t, "tag", 5.0)
+    yield "one it has not yet", lambda: ONES * getattr(t, "mark", 1.0), set_attribute(t, "mark", 5)
+    yield "its shape", lambda: ONES * t.shape[0], lambda: t.resize_(5)
+    yield "its strides", lambda: ONES * square.stride()[0], lambda: turn(square)
+    yield "its order", lambda: ONES * (1 + square.is_contiguous()), lambda: turn(square)
+    yield "its version", lambda: ONES * (1 + t._version), lambda: t.add_(1)
+    yield "a flag", lambda: ONES * (1 + t.requires_grad), lambda: t.requires_grad_(True)
+    yield "a gradient", lambda: ONES * (1 + (t.grad is None)), set_attribute(t, "grad", t * 2)
+    yield "a seed", lambda: ONES * zincir.initial_seed(), lambda: zincir.manual_seed(5)
+
+
+def turn(square: Any) -> None:
+    square.data = square.data.t()
+
+
 SCENES = [
     pytest.param(scenes, number, id=f"{scenes.__name__}: {name}")
-    for scenes in (globals_, objects, containers, closures, modules, optimizers)
+    for scenes in (globals_, objects, containers, closures, modules, optimizers, tensors)
     for number, (name, *_) in enumerate(scenes())
 ]
 
@@ -580,3 +598,86 @@ def test_what_a_function_with_a_rule_of_its_own_reads_is_read() -> None:
     backward()
     assert w.grad is not None
     assert w.grad.tolist() == [10.0, 10.0]
+
+
+class ByName:
+    """Equal if the names are, whatever else there is."""
+
+    def __init__(self, k: float) -> None:
+        self.k = k
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ByName)
+
+    def __hash__(self) -> int:
+        return 1
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.k
+
+
+@dataclasses.dataclass
+class Derived:
+    a: float
+
+    def __post_init__(self) -> None:
+        self.k = self.a * 2
+
+
+class Text(str):
+    k: float
+
+
+class Row(tuple[float, ...]):
+    k: float
+
+
+class Rows(list[float]):
+    k: float
+
+
+class Table(dict[str, float]):
+    k: float
+
+
+def with_k(x: Any, k: float) -> Any:
+    x.k = k
+    return x
+
+
+def of_k(x: Any, c: Any) -> Any:
+    return x * c.k
+
+
+@pytest.mark.parametrize(
+    ("function", "one", "other"),
+    [
+        (of_k, ByName(1.0), ByName(5.0)),
+        (lambda x, c: c(x), ByName(1.0), ByName(5.0)),
+        (of_k, Derived(1.0), with_k(Derived(1.0), 7.0)),
+        (of_k, with_k(Text("a"), 1.0), with_k(Text("a"), 5.0)),
+        (of_k, with_k(Row((1.0,)), 1.0), with_k(Row((1.0,)), 5.0)),
+        (of_k, with_k(Rows([1.0]), 1.0), with_k(Rows([1.0]), 5.0)),
+        (of_k, with_k(Table(a=1.0), 1.0), with_k(Table(a=1.0), 5.0)),
+        (of_k, types.SimpleNamespace(k=1.0), types.SimpleNamespace(k=5.0)),
+        (lambda x, c: x * c["a"][0].k, {"a": [Data(1.0)]}, {"a": [Data(5.0)]}),
+        (lambda x, c: x * sum(c), {1, 2}, {1, 5}),
+        (lambda x, c: zincir.atan2(x * c, -x), np.float32(0.0), np.float32(-0.0)),
+        (lambda x, c: x * float(c), np.float32(2), np.float32(3)),
+        (lambda x, c: x * next(iter(c.values())), {"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    ],
+)
+def test_arguments_are_told_apart(function: Callable[..., Any], one: Any, other: Any) -> None:
+    compiled: Any = zincir.compile(function)
+    assert function(ONES, one).tolist() != function(ONES, other).tolist()
+    for c in (one, one, one, other, other, other, one, other):
+        assert compiled(ONES, c).tolist() == function(ONES, c).tolist()
+
+
+def test_an_argument_that_is_changed_is_read() -> None:
+    compiled: Any = zincir.compile(of_k)
+    for c in (Data(1.0), types.SimpleNamespace(k=1.0), ByName(1.0), with_k(Rows([1.0]), 1.0)):
+        for k in (1.0, 2.0, 3.0):
+            c.k = k
+            for _ in range(3):
+                assert compiled(ONES, c).tolist() == [k, k]

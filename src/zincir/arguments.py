@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from zincir.errors import TraceError, explain
+from zincir.executed import is_strange
 from zincir.graph.node import describe, here
 from zincir.operations.live_number import LiveNumber
 from zincir.storage import gaps
@@ -23,22 +25,25 @@ _NUMBERS = (float, int)
 
 K = TypeVar("K")
 _CONSTANTS = (bool, int, float, complex, str, bytes)
+_LIST: type[Any] = list
+_TUPLE: Any = tuple
 _FIXED = (tuple,)
+_PURE = (tuple, list, dict)
 
 
 class _Itself:
-    """A tensor as a key: the very same one."""
+    """A tensor or an object as a key: the very same one."""
 
-    __slots__ = ("tensor",)
+    __slots__ = ("it",)
 
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+    def __init__(self, it: Any) -> None:
+        self.it = it
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and other.tensor is self.tensor
+        return isinstance(other, _Itself) and other.it is self.it
 
     def __hash__(self) -> int:
-        return id(self.tensor)
+        return id(self.it)
 
 
 def is_input(x: Any) -> bool:
@@ -89,13 +94,38 @@ class Arguments:
             self.inputs.append(x)
             return (ARRAY, x.shape, x.dtype, None if x.flags.c_contiguous else x.strides)
         if isinstance(x, _SEQUENCES):
-            return (kind, *[self._taken(item) for item in x])
+            return (kind, *[self._taken(item) for item in x], *_beside(x))
         if isinstance(x, _MAPPING):
-            return (kind, *[(k, self._taken(v)) for k, v in x.items()])
+            return (kind, *[(k, self._taken(v)) for k, v in x.items()], *_beside(x))
         if _is_dataclass(x):
             return (kind, *[(k, self._taken(v)) for k, v in _fields(x)])
         self.iterated = self.iterated or hasattr(kind, "__next__")
-        return (kind, x) if _hashable(x) else _refused(x)
+        return (kind, _constant(x))
+
+
+def _beside(x: Any) -> tuple[Any, ...]:
+    """What tells a container apart besides its items: itself, if it has attributes."""
+    if x.__class__ in _PURE:
+        return ()
+    fields: Any = getattr(x, "__dict__", None)
+    return (_Itself(x),) if fields and fields is not x else ()
+
+
+def _constant(x: Any) -> Any:
+    """What a constant is known by: its value, or itself if it is of a class of the user's.
+
+    Equal objects of these may differ in what `==` does not look at.
+    """
+    if isinstance(x, np.generic):
+        return x.tobytes()
+    kind = x.__class__
+    if kind is complex:
+        return repr(x)
+    if kind is set:
+        return frozenset(x)
+    if kind is SimpleNamespace or not is_strange(str(kind.__module__)):
+        return _Itself(x)
+    return x if _hashable(x) else _refused(x)
 
 
 def _hashable(x: Any) -> bool:
@@ -122,7 +152,9 @@ def _is_dataclass(x: Any) -> bool:
 
 
 def _fields(x: Any) -> list[tuple[str, Any]]:
-    return [(f.name, getattr(x, f.name)) for f in dataclasses.fields(x)]
+    """The fields of a dataclass, and what other attributes the object has."""
+    fields = {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
+    return [*{**fields, **getattr(x, "__dict__", {})}.items()]
 
 
 def _with_fields(x: Any, values: dict[str, Any]) -> Any:
@@ -135,6 +167,18 @@ def _with_fields(x: Any, values: dict[str, Any]) -> Any:
 def of_kind(kind: Any, items: list[Any]) -> Any:
     """A sequence of a kind; a named tuple takes its items one by one."""
     return kind(*items) if hasattr(kind, "_fields") else kind(items)
+
+
+def _like(x: Any, items: list[Any]) -> Any:
+    """A sequence like `x` with other items: of its kind, and with its attributes."""
+    if not _beside(x):
+        return of_kind(x.__class__, items)
+    new: Any = copy.copy(x) if isinstance(x, _LIST) else _TUPLE.__new__(x.__class__, items)
+    if isinstance(x, _LIST):
+        new[:] = items
+    else:
+        new.__dict__.update(x.__dict__)
+    return new
 
 
 class Rebuilt:
@@ -154,7 +198,7 @@ class Rebuilt:
         if type(x) in _NUMBERS:
             return next(self._numbers)
         if isinstance(x, _SEQUENCES):
-            return self._noted(x, of_kind(x.__class__, [self._built(item) for item in x]))
+            return self._noted(x, _like(x, [self._built(item) for item in x]))
         if isinstance(x, _MAPPING):
             new = copy.copy(x)
             for k, v in x.items():
@@ -203,7 +247,7 @@ def with_arrays(x: Any, over: Callable[[Any], Any]) -> Any:
     if isinstance(x, ARRAY):
         return over(x)
     if isinstance(x, _SEQUENCES) and not _same(list(x), new := [with_arrays(v, over) for v in x]):
-        return of_kind(x.__class__, new)
+        return _like(x, new)
     if isinstance(x, _MAPPING):
         values = {k: with_arrays(v, over) for k, v in x.items()}
         if not _same(list(x.values()), list(values.values())):

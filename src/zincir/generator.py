@@ -20,7 +20,7 @@ from zincir.operations.host import call
 from zincir.operations.parts import join
 from zincir.operations.source import PARTS
 from zincir.random_bits import fold_key, philox2x32
-from zincir.recording import live, note_draw, refuse_replay
+from zincir.recording import live, note_condition, note_draw, refuse_replay
 from zincir.types import DType, Scalar, Shape, float32, int64, size
 
 
@@ -49,6 +49,7 @@ class Generator:
         return self.manual_seed(secrets.randbits(63)).initial_seed()
 
     def initial_seed(self) -> int:
+        note_condition(self, lambda: self._stream()._key)
         return self._stream()._key
 
     def get_state(self) -> np.ndarray[Any, Any]:

@@ -41,6 +41,8 @@ class Names:
         args: Any,
         executed: Executed | None = None,
         apart: Iterable[tuple[Any, str]] = (),
+        compared: Iterable[Tensor] = (),
+        inputs: Iterable[Any] = (),
     ) -> None:
         """Note how everything is now.
 
@@ -48,6 +50,8 @@ class Names:
             executed: what ran; where that is not known, all functions in reach count, and all
                 methods of objects in reach.
             apart: names to leave out, with what they belong to.
+            compared: tensors whose shapes and types are compared elsewhere.
+            inputs: those among the arguments, which are others at each call.
         """
         ran = executed.functions() if executed is not None and executed.known else None
         self._held: list[_Held] = []
@@ -55,25 +59,44 @@ class Names:
         if ran == []:
             return
         reach = _Reach((function, args), ran)
-        names = reach.names
         for code, its_globals in reach.ran:
             loaded = _globals_of(code)
             self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
         for x in reach.found:
-            if inspect.isfunction(x):
-                for cell in x.__closure__ or () if _ran(x, reach) else ():
+            self._note_found(x, reach)
+        if len(reach.tensors) <= _MOST:
+            others = set(map(id, inputs))
+            tensors = [t for t in reach.tensors if id(t) not in others]
+            self._note_tensors(tensors, reach, set(map(id, compared)))
+
+    def _note_found(self, x: Any, reach: _Reach) -> None:
+        names = reach.names
+        if isinstance(x, FunctionType):
+            if _ran(x, reach):
+                for cell in x.__closure__ or ():
                     self._note(cell, _Cell(cell), ("",))
-                if _ran(x, reach) and (x.__defaults__ or x.__kwdefaults__):
+                if x.__defaults__ or x.__kwdefaults__:
                     self._note(x, _Fields(x), ("__defaults__", "__kwdefaults__"))
-            elif inspect.ismodule(x):
-                self._note(x, x.__dict__, names & x.__dict__.keys())
-            elif inspect.isclass(x):  # also what it would take from another one
-                inherited = [kind.__dict__ for kind in _classes(x)]
-                self._note(x, x.__dict__, names.intersection(chain.from_iterable(inherited)))
-            elif isinstance(x, _VARIABLE):
-                self._note(x, _Variable(x), ("",))
-            else:
-                self._note_object(x, reach)
+        elif isinstance(x, ModuleType):
+            self._note(x, x.__dict__, names & x.__dict__.keys())
+        elif isinstance(x, type):  # also what it would take from another one
+            inherited = [kind.__dict__ for kind in _classes(x)]
+            self._note(x, x.__dict__, names.intersection(chain.from_iterable(inherited)))
+        elif isinstance(x, _VARIABLE):
+            self._note(x, _Variable(x), ("",))
+        else:
+            self._note_object(x, reach)
+
+    def _note_tensors(self, tensors: list[Tensor], reach: _Reach, compared: set[int]) -> None:
+        """Note attributes that the user gave tensors, and what the code may ask of their memory."""
+        asked = {name for name in reach.asked if not hasattr(Tensor, name)}
+        named = {name for name in reach.names | reach.constants if name[0:1] != "_"}
+        read = [name for name, words in _OF_TENSORS if reach.names & words]
+        for t in tensors:
+            self._note(t, t.__dict__, named & t.__dict__.keys() | asked)
+            without = {"form"} if id(t) in compared else set[str]()
+            without |= {"strides"} if id(t) in reach.of_modules else set[str]()
+            self._note(t, _Memory(t), [name for name in read if name not in without])
 
     def _note_object(self, x: Any, reach: _Reach) -> None:
         names, constants, fields = reach.names, reach.constants, _fields(x)
@@ -206,6 +229,32 @@ class _Fields:
         return getattr(self.owner, name, other)
 
 
+class _Memory:
+    """What can be said of a tensor without its values, read as a dictionary is."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+    def get(self, name: str, other: Any) -> Any:
+        """Shape and type, strides, or how often it was changed."""
+        t = self.tensor
+        if name == "form":
+            return t._held.shape, t._held.dtype
+        return t.stride() if name == "strides" else t._version
+
+
+_FORM = "shape size numel nelement ndim dim dtype nbytes T mT is_floating_point"
+_STRIDES = "stride is_contiguous contiguous view reshape flatten ravel data_ptr"
+_OF_TENSORS = (
+    ("form", frozenset(_FORM.split(" "))),
+    ("strides", frozenset(_STRIDES.split(" "))),
+    ("version", frozenset({"_version"})),
+)
+"""What `_Memory` says, and the attributes by which code asks for it."""
+
+
 class _Group:
     """A parameter group of an optimizer, whichever it is by now."""
 
@@ -233,6 +282,9 @@ class _Reach:
 
     def __init__(self, roots: Iterable[Any], ran: list[tuple[CodeType, Globals]] | None) -> None:
         self.found: list[Any] = []
+        self.tensors: list[Tensor] = []
+        self.of_modules: set[int]
+        """By id: those of modules."""
         self.ran = ran or []
         self.codes = None if ran is None else {id(code) for code, _ in ran}
         self.names = frozenset[str]()
@@ -268,6 +320,9 @@ class _Reach:
                 if id(x) in seen or _is_plain(x):
                     continue
                 seen.add(id(x))
+                if isinstance(x, Tensor):
+                    self.tensors.append(x)
+                    continue
                 if isinstance(x, CHANGEABLE):
                     stack.extend(x.values() if isinstance(x, MAPPING) else x)
                     if not hasattr(x, "__dict__"):
@@ -278,6 +333,9 @@ class _Reach:
                 stack.extend(self._next(x))
             found = [fields[name] for fields in by_name for name in self.names & fields.keys()]
             stack = [x for x in found if id(x) not in seen and not _is_plain(x)]
+        modules = [x for x in self.found if hasattr(x.__class__, "named_modules")]
+        held = [t for m in modules for t in (*m._parameters.values(), *m._buffers.values())]
+        self.of_modules = set(map(id, held))
 
     def _next(self, x: Any) -> list[Any]:
         if isinstance(x, FunctionType):
@@ -323,7 +381,7 @@ _VARIABLE: Any = ContextVar
 _WITH_DATA: Any = (UserDict, UserList)
 _BUILTINS = frozenset(dir(builtins))
 _PLAIN = frozenset({bool, int, float, complex, str, bytes})
-_OF_NUMBERS = (Tensor, np.ndarray, np.generic)
+_OF_NUMBERS = (np.ndarray, np.generic)
 
 
 def _is_plain(x: Any) -> bool:

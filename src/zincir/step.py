@@ -278,7 +278,10 @@ class Compiled(Generic[P, R]):
         modules = modules_of(self._function, (args, kwargs))
         replay = took.replay(modules, terms, stale or first)
         if executed is not None:  # a first recording is only compared with the second
-            replay.names = Names(self._function, (args, kwargs), executed, own)
+            tensors = [c.tensor for c in (*replay.captured, *replay.changed)]
+            compared = [t for t in tensors if t is not None]
+            of = self._function, (args, kwargs)
+            replay.names = Names(*of, executed, own, compared, given.inputs)
         if replay is first:
             replay.checked = True
         elif replay is stale:
