@@ -681,3 +681,18 @@ def test_an_argument_that_is_changed_is_read() -> None:
             c.k = k
             for _ in range(3):
                 assert compiled(ONES, c).tolist() == [k, k]
+
+
+def test_a_setting_that_alternates_makes_two_recordings() -> None:
+    calls: list[int] = []
+    state = types.SimpleNamespace(phase="one")
+
+    def played(x: Any) -> Any:
+        calls.append(1)
+        return x * 2 if state.phase == "one" else x * 3
+
+    compiled: Any = zincir.compile(played)
+    for number in range(20):
+        state.phase = ("one", "other")[number % 2]
+        assert compiled(ONES).tolist() == [2.0 + number % 2] * 2
+    assert len(calls) == 4

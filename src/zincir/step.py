@@ -12,7 +12,6 @@ import functools
 import warnings
 import weakref
 from collections.abc import Callable
-from contextlib import nullcontext
 from itertools import chain
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -207,7 +206,7 @@ class Compiled(Generic[P, R]):
         for replay in known.replays:
             if not replay.holds(inputs):
                 continue
-            if not replay.checked or replay.names.hold():
+            if replay.names.hold():
                 return self._again(replay, given, args, kwargs)
             stale = replay if replay.names.differ_in_settings() else stale
         if known.plain:
@@ -262,12 +261,11 @@ class Compiled(Generic[P, R]):
         settle()
         terms = self._terms()
         numbers = self._kinds[given.shape]
-        again = first is not None or stale is not None
-        before = Names(self._function, (args, kwargs)) if again else None
-        with Executed() if again else nullcontext() as executed:
+        before = Names(self._function, (args, kwargs))
+        with Executed() as executed:
             took = Take(self._function, given, numbers, args, kwargs)
         # What the function itself has changed would be another recording each time.
-        own = before.changed() if before is not None else ()
+        own = before.changed()
         del before
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), _mode()), Known())
@@ -277,11 +275,10 @@ class Compiled(Generic[P, R]):
             return self._step_aside(known, took, why, args, kwargs, again=first is not None)
         modules = modules_of(self._function, (args, kwargs))
         replay = took.replay(modules, terms, stale or first)
-        if executed is not None:  # a first recording is only compared with the second
-            tensors = [c.tensor for c in (*replay.captured, *replay.changed)]
-            compared = [t for t in tensors if t is not None]
-            of = self._function, (args, kwargs)
-            replay.names = Names(*of, executed, own, compared, given.inputs)
+        tensors = [c.tensor for c in (*replay.captured, *replay.changed)]
+        compared = [t for t in tensors if t is not None]
+        of = self._function, (args, kwargs)
+        replay.names = Names(*of, executed, own, compared, given.inputs)
         if replay is first:
             replay.checked = True
         elif replay is stale:

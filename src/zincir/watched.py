@@ -192,7 +192,11 @@ def settings_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]
 
 def groups_of(x: Any) -> list[dict[str, Any]]:
     """The parameter groups of an optimizer, or none."""
-    groups: Any = getattr(x, "param_groups", None)
+    # Without asking objects that have an answer to every question, or raise.
+    kind: Any = type(x)
+    if "param_groups" not in getattr(x, "__dict__", ()) and not hasattr(kind, "param_groups"):
+        return []
+    groups: Any = x.param_groups
     return groups if groups.__class__ is list else []
 
 
