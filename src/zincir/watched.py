@@ -193,7 +193,7 @@ def settings_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]
 def groups_of(x: Any) -> list[dict[str, Any]]:
     """The parameter groups of an optimizer, or none."""
     # Without asking objects that have an answer to every question, or raise.
-    kind: Any = type(x)
+    kind: Any = x.__class__
     if "param_groups" not in getattr(x, "__dict__", ()) and not hasattr(kind, "param_groups"):
         return []
     groups: Any = x.param_groups
