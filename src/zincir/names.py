@@ -13,7 +13,7 @@ import functools
 import gc
 import inspect
 import weakref
-from collections import UserDict, UserList
+from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -31,6 +31,9 @@ from zincir.watched import CHANGEABLE, MAPPING, copied, groups_of, is_setting, s
 _MOST = 1000
 """Of a container of objects so many items are compared; a larger one is only to be the same one."""
 
+_FARTHEST = 20_000
+"""So many objects are looked at, from near to far: a program may hold on to everything there is."""
+
 
 class Names:
     """What a function has read by name, and how it was."""
@@ -47,8 +50,8 @@ class Names:
         """Note how everything is now.
 
         Args:
-            executed: what ran; where that is not known, all functions in reach count, and all
-                methods of objects in reach.
+            executed: what ran. Before anything ran, all functions in reach count; where it could
+                not be seen, all methods of objects in reach as well.
             apart: names to leave out, with what they belong to.
             compared: tensors whose shapes and types are compared elsewhere.
             inputs: those among the arguments, which are others at each call.
@@ -58,7 +61,7 @@ class Names:
         self._apart = {(id(owner), name) for owner, name in apart}
         if ran == []:
             return
-        reach = _Reach((function, args), ran)
+        reach = _Reach((function, args), ran, methods=executed is not None)
         for code, its_globals in reach.ran:
             loaded = _globals_of(code)
             self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
@@ -280,10 +283,13 @@ def _keys_read(constants: frozenset[str], group: dict[str, Any]) -> set[str]:
 class _Reach:
     """All that a function can reach, once each."""
 
-    def __init__(self, roots: Iterable[Any], ran: list[tuple[CodeType, Globals]] | None) -> None:
+    def __init__(
+        self, roots: Iterable[Any], ran: list[tuple[CodeType, Globals]] | None, *, methods: bool
+    ) -> None:
+        self._methods = _METHODS if methods else ()
         self.found: list[Any] = []
         self.tensors: list[Tensor] = []
-        self.of_modules: set[int]
+        self.of_modules = set[int]()
         """By id: those of modules."""
         self.ran = ran or []
         self.codes = None if ran is None else {id(code) for code, _ in ran}
@@ -312,14 +318,17 @@ class _Reach:
         if _globals_of(code) & {"getattr", "hasattr"}:
             self.asked |= {text for text in _constants_of(code) if text.isidentifier()}
 
-    def _walk(self, stack: list[Any]) -> None:
+    def _walk(self, roots: Iterable[Any]) -> None:
+        stack = deque[Any](roots)
         seen, by_name = self._seen, list[Any]()
         while stack:
             while stack:
-                x = stack.pop()
+                x = stack.popleft()  # what is near comes first
                 if id(x) in seen or _is_plain(x):
                     continue
                 seen.add(id(x))
+                if len(self.found) > _FARTHEST:
+                    return
                 if isinstance(x, Tensor):
                     self.tensors.append(x)
                     continue
@@ -328,11 +337,11 @@ class _Reach:
                     if not hasattr(x, "__dict__"):
                         continue
                 self.found.append(x)
-                if isinstance(x, ModuleType | type):
+                if isinstance(x, ModuleType) or (isinstance(x, type) and self._methods):
                     by_name.append(x.__dict__)
                 stack.extend(self._next(x))
             found = [fields[name] for fields in by_name for name in self.names & fields.keys()]
-            stack = [x for x in found if id(x) not in seen and not _is_plain(x)]
+            stack = deque([x for x in found if id(x) not in seen and not _is_plain(x)])
         modules = [x for x in self.found if hasattr(x.__class__, "named_modules")]
         held = [t for m in modules for t in (*m._parameters.values(), *m._buffers.values())]
         self.of_modules = set(map(id, held))
@@ -343,7 +352,7 @@ class _Reach:
         if isinstance(x, ModuleType):
             return []
         if isinstance(x, type):
-            return [v for v in x.__dict__.values() if isinstance(v, _FUNCTIONS)]
+            return [v for v in x.__dict__.values() if isinstance(v, self._methods)]
         for kind, inside in _INSIDE:
             if isinstance(x, kind):
                 return inside(x)
@@ -376,7 +385,7 @@ _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
     (weakref.ref, lambda x: [x()]),
 ]
 """What there is inside of objects without fields, by kind."""
-_FUNCTIONS = (staticmethod, classmethod, property, FunctionType)
+_METHODS = (staticmethod, classmethod, property, FunctionType)
 _VARIABLE: Any = ContextVar
 _WITH_DATA: Any = (UserDict, UserList)
 _BUILTINS = frozenset(dir(builtins))

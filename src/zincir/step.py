@@ -180,6 +180,8 @@ class Compiled(Generic[P, R]):
         self._whole = whole
         self._told: set[str] = set()
         self._count = 0
+        self._executed: Executed | None = None
+        """What ran at the last recording."""
         self._kinds: dict[Any, Numbers[Known]] = {}
         """By what arguments look like: what is known of them."""
 
@@ -261,11 +263,12 @@ class Compiled(Generic[P, R]):
         settle()
         terms = self._terms()
         numbers = self._kinds[given.shape]
-        before = Names(self._function, (args, kwargs))
+        of = self._function, (args, kwargs)
+        before = Names(*of, self._executed)
         with Executed() as executed:
             took = Take(self._function, given, numbers, args, kwargs)
         # What the function itself has changed would be another recording each time.
-        own = before.changed()
+        own, self._executed = before.changed(), executed
         del before
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), _mode()), Known())
@@ -273,11 +276,10 @@ class Compiled(Generic[P, R]):
             why = took.why_not(known, again=first is not None)
         if why is not None:
             return self._step_aside(known, took, why, args, kwargs, again=first is not None)
-        modules = modules_of(self._function, (args, kwargs))
+        modules = modules_of(*of)
         replay = took.replay(modules, terms, stale or first)
         tensors = [c.tensor for c in (*replay.captured, *replay.changed)]
         compared = [t for t in tensors if t is not None]
-        of = self._function, (args, kwargs)
         replay.names = Names(*of, executed, own, compared, given.inputs)
         if replay is first:
             replay.checked = True
