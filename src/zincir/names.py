@@ -31,7 +31,7 @@ from zincir.watched import CHANGEABLE, MAPPING, copied, groups_of, is_setting, s
 _MOST = 1000
 """Of a container of objects so many items are compared; a larger one is only to be the same one."""
 
-_FARTHEST = 20_000
+_FARTHEST = 5_000
 """So many objects are looked at, from near to far: a program may hold on to everything there is."""
 
 
@@ -327,6 +327,8 @@ class _Reach:
                 if id(x) in seen or _is_plain(x):
                     continue
                 seen.add(id(x))
+                if isinstance(x, ModuleType | type) and not self._methods:
+                    continue
                 if len(self.found) > _FARTHEST:
                     return
                 if isinstance(x, Tensor):
