@@ -12,6 +12,7 @@ import functools
 import warnings
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -213,13 +214,13 @@ class Compiled(Generic[P, R]):
             stale = replay if replay.names.differ_in_settings() else stale
         if known.plain:
             return self._plain(args, kwargs)
-        return self._record(given, args, kwargs, stale=stale)
+        return self._record(given, args, kwargs, stale=stale, look=bool(known.replays))
 
     def _again(self, replay: Replay, given: Arguments, args: Any, kwargs: Any) -> R:
         if replay.aliased(given.inputs):
             return self._as_written(ALIASED, here(), args, kwargs)
         if not replay.checked:
-            return self._record(given, args, kwargs, replay)
+            return self._record(given, args, kwargs, replay, look=True)
         return replay.run(given.inputs, given.numbers)
 
     def _find(self, given: Arguments) -> Known | None:
@@ -251,11 +252,13 @@ class Compiled(Generic[P, R]):
         kwargs: Any,
         first: Replay | None = None,
         stale: Replay | None = None,
+        look: bool = False,
     ) -> R:
         """Record the function; a second time to see whether it is the same, if there is a first.
 
         Args:
             stale: a replay that names have changed for. If this is the same, it is good again.
+            look: whether to see what runs, which takes its time: if there was a recording before.
         """
         self._count += first is None
         if first is None and self._count > _MOST_RECORDINGS:
@@ -265,10 +268,10 @@ class Compiled(Generic[P, R]):
         numbers = self._kinds[given.shape]
         of = self._function, (args, kwargs)
         before = Names(*of, self._executed)
-        with Executed() as executed:
+        with Executed() if look else nullcontext() as executed:
             took = Take(self._function, given, numbers, args, kwargs)
         # What the function itself has changed would be another recording each time.
-        own, self._executed = before.changed(), executed
+        own, self._executed = before.changed(), executed or self._executed
         del before
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), _mode()), Known())
