@@ -323,11 +323,11 @@ class _Reach:
         seen, by_name = self._seen, list[Any]()
         while stack:
             while stack:
-                x = stack.popleft()  # what is near comes first
+                x: Any = stack.popleft()  # what is near comes first
                 if id(x) in seen or _is_plain(x):
                     continue
                 seen.add(id(x))
-                if isinstance(x, ModuleType | type) and not self._methods:
+                if isinstance(x, _PLACES) and not self._methods:
                     continue
                 if len(self.found) > _FARTHEST:
                     return
@@ -388,6 +388,7 @@ _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
 ]
 """What there is inside of objects without fields, by kind."""
 _METHODS = (staticmethod, classmethod, property, FunctionType)
+_PLACES: Any = (ModuleType, type)
 _VARIABLE: Any = ContextVar
 _WITH_DATA: Any = (UserDict, UserList)
 _BUILTINS = frozenset(dir(builtins))
