@@ -339,7 +339,7 @@ class _Reach:
                     if not hasattr(x, "__dict__"):
                         continue
                 self.found.append(x)
-                if isinstance(x, ModuleType) or (isinstance(x, type) and self._methods):
+                if isinstance(x, _PLACES):
                     by_name.append(x.__dict__)
                 stack.extend(self._next(x))
             found = [fields[name] for fields in by_name for name in self.names & fields.keys()]
