@@ -193,8 +193,9 @@ def settings_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]
 def groups_of(x: Any) -> list[dict[str, Any]]:
     """The parameter groups of an optimizer, or none."""
     # Without asking objects that have an answer to every question, or raise.
-    kind: Any = x.__class__
-    if "param_groups" not in getattr(x, "__dict__", ()) and not hasattr(kind, "param_groups"):
+    kind, fields = x.__class__, getattr(x, "__dict__", None)
+    held = fields.__class__ is dict and "param_groups" in fields
+    if not held and not hasattr(kind, "param_groups"):
         return []
     groups: Any = x.param_groups
     return groups if groups.__class__ is list else []
