@@ -193,7 +193,8 @@ def settings_of(function: Callable[..., Any], args: Any) -> list[dict[str, Any]]
 def groups_of(x: Any) -> list[dict[str, Any]]:
     """The parameter groups of an optimizer, or none."""
     # Without asking objects that have an answer to every question, or raise.
-    kind, fields = x.__class__, getattr(x, "__dict__", None)
+    kind: Any = x.__class__
+    fields: Any = getattr(x, "__dict__", None)
     held = fields.__class__ is dict and "param_groups" in fields
     if not held and not hasattr(kind, "param_groups"):
         return []
