@@ -18,6 +18,7 @@ import pytest
 
 import zincir
 from zincir import nn
+from zincir.data import augment
 from zincir.executed import Executed
 
 ONES = zincir.ones(2)
@@ -309,6 +310,9 @@ def containers() -> Iterator[Any]:
     yield "a transform", lambda: affine(ONES), set_attribute(affine, "loc", 4.0)
     joined = zincir.distributions.transforms.ComposeTransform([affine])
     yield "transforms", lambda: joined(ONES), set_attribute(affine, "scale", 4.0)
+    normalize = augment.Normalize(0.0, 1.0)
+    chain, image, numbers = augment.Compose([normalize]), zincir.ones(1, 1, 2, 2), zincir.ones(1, 0)
+    yield "of images", lambda: chain.apply(image, [numbers]), set_attribute(normalize, "mean", 0.5)
 
 
 def closures() -> Iterator[Any]:

@@ -10,6 +10,7 @@ import pytest
 import zincir
 from scenes import Scene, Scenes, cases
 from zincir import nn, optim
+from zincir.watched import tensors_of
 
 SCENES = Scenes()
 gives = SCENES.gives
@@ -1244,3 +1245,21 @@ def test_hooks_of_an_optimizers_steps_are_watched(name: str) -> None:
     assert run() == 66
     before.remove()
     assert run() == 66
+
+
+APART = zincir.ones(2)
+
+
+def test_what_is_known_of_a_compiled_function_is_not_reached() -> None:
+    """Else each recording looks at all that there is: what ran, with its globals."""
+
+    @zincir.compile
+    def inner(x: Any) -> Any:
+        return x * factor
+
+    factor = zincir.full((2,), 3.0)
+    for _ in range(3):
+        inner(zincir.ones(2))
+    found = tensors_of(lambda x: inner(x) + zincir.zeros_like(x))
+    assert any(t is factor for t in found)
+    assert not any(t is APART for t in found)

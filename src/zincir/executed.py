@@ -32,6 +32,8 @@ class Executed:
     ['<module>', '<lambda>']
     """
 
+    __slots__ = ("_before", "_seen", "known")  # what walks through objects finds nothing in it
+
     def __init__(self) -> None:
         self._seen: dict[int, tuple[CodeType, Globals]] = {}
         """By id: a code's own hash takes all of it."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from zincir.executed import is_of_user
 from zincir.tensor import Tensor
 
 
@@ -207,7 +208,7 @@ def _all_reached(*roots: Any) -> Iterator[Any]:
     stack: list[Any] = [*roots]
     while stack:
         x = stack.pop()
-        if id(x) in seen:
+        if type(x) in _PLAIN or id(x) in seen:
             continue
         seen.add(id(x))
         yield x
@@ -227,7 +228,8 @@ def _reached(x: Any) -> list[Any]:
         return [x.__func__, x.__self__]
     if inspect.isfunction(x):
         cells = [c.cell_contents for c in x.__closure__ or () if _filled(c)]
-        names = _names(x.__code__)
+        # What the library's own functions name is all there is.
+        names = _names(x.__code__) if is_of_user(x.__code__, x.__globals__) else ()
         globals_ = [x.__globals__[name] for name in names if name in x.__globals__]
         known = [g for g in globals_ if not inspect.ismodule(g) and not inspect.isclass(g)]
         wrapped = getattr(x, "__wrapped__", None)

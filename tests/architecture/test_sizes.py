@@ -1,9 +1,9 @@
 """Files and functions stay small enough to be read in one sitting."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -38,24 +38,35 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base
 FILES = sorted(p.relative_to(SRC).as_posix() for p in SRC.rglob("*.py"))
 
 
-@cache
-def definitions(source: str) -> list[tuple[str, ast.AST]]:
-    """Every function and class with its qualified name, nested ones included."""
+class Sizes(NamedTuple):
+    """Of one file, by qualified name: code lines of functions, public methods of classes."""
 
-    def walk(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
+    functions: dict[str, int]
+    classes: dict[str, int]
+
+
+@cache  # of two numbers and no trees: these are millions of objects
+def sizes(source: str) -> Sizes:
+    """Every function and class, nested ones included."""
+    found = Sizes({}, {})
+
+    def walk(node: ast.AST, prefix: str) -> None:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                yield prefix + child.name, child
-                yield from walk(child, f"{prefix}{child.name}.")
-            else:
-                yield from walk(child, prefix)
+            inner = prefix
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.functions[prefix + child.name] = code_lines(child)
+                inner = f"{prefix}{child.name}."
+            elif isinstance(child, ast.ClassDef):
+                found.classes[prefix + child.name] = public_methods(child)
+                inner = f"{prefix}{child.name}."
+            walk(child, inner)
 
-    return list(walk(ast.parse(source), ""))
+    walk(ast.parse(source), "")
+    return found
 
 
-def code_lines(node: ast.AST) -> int:
+def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Lines of a function without its docstring: explaining is not what makes it long."""
-    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     assert node.end_lineno is not None
     lines = node.end_lineno - node.lineno + 1
     first = node.body[0]
@@ -82,9 +93,9 @@ def test_file(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_functions(name: str) -> None:
     long = {
-        f"{name}:{function}": code_lines(node)
-        for function, node in definitions((SRC / name).read_text("utf-8"))
-        if not isinstance(node, ast.ClassDef) and code_lines(node) > FUNCTION_LINES
+        f"{name}:{function}": lines
+        for function, lines in sizes((SRC / name).read_text("utf-8")).functions.items()
+        if lines > FUNCTION_LINES
     }
     unexplained = {key: lines for key, lines in long.items() if key not in LONG_FUNCTIONS}
     assert not unexplained, "split them, or say why in LONG_FUNCTIONS"
@@ -93,9 +104,9 @@ def test_functions(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_classes(name: str) -> None:
     wide = {
-        f"{name}:{cls}": public_methods(node)
-        for cls, node in definitions((SRC / name).read_text("utf-8"))
-        if isinstance(node, ast.ClassDef) and public_methods(node) > PUBLIC_METHODS
+        f"{name}:{cls}": count
+        for cls, count in sizes((SRC / name).read_text("utf-8")).classes.items()
+        if count > PUBLIC_METHODS
     }
     unexplained = {key: count for key, count in wide.items() if key not in WIDE_CLASSES}
     assert not unexplained, "split them, or say why in WIDE_CLASSES"
@@ -116,8 +127,4 @@ def test_the_measures_measure() -> None:
     source = (
         'class A:\n    def f(self):\n        """Doc.\n\n        More.\n        """\n        x = 1\n'
     )
-    found = dict(definitions(source))
-    assert set(found) == {"A", "A.f"}
-    assert code_lines(found["A.f"]) == 2
-    assert isinstance(found["A"], ast.ClassDef)
-    assert public_methods(found["A"]) == 1
+    assert sizes(source) == Sizes({"A.f": 2}, {"A": 1})

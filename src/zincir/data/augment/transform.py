@@ -50,6 +50,8 @@ class Transform(ABC):
     """Whether all that is in an image stays where it is: then boxes and masks do, too."""
     looks_at_boxes = False
     """Whether `draw_at` is asked for numbers, which depend on boxes, and not `draw`."""
+    _read_whole = True
+    """A recording that reaches one compares all that it holds: the methods read it."""
 
     def size_after(self, size: Size) -> Size:
         """Channels, height and width afterwards, from those before.
@@ -157,6 +159,9 @@ class Compose:
         >>> chain(images, epoch=0, index=[40, 41]).shape
         (2, 1, 8, 8)
     """
+
+    _read_whole = True
+    """A recording that reaches one compares all that it holds: the methods read it."""
 
     def __init__(
         self,
