@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -86,3 +87,16 @@ def assert_same(found: Any, expected: Any) -> None:
         assert same, f"{found} instead of {expected}"
     else:
         assert found == expected, f"{found} instead of {expected}"
+
+
+class Unseen:
+    """Counts what is appended. As with a print, no recording sees that a function changes it."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+
+    def append(self, x: Any) -> None:
+        self._queue.put(x)
+
+    def __len__(self) -> int:
+        return self._queue.qsize()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import zincir
-from scenes import Scene, Scenes, cases
+from scenes import Scene, Scenes, Unseen, cases
 from zincir import nn
 from zincir.errors import ArgumentError
 
@@ -1874,7 +1874,7 @@ def test_arrays_are_arrays_where_they_are_used_as_such(name):
 
 
 def test_arrays_are_tensors_where_they_are_used_as_such():
-    calls = []
+    calls = Unseen()
 
     @zincir.compile
     def f(x, labels):
@@ -1953,7 +1953,7 @@ def test_views_of_arrays_as_results():
 
 
 def test_an_annealed_weight_makes_few_recordings():
-    calls = []
+    calls = Unseen()
 
     @zincir.compile
     def f(x, a):
@@ -1969,7 +1969,7 @@ def test_an_annealed_weight_makes_few_recordings():
 
 
 def test_a_counter_as_an_argument_makes_few_recordings():
-    calls = []
+    calls = Unseen()
 
     @zincir.compile
     def f(x, step, rate):
@@ -1983,7 +1983,7 @@ def test_a_counter_as_an_argument_makes_few_recordings():
 
 
 def test_a_number_that_is_looked_at_is_recorded_for_each_value():
-    calls = []
+    calls = Unseen()
 
     @zincir.compile
     def f(x, n):
@@ -1997,7 +1997,7 @@ def test_a_number_that_is_looked_at_is_recorded_for_each_value():
 
 
 def test_one_number_looked_at_and_another_that_is_not():
-    calls = []
+    calls = Unseen()
 
     @zincir.compile
     def f(x, n, a):
@@ -2202,7 +2202,7 @@ def test_copies_and_pickles_of_compiled_modules():
 
 
 def test_a_copy_of_a_compiled_function_records_for_itself():
-    calls = []
+    calls = Unseen()
 
     @zincir.compile
     def f(x):

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import zincir
+from scenes import Unseen
 from zincir import nn
 from zincir.data import augment
 from zincir.executed import Executed
@@ -417,7 +418,7 @@ def test_what_was_changed_is_read(scenes: Callable[[], Iterator[Any]], number: i
 class Player:
     """An agent with much that changes at every step and that its update does not read."""
 
-    def __init__(self, calls: list[int]) -> None:
+    def __init__(self, calls: Unseen) -> None:
         self.w = nn.Parameter(zincir.ones(2))
         self.optimizer: Any = zincir.optim.SGD([self.w], lr=0.1)
         self.schedule = zincir.optim.lr_scheduler.StepLR(self.optimizer, 10)
@@ -454,7 +455,7 @@ class World:
 
 
 def test_what_is_not_read_makes_no_recording() -> None:
-    calls: list[int] = []
+    calls = Unseen()
     with zincir.enable_grad():
         Player(calls).play()
     assert len(calls) == 2
@@ -688,7 +689,7 @@ def test_an_argument_that_is_changed_is_read() -> None:
 
 
 def test_a_setting_that_alternates_makes_two_recordings() -> None:
-    calls: list[int] = []
+    calls = Unseen()
     state = types.SimpleNamespace(phase="one")
 
     def played(x: Any) -> Any:

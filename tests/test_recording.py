@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zincir
-from scenes import Scene, Scenes, cases
+from scenes import Scene, Scenes, Unseen, cases
 from zincir import nn
 from zincir.errors import ArgumentError, RecordingWarning, TraceError
 
@@ -919,7 +919,7 @@ def run_quietly(f, *args, times=6):
 
 
 def test_a_function_that_is_run_as_it_is_written_runs_once_for_each_call():
-    calls, held = [], []
+    calls, held = Unseen(), []
 
     @zincir.compile
     def f(x):
@@ -1002,7 +1002,7 @@ def test_random_streams_advance_once_for_each_call():
 
 
 def test_what_is_replayed_runs_while_it_is_recorded_only():
-    calls = []
+    calls = Unseen()
 
     @zincir.compile
     def f(x):
@@ -1033,7 +1033,7 @@ def test_what_is_replayed_runs_while_it_is_recorded_only():
     ],
 )
 def test_views_as_results_are_replayed(result):
-    calls = []
+    calls = Unseen()
 
     @zincir.compile
     def f(x):
@@ -1051,7 +1051,7 @@ def test_views_as_results_are_replayed(result):
 
 
 def test_a_tensor_that_is_kept_and_overwritten_is_replayed():
-    kept, calls = {}, []
+    kept, calls = {}, Unseen()
 
     @zincir.compile
     def f(x):
@@ -1069,7 +1069,7 @@ def test_a_tensor_that_is_kept_and_overwritten_is_replayed():
 
 def test_a_hook_that_stores_a_mean_is_replayed():
     net = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
-    stats, calls = {}, []
+    stats, calls = {}, Unseen()
 
     def note(module, args, out):
         calls.append(1)
@@ -1251,7 +1251,7 @@ def test_a_python_error_leaves_recording_off():
 
 
 def test_the_number_of_recordings_is_bounded_and_told():
-    calls = []
+    calls = Unseen()
 
     def f(x):
         calls.append(1)

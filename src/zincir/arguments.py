@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import sys
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
@@ -21,6 +23,8 @@ from zincir.tensor import Tensor
 ARRAY: type[Any] = np.ndarray
 _SEQUENCES: tuple[type[Any], ...] = (tuple, list)
 _MAPPING: type[Any] = dict
+_DEFAULT: Any = defaultdict
+_ORDERED: Any = OrderedDict
 _NUMBERS = (float, int)
 
 K = TypeVar("K")
@@ -165,8 +169,14 @@ def _with_fields(x: Any, values: dict[str, Any]) -> Any:
 
 
 def of_kind(kind: Any, items: list[Any]) -> Any:
-    """A sequence of a kind; a named tuple takes its items one by one."""
-    return kind(*items) if hasattr(kind, "_fields") else kind(items)
+    """A sequence of a kind, made without running the code of its class."""
+    if kind is _TUPLE or kind is _LIST:
+        return kind(items)
+    if issubclass(kind, _TUPLE):
+        return _TUPLE.__new__(kind, items)
+    new = kind.__new__(kind)
+    _LIST.extend(new, items)
+    return new
 
 
 def _like(x: Any, items: list[Any]) -> Any:
@@ -284,14 +294,60 @@ def results_of(x: Any, found: list[Tensor], originals: dict[int, Any]) -> Any:
     if type(x) is LiveNumber:
         return (LiveNumber, x.now)
     if isinstance(x, _SEQUENCES):
-        return ("items", [results_of(item, found, originals) for item in x], x.__class__)
+        form = ("items", [results_of(item, found, originals) for item in x], x.__class__)
+        return _with_attributes(form, x, found, originals)
     if isinstance(x, _MAPPING):
-        return ("dict", {k: results_of(v, found, originals) for k, v in x.items()}, type(x))
+        items = {k: results_of(v, found, originals) for k, v in x.items()}
+        factory = x.default_factory if isinstance(x, _DEFAULT) else None
+        return _with_attributes(("dict", items, type(x), factory), x, found, originals)
     if _is_dataclass(x):
         fields = _fields(x)
         empty = _with_fields(x, {k: None for k, _ in fields})
         return ("fields", {k: results_of(v, found, originals) for k, v in fields}, empty)
     return (None, x)
+
+
+def held_elsewhere(results: list[Any]) -> list[Any]:
+    """The lists, dictionaries and dataclasses in a result that somebody else holds as well.
+
+    Args:
+        results: the result alone, which nothing else holds.
+    """
+    times = Counter[int]()
+    found: list[Any] = []
+    stack: list[Any] = [results]
+    while stack:
+        outer = stack.pop()
+        for x in _inside(outer):
+            changeable = isinstance(x, (_LIST, _MAPPING)) or _is_dataclass(x)
+            if changeable or isinstance(x, _TUPLE):
+                times[id(x)] += 1
+                if times[id(x)] == 1:
+                    stack.append(x)
+                    found += [x] if changeable else []
+            del x
+        del outer
+    counts = [sys.getrefcount(found[i]) - times[id(found[i])] for i in range(len(found))]
+    return [x for x, count in zip(found, counts, strict=True) if count > _HELD_HERE]
+
+
+def _inside(container: Any) -> list[Any]:
+    if isinstance(container, (*_SEQUENCES, _MAPPING)):
+        return list(container.values() if isinstance(container, _MAPPING) else container)
+    return [value for _, value in _fields(container)]
+
+
+_alone = [[0]]
+_HELD_HERE = sys.getrefcount(_alone[0])
+"""What is counted for an object in one list, in this version of Python."""
+
+
+def _with_attributes(form: Any, x: Any, found: list[Tensor], originals: dict[int, Any]) -> Any:
+    """The form of a container that may have attributes besides its items."""
+    if not _beside(x):
+        return form
+    fields = {k: results_of(v, found, originals) for k, v in x.__dict__.items()}
+    return ("attributes", fields, form)
 
 
 def compared(form: Any) -> Any:
@@ -302,10 +358,15 @@ def compared(form: Any) -> Any:
     if kind is None:
         if isinstance(what, ARRAY):
             return what.shape, what.tobytes()
-        return repr(what) if what is None or type(what) in _CONSTANTS else what.__class__
+        if what is None or type(what) in _CONSTANTS:
+            return repr(what)
+        return _constant(what) if _hashable(what) else _Itself(what)
     if kind == "items":
         return [compared(item) for item in what]
-    return kind if kind is LiveNumber else [(k, compared(item)) for k, item in what.items()]
+    if kind is LiveNumber:
+        return kind
+    inner = [compared(form[2])] if kind == "attributes" else []
+    return [*inner, *[(k, compared(item)) for k, item in what.items()]]
 
 
 def built(form: Any, results: list[Any]) -> Any:
@@ -320,14 +381,25 @@ def built(form: Any, results: list[Any]) -> Any:
     if kind == "items":
         return of_kind(form[2], [built(v, results) for v in what])
     values = {k: built(v, results) for k, v in what.items()}
-    return _with_fields(form[2], values) if kind == "fields" else _mapping(form[2], values)
+    if kind == "attributes":
+        new = built(form[2], results)
+        new.__dict__.update(values)
+        return new
+    return _with_fields(form[2], values) if kind == "fields" else _mapping(form, values)
 
 
-def _mapping(kind: Callable[..., Any], values: dict[Any, Any]) -> Any:
-    try:
-        return kind(values)
-    except TypeError:  # a defaultdict wants its factory
+def _mapping(form: Any, values: dict[Any, Any]) -> Any:
+    """A dictionary of a kind, made without running the code of its class."""
+    _, _, kind, factory = form
+    if kind is _MAPPING:
         return values
+    new = kind.__new__(kind)
+    if factory is not None:
+        new.default_factory = factory
+    of: Any = _ORDERED if isinstance(new, _ORDERED) else _MAPPING
+    for k, v in values.items():
+        of.__setitem__(new, k, v)
+    return new
 
 
 class Numbers(Generic[K]):

@@ -14,17 +14,25 @@ import gc
 import inspect
 import weakref
 from collections import UserDict, UserList, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import chain, repeat
 from operator import is_
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinMethodType,
+    CodeType,
+    FunctionType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
 from typing import Any
 
 import numpy as np
 
 from zincir.executed import Executed, Globals, is_of_user, is_strange
+from zincir.randomness import Generators, is_generator
 from zincir.tensor import Tensor
 from zincir.watched import CHANGEABLE, MAPPING, copied, groups_of, is_setting, same
 
@@ -46,12 +54,14 @@ class Names:
         apart: Iterable[tuple[Any, str]] = (),
         compared: Iterable[Tensor] = (),
         inputs: Iterable[Any] = (),
+        methods: bool = False,
     ) -> None:
         """Note how everything is now.
 
         Args:
             executed: what ran. Before anything ran, all functions in reach count; where it could
                 not be seen, all methods of objects in reach as well.
+            methods: whether these count anyway.
             apart: names to leave out, with what they belong to.
             compared: tensors whose shapes and types are compared elsewhere.
             inputs: those among the arguments, which are others at each call.
@@ -59,12 +69,15 @@ class Names:
         ran = executed.functions() if executed is not None and executed.known else None
         self._held: list[_Held] = []
         self._apart = {(id(owner), name) for owner, name in apart}
+        self._generators = Generators()
         if ran == []:
             return
-        reach = _Reach((function, args), ran, methods=executed is not None)
+        reach = _Reach((function, args), ran, methods=methods or executed is not None)
         for code, its_globals in reach.ran:
             loaded = _globals_of(code)
             self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
+            named = [its_globals[name] for name in loaded & its_globals.keys()]
+            self._generators.find(named, "random" in _attributes_of(code))
         for x in reach.found:
             self._note_found(x, reach)
         if len(reach.tensors) <= _MOST:
@@ -74,10 +87,12 @@ class Names:
 
     def _note_found(self, x: Any, reach: _Reach) -> None:
         names = reach.names
-        if isinstance(x, FunctionType):
+        if is_generator(x):
+            self._generators.add(x)
+        elif isinstance(x, FunctionType):
             if _ran(x, reach):
-                for cell in x.__closure__ or ():
-                    self._note(cell, _Cell(cell), ("",))
+                for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
+                    self._note(cell, _Cell(cell), (name,))
                 if x.__defaults__ or x.__kwdefaults__:
                     self._note(x, _Fields(x), ("__defaults__", "__kwdefaults__"))
         elif isinstance(x, ModuleType):
@@ -132,6 +147,26 @@ class Names:
         """The names that stand for something else by now, with what they belong to."""
         return [(held.owner, name) for held in self._held for name, _ in held.differing()]
 
+    def counted(self) -> str | None:
+        """What has another plain value by now, or more or fewer things in it: a name, if any."""
+        for held in self._held:
+            for name, then in held.differing():
+                if not _alike(held.get(name, _NOTHING), held.before(name, then)):
+                    return name or "a context variable"
+        return None
+
+    def drawn(self) -> list[Any]:
+        """The generators of random numbers that something has drawn from by now."""
+        return self._generators.changed()
+
+    def depend_on(self, generators: list[Any]) -> bool:
+        """Whether any of these can be reached."""
+        return self._generators.have(generators)
+
+    def iterate(self) -> bool:
+        """Whether there is an iterator among the values, or in a small container among them."""
+        return any(_has_iterator(value) for held in self._held for value in held.values)
+
     def hold(self) -> bool:
         """Whether all of it is as it was."""
         return all([held.holds() for held in self._held])
@@ -162,12 +197,16 @@ class _Held:
 
     def differing(self) -> list[tuple[str, Any]]:
         """Names that stand for something else, and what they stood for."""
-        copies = dict(self.copies)
+        pairs = zip(self.names, self.values, strict=True)
         return [
-            (name, value)
-            for name, value in zip(self.names, self.values, strict=True)
-            if not same(self.get(name, _NOTHING), copies.get(name, value))
+            (name, v)
+            for name, v in pairs
+            if not same(self.get(name, _NOTHING), self.before(name, v))
         ]
+
+    def before(self, name: str, value: Any) -> Any:
+        """What a name stood for, as it was."""
+        return next((copy for other, copy in self.copies if other == name), value)
 
 
 _NOTHING = object()
@@ -180,11 +219,33 @@ def _changes(value: Any) -> bool:
     return isinstance(value, CHANGEABLE) and (is_setting(value) or _size(value) <= _MOST)
 
 
+def _alike(a: Any, b: Any) -> bool:
+    """Whether a value is what it was, but for tensors, which a replay renews."""
+    if isinstance(b, MAPPING):
+        same_keys = isinstance(a, MAPPING) and a.keys() == b.keys()
+        return same_keys and all(_alike(a[k], b[k]) for k in b)
+    if isinstance(b, CHANGEABLE) and isinstance(a, CHANGEABLE) and not isinstance(b, _SET):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    return (isinstance(a, Tensor) and isinstance(b, Tensor)) or same(a, b)
+
+
 def _size(value: Any) -> int:
     if not isinstance(value, CHANGEABLE):
         return 1
-    items: Any = value.values() if isinstance(value, MAPPING) else value
-    return len(value) if len(value) > _MOST else 1 + sum(map(_size, items))
+    return len(value) if len(value) > _MOST else 1 + sum(map(_size, _items(value)))
+
+
+def _items(container: Any) -> Any:
+    return container.values() if isinstance(container, MAPPING) else container
+
+
+def _has_iterator(x: Any) -> bool:
+    """Whether `next` gives something else each time; of a class of the user's, fields say so."""
+    if isinstance(x, CHANGEABLE):
+        return _size(x) <= _MOST and any(map(_has_iterator, _items(x)))
+    if isinstance(x, _METHODS_IN_C):
+        x = x.__self__
+    return isinstance(x, _ITERATOR) and is_strange(type(x).__module__)
 
 
 # Where names are -------------------------------------------------------------------------------
@@ -335,7 +396,7 @@ class _Reach:
                     self.tensors.append(x)
                     continue
                 if isinstance(x, CHANGEABLE):
-                    stack.extend(x.values() if isinstance(x, MAPPING) else x)
+                    stack.extend(_items(x))
                     if not hasattr(x, "__dict__"):
                         continue
                 self.found.append(x)
@@ -379,9 +440,11 @@ def _ran(function: Any, reach: _Reach) -> bool:
     return reach.codes is None or id(function.__code__) in reach.codes
 
 
+_METHODS_IN_C: Any = (BuiltinMethodType, MethodWrapperType)
 _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
     (functools.partial, lambda x: [x.func, x.args, x.keywords]),
     (MethodType, lambda x: [x.__func__, x.__self__]),
+    (_METHODS_IN_C, lambda x: [x.__self__]),
     ((staticmethod, classmethod), lambda x: [x.__func__]),
     (property, lambda x: [x.fget]),
     (weakref.ref, lambda x: [x()]),
@@ -390,6 +453,8 @@ _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
 _METHODS = (staticmethod, classmethod, property, FunctionType)
 _PLACES: Any = (ModuleType, type)
 _VARIABLE: Any = ContextVar
+_SET: Any = set
+_ITERATOR: Any = Iterator
 _WITH_DATA: Any = (UserDict, UserList)
 _BUILTINS = frozenset(dir(builtins))
 _PLAIN = frozenset({bool, int, float, complex, str, bytes})
@@ -438,16 +503,16 @@ def _in_slots(x: Any) -> list[Any]:
 
 @functools.lru_cache(1000)
 def _globals_of(code: CodeType) -> frozenset[str]:
-    """The globals that code loads, and functions defined in it."""
-    loads = ("LOAD_GLOBAL", "LOAD_NAME")
+    """The globals that code loads or sets, and functions defined in it."""
+    loads = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")
     names = {i.argval for i in dis.get_instructions(code) if i.opname in loads}
     return frozenset(names).union(*map(_globals_of, _inner(code)))
 
 
 @functools.lru_cache(1000)
 def _attributes_of(code: CodeType) -> frozenset[str]:
-    """The attributes that code loads, and functions defined in it."""
-    loads = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")
+    """The attributes that code loads or sets, and functions defined in it."""
+    loads = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "STORE_ATTR", "DELETE_ATTR")
     names = {i.argval for i in dis.get_instructions(code) if i.opname in loads}
     return frozenset(names).union(*map(_attributes_of, _inner(code)))
 

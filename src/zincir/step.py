@@ -32,11 +32,14 @@ from zincir.runtime import native
 from zincir.stand_in import give_back
 from zincir.take import (
     ALIASED,
+    COUNTED,
     DIFFERENTIABLE,
+    DRAWN,
     FILLED,
     ITERATED,
     KEPT,
     LEFT,
+    NEXT,
     REPLACED,
     RETURNED,
     SET,
@@ -109,9 +112,10 @@ def compile(
     closed-over names are watched, and another recording is made when they are set.
 
     Python code of the function does not run in a replay, so it must do the same for every call:
-    looking at a value (`.item()`, `if x > 0`) is an error, and effects outside of tensors (a print,
-    a counter) happen only while recording, at the first two calls. docs/laziness.md says what is
-    watched, and when a function is run as it is written instead.
+    looking at a value (`.item()`, `if x > 0`) is an error, and what it prints or writes to files it
+    does only while recording, at the first two calls. docs/laziness.md says what is watched, and
+    when a function is run as it is written instead: if it counts, say, or draws random numbers of
+    Python.
 
     With `precision="bf16"`, float32 matrix products and convolutions, those of gradients included,
     read their operands rounded to bfloat16 (8 bits of precision, halves to even) and sum in
@@ -267,16 +271,19 @@ class Compiled(Generic[P, R]):
         terms = self._terms()
         numbers = self._kinds[given.shape]
         of = self._function, (args, kwargs)
-        before = Names(*of, self._executed)
+        before = Names(*of, self._executed, methods=look)
         with Executed() if look else nullcontext() as executed:
             took = Take(self._function, given, numbers, args, kwargs)
         # What the function itself has changed would be another recording each time.
         own, self._executed = before.changed(), executed or self._executed
+        counted, drawn = before.counted() if look else None, before.drawn() if look else []
         del before
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), _mode()), Known())
         with resumed(took.recording):
             why = took.why_not(known, again=first is not None)
+        if why is None and counted is not None:
+            why = COUNTED + counted, here()
         if why is not None:
             return self._step_aside(known, took, why, args, kwargs, again=first is not None)
         modules = modules_of(*of)
@@ -284,27 +291,15 @@ class Compiled(Generic[P, R]):
         tensors = [c.tensor for c in (*replay.captured, *replay.changed)]
         compared = [t for t in tensors if t is not None]
         replay.names = Names(*of, executed, own, compared, given.inputs)
-        if replay is first:
-            replay.checked = True
-        elif replay is stale:
-            self._count -= 1
-        else:
-            self._forget_places(replay)
-            known.replays.insert(0, replay)
-            if first is not None:
-                known.replays = [r for r in known.replays if r is not first]
-                known.differed += 1
-        if known.differed >= _DIFFERENCES:
-            known.plain = True
-            known.replays.clear()
-            self._tell(_DIFFERENT, here())
+        self._keep(known, replay, first, stale)
+        other = _why_other(replay, known, drawn, look)
+        if other is not None:
+            self._give_up(known, other)
         # What was recorded is not to be computed besides: the replay settles what is alive.
         stand_ins = [weakref.ref(t) for t in took.stand_ins]
         took.let_go()
         if give_back(stand_ins, given.inputs):
-            known.plain = True
-            known.replays.clear()
-            self._tell(KEPT, here())
+            self._give_up(known, KEPT)
         return replay.run(given.inputs, given.numbers)
 
     def _step_aside(
@@ -336,6 +331,26 @@ class Compiled(Generic[P, R]):
         del took
         return self._plain(args, kwargs)
 
+    def _keep(
+        self, known: Known, replay: Replay, first: Replay | None, stale: Replay | None
+    ) -> None:
+        if replay is first:
+            replay.checked = True
+        elif replay is stale:
+            self._count -= 1
+        else:
+            self._forget_places(replay)
+            known.replays.insert(0, replay)
+            if first is not None:
+                known.replays = [r for r in known.replays if r is not first]
+                known.differed += 1
+
+    def _give_up(self, known: Known, why: str) -> None:
+        """Run what is called like this as it is written from now on."""
+        known.plain = True
+        known.replays.clear()
+        self._tell(why, here())
+
     def _forget_places(self, replay: Replay) -> None:
         """Forget replays that put tensors where this one has put others."""
         if replay.left:
@@ -358,11 +373,25 @@ class Compiled(Generic[P, R]):
         text = explain(
             f"zincir.compile: {name} is run as it is written, which is slower: {why}",
             where=describe(where),
-            try_=_REMEDY.get(why, ""),
+            try_=_REMEDY.get(why, "count outside of it" if why.startswith(COUNTED) else ""),
         )
         if self._whole:
             raise ArgumentError(text)
         warnings.warn(text, RecordingWarning, stacklevel=4)
+
+
+def _why_other(replay: Replay, known: Known, drawn: list[Any], look: bool) -> str | None:
+    """Why the next call would be another one, if so.
+
+    Args:
+        drawn: the generators that were drawn from meanwhile.
+        look: whether what ran is known.
+    """
+    if replay.names.depend_on(drawn):
+        return DRAWN
+    if look and replay.names.iterate():
+        return NEXT
+    return _DIFFERENT if known.differed >= _DIFFERENCES else None
 
 
 _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of a new kind again"
@@ -376,4 +405,6 @@ _REMEDY = {
     REPLACED: "change it in place: total.add_(x) instead of total = total + x",
     FILLED: "return the tensors",
     ITERATED: "pass what next() gives",
+    NEXT: "pass what next() gives",
+    DRAWN: "pass the random numbers as arguments, or draw them by zincir",
 }

@@ -12,7 +12,7 @@ import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
-from zincir.arguments import Arguments, Numbers, Rebuilt, built, results_of
+from zincir.arguments import Arguments, Numbers, Rebuilt, built, held_elsewhere, results_of
 from zincir.bindings import ALONE, holders
 from zincir.errors import TraceError
 from zincir.graph.node import Node, Origin, here
@@ -38,6 +38,9 @@ MADE = "it keeps a tensor that it makes and changes"
 REPLACED = "it reads a tensor that it puts another one in the place of"
 KEPT = "it keeps an argument"
 ITERATED = "an argument is an iterator"
+NEXT = "it reads an iterator"
+COUNTED = "it changes what is no tensor: "
+DRAWN = "it draws random numbers of Python or NumPy"
 FILLED = "it changes a list, a dictionary or an object among its arguments"
 SET = "it changes a setting of an optimizer"
 
@@ -101,7 +104,9 @@ class Take:
             raise
         CURRENT.recording = None
         self.aliased = self._reached(function)
-        originals = self.rebuilt.originals
+        result, self.result = [self.result], None
+        originals = {id(x): x for x in held_elsewhere(result)} | self.rebuilt.originals
+        self.result = result.pop()
         self.form = results_of(self.result, self.outputs, originals)
         self.given_back = any(_holds(self.form, x) for x in originals.values())
         settled(self.family)
@@ -159,7 +164,7 @@ class Take:
         if self.rebuilt.changed():
             return FILLED, where
         if self.given_back:
-            return "it returns a container that it was given", where
+            return "it returns a container that it was given or keeps", where
         if any(getter() != then for getter, then in recording.settings):
             return SET, where
         if not all(same(group, before) for group, before in self.settings):
@@ -490,8 +495,11 @@ def _holds(form: Any, x: Any) -> bool:
     kind, what = form[:2]
     if kind is None:
         return what is x
-    forms: Any = what.values() if kind in ("dict", "fields") else what
-    return kind in ("dict", "fields", "items") and any(_holds(inner, x) for inner in forms)
+    if kind is Tensor or kind is LiveNumber:
+        return False
+    forms = [*(what if kind == "items" else what.values())]
+    forms += [form[2]] if kind == "attributes" else []
+    return any(_holds(inner, x) for inner in forms)
 
 
 def _change(x: Any, stand_in: Tensor) -> None:

@@ -5,6 +5,7 @@ import math
 import pytest
 
 import zincir
+from scenes import Unseen
 from zincir.autograd import Function, grad, gradcheck, gradgradcheck, once_differentiable
 from zincir.errors import GradientError, ShapeError
 
@@ -40,7 +41,7 @@ class Exp(Function):
 
 
 class Both(Function):
-    calls = 0
+    calls = Unseen()
 
     @staticmethod
     def forward(ctx, x, scale, y):
@@ -50,7 +51,7 @@ class Both(Function):
 
     @staticmethod
     def backward(ctx, g, h):
-        Both.calls += 1
+        Both.calls.append(1)
         x, y = ctx.saved_tensors
         return g * ctx.scale + h * y, None, g + h * x
 
@@ -79,10 +80,10 @@ def test_first_and_second_gradients(function):
 
 def test_backward_runs_once_for_all_outputs():
     x, y = leaf(3), leaf(3, seed=1)
-    Both.calls = 0
+    Both.calls = Unseen()
     a, b = Both.apply(x, 2.0, y)
     (a.sum() + (b * b).sum()).backward()
-    assert Both.calls == 1
+    assert len(Both.calls) == 1
     assert gradcheck(lambda x, y: Both.apply(x, 2.0, y), (x, y))
     assert gradgradcheck(lambda x, y: Both.apply(x, 2.0, y), (x, y))
 

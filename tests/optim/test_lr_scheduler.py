@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import zincir
+from scenes import Unseen
 from zincir import nn, optim
 from zincir.optim import lr_scheduler
 from zincir.optim.lr_scheduler import LRScheduler, _LRScheduler
@@ -58,9 +59,9 @@ def test_rates_are_live_in_compiled_steps(kind: str) -> None:
     for compiled in (False, True):
         p, optimizer = start(kind, lr=0.25)
         schedule = lr_scheduler.CosineAnnealingLR(optimizer, 20)
-        ran = []
+        ran = Unseen()
 
-        def step(p: Any = p, optimizer: Any = optimizer, ran: list[int] = ran) -> zincir.Tensor:
+        def step(p: Any = p, optimizer: Any = optimizer, ran: Unseen = ran) -> zincir.Tensor:
             ran.append(1)
             optimizer.zero_grad()
             loss = (p * p).sum()

@@ -60,6 +60,7 @@ def slope(*params: nn.Parameter) -> zincir.Tensor:
 
 
 @pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.filterwarnings("ignore:.*what is no tensor. state")
 def test_steps(compiled: bool) -> None:
     one, two = parameters()
     optimizer = Momentum([{"params": [one], "lr": 0.5}, {"params": two, "lr": 0.25, "name": "b"}])

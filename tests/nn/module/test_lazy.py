@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import zincir
+from scenes import Unseen
 from zincir import models, nn
 from zincir.errors import DTypeError, ShapeError, StateError, TraceError
 
@@ -107,7 +108,7 @@ def test_first_call_inside_a_compiled_function() -> None:
         net = make()
         before = zincir.ones(3) * 2  # waits for its value, like what is recorded before the layers
 
-        runs = list[int]()
+        runs = Unseen()
 
         @zincir.compile
         def forward(x: Any, net: Any = net, runs: Any = runs) -> Any:
