@@ -423,7 +423,8 @@ class Player:
         self.optimizer: Any = zincir.optim.SGD([self.w], lr=0.1)
         self.schedule = zincir.optim.lr_scheduler.StepLR(self.optimizer, 10)
         self.memory: list[Any] = []
-        self.world, self.calls, self.steps, self.last = World(), calls, 0, None
+        self.world, self.calls, self.last = World(), calls, None
+        self.step = self.zero_grad = 0  # which is also what optimizers are called for
 
     def update(self, x: Any) -> Any:
         self.calls.append(1)
@@ -441,7 +442,8 @@ class Player:
         for _ in range(30):
             self.memory.append(self.world.step())
             self.last = update(zincir.ones(2))
-            self.steps += 1
+            self.step += 1
+            self.zero_grad += 1
             self.schedule.step()
 
 

@@ -12,6 +12,7 @@ import dis
 import functools
 import gc
 import inspect
+import sys
 import weakref
 from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -77,7 +78,7 @@ class Names:
             loaded = _globals_of(code)
             self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
             named = [its_globals[name] for name in loaded & its_globals.keys()]
-            self._generators.find(named, "random" in _attributes_of(code))
+            self._generators.find(named, "random" in _attributes_of(code)[0])
         for x in reach.found:
             self._note_found(x, reach)
         if len(reach.tensors) <= _MOST:
@@ -96,10 +97,11 @@ class Names:
                 if x.__defaults__ or x.__kwdefaults__:
                     self._note(x, _Fields(x), ("__defaults__", "__kwdefaults__"))
         elif isinstance(x, ModuleType):
-            self._note(x, x.__dict__, names & x.__dict__.keys())
+            self._note(x, x.__dict__, (names & x.__dict__.keys()) - reach.of_others(x.__dict__))
         elif isinstance(x, type):  # also what it would take from another one
             inherited = [kind.__dict__ for kind in _classes(x)]
-            self._note(x, x.__dict__, names.intersection(chain.from_iterable(inherited)))
+            named = names.intersection(chain.from_iterable(inherited))
+            self._note(x, x.__dict__, named - reach.of_others(x.__dict__))
         elif isinstance(x, _VARIABLE):
             self._note(x, _Variable(x), ("",))
         else:
@@ -129,7 +131,8 @@ class Names:
                 read |= {"data"}
             by_class = {name for kind in _classes(type(x)) for name in kind.__dict__}
             asked = reach.asked if _has_fields(x) else frozenset[str]()
-            self._note(x, fields, read | names & by_class | asked)
+            named = read | names & by_class | asked
+            self._note(x, fields, named - reach.of_others(fields))
             self._note(x, _Fields(x), (names | constants) & _slots(x))
         if "param_groups" in names:
             for number, group in enumerate(groups_of(x)):
@@ -356,6 +359,8 @@ class _Reach:
         self.codes = None if ran is None else {id(code) for code, _ in ran}
         self.names = frozenset[str]()
         """Attributes that the code loads."""
+        self._read = frozenset[str]()
+        """Those that it does not only call."""
         self.constants = frozenset[str]()
         """Texts in the code."""
         self.asked = frozenset[str]()
@@ -366,6 +371,14 @@ class _Reach:
         self._walk([*roots, *[g[n] for c, g in self.ran for n in _globals_of(c) & g.keys()]])
         self._walk(self._elsewhere())
 
+    def of_others(self, fields: Any) -> set[str]:
+        """Names there that the code only calls, of what cannot be called: it means other objects.
+
+        An agent that counts in `step` calls `step()` of its optimizer.
+        """
+        called = (self.names & fields.keys()) - self._read - self.constants
+        return {name for name in called if not callable(fields[name])}
+
     def _elsewhere(self) -> list[Any]:
         """Functions with closures that ran and were not found: hooks, say, that something holds."""
         found = {id(x.__code__) for x in self.found if isinstance(x, FunctionType)}
@@ -374,7 +387,9 @@ class _Reach:
         return [x for x in gc.get_referrers(*codes) if isinstance(x, FunctionType)] if codes else []
 
     def _learn(self, code: CodeType) -> None:
-        self.names |= _attributes_of(code)
+        read, called = _attributes_of(code)
+        self.names |= read | called
+        self._read |= read
         self.constants |= _constants_of(code)
         if _globals_of(code) & {"getattr", "hasattr"}:
             self.asked |= {text for text in _constants_of(code) if text.isidentifier()}
@@ -510,11 +525,25 @@ def _globals_of(code: CodeType) -> frozenset[str]:
 
 
 @functools.lru_cache(1000)
-def _attributes_of(code: CodeType) -> frozenset[str]:
-    """The attributes that code loads or sets, and functions defined in it."""
-    loads = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "STORE_ATTR", "DELETE_ATTR")
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in loads}
-    return frozenset(names).union(*map(_attributes_of, _inner(code)))
+def _attributes_of(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The attributes that code reads or sets and those that it calls; of functions in it, too."""
+    found = [i for i in dis.get_instructions(code) if i.opname in _OF_ATTRIBUTES]
+    called = {i.argval for i in found if _is_call(i)}
+    read = {i.argval for i in found if not _is_call(i)}
+    inner = [_attributes_of(x) for x in _inner(code)]
+    return frozenset(read).union(*[r for r, _ in inner]), frozenset(called).union(
+        *[c for _, c in inner]
+    )
+
+
+_OF_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "STORE_ATTR", "DELETE_ATTR")
+
+
+def _is_call(instruction: dis.Instruction) -> bool:
+    """Whether it loads an attribute to call it: since Python 3.12 the lowest bit says so."""
+    if instruction.opname == "LOAD_ATTR":
+        return sys.version_info >= (3, 12) and bool((instruction.arg or 0) & 1)
+    return instruction.opname == "LOAD_METHOD"
 
 
 @functools.lru_cache(1000)
