@@ -232,6 +232,45 @@ def a_call_that_fails_now_and_then(T, C):
     return done, failed
 
 
+class Switching:
+    """Evaluates in the middle of a step, and leaves the modes as they were."""
+
+    def __init__(self, T: Any) -> None:
+        self.net = T.nn.Sequential(T.nn.BatchNorm1d(2, momentum=0.5))
+        self.T = T
+
+    def __call__(self, x: Any) -> Any:
+        was = self.net.training
+        trained = self.net(x).sum()
+        with self.T.no_grad():
+            self.net.eval()
+            evaluated = self.net(x).sum()
+            self.net.train(was)
+        return trained, evaluated
+
+
+@gives([[[0.0, 3.842615], [0.0, 1.867819], [1.867819, 1.867819], [0.0, 0.934117]], [3, True]])
+def modes_that_come_back(T, C):
+    switching, found = Switching(T), []
+    compiled = C(switching)
+    x = T.tensor([[1.0, 2.0], [2.0, 5.0]])
+    for training in (True, True, False, True):
+        switching.net.train(training)
+        found.append([round(y.item(), 6) + 0.0 for y in compiled(x)])
+    return found, [switching.net[0].num_batches_tracked, switching.net.training]
+
+
+@gives([[2, False], [4, False], [6, True], [8, True]])
+def modes_that_do_not(T, C):
+    net, found = T.nn.Dropout(0.5), []
+    compiled = C(lambda x, on: (net.train(on), x * 2)[1])
+    for i in range(4):
+        found.append([compiled(T.tensor(i + 1), i > 1).item(), net.training])
+        net.train(i == 0)
+        net.train(i > 1)
+    return found
+
+
 # Random numbers and iterators -------------------------------------------------------------------
 
 
@@ -472,6 +511,30 @@ def test_means_what_it_means_in_pytorch(scene: Scene) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RecordingWarning)
         scene.check(zincir, zincir.compile)
+
+
+def test_modes_that_come_back_are_replayed() -> None:
+    switching = Switching(zincir)
+    compiled: Any = zincir.compile(switching)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        [compiled(zincir.ones(2, 2)) for _ in range(4)]
+
+
+def test_versions_of_tensors_are_no_counters() -> None:
+    class Debugging:
+        total = zincir.zeros(2)
+
+        def changes(self) -> int:
+            return self.total._version
+
+        def __call__(self, x: Any) -> Any:
+            return self.total.add_(x) * 1
+
+    compiled: Any = zincir.compile(Debugging())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [compiled(zincir.ones(2)).tolist()[0] for _ in range(4)] == [1, 2, 3, 4]
 
 
 def test_it_is_said_once_why() -> None:

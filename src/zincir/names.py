@@ -151,8 +151,13 @@ class Names:
         return [(held.owner, name) for held in self._held for name, _ in held.differing()]
 
     def counted(self) -> str | None:
-        """What has another plain value by now, or more or fewer things in it: a name, if any."""
+        """What has another plain value by now, or more or fewer things in it: a name, if any.
+
+        How often tensors were changed does not count: a replay changes them too.
+        """
         for held in self._held:
+            if isinstance(getattr(held.get, "__self__", None), _Memory):
+                continue
             for name, then in held.differing():
                 if not _alike(held.get(name, _NOTHING), held.before(name, then)):
                     return name or "a context variable"

@@ -92,6 +92,8 @@ class Recording:
         """Whether memory was read that is written to when the recording ends."""
         self.refused: tuple[str, Origin] | None = None
         """Why this cannot be replayed, and the line."""
+        self.set: dict[tuple[int, str], tuple[Any, str, Any, Origin]] = {}
+        """Attributes of modules that were set: whose, which, what each was, and where."""
 
     def was_there(self, tensor: Any) -> bool:
         """Whether a tensor is older than the recording."""
@@ -104,6 +106,14 @@ class Recording:
         """Whether a node has a value that the function gives it, the same one at each call."""
         mine = node.serial > self.began and not node.inputs and node.value is not None
         return mine and all(node is not other for other, _ in self.live)
+
+    def refuse_what_was_set(self) -> None:
+        """Refuse attributes of modules that are not what they were: `eval()` and then `train()`
+        leave nothing behind.
+        """
+        for owner, name, before, where in self.set.values():
+            if self.refused is None and not _equal(owner.__dict__.get(name, self), before):
+                self.refused = f"it sets {type(owner).__name__}.{name}", where
 
     def refuse(self, why: str) -> None:
         """What is recorded cannot be replayed: the function is to be run as it is written."""
@@ -321,8 +331,21 @@ def note_setting(owner: Any, name: str, value: Any) -> None:
     note_done(functools.partial(_restore, owner, owner.__class__, dict(owner.__dict__)))
     if not hasattr(value, "_held"):
         before = owner.__dict__.get(name, recording)
-        if before is not value and not (type(before) is type(value) and before == value):
-            recording.refuse(f"it sets {type(owner).__name__}.{name}")
+        if not _equal(before, value):
+            recording.set.setdefault((id(owner), name), (owner, name, before, here()))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two settings are one; two tensors or arrays never are."""
+    if a is b or type(a) is not type(b):
+        return a is b
+    if isinstance(a, list | tuple):
+        pair: Any = a, b
+        return len(pair[0]) == len(pair[1]) and all(map(_equal, *pair))
+    if isinstance(a, dict):
+        one, other = cast("dict[Any, Any]", a), cast("dict[Any, Any]", b)
+        return one.keys() == other.keys() and all(_equal(one[k], other[k]) for k in one)
+    return not hasattr(a, "_held") and not isinstance(a, np.ndarray) and bool(a == b)
 
 
 def refill(container: dict[Any, Any], content: dict[Any, Any]) -> None:

@@ -89,6 +89,7 @@ class _Recorded:
         recording = CURRENT.recording or Recording("the function given to zincir.scan")
         self._before = _changed(recording)
         self._before_refused = recording.refused
+        self._set_before, recording.set = recording.set, {}
         self._began = next_serial()
         self._parameters = [_parameter(t.shape, t) for t in carried]
         self._parameters += [_parameter(t.shape[1:], t) for t in rows]
@@ -119,6 +120,8 @@ class _Recorded:
         WAITING.tensors[:] = [r for r, t in kept if t._held.serial < self._began]
 
     def _check_changes(self, recording: Recording) -> None:
+        recording.refuse_what_was_set()
+        recording.set = self._set_before
         if recording.refused is not None and self._before_refused is None:
             raise TraceError(explain(f"scan: f does more than compute: {recording.refused[0]}"))
         for tensor, node, version in _changed(recording).values():

@@ -159,6 +159,7 @@ class Take:
         if self._aliased():
             return ALIASED, where
         recording.back.clear()
+        recording.refuse_what_was_set()
         if recording.refused is not None:
             return recording.refused
         if self.rebuilt.changed():
