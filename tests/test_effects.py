@@ -5,8 +5,11 @@ And what it returns is of the kind, with the attributes and the identity that it
 
 import collections
 import functools
+import gc
 import itertools
 import random
+import threading
+import time
 import types
 import warnings
 from collections.abc import Callable
@@ -535,6 +538,44 @@ def test_versions_of_tensors_are_no_counters() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert [compiled(zincir.ones(2)).tolist()[0] for _ in range(4)] == [1, 2, 3, 4]
+
+
+def test_what_happens_meanwhile_is_no_matter() -> None:
+    """The collection of garbage calls functions, and other threads work."""
+    seen, state, done = types.SimpleNamespace(n=0), types.SimpleNamespace(m=0), threading.Event()
+
+    def collecting(phase: str, info: Any) -> None:
+        seen.n += 1
+
+    class Step:
+        def __init__(self) -> None:
+            self.seen, self.state = seen, state
+
+        def elsewhere(self) -> None:
+            while not done.is_set():
+                self.state.m += 1
+
+        def __call__(self, x: Any) -> Any:
+            gc.collect()
+            time.sleep(0.02)
+            return x * 2
+
+    step = Step()
+    compiled: Any = zincir.compile(step)
+    thread = threading.Thread(target=step.elsewhere)
+    gc.callbacks.append(collecting)
+    try:
+        thread.start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for _ in range(4):
+                compiled(zincir.ones(2))
+    finally:
+        done.set()
+        gc.callbacks.remove(collecting)
+        thread.join()
+    assert seen.n > 0
+    assert state.m > 0
 
 
 def test_it_is_said_once_why() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -42,8 +43,16 @@ class Executed:
         self._before: Any = None
 
     def functions(self) -> list[tuple[CodeType, Globals]]:
-        """The code of the user's functions, with the globals of each."""
-        return [found for found in self._seen.values() if is_of_user(*found)]
+        """The code of the user's functions, with the globals of each.
+
+        Functions that the collection of garbage calls are not among them: it may come at any time.
+        """
+        collecting = {id(getattr(f, "__code__", None)) for f in gc.callbacks}
+        return [
+            (code, its_globals)
+            for code, its_globals in self._seen.values()
+            if is_of_user(code, its_globals) and id(code) not in collecting
+        ]
 
     def __enter__(self) -> Executed:
         before: Any = sys.getprofile()

@@ -150,16 +150,19 @@ class Names:
         """The names that stand for something else by now, with what they belong to."""
         return [(held.owner, name) for held in self._held for name, _ in held.differing()]
 
-    def counted(self) -> str | None:
+    def counted(self, executed: Executed) -> str | None:
         """What has another plain value by now, or more or fewer things in it: a name, if any.
 
-        How often tensors were changed does not count: a replay changes them too.
+        Of names that what ran does not know, other threads have changed the values. How often
+        tensors were changed does not count: a replay changes them too.
         """
+        codes = [code for code, _ in executed.functions()] if executed.known else None
         for held in self._held:
             if isinstance(getattr(held.get, "__self__", None), _Memory):
                 continue
             for name, then in held.differing():
-                if not _alike(held.get(name, _NOTHING), held.before(name, then)):
+                known = codes is None or any(name in _names_of(code) for code in codes)
+                if known and not _alike(held.get(name, _NOTHING), held.before(name, then)):
                     return name or "a context variable"
         return None
 
@@ -556,6 +559,13 @@ def _constants_of(code: CodeType) -> frozenset[str]:
     """The texts in code, and in functions defined in it: `getattr(x, "name")`, `group["lr"]`."""
     names = {c for c in code.co_consts if isinstance(c, str)}
     return frozenset(names).union(*map(_constants_of, _inner(code)))
+
+
+@functools.lru_cache(1000)
+def _names_of(code: CodeType) -> frozenset[str]:
+    """All names and texts in code, and the empty one, which stands for what has no name."""
+    own = {"", *code.co_freevars, *code.co_cellvars, *_globals_of(code), *_constants_of(code)}
+    return frozenset(own).union(*_attributes_of(code))
 
 
 def _inner(code: CodeType) -> list[CodeType]:

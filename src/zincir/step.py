@@ -276,7 +276,8 @@ class Compiled(Generic[P, R]):
             took = Take(self._function, given, numbers, args, kwargs)
         # What the function itself has changed would be another recording each time.
         own, self._executed = before.changed(), executed or self._executed
-        counted, drawn = before.counted() if look else None, before.drawn() if look else []
+        counted = None if executed is None else before.counted(executed)
+        drawn = [] if executed is None else before.drawn()
         del before
         # Numbers may have been looked at: then the recording is good for them alone.
         known = numbers.known.setdefault((numbers.fixed(given.numbers), _mode()), Known())
