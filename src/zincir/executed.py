@@ -83,12 +83,14 @@ class Executed:
 def is_of_user(code: CodeType, its_globals: Globals) -> bool:
     """Whether code is neither this library's, nor NumPy's, nor of the standard library.
 
-    What these have made of a text (the methods of dataclasses, say) has their globals.
+    What these have made of a text (the methods of dataclasses, say) has their globals; those of
+    named tuples have their own.
     """
     path = code.co_filename
-    return not (
-        is_strange(str(its_globals.get("__name__"))) if path[:1] == "<" else _is_library(path)
-    )
+    if path[:1] != "<":
+        return not _is_library(path)
+    module = str(its_globals.get("__name__"))
+    return not (is_strange(module) or module.startswith("namedtuple_"))
 
 
 @functools.lru_cache(1000)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import chain, repeat
-from operator import is_
+from operator import call, is_
 from types import (
     BuiltinMethodType,
     CodeType,
@@ -71,9 +71,18 @@ class Names:
         self._held: list[_Held] = []
         self._apart = {(id(owner), name) for owner, name in apart}
         self._generators = Generators()
-        if ran == []:
-            return
-        reach = _Reach((function, args), ran, methods=methods or executed is not None)
+        if ran != []:
+            reach = _Reach((function, args), ran, methods=methods or executed is not None)
+            self._note_all(reach, set(map(id, inputs)), set(map(id, compared)))
+        entries = [
+            (h.get, n, v) for h in self._held for n, v in zip(h.names, h.values, strict=True)
+        ]
+        self._gets = tuple(get for get, _, _ in entries)
+        self._names = tuple(name for _, name, _ in entries)
+        self._values = tuple(value for _, _, value in entries)
+        self._copies = tuple((h.get, name, copy) for h in self._held for name, copy in h.copies)
+
+    def _note_all(self, reach: _Reach, inputs: set[int], compared: set[int]) -> None:
         for code, its_globals in reach.ran:
             loaded = _globals_of(code)
             self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
@@ -82,9 +91,8 @@ class Names:
         for x in reach.found:
             self._note_found(x, reach)
         if len(reach.tensors) <= _MOST:
-            others = set(map(id, inputs))
-            tensors = [t for t in reach.tensors if id(t) not in others]
-            self._note_tensors(tensors, reach, set(map(id, compared)))
+            tensors = [t for t in reach.tensors if id(t) not in inputs]
+            self._note_tensors(tensors, reach, compared)
 
     def _note_found(self, x: Any, reach: _Reach) -> None:
         names = reach.names
@@ -179,8 +187,11 @@ class Names:
         return any(_has_iterator(value) for held in self._held for value in held.values)
 
     def hold(self) -> bool:
-        """Whether all of it is as it was."""
-        return all([held.holds() for held in self._held])
+        """Whether all of it is as it was. Each call asks, so that it is one walk in C."""
+        if not all(map(is_, map(call, self._gets, self._names, repeat(_NOTHING)), self._values)):
+            return not any([held.differing() for held in self._held])
+        copies = self._copies
+        return not copies or all([same(get(name, _NOTHING), copy) for get, name, copy in copies])
 
     def differ_in_settings(self) -> bool:
         """Whether only settings differ, which a recording would show, and no tensors."""
@@ -198,13 +209,6 @@ class _Held:
     values: tuple[Any, ...]
     copies: tuple[tuple[str, Any], ...]
     """Of values that can change and stay themselves."""
-
-    def holds(self) -> bool:
-        """Whether all are what they were; each call asks."""
-        get = self.get
-        if not all(map(is_, map(get, self.names, repeat(_NOTHING)), self.values)):
-            return not self.differing()
-        return all([same(get(name, _NOTHING), copy) for name, copy in self.copies])
 
     def differing(self) -> list[tuple[str, Any]]:
         """Names that stand for something else, and what they stood for."""
