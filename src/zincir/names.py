@@ -188,7 +188,7 @@ class Names:
 
     def hold(self) -> bool:
         """Whether all of it is as it was. Each call asks, so that it is one walk in C."""
-        if not all(map(is_, map(call, self._gets, self._names, repeat(_NOTHING)), self._values)):
+        if not all(map(is_, map(_call, self._gets, self._names, repeat(_NOTHING)), self._values)):
             return not any([held.differing() for held in self._held])
         copies = self._copies
         return not copies or all([same(get(name, _NOTHING), copy) for get, name, copy in copies])
@@ -225,6 +225,7 @@ class _Held:
 
 
 _NOTHING = object()
+_call: Callable[..., Any] = call
 
 
 def _changes(value: Any) -> bool:
