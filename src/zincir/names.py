@@ -12,14 +12,16 @@ import dis
 import functools
 import gc
 import inspect
+import queue
 import sys
+import threading
 import weakref
-from collections import UserDict, UserList, deque
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import chain, repeat
-from operator import call, is_
+from operator import attrgetter, call, is_, itemgetter, methodcaller
 from types import (
     BuiltinMethodType,
     CodeType,
@@ -85,9 +87,13 @@ class Names:
     def _note_all(self, reach: _Reach, inputs: set[int], compared: set[int]) -> None:
         for code, its_globals in reach.ran:
             loaded = _globals_of(code)
+            if "globals" in loaded:
+                loaded |= _constants_of(code) & its_globals.keys()
             self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
-            named = [its_globals[name] for name in loaded & its_globals.keys()]
+            named = [*[its_globals[n] for n in loaded & its_globals.keys()], *_imported_by(code)]
             self._generators.find(named, "random" in _attributes_of(code)[0])
+        for container in reach.loose:
+            self._note(container, _Itself(container), ("",))
         for x in reach.found:
             self._note_found(x, reach)
         if len(reach.tensors) <= _MOST:
@@ -103,7 +109,8 @@ class Names:
                 for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
                     self._note(cell, _Cell(cell), (name,))
                 if x.__defaults__ or x.__kwdefaults__:
-                    self._note(x, _Fields(x), ("__defaults__", "__kwdefaults__"))
+                    self._note(x, _Fields(x), _DEFAULTS)
+                self._note(x, x.__dict__, (names | reach.constants) & x.__dict__.keys())
         elif isinstance(x, ModuleType):
             self._note(x, x.__dict__, (names & x.__dict__.keys()) - reach.of_others(x.__dict__))
         elif isinstance(x, type):  # also what it would take from another one
@@ -135,8 +142,9 @@ class Names:
         elif getattr(x.__class__, "_read_whole", False):
             self._note(x, fields, fields.keys())
         else:
-            if isinstance(x, _WITH_DATA):
-                read |= {"data"}
+            read |= {field for kind, field in _CONTENTS if isinstance(x, kind)}
+            if reach.whole and not is_strange(type(x).__module__):
+                read |= fields.keys()
             by_class = {name for kind in _classes(type(x)) for name in kind.__dict__}
             asked = reach.asked if _has_fields(x) else frozenset[str]()
             named = read | names & by_class | asked
@@ -158,11 +166,14 @@ class Names:
         """The names that stand for something else by now, with what they belong to."""
         return [(held.owner, name) for held in self._held for name, _ in held.differing()]
 
-    def counted(self, executed: Executed) -> str | None:
+    def counted(self, executed: Executed, renewed: Callable[[Tensor], bool]) -> str | None:
         """What has another plain value by now, or more or fewer things in it: a name, if any.
 
         Of names that what ran does not know, other threads have changed the values. How often
         tensors were changed does not count: a replay changes them too.
+
+        Args:
+            renewed: whether a replay would put a new tensor in the place of this one.
         """
         codes = [code for code, _ in executed.functions()] if executed.known else None
         for held in self._held:
@@ -170,8 +181,9 @@ class Names:
                 continue
             for name, then in held.differing():
                 known = codes is None or any(name in _names_of(code) for code in codes)
-                if known and not _alike(held.get(name, _NOTHING), held.before(name, then)):
-                    return name or "a context variable"
+                now, before = held.get(name, _NOTHING), held.before(name, then)
+                if known and not _alike(now, before, renewed):
+                    return name or f"a {type(now).__name__}"
         return None
 
     def drawn(self) -> list[Any]:
@@ -235,14 +247,16 @@ def _changes(value: Any) -> bool:
     return isinstance(value, CHANGEABLE) and (is_setting(value) or _size(value) <= _MOST)
 
 
-def _alike(a: Any, b: Any) -> bool:
-    """Whether a value is what it was, but for tensors, which a replay renews."""
-    if isinstance(b, MAPPING):
-        same_keys = isinstance(a, MAPPING) and a.keys() == b.keys()
-        return same_keys and all(_alike(a[k], b[k]) for k in b)
+def _alike(a: Any, b: Any, renewed: Callable[[Tensor], bool]) -> bool:
+    """Whether a value is what it was, but for new tensors, which a replay puts there too."""
+    if isinstance(b, MAPPING) and isinstance(a, MAPPING):
+        a, b = list(a.items()), list(b.items())
     if isinstance(b, CHANGEABLE) and isinstance(a, CHANGEABLE) and not isinstance(b, _SET):
-        return len(a) == len(b) and all(map(_alike, a, b))
-    return (isinstance(a, Tensor) and isinstance(b, Tensor)) or same(a, b)
+        pairs = zip(a, b, strict=False)
+        return len(a) == len(b) and all(_alike(x, y, renewed) for x, y in pairs)
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a is b or renewed(a)
+    return same(a, b)
 
 
 def _size(value: Any) -> int:
@@ -281,6 +295,19 @@ class _Cell:
             return self.cell.cell_contents
         except ValueError:
             return other
+
+
+class _Itself:
+    """A container that has no name, read as a dictionary is."""
+
+    __slots__ = ("container",)
+
+    def __init__(self, container: Any) -> None:
+        self.container = container
+
+    def get(self, name: str, other: Any) -> Any:
+        """The container."""
+        return self.container
 
 
 class _Variable:
@@ -368,6 +395,10 @@ class _Reach:
         self.tensors: list[Tensor] = []
         self.of_modules = set[int]()
         """By id: those of modules."""
+        self.loose: list[Any] = []
+        """Containers that no name, field or other container leads to."""
+        self.whole = False
+        """Whether the code reads objects with all their fields."""
         self.ran = ran or []
         self.codes = None if ran is None else {id(code) for code, _ in ran}
         self.names = frozenset[str]()
@@ -381,7 +412,8 @@ class _Reach:
         for code, _ in self.ran:
             self._learn(code)
         self._seen: set[int] = set()
-        self._walk([*roots, *[g[n] for c, g in self.ran for n in _globals_of(c) & g.keys()]])
+        named = [g[n] for c, g in self.ran for n in _globals_of(c) & g.keys()]
+        self._walk([*roots, *named, *[m for c, _ in self.ran for m in _imported_by(c)]])
         self._walk(self._elsewhere())
 
     def of_others(self, fields: Any) -> set[str]:
@@ -404,6 +436,7 @@ class _Reach:
         self.names |= read | called
         self._read |= read
         self.constants |= _constants_of(code)
+        self.whole = self.whole or bool((_globals_of(code) | read) & _OF_WHOLES)
         if _globals_of(code) & {"getattr", "hasattr"}:
             self.asked |= {text for text in _constants_of(code) if text.isidentifier()}
 
@@ -425,6 +458,7 @@ class _Reach:
                     continue
                 if isinstance(x, CHANGEABLE):
                     stack.extend(_items(x))
+                    stack.extend(x if isinstance(x, MAPPING) else ())  # keys may be objects
                     if not hasattr(x, "__dict__"):
                         continue
                 self.found.append(x)
@@ -444,9 +478,14 @@ class _Reach:
             return []
         if isinstance(x, type):
             return [v for v in x.__dict__.values() if isinstance(v, self._methods)]
+        if isinstance(x, _GETTERS):
+            texts = _texts_in(x.__reduce__()[1])
+            self.constants |= {name for text in texts for name in text.split(".")}
         for kind, inside in _INSIDE:
             if isinstance(x, kind):
-                return inside(x)
+                found = inside(x)
+                self.loose += [one for one in found if isinstance(one, CHANGEABLE) and one]
+                return found
         return [*_fields(x).values(), *_in_slots(x), *_classes(type(x))]
 
     def _behind(self, function: FunctionType) -> list[Any]:
@@ -454,7 +493,7 @@ class _Reach:
             self.ran.append((function.__code__, function.__globals__))
             self._learn(function.__code__)
         cells = [_Cell(cell).get("", None) for cell in function.__closure__ or ()]
-        found = [*cells, getattr(function, "__wrapped__", None)]
+        found = [*cells, *function.__dict__.values()]
         if _ran(function, self):
             its_globals = function.__globals__
             found += [its_globals[n] for n in _globals_of(function.__code__) & its_globals.keys()]
@@ -468,6 +507,7 @@ def _ran(function: Any, reach: _Reach) -> bool:
     return reach.codes is None or id(function.__code__) in reach.codes
 
 
+_GETTERS: Any = (attrgetter, itemgetter, methodcaller)
 _METHODS_IN_C: Any = (BuiltinMethodType, MethodWrapperType)
 _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
     (functools.partial, lambda x: [x.func, x.args, x.keywords]),
@@ -476,6 +516,8 @@ _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
     ((staticmethod, classmethod), lambda x: [x.__func__]),
     (property, lambda x: [x.fget]),
     (weakref.ref, lambda x: [x()]),
+    (frozenset, list),
+    (np.ndarray, lambda x: x.reshape(-1).tolist()),
 ]
 """What there is inside of objects without fields, by kind."""
 _METHODS = (staticmethod, classmethod, property, FunctionType)
@@ -483,7 +525,17 @@ _PLACES: Any = (ModuleType, type)
 _VARIABLE: Any = ContextVar
 _SET: Any = set
 _ITERATOR: Any = Iterator
-_WITH_DATA: Any = (UserDict, UserList)
+_DEFAULTS = ("__defaults__", "__kwdefaults__")
+_OF_DATA = (UserDict, UserList, weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
+_CONTENTS: tuple[tuple[Any, str], ...] = (
+    ((*_OF_DATA, weakref.WeakSet), "data"),
+    (ChainMap, "maps"),
+    (threading.Event, "_flag"),
+    (queue.Queue, "queue"),
+)
+"""Where objects of the standard library hold what their methods tell."""
+_OF_WHOLES = frozenset({"vars", "asdict", "astuple", "replace", "copy", "deepcopy", "__dict__"})
+"""Names by which code reads all fields of an object."""
 _BUILTINS = frozenset(dir(builtins))
 _PLAIN = frozenset({bool, int, float, complex, str, bytes})
 _OF_NUMBERS = (np.ndarray, np.generic)
@@ -491,8 +543,10 @@ _OF_NUMBERS = (np.ndarray, np.generic)
 
 def _is_plain(x: Any) -> bool:
     """Whether there is nothing behind an object, or nothing of the user's."""
-    if x is None or x.__class__ in _PLAIN or isinstance(x, _OF_NUMBERS):
+    if x is None or x.__class__ in _PLAIN:
         return True
+    if isinstance(x, _OF_NUMBERS):
+        return not (isinstance(x, np.ndarray) and x.dtype.hasobject)
     if isinstance(x, ModuleType):
         return is_strange(x.__name__)
     return isinstance(x, type) and is_strange(x.__module__)
@@ -549,7 +603,8 @@ def _attributes_of(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
-_OF_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "STORE_ATTR", "DELETE_ATTR")
+_LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM")
+_OF_ATTRIBUTES = (*_LOADS, "STORE_ATTR", "DELETE_ATTR")
 
 
 def _is_call(instruction: dis.Instruction) -> bool:
@@ -562,14 +617,39 @@ def _is_call(instruction: dis.Instruction) -> bool:
 @functools.lru_cache(1000)
 def _constants_of(code: CodeType) -> frozenset[str]:
     """The texts in code, and in functions defined in it: `getattr(x, "name")`, `group["lr"]`."""
-    names = {c for c in code.co_consts if isinstance(c, str)}
-    return frozenset(names).union(*map(_constants_of, _inner(code)))
+    return frozenset(_texts_in(code.co_consts)).union(*map(_constants_of, _inner(code)))
+
+
+def _texts_in(constants: Iterable[Any]) -> Iterator[str]:
+    for x in constants:
+        if isinstance(x, str):
+            yield x
+        elif isinstance(x, tuple | frozenset):
+            yield from _texts_in(x)
+
+
+@functools.lru_cache(1000)
+def _imports_of(code: CodeType) -> frozenset[str]:
+    """The modules that code imports, and functions defined in it."""
+    names = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+    return frozenset(names).union(*map(_imports_of, _inner(code)))
+
+
+def _imported_by(code: CodeType) -> list[ModuleType]:
+    return [sys.modules[name] for name in _imports_of(code) if name in sys.modules]
 
 
 @functools.lru_cache(1000)
 def _names_of(code: CodeType) -> frozenset[str]:
     """All names and texts in code, and the empty one, which stands for what has no name."""
-    own = {"", *code.co_freevars, *code.co_cellvars, *_globals_of(code), *_constants_of(code)}
+    own = {
+        "",
+        *_DEFAULTS,
+        *code.co_freevars,
+        *code.co_cellvars,
+        *_globals_of(code),
+        *_constants_of(code),
+    }
     return frozenset(own).union(*_attributes_of(code))
 
 

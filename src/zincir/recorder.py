@@ -232,7 +232,13 @@ class Recorder:
             for node in leaves
             if node.serial > began and id(node.value) not in known and not self._older(node)
         ]
-        return operations, places, repr(numbers), data, compared(self.made.form)
+        # Arguments are others each time, and so are gradients: they are known by their places.
+        place: dict[int, Any] = {x: number for number, x in enumerate(self.recording.given)}
+        grads = [*self.recording.grads.values(), *self.recording.grads_read.values()]
+        place |= {id(grad): ("grad", id(t)) for t, grad, *_ in grads}
+        older = [id(node.owner()) for node in leaves if node.owner and self._older(node)]
+        read = [place.get(tensor, tensor) for tensor in older]
+        return operations, places, repr(numbers), data, read, compared(self.made.form)
 
     def _older(self, node: Node) -> bool:
         """Whether a node holds what a tensor was before: an input, and no constant."""

@@ -102,6 +102,10 @@ class Recording:
             return change.there
         return tensor._held.serial < self.began or id(tensor) in self.there
 
+    def made(self, tensor: Any) -> bool:
+        """Whether the recording has made a tensor."""
+        return not self.was_there(tensor)
+
     def is_constant(self, node: Node) -> bool:
         """Whether a node has a value that the function gives it, the same one at each call."""
         mine = node.serial > self.began and not node.inputs and node.value is not None

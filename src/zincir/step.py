@@ -185,8 +185,6 @@ class Compiled(Generic[P, R]):
         self._whole = whole
         self._told: set[str] = set()
         self._count = 0
-        self._executed: Executed | None = None
-        """What ran at the last recording."""
         self._kinds: dict[Any, Numbers[Known]] = {}
         """By what arguments look like: what is known of them."""
 
@@ -271,12 +269,12 @@ class Compiled(Generic[P, R]):
         terms = self._terms()
         numbers = self._kinds[given.shape]
         of = self._function, (args, kwargs)
-        before = Names(*of, self._executed, methods=look)
+        before = Names(*of, methods=look)  # whatever runs this time
         with Executed() if look else nullcontext() as executed:
             took = Take(self._function, given, numbers, args, kwargs)
         # What the function itself has changed would be another recording each time.
-        own, self._executed = before.changed(), executed or self._executed
-        counted = None if executed is None else before.counted(executed)
+        own = before.changed()
+        counted = None if executed is None else before.counted(executed, took.recording.made)
         drawn = [] if executed is None else before.drawn()
         del before
         # Numbers may have been looked at: then the recording is good for them alone.
