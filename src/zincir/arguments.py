@@ -7,6 +7,8 @@ import dataclasses
 import sys
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +31,7 @@ _NUMBERS = (float, int)
 
 K = TypeVar("K")
 _CONSTANTS = (bool, int, float, complex, str, bytes)
+_OTHER_NUMBERS: Any = (Decimal, Fraction)
 _LIST: type[Any] = list
 _TUPLE: Any = tuple
 _FIXED = (tuple,)
@@ -75,7 +78,10 @@ class Arguments:
         """Whether gradients flow through one of the inputs."""
         self.iterated = False
         """Whether one is an iterator, which is another one after each call."""
-        self.shape: Any = self._taken((args, kwargs) if kwargs else args)
+        try:
+            self.shape: Any = self._taken((args, kwargs) if kwargs else args)
+        except RecursionError:
+            raise _circular("an argument") from None
         """All else, hashable, with marks where inputs and numbers are."""
 
     def _taken(self, x: Any) -> Any:
@@ -100,7 +106,8 @@ class Arguments:
         if isinstance(x, _SEQUENCES):
             return (kind, *[self._taken(item) for item in x], *_beside(x))
         if isinstance(x, _MAPPING):
-            return (kind, *[(k, self._taken(v)) for k, v in x.items()], *_beside(x))
+            items = [(k, k.__class__, self._taken(v)) for k, v in x.items()]
+            return (kind, *items, *_beside(x))
         if _is_dataclass(x):
             return (kind, *[(k, self._taken(v)) for k, v in _fields(x)])
         self.iterated = self.iterated or hasattr(kind, "__next__")
@@ -123,10 +130,14 @@ def _constant(x: Any) -> Any:
     if isinstance(x, np.generic):
         return x.tobytes()
     kind = x.__class__
+    if kind is Receiver:
+        return _Itself(x.instance)
     if kind is complex:
         return repr(x)
-    if kind is set:
-        return frozenset(x)
+    if kind is set or kind is frozenset:
+        return frozenset((item.__class__, item) for item in x)
+    if isinstance(x, _OTHER_NUMBERS):
+        return repr(x)
     if kind is SimpleNamespace or not is_strange(str(kind.__module__)):
         return _Itself(x)
     return x if _hashable(x) else _refused(x)
@@ -151,13 +162,29 @@ def _refused(x: Any) -> Any:
     )
 
 
+def _circular(what: str) -> TraceError:
+    return TraceError(
+        explain(
+            f"zincir.compile: {what} is a container that contains itself", where=describe(here())
+        )
+    )
+
+
+class Receiver:
+    """The instance that a method is called on: no argument, though it be a dataclass."""
+
+    def __init__(self, instance: Any) -> None:
+        self.instance = instance
+
+
 def _is_dataclass(x: Any) -> bool:
     return dataclasses.is_dataclass(x) and not isinstance(x, type)
 
 
 def _fields(x: Any) -> list[tuple[str, Any]]:
     """The fields of a dataclass, and what other attributes the object has."""
-    fields = {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
+    names = [f.name for f in dataclasses.fields(x)]
+    fields = {name: getattr(x, name) for name in names if hasattr(x, name)}
     return [*{**fields, **getattr(x, "__dict__", {})}.items()]
 
 
@@ -198,6 +225,9 @@ class Rebuilt:
         self._inputs = inputs
         self._numbers = numbers
         self._containers: list[tuple[Any, Any, Any]] = []
+        self._made: dict[int, Any] = {}
+        """By id of a container that was given: what stands for it."""
+        self._sets: list[tuple[set[Any], set[Any]]] = []
         self.originals: dict[int, Any] = {}
         """By id of a container: the one that was given."""
         self.args: Any = self._built(args)
@@ -207,6 +237,8 @@ class Rebuilt:
             return next(self._inputs)
         if type(x) in _NUMBERS:
             return next(self._numbers)
+        if id(x) in self._made:  # the same one again
+            return self._made[id(x)]
         if isinstance(x, _SEQUENCES):
             return self._noted(x, _like(x, [self._built(item) for item in x]))
         if isinstance(x, _MAPPING):
@@ -216,9 +248,14 @@ class Rebuilt:
             return self._noted(x, new)
         if _is_dataclass(x):
             return self._noted(x, _with_fields(x, {k: self._built(v) for k, v in _fields(x)}))
+        if x.__class__ is Receiver:
+            return x.instance
+        if x.__class__ is set:
+            self._sets.append((x, set(x)))
         return x
 
     def _noted(self, original: Any, container: Any) -> Any:
+        self._made[id(original)] = container
         self.originals[id(container)] = original
         if container.__class__ not in _FIXED and not hasattr(container, "_fields"):
             self._containers.append((original, container, _content(container)))
@@ -226,7 +263,8 @@ class Rebuilt:
 
     def forget(self) -> None:
         """Hold nothing any more."""
-        self._containers, self.args, self.originals = [], ((), {}), {}
+        self._containers, self.args, self.originals, self._sets = [], ((), {}), {}, []
+        self._made = {}
         self._inputs = self._numbers = iter(())
 
     def hand_over(self, arguments: dict[int, Any]) -> None:
@@ -235,6 +273,7 @@ class Rebuilt:
         Args:
             arguments: by id of what stood for an argument, the argument.
         """
+        arguments = arguments | self.originals
         for original, container, before in self._containers:
             if _same(_content(container), before):
                 continue
@@ -249,13 +288,16 @@ class Rebuilt:
 
     def changed(self) -> bool:
         """Whether the function has changed a list, a dictionary or a dataclass."""
-        return any(not _same(_content(c), before) for _, c, before in self._containers)
+        sets = any(x != before for x, before in self._sets)
+        return sets or any(not _same(_content(c), before) for _, c, before in self._containers)
 
 
 def with_arrays(x: Any, over: Callable[[Any], Any]) -> Any:
     """Arguments with `over(array)` for each NumPy array among them; all else is as it was."""
     if isinstance(x, ARRAY):
         return over(x)
+    if isinstance(x, Receiver):
+        return x.instance
     if isinstance(x, _SEQUENCES) and not _same(list(x), new := [with_arrays(v, over) for v in x]):
         return _like(x, new)
     if isinstance(x, _MAPPING):
@@ -283,28 +325,53 @@ def results_of(x: Any, found: list[Tensor], originals: dict[int, Any]) -> Any:
     Args:
         originals: by id of a container, the one to return.
     """
-    if id(x) in originals:
-        return (None, originals[id(x)])
-    if isinstance(x, Tensor):
-        for number, t in enumerate(found):
-            if t is x:
-                return (Tensor, number)
-        found.append(x)
-        return (Tensor, len(found) - 1)
-    if type(x) is LiveNumber:
-        return (LiveNumber, x.now)
-    if isinstance(x, _SEQUENCES):
-        form = ("items", [results_of(item, found, originals) for item in x], x.__class__)
-        return _with_attributes(form, x, found, originals)
-    if isinstance(x, _MAPPING):
-        items = {k: results_of(v, found, originals) for k, v in x.items()}
-        factory = x.default_factory if isinstance(x, _DEFAULT) else None
-        return _with_attributes(("dict", items, type(x), factory), x, found, originals)
-    if _is_dataclass(x):
-        fields = _fields(x)
-        empty = _with_fields(x, {k: None for k, _ in fields})
-        return ("fields", {k: results_of(v, found, originals) for k, v in fields}, empty)
-    return (None, x)
+    try:
+        return _Results(found, originals).form(x)
+    except RecursionError:
+        raise _circular("what the function returns") from None
+
+
+class _Results:
+    """The parts of one result: what is in it twice has one form."""
+
+    def __init__(self, found: list[Tensor], originals: dict[int, Any]) -> None:
+        self._found = found
+        self._originals = originals
+        self._forms: dict[int, Any] = {}
+
+    def form(self, x: Any) -> Any:
+        """The form of a part, by id if it is known."""
+        known = self._forms.get(id(x))
+        if known is None:
+            known = self._forms[id(x)] = self._form(x)
+        return known
+
+    def _form(self, x: Any) -> Any:
+        found = self._found
+        if id(x) in self._originals:
+            return (None, self._originals[id(x)])
+        if isinstance(x, Tensor):
+            found.append(x)
+            return (Tensor, len(found) - 1)
+        if type(x) is LiveNumber:
+            return (LiveNumber, x.now)
+        if isinstance(x, _SEQUENCES):
+            return self._with_attributes(("items", list(map(self.form, x)), x.__class__), x)
+        if isinstance(x, _MAPPING):
+            items = {k: self.form(v) for k, v in x.items()}
+            factory = x.default_factory if isinstance(x, _DEFAULT) else None
+            return self._with_attributes(("dict", items, type(x), factory), x)
+        if _is_dataclass(x):
+            fields = _fields(x)
+            empty = _with_fields(x, {k: None for k, _ in fields})
+            return ("fields", {k: self.form(v) for k, v in fields}, empty)
+        return (ARRAY if isinstance(x, ARRAY) else None, x)
+
+    def _with_attributes(self, form: Any, x: Any) -> Any:
+        """The form of a container that may have attributes besides its items."""
+        if not _beside(x):
+            return form
+        return ("attributes", {k: self.form(v) for k, v in x.__dict__.items()}, form)
 
 
 def held_elsewhere(results: list[Any]) -> list[Any]:
@@ -319,11 +386,11 @@ def held_elsewhere(results: list[Any]) -> list[Any]:
     while stack:
         outer = stack.pop()
         for x in _inside(outer):
-            changeable = isinstance(x, (_LIST, _MAPPING)) or _is_dataclass(x)
+            changeable = isinstance(x, (_LIST, _MAPPING, ARRAY)) or _is_dataclass(x)
             if changeable or isinstance(x, _TUPLE):
                 times[id(x)] += 1
                 if times[id(x)] == 1:
-                    stack.append(x)
+                    stack += [] if isinstance(x, ARRAY) else [x]
                     found += [x] if changeable else []
             del x
         del outer
@@ -342,23 +409,15 @@ _HELD_HERE = sys.getrefcount(_alone[0])
 """What is counted for an object in one list, in this version of Python."""
 
 
-def _with_attributes(form: Any, x: Any, found: list[Tensor], originals: dict[int, Any]) -> Any:
-    """The form of a container that may have attributes besides its items."""
-    if not _beside(x):
-        return form
-    fields = {k: results_of(v, found, originals) for k, v in x.__dict__.items()}
-    return ("attributes", fields, form)
-
-
 def compared(form: Any) -> Any:
     """What must be the same in the result of a second recording: all but tensors' values."""
     kind, what = form[:2]
     if kind is Tensor:
         return what
+    if kind is ARRAY:
+        return what.shape, what.tobytes()
     if kind is None:
-        if isinstance(what, ARRAY):
-            return what.shape, what.tobytes()
-        if what is None or type(what) in _CONSTANTS:
+        if what is None or type(what) in (*_CONSTANTS, slice):
             return repr(what)
         return _constant(what) if _hashable(what) else _Itself(what)
     if kind == "items":
@@ -369,8 +428,8 @@ def compared(form: Any) -> Any:
     return [*inner, *[(k, compared(item)) for k, item in what.items()]]
 
 
-def built(form: Any, results: list[Any]) -> Any:
-    """A result of a form, with these tensors."""
+def built(form: Any, results: list[Any], made: dict[int, Any] | None = None) -> Any:
+    """A result of a form, with these tensors; what is in it twice is made once."""
     kind, what = form[:2]
     if kind is Tensor:
         return results[what]
@@ -378,11 +437,21 @@ def built(form: Any, results: list[Any]) -> Any:
         return what
     if kind is LiveNumber:
         return what()
+    made = {} if made is None else made
+    if id(form) not in made:
+        made[id(form)] = _built(form, results, made)
+    return made[id(form)]
+
+
+def _built(form: Any, results: list[Any], made: dict[int, Any]) -> Any:
+    kind, what = form[:2]
+    if kind is ARRAY:
+        return what.copy()
     if kind == "items":
-        return of_kind(form[2], [built(v, results) for v in what])
-    values = {k: built(v, results) for k, v in what.items()}
+        return of_kind(form[2], [built(v, results, made) for v in what])
+    values = {k: built(v, results, made) for k, v in what.items()}
     if kind == "attributes":
-        new = built(form[2], results)
+        new = built(form[2], results, made)
         new.__dict__.update(values)
         return new
     return _with_fields(form[2], values) if kind == "fields" else _mapping(form, values)

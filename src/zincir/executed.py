@@ -94,8 +94,10 @@ def is_of_user(code: CodeType, its_globals: Globals) -> bool:
 
 
 @functools.lru_cache(1000)
-def is_strange(module: str) -> bool:
-    """Whether a module, by its name, is not the user's."""
+def is_strange(module: Any) -> bool:
+    """Whether a module, by its name, is not the user's. Types made in C may have no name there."""
+    if not isinstance(module, str):
+        return True
     first = module.partition(".")[0]
     path: Any = getattr(sys.modules.get(module), "__file__", None)
     if first in _NOT_USERS:

@@ -8,12 +8,10 @@ the value that it had when the recording ended, and compared at each call.
 from __future__ import annotations
 
 import builtins
-import dis
 import functools
 import gc
 import inspect
 import queue
-import sys
 import threading
 import weakref
 from collections import ChainMap, UserDict, UserList, deque
@@ -26,18 +24,40 @@ from types import (
     BuiltinMethodType,
     CodeType,
     FunctionType,
+    MappingProxyType,
     MethodType,
     MethodWrapperType,
     ModuleType,
 )
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from zincir.bytecode import (
+    attributes_of,
+    constants_of,
+    globals_of,
+    imported_by,
+    inner,
+    matches,
+    names_of,
+    texts_in,
+)
 from zincir.executed import Executed, Globals, is_of_user, is_strange
+from zincir.places import OF_TENSORS, Cell, Fields, Group, Itself, Memory, Variable, keys_read
 from zincir.randomness import Generators, is_generator
 from zincir.tensor import Tensor
-from zincir.watched import CHANGEABLE, MAPPING, copied, groups_of, is_setting, same
+from zincir.watched import (
+    CHANGEABLE,
+    MAPPING,
+    VIEWS,
+    copied,
+    groups_of,
+    is_setting,
+    may_change,
+    same,
+    seen_in,
+)
 
 _MOST = 1000
 """Of a container of objects so many items are compared; a larger one is only to be the same one."""
@@ -73,6 +93,9 @@ class Names:
         self._held: list[_Held] = []
         self._apart = {(id(owner), name) for owner, name in apart}
         self._generators = Generators()
+        self._sets = False
+        """Whether the code sets the state of a generator."""
+        self._closely = methods
         if ran != []:
             reach = _Reach((function, args), ran, methods=methods or executed is not None)
             self._note_all(reach, set(map(id, inputs)), set(map(id, compared)))
@@ -86,14 +109,15 @@ class Names:
 
     def _note_all(self, reach: _Reach, inputs: set[int], compared: set[int]) -> None:
         for code, its_globals in reach.ran:
-            loaded = _globals_of(code)
+            loaded = globals_of(code)
             if "globals" in loaded:
-                loaded |= _constants_of(code) & its_globals.keys()
+                loaded |= constants_of(code) & its_globals.keys()
             self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
-            named = [*[its_globals[n] for n in loaded & its_globals.keys()], *_imported_by(code)]
-            self._generators.find(named, "random" in _attributes_of(code)[0])
+            named = [*[its_globals[n] for n in loaded & its_globals.keys()], *imported_by(code)]
+            self._generators.find(named, "random" in attributes_of(code)[0])
+        self._sets = bool(reach.names & _SETTING_STATES)
         for container in reach.loose:
-            self._note(container, _Itself(container), ("",))
+            self._note(container, Itself(container), ("",))
         for x in reach.found:
             self._note_found(x, reach)
         if len(reach.tensors) <= _MOST:
@@ -107,18 +131,19 @@ class Names:
         elif isinstance(x, FunctionType):
             if _ran(x, reach):
                 for name, cell in zip(x.__code__.co_freevars, x.__closure__ or (), strict=True):
-                    self._note(cell, _Cell(cell), (name,))
+                    self._note(cell, Cell(cell), (name,))
                 if x.__defaults__ or x.__kwdefaults__:
-                    self._note(x, _Fields(x), _DEFAULTS)
+                    self._note(x, Fields(x), _DEFAULTS)
                 self._note(x, x.__dict__, (names | reach.constants) & x.__dict__.keys())
         elif isinstance(x, ModuleType):
-            self._note(x, x.__dict__, (names & x.__dict__.keys()) - reach.of_others(x.__dict__))
+            named = (names | reach.constants) & x.__dict__.keys()
+            self._note(x, x.__dict__, named - reach.of_others(x.__dict__))
         elif isinstance(x, type):  # also what it would take from another one
-            inherited = [kind.__dict__ for kind in _classes(x)]
-            named = names.intersection(chain.from_iterable(inherited))
+            inherited = [kind.__dict__ for kind in (*_classes(x), *_classes(type(x)))]
+            named = (names | reach.constants).intersection(chain.from_iterable(inherited))
             self._note(x, x.__dict__, named - reach.of_others(x.__dict__))
         elif isinstance(x, _VARIABLE):
-            self._note(x, _Variable(x), ("",))
+            self._note(x, Variable(x), ("",))
         else:
             self._note_object(x, reach)
 
@@ -126,12 +151,12 @@ class Names:
         """Note attributes that the user gave tensors, and what the code may ask of their memory."""
         asked = {name for name in reach.asked if not hasattr(Tensor, name)}
         named = {name for name in reach.names | reach.constants if name[0:1] != "_"}
-        read = [name for name, words in _OF_TENSORS if reach.names & words]
+        read = [name for name, words in OF_TENSORS if reach.names & words]
         for t in tensors:
             self._note(t, t.__dict__, named & t.__dict__.keys() | asked)
             without = {"form"} if id(t) in compared else set[str]()
             without |= {"strides"} if id(t) in reach.of_modules else set[str]()
-            self._note(t, _Memory(t), [name for name in read if name not in without])
+            self._note(t, Memory(t), [name for name in read if name not in without])
 
     def _note_object(self, x: Any, reach: _Reach) -> None:
         names, constants, fields = reach.names, reach.constants, _fields(x)
@@ -149,18 +174,29 @@ class Names:
             asked = reach.asked if _has_fields(x) else frozenset[str]()
             named = read | names & by_class | asked
             self._note(x, fields, named - reach.of_others(fields))
-            self._note(x, _Fields(x), (names | constants) & _slots(x))
+            self._note(x, Fields(x), (names | constants) & _slots(x))
         if "param_groups" in names:
             for number, group in enumerate(groups_of(x)):
-                self._note(group, _Group(x, number), _keys_read(constants, group))
+                self._note(group, Group(x, number), keys_read(constants, group))
 
     def _note(self, owner: Any, holder: Any, names: Iterable[str]) -> None:
         names = [name for name in names if (id(owner), name) not in self._apart]
         if names:
             values = [holder.get(name, _NOTHING) for name in names]
             pairs = zip(names, values, strict=True)
-            copies = tuple([(name, copied(value)) for name, value in pairs if _changes(value)])
+            copied_ = [(name, self._copied(value)) for name, value in pairs]
+            copies = tuple([(name, copy) for name, copy in copied_ if copy is not None])
             self._held.append(_Held(owner, holder.get, tuple(names), tuple(values), copies))
+
+    def _copied(self, value: Any) -> Any:
+        """A copy to compare with, or None: large containers of objects are looked at closely once,
+        for what the function itself puts there.
+        """
+        if _changes(value):
+            return copied(value)
+        if self._closely and isinstance(value, CHANGEABLE):
+            return copied(value) if isinstance(value, _SET) else _shallow(value)
+        return None
 
     def changed(self) -> list[tuple[Any, str]]:
         """The names that stand for something else by now, with what they belong to."""
@@ -177,10 +213,10 @@ class Names:
         """
         codes = [code for code, _ in executed.functions()] if executed.known else None
         for held in self._held:
-            if isinstance(getattr(held.get, "__self__", None), _Memory):
+            if isinstance(getattr(held.get, "__self__", None), Memory):
                 continue
             for name, then in held.differing():
-                known = codes is None or any(name in _names_of(code) for code in codes)
+                known = codes is None or name in _ALWAYS or any(name in names_of(c) for c in codes)
                 now, before = held.get(name, _NOTHING), held.before(name, then)
                 if known and not _alike(now, before, renewed):
                     return name or f"a {type(now).__name__}"
@@ -191,8 +227,8 @@ class Names:
         return self._generators.changed()
 
     def depend_on(self, generators: list[Any]) -> bool:
-        """Whether any of these can be reached."""
-        return self._generators.have(generators)
+        """Whether any of these can be reached, or any at all whose state the code itself sets."""
+        return self._generators.have(generators) or (self._sets and self._generators.any())
 
     def iterate(self) -> bool:
         """Whether there is an iterator among the values, or in a small container among them."""
@@ -242,7 +278,7 @@ _call: Callable[..., Any] = call
 
 def _changes(value: Any) -> bool:
     """Whether a value can change and stay itself, and is compared with a copy."""
-    if isinstance(value, np.ndarray):
+    if may_change(value):
         return True
     return isinstance(value, CHANGEABLE) and (is_setting(value) or _size(value) <= _MOST)
 
@@ -257,6 +293,10 @@ def _alike(a: Any, b: Any, renewed: Callable[[Tensor], bool]) -> bool:
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return a is b or renewed(a)
     return same(a, b)
+
+
+def _shallow(value: Any) -> Any:
+    return dict(value) if isinstance(value, MAPPING) else list(value)
 
 
 def _size(value: Any) -> int:
@@ -276,109 +316,6 @@ def _has_iterator(x: Any) -> bool:
     if isinstance(x, _METHODS_IN_C):
         x = x.__self__
     return isinstance(x, _ITERATOR) and is_strange(type(x).__module__)
-
-
-# Where names are -------------------------------------------------------------------------------
-
-
-class _Cell:
-    """A closed-over variable, read as a dictionary is."""
-
-    __slots__ = ("cell",)
-
-    def __init__(self, cell: Any) -> None:
-        self.cell = cell
-
-    def get(self, name: str, other: Any) -> Any:
-        """The value, or another one if there is none."""
-        try:
-            return self.cell.cell_contents
-        except ValueError:
-            return other
-
-
-class _Itself:
-    """A container that has no name, read as a dictionary is."""
-
-    __slots__ = ("container",)
-
-    def __init__(self, container: Any) -> None:
-        self.container = container
-
-    def get(self, name: str, other: Any) -> Any:
-        """The container."""
-        return self.container
-
-
-class _Variable:
-    """A context variable, read as a dictionary is."""
-
-    __slots__ = ("variable",)
-
-    def __init__(self, variable: ContextVar[Any]) -> None:
-        self.variable = variable
-
-    def get(self, name: str, other: Any) -> Any:
-        """The value in this context, or another one if there is none."""
-        return self.variable.get(other)
-
-
-class _Fields:
-    """Attributes that are in no dictionary, read as one is."""
-
-    __slots__ = ("owner",)
-
-    def __init__(self, owner: Any) -> None:
-        self.owner = owner
-
-    def get(self, name: str, other: Any) -> Any:
-        """An attribute, or another value if there is none."""
-        return getattr(self.owner, name, other)
-
-
-class _Memory:
-    """What can be said of a tensor without its values, read as a dictionary is."""
-
-    __slots__ = ("tensor",)
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-
-    def get(self, name: str, other: Any) -> Any:
-        """Shape and type, strides, or how often it was changed."""
-        t = self.tensor
-        if name == "form":
-            return t._held.shape, t._held.dtype
-        return t.stride() if name == "strides" else t._version
-
-
-_FORM = "shape size numel nelement ndim dim dtype nbytes T mT is_floating_point"
-_STRIDES = "stride is_contiguous contiguous view reshape flatten ravel data_ptr"
-_OF_TENSORS = (
-    ("form", frozenset(_FORM.split(" "))),
-    ("strides", frozenset(_STRIDES.split(" "))),
-    ("version", frozenset({"_version"})),
-)
-"""What `_Memory` says, and the attributes by which code asks for it."""
-
-
-class _Group:
-    """A parameter group of an optimizer, whichever it is by now."""
-
-    __slots__ = ("number", "optimizer")
-
-    def __init__(self, optimizer: Any, number: int) -> None:
-        self.optimizer, self.number = optimizer, number
-
-    def get(self, name: str, other: Any) -> Any:
-        """A setting, or another value if there is none."""
-        groups = groups_of(self.optimizer)
-        return groups[self.number].get(name, other) if self.number < len(groups) else other
-
-
-def _keys_read(constants: frozenset[str], group: dict[str, Any]) -> set[str]:
-    """The settings of a group that code names; all of them if it names nothing in there."""
-    return set(constants & group.keys() or group.keys()) - {"params"}
 
 
 # What is reached -------------------------------------------------------------------------------
@@ -412,8 +349,8 @@ class _Reach:
         for code, _ in self.ran:
             self._learn(code)
         self._seen: set[int] = set()
-        named = [g[n] for c, g in self.ran for n in _globals_of(c) & g.keys()]
-        self._walk([*roots, *named, *[m for c, _ in self.ran for m in _imported_by(c)]])
+        named = [g[n] for c, g in self.ran for n in globals_of(c) & g.keys()]
+        self._walk([*roots, *named, *[m for c, _ in self.ran for m in imported_by(c)]])
         self._walk(self._elsewhere())
 
     def of_others(self, fields: Any) -> set[str]:
@@ -427,18 +364,20 @@ class _Reach:
     def _elsewhere(self) -> list[Any]:
         """Functions with closures that ran and were not found: hooks, say, that something holds."""
         found = {id(x.__code__) for x in self.found if isinstance(x, FunctionType)}
-        found |= {id(inner) for code, _ in self.ran for inner in _inner(code)}  # made while it ran
+        found |= {id(one) for code, _ in self.ran for one in inner(code)}  # made while it ran
         codes = [c for c, _ in self.ran if c.co_freevars and id(c) not in found]
         return [x for x in gc.get_referrers(*codes) if isinstance(x, FunctionType)] if codes else []
 
     def _learn(self, code: CodeType) -> None:
-        read, called = _attributes_of(code)
+        read, called = attributes_of(code)
         self.names |= read | called
         self._read |= read
-        self.constants |= _constants_of(code)
-        self.whole = self.whole or bool((_globals_of(code) | read) & _OF_WHOLES)
-        if _globals_of(code) & {"getattr", "hasattr"}:
-            self.asked |= {text for text in _constants_of(code) if text.isidentifier()}
+        self.constants |= constants_of(code)
+        self.whole = (
+            self.whole or matches(code) or bool((globals_of(code) | read | called) & _OF_WHOLES)
+        )
+        if globals_of(code) & {"getattr", "hasattr"}:
+            self.asked |= {text for text in constants_of(code) if text.isidentifier()}
 
     def _walk(self, roots: Iterable[Any]) -> None:
         stack = deque[Any](roots)
@@ -455,6 +394,7 @@ class _Reach:
                     return
                 if isinstance(x, Tensor):
                     self.tensors.append(x)
+                    stack.extend(_beside(x))
                     continue
                 if isinstance(x, CHANGEABLE):
                     stack.extend(_items(x))
@@ -477,9 +417,10 @@ class _Reach:
         if isinstance(x, ModuleType):
             return []
         if isinstance(x, type):
-            return [v for v in x.__dict__.values() if isinstance(v, self._methods)]
+            methods: list[Any] = [v for v in x.__dict__.values() if isinstance(v, self._methods)]
+            return [*methods, *_classes(type(x))]
         if isinstance(x, _GETTERS):
-            texts = _texts_in(x.__reduce__()[1])
+            texts = texts_in(x.__reduce__()[1])
             self.constants |= {name for text in texts for name in text.split(".")}
         for kind, inside in _INSIDE:
             if isinstance(x, kind):
@@ -492,13 +433,21 @@ class _Reach:
         if self.codes is None and is_of_user(function.__code__, function.__globals__):
             self.ran.append((function.__code__, function.__globals__))
             self._learn(function.__code__)
-        cells = [_Cell(cell).get("", None) for cell in function.__closure__ or ()]
+        cells = [Cell(cell).get("", None) for cell in function.__closure__ or ()]
         found = [*cells, *function.__dict__.values()]
         if _ran(function, self):
             its_globals = function.__globals__
-            found += [its_globals[n] for n in _globals_of(function.__code__) & its_globals.keys()]
+            found += [its_globals[n] for n in globals_of(function.__code__) & its_globals.keys()]
             found += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+            found += imported_by(function.__code__)
         return found
+
+
+def _beside(tensor: Tensor) -> list[Any]:
+    """What a tensor has besides its memory: hooks, attributes of the user's, a class of theirs."""
+    hooks = [*(tensor._hooks or {}).values(), *(tensor._after or {}).values()]
+    own = [value for name, value in tensor.__dict__.items() if name[0:1] != "_"]
+    return [*hooks, *own, *_classes(type(tensor))]
 
 
 def _ran(function: Any, reach: _Reach) -> bool:
@@ -517,6 +466,7 @@ _INSIDE: list[tuple[Any, Callable[[Any], list[Any]]]] = [
     (property, lambda x: [x.fget]),
     (weakref.ref, lambda x: [x()]),
     (frozenset, list),
+    (VIEWS, lambda x: list(seen_in(x).values() if isinstance(x, MappingProxyType) else x)),
     (np.ndarray, lambda x: x.reshape(-1).tolist()),
 ]
 """What there is inside of objects without fields, by kind."""
@@ -534,7 +484,11 @@ _CONTENTS: tuple[tuple[Any, str], ...] = (
     (queue.Queue, "queue"),
 )
 """Where objects of the standard library hold what their methods tell."""
-_OF_WHOLES = frozenset({"vars", "asdict", "astuple", "replace", "copy", "deepcopy", "__dict__"})
+_ALWAYS = frozenset({"", *_DEFAULTS, *[field for _, field in _CONTENTS]})
+"""Names of places that no code has to name."""
+_WORDS = "vars asdict astuple replace copy deepcopy __dict__ format format_map"
+_SETTING_STATES = frozenset({"seed", "setstate", "set_state"})
+_OF_WHOLES = frozenset(_WORDS.split(" "))
 """Names by which code reads all fields of an object."""
 _BUILTINS = frozenset(dir(builtins))
 _PLAIN = frozenset({bool, int, float, complex, str, bytes})
@@ -546,7 +500,7 @@ def _is_plain(x: Any) -> bool:
     if x is None or x.__class__ in _PLAIN:
         return True
     if isinstance(x, _OF_NUMBERS):
-        return not (isinstance(x, np.ndarray) and x.dtype.hasobject)
+        return not (isinstance(x, np.ndarray) and cast(Any, x).dtype.hasobject)
     if isinstance(x, ModuleType):
         return is_strange(x.__name__)
     return isinstance(x, type) and is_strange(x.__module__)
@@ -578,80 +532,3 @@ def _slots_of(kind: type) -> list[str]:
 
 def _in_slots(x: Any) -> list[Any]:
     return [getattr(x, name, None) for name in _slots(x)]
-
-
-# What code says --------------------------------------------------------------------------------
-
-
-@functools.lru_cache(1000)
-def _globals_of(code: CodeType) -> frozenset[str]:
-    """The globals that code loads or sets, and functions defined in it."""
-    loads = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL")
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in loads}
-    return frozenset(names).union(*map(_globals_of, _inner(code)))
-
-
-@functools.lru_cache(1000)
-def _attributes_of(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
-    """The attributes that code reads or sets and those that it calls; of functions in it, too."""
-    found = [i for i in dis.get_instructions(code) if i.opname in _OF_ATTRIBUTES]
-    called = {i.argval for i in found if _is_call(i)}
-    read = {i.argval for i in found if not _is_call(i)}
-    inner = [_attributes_of(x) for x in _inner(code)]
-    return frozenset(read).union(*[r for r, _ in inner]), frozenset(called).union(
-        *[c for _, c in inner]
-    )
-
-
-_LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM")
-_OF_ATTRIBUTES = (*_LOADS, "STORE_ATTR", "DELETE_ATTR")
-
-
-def _is_call(instruction: dis.Instruction) -> bool:
-    """Whether it loads an attribute to call it: since Python 3.12 the lowest bit says so."""
-    if instruction.opname == "LOAD_ATTR":
-        return sys.version_info >= (3, 12) and bool((instruction.arg or 0) & 1)
-    return instruction.opname == "LOAD_METHOD"
-
-
-@functools.lru_cache(1000)
-def _constants_of(code: CodeType) -> frozenset[str]:
-    """The texts in code, and in functions defined in it: `getattr(x, "name")`, `group["lr"]`."""
-    return frozenset(_texts_in(code.co_consts)).union(*map(_constants_of, _inner(code)))
-
-
-def _texts_in(constants: Iterable[Any]) -> Iterator[str]:
-    for x in constants:
-        if isinstance(x, str):
-            yield x
-        elif isinstance(x, tuple | frozenset):
-            yield from _texts_in(x)
-
-
-@functools.lru_cache(1000)
-def _imports_of(code: CodeType) -> frozenset[str]:
-    """The modules that code imports, and functions defined in it."""
-    names = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
-    return frozenset(names).union(*map(_imports_of, _inner(code)))
-
-
-def _imported_by(code: CodeType) -> list[ModuleType]:
-    return [sys.modules[name] for name in _imports_of(code) if name in sys.modules]
-
-
-@functools.lru_cache(1000)
-def _names_of(code: CodeType) -> frozenset[str]:
-    """All names and texts in code, and the empty one, which stands for what has no name."""
-    own = {
-        "",
-        *_DEFAULTS,
-        *code.co_freevars,
-        *code.co_cellvars,
-        *_globals_of(code),
-        *_constants_of(code),
-    }
-    return frozenset(own).union(*_attributes_of(code))
-
-
-def _inner(code: CodeType) -> list[CodeType]:
-    return [c for c in code.co_consts if isinstance(c, CodeType)]

@@ -58,9 +58,13 @@ class Generators:
         """Those from which something has been drawn."""
         return [x for x, before in self._states.values() if not same(_state(x), before)]
 
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self._states)
+
     def have(self, generators: Iterable[Any]) -> bool:
         """Whether any of these is among them."""
-        return any(id(x) in self._states for x in generators)
+        return not self._states.keys().isdisjoint(map(id, generators))
 
 
 def is_generator(x: Any) -> bool:

@@ -8,6 +8,7 @@ replayed: the function is then run as it is written.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import warnings
 import weakref
@@ -17,7 +18,7 @@ from itertools import chain
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from zincir import anomaly
-from zincir.arguments import Arguments, Numbers, with_arrays
+from zincir.arguments import Arguments, Numbers, Receiver, with_arrays
 from zincir.array_argument import ArrayArgument
 from zincir.compiler.rewrite.precision import checked, terms_of, warn_lacking
 from zincir.errors import ArgumentError, RecordingWarning, explain
@@ -194,7 +195,10 @@ class Compiled(Generic[P, R]):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A method: each instance is an argument of its own."""
-        return self if instance is None else functools.partial(self, instance)
+        if instance is None:
+            return self
+        of: Any = Receiver(instance) if dataclasses.is_dataclass(instance) else instance
+        return functools.partial(self, of)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if CURRENT.recording is not None or anomaly.STATE.on:
@@ -386,7 +390,7 @@ def _why_other(replay: Replay, known: Known, drawn: list[Any], look: bool) -> st
         drawn: the generators that were drawn from meanwhile.
         look: whether what ran is known.
     """
-    if replay.names.depend_on(drawn):
+    if look and replay.names.depend_on(drawn):
         return DRAWN
     if look and replay.names.iterate():
         return NEXT

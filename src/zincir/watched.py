@@ -7,13 +7,14 @@ in attributes are changed without a word, and looked at each time.
 
 from __future__ import annotations
 
+import array
 import copy
 import functools
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterator
-from types import CodeType
-from typing import Any, Protocol
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
+from types import CodeType, MappingProxyType
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -81,6 +82,8 @@ def copied(value: Any) -> Any:
         return list(map(copied, value))
     if isinstance(value, _TUPLE):
         return tuple(map(copied, value))
+    if isinstance(value, VIEWS):
+        return copied(seen_in(value))
     return copy.copy(value) if isinstance(value, _COPIED) else value
 
 
@@ -100,6 +103,11 @@ def _plain_fields(kind: type) -> dict[str, Any]:
     """The attributes of a class that are settings."""
     fields = [(k, v) for k, v in kind.__dict__.items() if k[0] != "_" and not callable(v)]
     return {k: copied(v) for k, v in fields if is_setting(v)}
+
+
+def may_change(value: Any) -> bool:
+    """Whether a value, neither list nor dictionary, can change and stay itself."""
+    return isinstance(value, (_ARRAY, *_BYTES, *VIEWS))
 
 
 def is_setting(value: Any) -> bool:
@@ -122,9 +130,14 @@ def same(a: Any, b: Any) -> bool:
     """
     if a is b:
         return True
+    if isinstance(a, VIEWS):
+        a = seen_in(a)
     if isinstance(b, MAPPING):
-        same_keys = isinstance(a, MAPPING) and a.keys() == b.keys()
-        return same_keys and all(same(a[k], b[k]) for k in b)
+        return (
+            isinstance(a, MAPPING)
+            and len(a) == len(b)
+            and all(map(_same_item, a.items(), b.items()))
+        )
     for kind in (_LISTS, _TUPLE):
         if isinstance(b, kind):
             return isinstance(a, kind) and len(a) == len(b) and all(map(same, a, b))
@@ -136,7 +149,19 @@ def same(a: Any, b: Any) -> bool:
         return (a.shape, a.dtype) == (b.shape, b.dtype) and _same_bits(a, b)
     if a.__class__ is float and a != a:
         return bool(b != b)
-    return a.__class__ in _PLAIN and bool(a == b)
+    return a.__class__ in (*_PLAIN, *_BYTES) and bool(a == b)
+
+
+def _same_item(one: Any, other: Any) -> bool:
+    """Whether two items of dictionaries are the same; code that walks through them sees order."""
+    key, also = one[0], other[0]
+    same_key = key is also or (type(key) is type(also) and bool(key == also))
+    return same_key and same(one[1], other[1])
+
+
+def seen_in(view: Any) -> Any:
+    """What a view of a dictionary shows."""
+    return cast(Any, dict if isinstance(view, MappingProxyType) else list)(view)
 
 
 def _same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
@@ -152,7 +177,9 @@ _TUPLE: Any = tuple
 _SET: Any = set
 _ARRAY: Any = np.ndarray
 _CONTAINERS: Any = (dict, *_LISTS, set)
-_COPIED: Any = (set, np.ndarray)
+_BYTES: Any = (bytearray, array.array)
+_COPIED: Any = (set, np.ndarray, *_BYTES)
+VIEWS: Any = (MappingProxyType, KeysView, ValuesView, ItemsView)
 CHANGEABLE: Any = (*_CONTAINERS, tuple)
 _PLAIN = (bool, int, float, complex, str, bytes)
 
