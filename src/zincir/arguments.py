@@ -67,11 +67,12 @@ def is_input(x: Any) -> bool:
 class Arguments:
     """Arguments taken apart: what they look like, and the data and numbers among them."""
 
-    __slots__ = ("differentiable", "inputs", "iterated", "numbers", "shape")
+    __slots__ = ("_places", "differentiable", "inputs", "iterated", "numbers", "shape")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.inputs: list[Any] = []
-        """Tensors and arrays."""
+        """Tensors and arrays; a tensor that is given twice is there once."""
+        self._places: dict[int, int] = {}
         self.numbers: list[float] = []
         """Python numbers."""
         self.differentiable = False
@@ -86,16 +87,7 @@ class Arguments:
 
     def _taken(self, x: Any) -> Any:
         if isinstance(x, Tensor):
-            node = x._held
-            if x._storage is None and not node.needs_grad and x._grad is None:  # nearly all
-                self.inputs.append(x)
-                return (Tensor, node.shape, node.dtype, None)
-            if not is_input(x):
-                return _Itself(x)
-            self.inputs.append(x)
-            if x.requires_grad:
-                self.differentiable = True
-            return (Tensor, node.shape, node.dtype, x._storage and gaps(x))
+            return self._tensor(x)
         kind = x.__class__
         if kind in _NUMBERS:
             self.numbers.append(x)
@@ -112,6 +104,22 @@ class Arguments:
             return (kind, *[(k, self._taken(v)) for k, v in _fields(x)])
         self.iterated = self.iterated or hasattr(kind, "__next__")
         return (kind, _constant(x))
+
+    def _tensor(self, x: Tensor) -> Any:
+        place = self._places.setdefault(id(x), len(self.inputs))
+        if place != len(self.inputs):
+            return (Tensor, place)
+        node = x._held
+        if x._storage is None and not node.needs_grad and x._grad is None:  # nearly all
+            self.inputs.append(x)
+            return (Tensor, node.shape, node.dtype, None)
+        if not is_input(x):
+            del self._places[id(x)]
+            return _Itself(x)
+        self.inputs.append(x)
+        if x.requires_grad:
+            self.differentiable = True
+        return (Tensor, node.shape, node.dtype, x._storage and gaps(x))
 
 
 def _beside(x: Any) -> tuple[Any, ...]:
@@ -233,12 +241,14 @@ class Rebuilt:
         self.args: Any = self._built(args)
 
     def _built(self, x: Any) -> Any:
-        if is_input(x):
-            return next(self._inputs)
-        if type(x) in _NUMBERS:
-            return next(self._numbers)
         if id(x) in self._made:  # the same one again
             return self._made[id(x)]
+        if is_input(x):
+            made = next(self._inputs)
+            self._made |= {id(x): made} if isinstance(x, Tensor) else {}
+            return made
+        if type(x) in _NUMBERS:
+            return next(self._numbers)
         if isinstance(x, _SEQUENCES):
             return self._noted(x, _like(x, [self._built(item) for item in x]))
         if isinstance(x, _MAPPING):
@@ -248,11 +258,12 @@ class Rebuilt:
             return self._noted(x, new)
         if _is_dataclass(x):
             return self._noted(x, _with_fields(x, {k: self._built(v) for k, v in _fields(x)}))
-        if x.__class__ is Receiver:
-            return x.instance
+        return self._constant(x)
+
+    def _constant(self, x: Any) -> Any:
         if x.__class__ is set:
             self._sets.append((x, set(x)))
-        return x
+        return x.instance if x.__class__ is Receiver else x
 
     def _noted(self, original: Any, container: Any) -> Any:
         self._made[id(original)] = container
