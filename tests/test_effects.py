@@ -3,15 +3,20 @@
 And what it returns is of the kind, with the attributes and the identity that it would have.
 """
 
+import array
 import collections
+import dataclasses
 import functools
 import gc
 import itertools
+import operator
 import random
+import sys
 import threading
 import time
 import types
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +25,7 @@ import pytest
 
 import zincir
 from scenes import Scene, Scenes, Unseen, cases
-from zincir.errors import RecordingWarning
+from zincir.errors import RecordingWarning, TraceError
 
 SCENES = Scenes()
 gives = SCENES.gives
@@ -507,6 +512,520 @@ def who_else_holds_what_is_returned(T, C):
         [x[0] is y[0] for x, y in itertools.pairwise(made)],
         [len(x[0]) - 1 for x in made],
     )
+
+
+# What is only done later, or in places without a name ------------------------------------------
+
+
+def later(T, C, f, change, calls=9):
+    """The sums of what it makes of ones, where something is changed after the fourth call."""
+    compiled, found = C(f), []
+    for i in range(calls):
+        if i == 4:
+            change()
+        found.append(compiled(T.ones(2)).sum().item())
+    return found
+
+
+@gives([[2.0] * 4 + [4.0] * 5, 5])
+def a_count_that_begins_later(T, C):
+    state, flags = types.SimpleNamespace(n=0), types.SimpleNamespace(on=False)
+
+    def bump():
+        state.n += 1
+
+    def f(x):
+        if flags.on:
+            bump()
+        return x * (2 if flags.on else 1)
+
+    return later(T, C, f, lambda: setattr(flags, "on", True)), state.n
+
+
+@gives([True, True])
+def a_coin_that_is_thrown_later(T, C):
+    flags = types.SimpleNamespace(on=False)
+
+    def coin():
+        return random.random() < 0.5
+
+    def f(x):
+        return x * (3 if flags.on and coin() else 1)
+
+    found = []
+    for compiled in (f, C(f)):
+        random.seed(3)
+        flags.on = False
+        found.append(later(T, lambda g: g, compiled, lambda: setattr(flags, "on", True), 16))
+    return found[0] == found[1], len(set(found[0])) > 1
+
+
+@gives([8.0] * 4 + [20.0] * 3)
+def a_seed_within(T, C):
+    holder = types.SimpleNamespace(k=2.0)
+
+    def f(x):
+        random.seed(1)
+        return x * holder.k * (1 if random.random() < 0.5 else 2)
+
+    found = later(T, C, f, lambda: setattr(holder, "k", 5.0), 7)
+    random.seed(1)
+    assert (random.random() < 0.5) is True
+    return [2 * x for x in found]
+
+
+@gives([2.0, 4.0, 2.0, 4.0, 2.0, 4.0])
+def tensors_that_change_places(T, C):
+    holder = types.SimpleNamespace(a=T.ones(2), b=T.ones(2) * 2)
+
+    def f(x):
+        y = x * holder.a
+        holder.a, holder.b = holder.b, holder.a
+        return y
+
+    return results(T, C(f), 6)
+
+
+@gives([2.0, 4.0, 6.0, 2.0, 4.0, 6.0])
+def a_queue_of_tensors(T, C):
+    queue = collections.deque([T.ones(2), T.ones(2) * 2, T.ones(2) * 3])
+
+    def f(x):
+        queue.rotate(-1)
+        return x * queue[-1]
+
+    return results(T, C(f), 6)
+
+
+@gives([2.0, 4.0, 6.0, 2.0, 4.0])
+def tensors_one_after_the_other(T, C):
+    tensors = itertools.cycle([T.ones(2), T.ones(2) * 2, T.ones(2) * 3])
+    return results(T, C(lambda x: x * next(tensors)), 5)
+
+
+PLACES: list[tuple[str, Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]]] = []
+
+
+def place(make):
+    """A place where code finds a number, 1 at first, and what sets it to 5."""
+    PLACES.append((make.__name__, make))
+    return make
+
+
+def setter(container, key=0):
+    return lambda: container.__setitem__(key, 5.0)
+
+
+@place
+def partial_argument():
+    table = {"k": 1.0}
+    return functools.partial(lambda t: t["k"], table), setter(table, "k")
+
+
+@place
+def method_of_a_dictionary():
+    table = {"k": 1.0}
+    get = table.get
+    return lambda: get("k"), setter(table, "k")
+
+
+@place
+def class_that_is_a_dictionary():
+    class Own(dict[str, Any]):
+        def k(self):
+            return self["k"]
+
+    own = Own(k=1.0)
+    return own.k, setter(own, "k")
+
+
+@place
+def key_of_a_dictionary():
+    class Key:
+        k = 1.0
+
+    key = Key()
+    table = {key: 0}
+    return lambda: next(iter(table)).k, lambda: setattr(key, "k", 5.0)
+
+
+@place
+def frozen_set():
+    holder = types.SimpleNamespace(k=1.0)
+    Own = type("Own", (), {"__init__": lambda self: None})
+    own = Own()
+    own.k = 1.0
+    held = frozenset([own])
+    del holder
+    return lambda: next(iter(held)).k, lambda: setattr(own, "k", 5.0)
+
+
+@place
+def view_of_a_dictionary():
+    table = {"k": 1.0}
+    values = table.values()
+    return lambda: next(iter(values)), setter(table, "k")
+
+
+@place
+def proxy_of_a_dictionary():
+    table = {"k": 1.0}
+    proxy = types.MappingProxyType(table)
+    return lambda: proxy["k"], setter(table, "k")
+
+
+@place
+def order_of_a_dictionary():
+    table = {"a": 1.0, "b": 5.0}
+    return lambda: next(iter(table.values())), lambda: table.update(a=table.pop("a"))
+
+
+@place
+def weak_dictionary():
+    class Key:
+        pass
+
+    key = Key()
+    table = weakref.WeakKeyDictionary({key: 1.0})
+    return lambda: table[key], setter(table, key)
+
+
+@place
+def chain_of_dictionaries():
+    table = {"k": 1.0}
+    chained = collections.ChainMap({}, table)
+    return lambda: chained["k"], setter(table, "k")
+
+
+@place
+def array_of_python():
+    numbers = array.array("d", [1.0])
+    return lambda: numbers[0], setter(numbers)
+
+
+@place
+def array_of_bytes():
+    numbers = bytearray([1])
+    return lambda: float(numbers[0]), lambda: numbers.__setitem__(0, 5)
+
+
+@place
+def array_of_objects():
+    class Own:
+        k = 1.0
+
+    own = Own()
+    objects = np.array([own, None], object)
+    return lambda: objects[0].k, lambda: setattr(own, "k", 5.0)
+
+
+@place
+def all_fields():
+    holder = Data(1.0)
+    return lambda: dataclasses.asdict(holder)["k"], lambda: setattr(holder, "k", 5.0)
+
+
+@place
+def variables_of_an_object():
+    holder = Data(1.0)
+    return lambda: vars(holder)["k"], lambda: setattr(holder, "k", 5.0)
+
+
+@place
+def getter_of_an_attribute():
+    holder, getter = Data(1.0), operator.attrgetter("k")
+    return lambda: getter(holder), lambda: setattr(holder, "k", 5.0)
+
+
+@place
+def names_in_a_loop():
+    holder = Data(1.0)
+    return (
+        lambda: max(getattr(holder, name) for name in ("k", "other")),
+        lambda: setattr(holder, "k", 5.0),
+    )
+
+
+@place
+def pattern():
+    holder = Data(1.0)
+
+    def read():
+        match holder:
+            case Data(k):
+                return k
+        return 0.0
+
+    return read, lambda: setattr(holder, "k", 5.0)
+
+
+@place
+def text_with_attributes():
+    holder = Data(1.0)
+    return lambda: float(f"{holder.k}"), lambda: setattr(holder, "k", 5.0)
+
+
+@place
+def attribute_of_a_function():
+    def function():
+        return function.k
+
+    function.k = 1.0
+    return function, lambda: setattr(function, "k", 5.0)
+
+
+@place
+def class_of_a_class():
+    class Meta(type):
+        k = 1.0
+
+        @property
+        def read(cls):
+            return cls.k
+
+    class Own(metaclass=Meta):
+        pass
+
+    return lambda: Own.read, lambda: setattr(Meta, "k", 5.0)
+
+
+@place
+def module_that_is_imported():
+    module: Any = types.ModuleType("module_of_the_effects")
+    sys.modules["module_of_the_effects"] = module
+    module.k = 1.0
+
+    def read():
+        import module_of_the_effects  # pyright: ignore[reportMissingImports]
+
+        return module_of_the_effects.k
+
+    return read, lambda: setattr(module, "k", 5.0)
+
+
+@place
+def variable_by_name():
+    globals()["LATER"] = 1.0
+    return lambda: globals()["LATER"], lambda: globals().__setitem__("LATER", 5.0)
+
+
+@dataclasses.dataclass
+class Data:
+    k: float
+    other: float = 0.0
+    missing: float = dataclasses.field(init=False)
+
+
+@pytest.mark.parametrize("make", [make for _, make in PLACES], ids=[name for name, _ in PLACES])
+def test_what_is_changed_there_is_read(make: Any) -> None:
+    read, change = make()
+    if "all_fields" in make.__name__:
+        read.__closure__[0].cell_contents.missing = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = later(zincir, zincir.compile, lambda x: x * read(), change, 8)
+    assert found == [2.0] * 4 + [10.0] * 4
+
+
+@pytest.mark.parametrize("make", [make for _, make in PLACES if make not in (variable_by_name,)])
+def test_what_is_changed_there_by_itself_is_done_each_time(make: Any) -> None:
+    """The function sets it at each call, and it is put back between calls."""
+    read, change = make()
+    if "all_fields" in make.__name__:
+        read.__closure__[0].cell_contents.missing = 0.0
+
+    def f(x: Any) -> Any:
+        change()
+        return x * read()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RecordingWarning)
+        assert results(zincir, zincir.compile(f), 5) == [10.0] * 5
+
+
+@gives([6, 6, 6, [6]])
+def counts_without_a_name(T, C):
+    hist, table, default = [], {}, []
+    push, note = hist.append, functools.partial(lambda t: t.update(n=t.get("n", 0) + 1), table)
+
+    def helper(x, seen=default):
+        seen.append(1)
+        helper.n += 1
+        return x
+
+    helper.n = 0
+
+    @C
+    def f(x):
+        push(1)
+        note()
+        return helper(x) * 2
+
+    for _ in range(6):
+        f(T.ones(2))
+    return len(hist), table["n"], len(default), [helper.n]
+
+
+@gives([[6, 6, 6], [0.8, 0.8]])
+def hooks_that_count(T, C):
+    w = T.ones(2, requires_grad=True)
+    state = types.SimpleNamespace(n=0, m=0)
+
+    class Hook:
+        k, n = 1.0, 0
+
+        def __call__(self, g):
+            self.n += 1
+            return g * self.k
+
+    hook = Hook()
+    w.register_hook(hook)
+    w.register_hook(lambda g: setattr(state, "n", state.n + 1))
+    w.register_post_accumulate_grad_hook(lambda p: setattr(state, "m", state.m + 1))
+
+    @C
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+        with T.no_grad():
+            w.sub_(w.grad * 0.125)
+
+    for i in range(6):
+        hook.k = 0.0 if i > 2 else 1.0
+        step(T.ones(2) * (1.6 / 3))
+    return [state.n, state.m, hook.n], w
+
+
+@gives([[2.0] * 4 + [10.0] * 4, 6, [2.0] * 4 + [10.0] * 4])
+def what_is_beside_a_tensor(T, C):
+    t = T.ones(2)
+    t.meta = types.SimpleNamespace(k=1.0, n=0)
+
+    def counts(x):
+        t.meta.n += 1
+        return x
+
+    class Parameter(T.nn.Parameter):
+        k = 1.0
+
+    p = Parameter(T.ones(2))
+    first = later(T, C, lambda x: x * t * t.meta.k, lambda: setattr(t.meta, "k", 5.0), 8)
+    results(T, C(counts), 6)
+    last = later(T, C, lambda x: (x * p * p.k).detach(), lambda: setattr(Parameter, "k", 5.0), 8)
+    return first, t.meta.n, last
+
+
+# Arguments --------------------------------------------------------------------------------------
+
+
+@gives([[2.0, 2.0, 3.0, 3.0, 2.0], [[1, 1], [2, 2], [3, 3], [4, 4]]])
+def the_same_argument_twice(T, C):
+    compiled = C(lambda a, b: a * (2 if a is b else 3))
+    x, y, found = T.ones(1), T.ones(1), []
+    numbers = [compiled(*given).item() for given in ((x, x), (y, y), (x, y), (y, x), (x, x))]
+
+    @C
+    def both(x, a, b):
+        a.append(1)
+        return x * len(b)
+
+    held: list[int] = []
+    for _ in range(4):
+        made = both(T.ones(1), held, held)
+        found.append([int(made.item()), len(held)])
+    return numbers, found
+
+
+@dataclasses.dataclass
+class State:
+    step: int = 0
+    metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@gives([5, {"loss": 5}, True, [1.0, 4.0, 9.0], True])
+def what_is_in_an_argument_stays_there(T, C):
+    state = State()
+    watched = state.metrics
+
+    @C
+    def f(x, state):
+        state.step += 1
+        state.metrics["loss"] = state.step
+        return x * 2
+
+    for _ in range(5):
+        f(T.ones(1), state)
+    log = []
+
+    @dataclasses.dataclass
+    class Own:
+        log: list[int]
+
+        def step(self, x):
+            self.log.append(1)
+            return x * len(log)
+
+    own = Own(log)
+    Own.step = C(Own.step)
+    found = [own.step(T.ones(1) * (i + 1)).item() for i in range(3)]
+    return state.step, state.metrics, state.metrics is watched, found, own.log is log
+
+
+@gives([[3.0] * 4, [[1, 2]] * 4, [0.0, 0.0, 5.0, 5.0]])
+def sets_and_keys(T, C):
+    @C
+    def f(x, seen):
+        seen.add(2)
+        return x * (len(seen) + 1)
+
+    sets = [{1} for _ in range(4)]
+    keys = C(lambda x, table: x * (5 if True in table and next(iter(table)) is True else 0))
+    return (
+        [f(T.ones(1), one).item() for one in sets],
+        [sorted(one) for one in sets],
+        [keys(T.ones(1), table).item() for table in ({1: 0}, {1: 0}, {True: 0}, {True: 0})],
+    )
+
+
+@gives([[2.0, 3.0, 4.0, 5.0], [True] * 4, [True] * 4])
+def what_is_returned_twice(T, C):
+    @C
+    def f(x):
+        part, array = [x * 2], np.ones(1)
+        return {"a": part, "b": part, "array": array}
+
+    found = [f(T.ones(1) * (i / 2 + 1)) for i in range(4)]
+    for one in found:
+        one["array"] += 1
+    same = [one["a"] is one["b"] for one in found]
+    return [one["a"][0].item() for one in found], same, [one["array"][0] == 2 for one in found]
+
+
+def test_containers_that_contain_themselves_are_refused() -> None:
+
+    def circle() -> list[Any]:
+        made: list[Any] = [zincir.ones(1)]
+        made.append(made)
+        return made
+
+    held = circle()
+    with pytest.raises(TraceError, match="contains itself"):
+        zincir.compile(lambda x: x[0] * 2)(held)
+    with pytest.raises(TraceError, match="contains itself"):
+        zincir.compile(lambda: circle())()
+
+
+def test_what_is_stored_in_a_large_buffer_is_stored() -> None:
+    buffer = collections.deque([(zincir.ones(1), 0) for _ in range(1500)], maxlen=1500)
+
+    @zincir.compile
+    def f(x: Any) -> Any:
+        buffer.append((zincir.zeros(1), 1))
+        return x * 2
+
+    with pytest.warns(RecordingWarning, match="no tensor: buffer"):
+        [f(zincir.ones(1)) for _ in range(6)]
+    assert sum(mark for _, mark in buffer) == 6
 
 
 @pytest.mark.parametrize("scene", cases(SCENES))

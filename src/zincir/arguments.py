@@ -284,18 +284,22 @@ class Rebuilt:
         Args:
             arguments: by id of what stood for an argument, the argument.
         """
-        arguments = arguments | self.originals
+        known = arguments | self.originals
+
+        def given(value: Any) -> Any:
+            return value.now() if type(value) is LiveNumber else known.get(id(value), value)
+
         for original, container, before in self._containers:
             if _same(_content(container), before):
                 continue
             if isinstance(original, list):
-                original[:] = [arguments.get(id(v), v) for v in container]
+                original[:] = map(given, container)
             elif isinstance(original, _MAPPING):
                 original.clear()
-                original.update({k: arguments.get(id(v), v) for k, v in container.items()})
+                original.update({k: given(v) for k, v in container.items()})
             else:
                 for name, value in _fields(container):
-                    object.__setattr__(original, name, arguments.get(id(value), value))
+                    object.__setattr__(original, name, given(value))
 
     def changed(self) -> bool:
         """Whether the function has changed a list, a dictionary or a dataclass."""

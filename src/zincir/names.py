@@ -192,8 +192,11 @@ class Names:
         """A copy to compare with, or None: large containers of objects are looked at closely once,
         for what the function itself puts there.
         """
-        if _changes(value):
-            return copied(value)
+        try:
+            if _changes(value):
+                return copied(value)
+        except RecursionError:  # it contains itself
+            pass
         if self._closely and isinstance(value, CHANGEABLE):
             return copied(value) if isinstance(value, _SET) else _shallow(value)
         return None
