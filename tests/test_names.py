@@ -429,6 +429,7 @@ class Player:
     def update(self, x: Any) -> Any:
         self.calls.append(1)
         self.optimizer.zero_grad()
+        assert f"{len({'a': 1}.copy()):.0f}" == "{:d}".format(1)  # noqa: UP032
         loss = self.loss(x)
         loss.backward()
         self.optimizer.step()

@@ -69,10 +69,21 @@ def imported_by(code: CodeType) -> list[ModuleType]:
     return [sys.modules[name] for name in imports_of(code) if name in sys.modules]
 
 
+_FUNCTIONS_ON_WHOLES = frozenset(["vars", "asdict", "astuple", "replace", "copy", "deepcopy"])
+_ATTRIBUTES_OF_WHOLES = frozenset({"asdict", "astuple", "__dict__"})
+
+
 @functools.lru_cache(1000)
-def matches(code: CodeType) -> bool:
-    """Whether code takes objects apart by their class, `case Point(x, y)`."""
-    return any(i.opname == "MATCH_CLASS" for i in dis.get_instructions(code))
+def reads_wholes(code: CodeType) -> bool:
+    """Whether code reads fields of objects that it does not name: `vars(x)`, `copy.copy(x)`,
+    `case Point(x, y)`, `"{p.x}".format(p=p)`.
+    """
+    read, called = attributes_of(code)
+    if globals_of(code) & _FUNCTIONS_ON_WHOLES or (read | called) & _ATTRIBUTES_OF_WHOLES:
+        return True
+    if any(i.opname == "MATCH_CLASS" for i in dis.get_instructions(code)):
+        return True
+    return "format" in called and any("{" in text and "." in text for text in constants_of(code))
 
 
 @functools.lru_cache(1000)

@@ -39,8 +39,8 @@ from zincir.bytecode import (
     globals_of,
     imported_by,
     inner,
-    matches,
     names_of,
+    reads_wholes,
     texts_in,
 )
 from zincir.executed import Executed, Globals, is_of_user, is_strange
@@ -376,9 +376,7 @@ class _Reach:
         self.names |= read | called
         self._read |= read
         self.constants |= constants_of(code)
-        self.whole = (
-            self.whole or matches(code) or bool((globals_of(code) | read | called) & _OF_WHOLES)
-        )
+        self.whole = self.whole or reads_wholes(code)
         if globals_of(code) & {"getattr", "hasattr"}:
             self.asked |= {text for text in constants_of(code) if text.isidentifier()}
 
@@ -489,10 +487,7 @@ _CONTENTS: tuple[tuple[Any, str], ...] = (
 """Where objects of the standard library hold what their methods tell."""
 _ALWAYS = frozenset({"", *_DEFAULTS, *[field for _, field in _CONTENTS]})
 """Names of places that no code has to name."""
-_WORDS = "vars asdict astuple replace copy deepcopy __dict__ format format_map"
 _SETTING_STATES = frozenset({"seed", "setstate", "set_state"})
-_OF_WHOLES = frozenset(_WORDS.split(" "))
-"""Names by which code reads all fields of an object."""
 _BUILTINS = frozenset(dir(builtins))
 _PLAIN = frozenset({bool, int, float, complex, str, bytes})
 _OF_NUMBERS = (np.ndarray, np.generic)
