@@ -188,18 +188,18 @@ class Replay:
     def _bind_captured(self, pointers: list[int], keep: list[Any]) -> None:
         for c in self.captured:
             t = c.tensor
-            if t._storage is None:
-                if t._held.serial == c.node:
-                    continue
-                buffer = readable(t)
-            else:
-                buffer = readable(t)
-                keep.append(buffer)
+            node = t._held
+            keep.append(node)  # another thread may give the tensor another value meanwhile
+            if t._storage is None and node.serial == c.node:
+                continue
+            buffer = readable(t)
+            keep.append(buffer)
             kept = c.layout is not None
             pointer = buffer.pointer if kept else placed(buffer, c.order, keep)
             pointers[c.slot] = pointer
             # A copy in another order is gone after this call.
-            c.node = t._held.serial if pointer == buffer.pointer else NO_NODE
+            lasting = pointer == buffer.pointer and node.value is buffer
+            c.node = node.serial if lasting else NO_NODE
 
     def _make_results(self, pointers: list[int]) -> list[Buffer | None]:
         made: list[Buffer | None] = []
