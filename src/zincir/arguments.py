@@ -27,6 +27,9 @@ _SEQUENCES: tuple[type[Any], ...] = (tuple, list)
 _MAPPING: type[Any] = dict
 _DEFAULT: Any = defaultdict
 _ORDERED: Any = OrderedDict
+_CONTAINERS = (*_SEQUENCES, _MAPPING)
+_OPEN = -1
+"""The place of a container whose items are being looked at."""
 _NUMBERS = (float, int)
 
 K = TypeVar("K")
@@ -73,16 +76,14 @@ class Arguments:
         self.inputs: list[Any] = []
         """Tensors and arrays; a tensor that is given twice is there once."""
         self._places: dict[int, int] = {}
+        """By id of a tensor or a container: the how manyeth it is."""
         self.numbers: list[float] = []
         """Python numbers."""
         self.differentiable = False
         """Whether gradients flow through one of the inputs."""
         self.iterated = False
         """Whether one is an iterator, which is another one after each call."""
-        try:
-            self.shape: Any = self._taken((args, kwargs) if kwargs else args)
-        except RecursionError:
-            raise _circular("an argument") from None
+        self.shape: Any = self._taken((args, kwargs) if kwargs else args)
         """All else, hashable, with marks where inputs and numbers are."""
 
     def _taken(self, x: Any) -> Any:
@@ -95,29 +96,40 @@ class Arguments:
         if isinstance(x, ARRAY):
             self.inputs.append(x)
             return (ARRAY, x.shape, x.dtype, None if x.flags.c_contiguous else x.strides)
-        if isinstance(x, _SEQUENCES):
-            return (kind, *[self._taken(item) for item in x], *_beside(x))
-        if isinstance(x, _MAPPING):
-            items = [(k, k.__class__, self._taken(v)) for k, v in x.items()]
-            return (kind, *items, *_beside(x))
-        if _is_dataclass(x):
-            return (kind, *[(k, self._taken(v)) for k, v in _fields(x)])
+        if isinstance(x, _CONTAINERS) or _is_dataclass(x):
+            return self._container(x)
         self.iterated = self.iterated or hasattr(kind, "__next__")
         return (kind, _constant(x))
 
+    def _container(self, x: Any) -> Any:
+        """What a container looks like; given twice, it is one, as it is for `Rebuilt`."""
+        place = self._places.get(id(x))
+        if place == _OPEN:
+            raise _circular("an argument")
+        if place is not None:
+            return (x.__class__, place)
+        number = len(self._places)
+        self._places[id(x)] = _OPEN
+        if isinstance(x, _SEQUENCES):
+            parts = [self._taken(item) for item in x]
+        elif isinstance(x, _MAPPING):
+            parts = [(k, k.__class__, self._taken(v)) for k, v in x.items()]
+        else:
+            parts = [(k, self._taken(v)) for k, v in _fields(x)]
+        self._places[id(x)] = number
+        return (x.__class__, *parts, *(() if _is_dataclass(x) else _beside(x)))
+
     def _tensor(self, x: Tensor) -> Any:
-        place = self._places.setdefault(id(x), len(self.inputs))
-        if place != len(self.inputs):
+        place = self._places.get(id(x))
+        if place is not None:
             return (Tensor, place)
         node = x._held
-        if x._storage is None and not node.needs_grad and x._grad is None:  # nearly all
-            self.inputs.append(x)
-            return (Tensor, node.shape, node.dtype, None)
-        if not is_input(x):
-            del self._places[id(x)]
+        plain = x._storage is None and not node.needs_grad and x._grad is None  # nearly all
+        if not plain and not is_input(x):
             return _Itself(x)
+        self._places[id(x)] = len(self._places)
         self.inputs.append(x)
-        if x.requires_grad:
+        if not plain and x.requires_grad:
             self.differentiable = True
         return (Tensor, node.shape, node.dtype, x._storage and gaps(x))
 
@@ -207,10 +219,13 @@ def of_kind(kind: Any, items: list[Any]) -> Any:
     """A sequence of a kind, made without running the code of its class."""
     if kind is _TUPLE or kind is _LIST:
         return kind(items)
+    if hasattr(kind, "n_sequence_fields"):  # made in C, as `time.struct_time` is
+        return kind(items)
     if issubclass(kind, _TUPLE):
         return _TUPLE.__new__(kind, items)
-    new = kind.__new__(kind)
-    _LIST.extend(new, items)
+    made_by: Any = list
+    new = made_by.__new__(kind)
+    made_by.extend(new, items)
     return new
 
 

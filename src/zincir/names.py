@@ -77,14 +77,15 @@ class Names:
         apart: Iterable[tuple[Any, str]] = (),
         compared: Iterable[Tensor] = (),
         inputs: Iterable[Any] = (),
-        methods: bool = False,
+        closely: bool = False,
     ) -> None:
         """Note how everything is now.
 
         Args:
             executed: what ran. Before anything ran, all functions in reach count; where it could
                 not be seen, all methods of objects in reach as well.
-            methods: whether these count anyway.
+            closely: whether what the function changes itself is to be seen: then methods count
+                anyway, and so do the objects in large containers.
             apart: names to leave out, with what they belong to.
             compared: tensors whose shapes and types are compared elsewhere.
             inputs: those among the arguments, which are others at each call.
@@ -93,11 +94,11 @@ class Names:
         self._held: list[_Held] = []
         self._apart = {(id(owner), name) for owner, name in apart}
         self._generators = Generators()
-        self._sets = False
+        self._seeds = False
         """Whether the code sets the state of a generator."""
-        self._closely = methods
+        self._closely = closely
         if ran != []:
-            reach = _Reach((function, args), ran, methods=methods or executed is not None)
+            reach = _Reach((function, args), ran, methods=closely or executed is not None)
             self._note_all(reach, set(map(id, inputs)), set(map(id, compared)))
         entries = [
             (h.get, n, v) for h in self._held for n, v in zip(h.names, h.values, strict=True)
@@ -115,7 +116,7 @@ class Names:
             self._note(its_globals, its_globals, loaded - _BUILTINS | loaded & its_globals.keys())
             named = [*[its_globals[n] for n in loaded & its_globals.keys()], *imported_by(code)]
             self._generators.find(named, "random" in attributes_of(code)[0])
-        self._sets = bool(reach.names & _SETTING_STATES)
+        self._seeds = bool(reach.called & _SETTING_STATES)
         for container in reach.loose:
             self._note(container, Itself(container), ("",))
         for x in reach.found:
@@ -192,14 +193,11 @@ class Names:
         """A copy to compare with, or None: large containers of objects are looked at closely once,
         for what the function itself puts there.
         """
-        try:
-            if _changes(value):
-                return copied(value)
-        except RecursionError:  # it contains itself
-            pass
-        if self._closely and isinstance(value, CHANGEABLE):
-            return copied(value) if isinstance(value, _SET) else _shallow(value)
-        return None
+        if _changes(value):
+            return copied(value)
+        if not isinstance(value, CHANGEABLE) or isinstance(value, tuple):
+            return None
+        return _shallow(value) if self._closely or _is_circular(value) else None
 
     def changed(self) -> list[tuple[Any, str]]:
         """The names that stand for something else by now, with what they belong to."""
@@ -231,7 +229,7 @@ class Names:
 
     def depend_on(self, generators: list[Any]) -> bool:
         """Whether any of these can be reached, or any at all whose state the code itself sets."""
-        return self._generators.have(generators) or (self._sets and self._generators.any())
+        return self._generators.have(generators) or (self._seeds and self._generators.any())
 
     def iterate(self) -> bool:
         """Whether there is an iterator among the values, or in a small container among them."""
@@ -283,7 +281,7 @@ def _changes(value: Any) -> bool:
     """Whether a value can change and stay itself, and is compared with a copy."""
     if may_change(value):
         return True
-    return isinstance(value, CHANGEABLE) and (is_setting(value) or _size(value) <= _MOST)
+    return isinstance(value, CHANGEABLE) and (_is_small(value) or is_setting(value))
 
 
 def _alike(a: Any, b: Any, renewed: Callable[[Tensor], bool]) -> bool:
@@ -299,7 +297,21 @@ def _alike(a: Any, b: Any, renewed: Callable[[Tensor], bool]) -> bool:
 
 
 def _shallow(value: Any) -> Any:
+    if isinstance(value, _SET):
+        return set(value)
     return dict(value) if isinstance(value, MAPPING) else list(value)
+
+
+def _is_small(value: Any) -> bool:
+    return not _is_circular(value) and _size(value) <= _MOST
+
+
+def _is_circular(value: Any) -> bool:
+    try:
+        _size(value)
+    except RecursionError:
+        return True
+    return False
 
 
 def _size(value: Any) -> int:
@@ -315,7 +327,7 @@ def _items(container: Any) -> Any:
 def _has_iterator(x: Any) -> bool:
     """Whether `next` gives something else each time; of a class of the user's, fields say so."""
     if isinstance(x, CHANGEABLE):
-        return _size(x) <= _MOST and any(map(_has_iterator, _items(x)))
+        return _is_small(x) and any(map(_has_iterator, _items(x)))
     if isinstance(x, _METHODS_IN_C):
         x = x.__self__
     return isinstance(x, _ITERATOR) and is_strange(type(x).__module__)
@@ -343,8 +355,10 @@ class _Reach:
         self.codes = None if ran is None else {id(code) for code, _ in ran}
         self.names = frozenset[str]()
         """Attributes that the code loads."""
+        self.called = frozenset[str]()
+        """Those that it calls;"""
         self._read = frozenset[str]()
-        """Those that it does not only call."""
+        """those that it does not only call."""
         self.constants = frozenset[str]()
         """Texts in the code."""
         self.asked = frozenset[str]()
@@ -374,6 +388,7 @@ class _Reach:
     def _learn(self, code: CodeType) -> None:
         read, called = attributes_of(code)
         self.names |= read | called
+        self.called |= called
         self._read |= read
         self.constants |= constants_of(code)
         self.whole = self.whole or reads_wholes(code)

@@ -273,7 +273,7 @@ class Compiled(Generic[P, R]):
         terms = self._terms()
         numbers = self._kinds[given.shape]
         of = self._function, (args, kwargs)
-        before = Names(*of, methods=look)  # whatever runs this time
+        before = Names(*of, closely=look)
         with Executed() if look else nullcontext() as executed:
             took = Take(self._function, given, numbers, args, kwargs)
         # What the function itself has changed would be another recording each time.

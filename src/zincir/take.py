@@ -12,9 +12,15 @@ import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from zincir.arguments import Arguments, Numbers, Rebuilt, built, held_elsewhere, results_of
+from zincir.arguments import (
+    ARRAY,
+    Arguments,
+    Numbers,
+    Rebuilt,
+    built,
+    held_elsewhere,
+    results_of,
+)
 from zincir.bindings import ALONE, holders
 from zincir.errors import TraceError
 from zincir.graph.node import Node, Origin, here
@@ -498,7 +504,7 @@ def _holds(form: Any, x: Any) -> bool:
     kind, what = form[:2]
     if kind is None:
         return what is x
-    if kind is Tensor or kind is LiveNumber or kind is np.ndarray:
+    if kind is Tensor or kind is LiveNumber or kind is ARRAY:
         return False
     forms = [*(what if kind == "items" else what.values())]
     forms += [form[2]] if kind == "attributes" else []

@@ -112,10 +112,11 @@ def may_change(value: Any) -> bool:
 
 def is_setting(value: Any) -> bool:
     """Whether a value is plain, or a container of such values, or of modules and functions."""
-    if isinstance(value, MAPPING):
-        return all(map(is_setting, value.values()))
-    if isinstance(value, CHANGEABLE):
-        return all(map(is_setting, value))
+    try:
+        if isinstance(value, CHANGEABLE):
+            return all(map(is_setting, value.values() if isinstance(value, MAPPING) else value))
+    except RecursionError:  # it contains itself
+        return False
     return value is None or value.__class__ in _PLAIN or callable(value)
 
 
