@@ -27,7 +27,7 @@ _SEQUENCES: tuple[type[Any], ...] = (tuple, list)
 _MAPPING: type[Any] = dict
 _DEFAULT: Any = defaultdict
 _ORDERED: Any = OrderedDict
-_CONTAINERS = (*_SEQUENCES, _MAPPING)
+_GIVEN_ONCE: Any = (Tensor, *_SEQUENCES, _MAPPING)
 _OPEN = -1
 """The place of a container whose items are being looked at."""
 _NUMBERS = (float, int)
@@ -83,12 +83,21 @@ class Arguments:
         """Whether gradients flow through one of the inputs."""
         self.iterated = False
         """Whether one is an iterator, which is another one after each call."""
-        self.shape: Any = self._taken((args, kwargs) if kwargs else args)
+        named = [(k, self._taken(v)) for k, v in kwargs.items()] if kwargs else ()
+        self.shape: Any = (*map(self._taken, args), *named)
         """All else, hashable, with marks where inputs and numbers are."""
 
     def _taken(self, x: Any) -> Any:
-        if isinstance(x, Tensor):
-            return self._tensor(x)
+        if not isinstance(x, _GIVEN_ONCE) and not _is_dataclass(x):
+            return self._value(x)
+        places = self._places
+        number = len(places)
+        place = places.setdefault(id(x), number)
+        if place != number:
+            return self._again(x.__class__, place)
+        return self._tensor(x) if isinstance(x, Tensor) else self._container(x)
+
+    def _value(self, x: Any) -> Any:
         kind = x.__class__
         if kind in _NUMBERS:
             self.numbers.append(x)
@@ -96,42 +105,37 @@ class Arguments:
         if isinstance(x, ARRAY):
             self.inputs.append(x)
             return (ARRAY, x.shape, x.dtype, None if x.flags.c_contiguous else x.strides)
-        if isinstance(x, _CONTAINERS) or _is_dataclass(x):
-            return self._container(x)
         self.iterated = self.iterated or hasattr(kind, "__next__")
         return (kind, _constant(x))
 
-    def _container(self, x: Any) -> Any:
-        """What a container looks like; given twice, it is one, as it is for `Rebuilt`."""
-        place = self._places.get(id(x))
+    def _again(self, kind: type, place: int) -> Any:
         if place == _OPEN:
             raise _circular("an argument")
-        if place is not None:
-            return (x.__class__, place)
-        number = len(self._places)
-        self._places[id(x)] = _OPEN
+        return (kind, place)
+
+    def _tensor(self, x: Tensor) -> Any:
+        node = x._held
+        if x._storage is None and not node.needs_grad and x._grad is None:  # nearly all
+            self.inputs.append(x)
+            return (Tensor, node.shape, node.dtype, None)
+        if not is_input(x):
+            return _Itself(x)
+        self.inputs.append(x)
+        if x.requires_grad:
+            self.differentiable = True
+        return (Tensor, node.shape, node.dtype, x._storage and gaps(x))
+
+    def _container(self, x: Any) -> Any:
+        """What a container looks like; given twice, it is one, as it is for `Rebuilt`."""
+        number, self._places[id(x)] = self._places[id(x)], _OPEN
         if isinstance(x, _SEQUENCES):
-            parts = [self._taken(item) for item in x]
+            parts = [*[self._taken(item) for item in x], *_beside(x)]
         elif isinstance(x, _MAPPING):
-            parts = [(k, k.__class__, self._taken(v)) for k, v in x.items()]
+            parts = [*[(k, k.__class__, self._taken(v)) for k, v in x.items()], *_beside(x)]
         else:
             parts = [(k, self._taken(v)) for k, v in _fields(x)]
         self._places[id(x)] = number
-        return (x.__class__, *parts, *(() if _is_dataclass(x) else _beside(x)))
-
-    def _tensor(self, x: Tensor) -> Any:
-        place = self._places.get(id(x))
-        if place is not None:
-            return (Tensor, place)
-        node = x._held
-        plain = x._storage is None and not node.needs_grad and x._grad is None  # nearly all
-        if not plain and not is_input(x):
-            return _Itself(x)
-        self._places[id(x)] = len(self._places)
-        self.inputs.append(x)
-        if not plain and x.requires_grad:
-            self.differentiable = True
-        return (Tensor, node.shape, node.dtype, x._storage and gaps(x))
+        return (x.__class__, *parts)
 
 
 def _beside(x: Any) -> tuple[Any, ...]:
