@@ -2241,3 +2241,16 @@ def test_kinds_of_arguments_are_not_kept_for_ever():
     x = zincir.ones(1)
     assert [f(x, "n" * i).item() for i in range(100)] == [1.0 + i for i in range(100)]
     assert len(f._kinds) <= 64
+
+
+def test_numbers_and_tensors_by_position_and_by_name_keep_their_places():
+    @zincir.compile
+    def f(a, pair, b, *, c, d):
+        return a * 10000 + pair[0] * 1000 + pair[1] * 100 + b * 10 + c + d[0] / 10
+
+    one, four = zincir.tensor(1.0), zincir.tensor(4.0)
+    for n in (2.0, 6.0, 8.0):
+        assert f(one, (n, four), 3.0, d=[5.0], c=7.0).item() == pytest.approx(10437.5 + n * 1000)
+        assert f(1.0, (n, 4.0), 3.0, c=zincir.tensor(7.0), d=(5.0,)).item() == pytest.approx(
+            10437.5 + n * 1000
+        )

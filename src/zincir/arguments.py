@@ -83,9 +83,10 @@ class Arguments:
         """Whether gradients flow through one of the inputs."""
         self.iterated = False
         """Whether one is an iterator, which is another one after each call."""
-        named = [(k, self._taken(v)) for k, v in kwargs.items()] if kwargs else ()
-        self.shape: Any = (*map(self._taken, args), *named)
+        self.shape: Any = tuple(map(self._taken, args))  # first, as in `Rebuilt`
         """All else, hashable, with marks where inputs and numbers are."""
+        if kwargs:
+            self.shape += tuple((k, self._taken(v)) for k, v in kwargs.items())
 
     def _taken(self, x: Any) -> Any:
         if not isinstance(x, _GIVEN_ONCE) and not _is_dataclass(x):
