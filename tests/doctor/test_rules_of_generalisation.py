@@ -62,6 +62,59 @@ def test_label_noise() -> None:
     assert not seen(few, Y[:200])  # equal rows by nature
 
 
+def _seen_in_training(rows: Any, labels: Any, epochs: int = 8, **options: Any) -> Any:
+    zincir.manual_seed(0)
+    net = mlp()
+    optimizer = zincir.optim.Adam(net.parameters(), lr=3e-3)
+    trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, metrics=["accuracy"], seed=0)
+    held_out = X[1000:1500], Y[1000:1500]
+    trainer.fit((X[rows], labels), held_out, epochs, progress=False, **options)
+    assert not trainer.report.failed
+    return trainer.report
+
+
+HALF = np.where(DRAWS.random(len(Y)) < 0.5, DRAWS.integers(0, 10, len(Y)), Y)
+
+
+def test_label_noise_that_the_net_sees_through() -> None:
+    def as_it_is(x: Any, **_: Any) -> Any:
+        return x
+
+    (sick,) = _seen_in_training(slice(0, 1000), HALF[:1000]).of("label_noise")
+    assert (sick.code, sick.severity) == ("G4", "warning")
+    assert sick.evidence["training accuracy"] < 0.62  # 0.55 of the labels are right
+    assert sick.evidence["validation accuracy before"] > 0.75
+    assert not _seen_in_training(slice(0, 1000), Y[:1000]).of("label_noise")  # cured
+    changed = _seen_in_training(slice(0, 1000), HALF[:1000], augment=as_it_is).of("label_noise")
+    assert [f.severity for f in changed] == ["info"]  # augmentation may be the reason
+
+
+def test_a_class_that_is_rare_in_training_alone() -> None:
+    rows = np.flatnonzero((Y[:1000] < 5) | (np.arange(1000) % 50 == 0))
+    (sick,) = _seen_in_training(rows, Y[rows], 20).of("class_imbalance")
+    assert (sick.code, sick.severity) == ("I7", "warning")
+    assert sick.evidence["classes"] == [5, 6, 7, 8, 9]
+    assert sick.evidence["share of training"] == pytest.approx((Y[rows] >= 5).mean())
+    assert sick.evidence["share of validation"] == pytest.approx((Y[1000:1500] >= 5).mean())
+    assert not _seen_in_training(slice(0, 1000), Y[:1000], 20).of("class_imbalance")  # cured
+
+
+def test_a_training_that_is_too_short() -> None:
+    def ended(epochs: int, rate: float) -> Any:
+        zincir.manual_seed(0)
+        net = mlp()
+        optimizer = zincir.optim.SGD(net.parameters(), lr=rate)
+        trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, seed=0, doctor="standard")
+        trainer.fit((X[:1000], Y[:1000]), epochs=epochs, progress=False)
+        return trainer.report
+
+    (sick,) = ended(1, 0.05).of("underfitting")
+    assert (sick.code, sick.severity) == ("G2", "warning")
+    assert sick.evidence["loss now"] > 0.95 * sick.evidence["guessing"]
+    assert not ended(20, 0.05).of("underfitting")  # cured
+    assert not ended(1, 0.3).of("underfitting")
+
+
 def _told(**series: Any) -> Any:
     """What is said about a training whose evaluations are these."""
     net = mlp()

@@ -122,12 +122,12 @@ def _(plan: Plan) -> Plan:
     return plan.but(loop=frozenset({"no step"}))
 
 
-@fault("a tenth of the epochs", "DeepCrime HNE", "too_few_epochs", "digits_sgd", beyond=True)
+@fault("a tenth of the epochs", "DeepCrime HNE", "underfitting", "digits_sgd")
 def _(plan: Plan) -> Plan:
     return plan.but(steps=plan.steps // 10)
 
 
-@fault("the whole set as one batch", "DeepCrime HDB", "learning_rate_too_low too_few_epochs",
+@fault("the whole set as one batch", "DeepCrime HDB", "learning_rate_too_low underfitting",
        "penguins", beyond=True)  # fmt: skip
 def _(plan: Plan) -> Plan:
     size = len(plan.data.x)

@@ -143,6 +143,12 @@ class Course:
     """By the name of a parameter that asks for a gradient: how many numbers it has."""
     looks: list[Look] = field(default_factory=list[Look])
     """Batches that were looked at, by a `Trainer` or `Watch.look`."""
+    as_given: bool = False
+    """Whether samples are trained on as they are: arrays, which nothing changes at random."""
+    classes: tuple[Array, Array] | None = None
+    """How many samples of each class are trained on and evaluated, if that is known."""
+    ended: bool = False
+    """Whether all epochs that were asked for are done."""
     steps: int = 0
     optimizers: int = 0
     """How many are watched."""

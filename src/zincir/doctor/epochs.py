@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from zincir.doctor.course import FEWEST, GUESSING, Array, Course
@@ -19,6 +21,23 @@ def losses_of(seen: Course) -> Array:
     known = [e for e in seen.evaluations if "val_loss" in e and "loss" in e]
     losses = np.array([[e["loss"], e["val_loss"]] for e in known]).reshape(-1, 2)
     return losses if np.isfinite(losses).all() else losses[:0]
+
+
+def in_turn(seen: Course, name: str, count: int) -> Array:
+    """The last so many pairs of what a net gives elsewhere at the end of an epoch and on the
+    training data in the next one: (count, 2). None of them, if there are fewer.
+
+    The training data's number is a mean over the epoch, of a net that has learnt more than at the
+    end of the epoch before.
+
+    >>> ends = [{"accuracy": 0.2, "val_accuracy": 0.5}, {"accuracy": 0.7, "val_accuracy": 0.6}]
+    >>> in_turn(Course(evaluations=ends), "accuracy", 1).tolist()
+    [[0.5, 0.7]]
+    """
+    known = [e for e in seen.evaluations if name in e and f"val_{name}" in e]
+    pairs = [(a[f"val_{name}"], b[name]) for a, b in pairwise(known)][-count:]
+    values = np.array(pairs).reshape(-1, 2)
+    return values if len(values) == count and np.isfinite(values).all() else values[:0]
 
 
 def unbeaten(seen: Course) -> float | None:

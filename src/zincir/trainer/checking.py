@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from zincir.graph.node import user_line
 from zincir.shared_value import array_of
 from zincir.tensor import Tensor
 
+Counts: TypeAlias = np.ndarray[Any, Any]
 FEW = 1_000_000
 """Labels up to which classes are counted."""
 
@@ -60,6 +61,34 @@ def as_labels(targets: Any) -> np.ndarray[Any, Any] | None:
     labels = array_of(targets, "Trainer")
     labels = labels[labels >= 0]
     return labels if labels.size and int(labels.max()) < FEW else None
+
+
+def classes_of(train: Any, validation: Any) -> tuple[Counts, Counts] | None:
+    """How many samples of each class there are in two pairs (inputs, targets), if these are labels,
+    or yes and no. None if they are something else, or nothing.
+
+    >>> from zincir import tensor
+    >>> a, b = tensor([[1.0], [1.0], [0.0]]), tensor([[0.0]])
+    >>> [counts.tolist() for counts in classes_of((a, a), (b, b))]
+    [[1, 2], [1, 0]]
+    """
+    if train is None or validation is None:
+        return None
+    known, asked = _as_classes(train[1]), _as_classes(validation[1])
+    if known is None or asked is None:
+        return None
+    many = 1 + max(int(known.max()), int(asked.max()))
+    return np.bincount(known, minlength=many), np.bincount(asked, minlength=many)
+
+
+def _as_classes(targets: Any) -> np.ndarray[Any, Any] | None:
+    """Labels as `as_labels` gives them, or made of one column of zeros and ones."""
+    if not isinstance(targets, Tensor) or not targets.is_floating_point():
+        return as_labels(targets)
+    if targets.ndim < 1 or not 0 < targets.numel() == len(targets):
+        return None
+    values = array_of(targets, "Trainer").reshape(-1)
+    return values.astype(np.int64) if ((values == 0) | (values == 1)).all() else None
 
 
 def warn_of_missing_classes(train: Any, validation: Any) -> None:

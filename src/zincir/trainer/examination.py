@@ -15,6 +15,7 @@ from zincir.doctor.schedule import EVERY
 from zincir.errors import ArgumentError, ZincirError, explain
 from zincir.graph.node import user_line
 from zincir.trainer.callback import Callback
+from zincir.trainer.checking import classes_of
 from zincir.trainer.progress import Progress
 from zincir.trainer.rerun import EVERY as STEPS, Snapshot, birth_since
 from zincir.trainer.training import Running, Training
@@ -60,6 +61,11 @@ class Examination(Callback):
             every = EVERY[self.level]
             self.exam = Exam({"": trainer.model}, [trainer.optimizer], every)
         self.exam.begin()
+        if trainer.running is not None:
+            training, validation = trainer.running.known
+            self.exam.course.as_given = training is not None
+            self.exam.course.classes = classes_of(training, validation)
+            self.exam.course.ended = False
 
     def on_step_begin(self, trainer: Training, batches: Sequence[Any]) -> None:
         if self.level == "light" or trainer.running is None:
@@ -78,7 +84,7 @@ class Examination(Callback):
         try:
             seen = Rehearsal(
                 trainer.model, trainer.loss, trainer.optimizer, x, y,
-                training=training, validation=validation,
+                training=training and training[0], validation=validation,
             )  # fmt: skip
         except ZincirError:
             return  # the step itself will say so
@@ -90,6 +96,7 @@ class Examination(Callback):
         assert exam is not None
         numbers = {k: float(v) for k, v in log.items() if isinstance(v, int | float)}
         exam.course.evaluations.append(numbers)
+        exam.course.ended = trainer.running is not None and trainer.epoch >= trainer.running.until
         self._look(trainer, exam)
         findings = self.report.findings
         if findings:

@@ -240,9 +240,9 @@ class Fitting:
 
     @property
     def known(self) -> tuple[Any, Any]:
-        """All inputs that are trained on, and the validation's pair: of arrays as they are."""
+        """The pairs that are trained on and evaluated: of arrays as they are."""
         if isinstance(self.feed, Arrays) and isinstance(self.validation, Arrays):
-            return self.feed.everything[0], self.validation.everything
+            return self.feed.everything, self.validation.everything
         return None, None
 
     def taken(self, batch: Any) -> tuple[Any, Any]:

@@ -37,8 +37,8 @@ class Running(Protocol):
 
     @property
     def known(self) -> tuple[Any, Any]:
-        """All inputs that are trained on, and inputs and targets of the validation, if both are
-        arrays that are trained on as they are; else None and None.
+        """Inputs and targets that are trained on, and those of the validation, if both are arrays
+        that are trained on as they are; else None and None.
         """
         ...
 

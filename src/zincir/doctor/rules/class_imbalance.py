@@ -4,7 +4,10 @@ A net that always answers the frequent class has a good accuracy and is of no us
 fault of the net; but accuracy says little then.
 
 In training it is a warning, if one class has nine tenths of all samples and the loss, after two
-hundred steps, is that of an answer that knows the shares of the classes and nothing else.
+hundred steps, is that of an answer that knows the shares of the classes and nothing else. So it is
+if a class that has a twentieth of the validation data or more is ten times rarer in the training
+data, which is counted, and the net does worse on the validation data, three epochs in a row: by a
+tenth of all samples, or, where no accuracy is measured, by twice the loss.
 
 When it is not this: a batch of a few samples may look so by chance; from 128 samples on it is
 asked.
@@ -19,6 +22,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from zincir.doctor.course import Course, class_counts, never_improved
+from zincir.doctor.epochs import in_turn
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
@@ -28,6 +32,13 @@ FEWEST = 128
 NEARLY = 0.9
 """Of the samples are of one class: whoever answers it always is right as often."""
 STEPS = 200
+EPOCHS = 3
+THERE = 0.05
+"""Of the validation data are of a class that matters."""
+WRONG = 0.1
+"""Of all samples: how many more are wrong on the validation data."""
+TIMES = 2.0
+"""The loss on the training data, if there is no accuracy."""
 
 
 @rule(
@@ -41,11 +52,12 @@ STEPS = 200
         "class weights: CrossEntropyLoss(weight=class_weights(y))",
         "BalancedSampler",
     ),
-    explains=("loss_not_decreasing",),
+    explains=("loss_not_decreasing", "overfitting"),
 )
 def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
     if isinstance(seen, Course):
         yield from _in_training(seen, found)
+        yield from _elsewhere(seen, found)
     else:
         yield from _before(seen, found)
 
@@ -73,6 +85,36 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
                 },
                 confidence=0.8,
             )
+
+
+def _elsewhere(seen: Course, found: Found) -> Iterator[Finding]:
+    """A class is much rarer where the net learns than where it is asked, and it shows."""
+    if seen.classes is None or not _is_worse(seen):
+        return
+    trained, asked = (counts / max(1, counts.sum()) for counts in seen.classes)
+    rare = np.flatnonzero((asked >= THERE) & (RATIO * trained < asked))
+    if len(rare):
+        worst = rare[int((trained[rare] / asked[rare]).argmin())]
+        yield found(
+            f"class {worst} is {trained[worst]:.1%} of the training data and {asked[worst]:.0%} of "
+            "the validation data",
+            step=0,
+            severity=Severity.WARNING,
+            evidence={
+                "classes": rare.tolist(),
+                "share of training": float(trained[rare].sum()),
+                "share of validation": float(asked[rare].sum()),
+            },
+            confidence=0.9,
+        )
+
+
+def _is_worse(seen: Course) -> bool:
+    right = in_turn(seen, "accuracy", EPOCHS)
+    if len(right):
+        return bool((right[:, 1] - right[:, 0] >= WRONG).all())
+    losses = in_turn(seen, "loss", EPOCHS)
+    return bool(len(losses)) and bool((losses[:, 0] > TIMES * losses[:, 1]).all())
 
 
 def _before(seen: Rehearsal, found: Found) -> Iterator[Finding]:

@@ -1,18 +1,26 @@
-"""The same input has different labels: one of them is wrong, or the input does not say enough.
+"""Labels contradict each other: some are wrong, or inputs do not say enough.
 
-No net can answer both. What it learns is a mean of the labels, its loss cannot go to 0, and where
-the capacity is there to try it bends around the one sample.
+No net can answer both of two samples that are equal and have different labels. What it learns is a
+mean of the labels, its loss cannot go to 0, and where the capacity is there to try it bends around
+the one sample.
 
-Seen exactly: two samples of the batch are equal to the bit, and their labels are not. Only what is
-among the samples that are given is seen: several hundred say more than a few, all say all. Wrong
-labels of inputs that occur once are not seen.
+Seen exactly before training: two samples of the batch are equal to the bit, and their labels are
+not. Only what is among the samples that are given is seen: several hundred say more than a few, all
+say all. That is an info.
+
+Wrong labels of inputs that occur once show in training: the net has what it knows from the training
+data, and is right more often elsewhere. Its answers are then better than the labels that it learnt
+from. Reported as a warning if, three epochs in a row, it is wrong at least twice as often on the
+training data as it was on the validation data before that epoch, by a fifth of all samples or more;
+if samples are trained on as they are, and no layer drops at random.
 
 When it is not this: tables of few values, and texts, have equal rows with different answers by
 nature; where more than half of the rows have an equal one, or the inputs are whole numbers, nothing
-is said. It is an info at most.
+is said. Training data may be harder than those of the validation, if they come from elsewhere.
+Augmentation makes them harder on purpose: where data are not arrays, it is an info.
 
 References: Northcutt, Athalye and Mueller, "Pervasive label errors in test sets destabilize machine
-learning benchmarks" (2021).
+learning benchmarks" (2021). The rule on epochs is this project's own.
 """
 
 from __future__ import annotations
@@ -21,27 +29,61 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from zincir.doctor.course import Course
+from zincir.doctor.epochs import in_turn
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
 
 MOST = 0.5
 """The share of samples that have an equal one, above which that is the nature of the data."""
+EPOCHS = 3
+TIMES = 2.0
+"""As often wrong on the training data as elsewhere,"""
+MORE = 0.2
+"""and on so many more of all samples."""
 
 
 @rule(
     "G4",
     "label_noise",
     Severity.INFO,
-    reads=Rehearsal,
-    cause="samples that were labelled twice, or copied, or lost what tells them apart",
+    reads=(Rehearsal, Course),
+    cause="samples that were labelled wrongly, or twice, or lost what tells them apart",
     remedies=(
-        "look at the samples that are named, and label them anew",
+        "look at the samples that are named, or that the net gets wrong, and label them anew",
         "leave out what cannot be decided",
         "CrossEntropyLoss(label_smoothing=0.1), if much of it is left",
     ),
 )
-def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
+    if isinstance(seen, Course):
+        yield from _in_training(seen, found)
+    else:
+        yield from _before(seen, found)
+
+
+def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
+    """Labels that the net knows better."""
+    elsewhere, here = 1 - in_turn(seen, "accuracy", EPOCHS).T
+    if not len(here) or seen.drops:
+        return
+    if (here >= TIMES * elsewhere).all() and (here - elsewhere >= MORE).all():
+        yield found(
+            f"{here[-1]:.0%} of the answers are wrong on the training data, and "
+            f"{elsewhere[-1]:.0%} on the validation data",
+            step=0,
+            severity=Severity.WARNING if seen.as_given else Severity.INFO,
+            evidence={
+                "training accuracy": float(1 - here[-1]),
+                "validation accuracy before": float(1 - elsewhere[-1]),
+            },
+            confidence=0.6,
+        )
+
+
+def _before(seen: Rehearsal, found: Found) -> Iterator[Finding]:
+    """Equal samples whose labels differ."""
     if seen.classes is None or seen.problem is not None or len(seen.targets) != 1:
         return
     labels, count = seen.targets[0], seen.samples

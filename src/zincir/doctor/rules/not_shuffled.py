@@ -56,7 +56,7 @@ CHANCE = 6.0
         "DataLoader(shuffle=True); Trainer.fit shuffles unless shuffle=False",
         "a larger buffer, where a stream is shuffled in parts",
     ),
-    explains=("oscillating_loss", "loss_not_decreasing", "learning_rate_too_high"),
+    explains=("oscillating_loss", "loss_not_decreasing", "learning_rate_too_high", "dead_relu"),
 )
 def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
     if isinstance(seen, Course):

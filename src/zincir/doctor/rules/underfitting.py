@@ -9,6 +9,10 @@ Reported after six evaluations if the training loss is better than at first but 
 evaluations, and the validation loss is within a tenth of it. An info: nobody can tell from
 losses whether the data would allow more.
 
+Reported as well, as a warning, if all epochs that were asked for are done after fewer than two
+hundred steps, and the loss has come down, but is no better yet than guessing: the training was
+ended before it had learnt anything. After more steps that is T7.
+
 When it is not this: data of which much is chance (prices, clicks, noisy labels) cannot be fitted
 better by any net.
 
@@ -22,7 +26,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zincir.doctor.course import Course
+from zincir.doctor.course import GUESSING, Course, trend
 from zincir.doctor.epochs import losses_of
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
@@ -34,6 +38,9 @@ LEARNT = 0.95
 """Of the same: above it nothing was learnt, which is T7."""
 GAIN = 0.01
 GAP = 0.1
+READINGS = 8
+SHORT = 200
+"""Steps, from which on T7 judges."""
 
 
 @rule(
@@ -50,6 +57,36 @@ GAP = 0.1
     ),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
+    yield from _too_short(seen, found)
+    yield from _no_better(seen, found)
+
+
+def _too_short(seen: Course, found: Found) -> Iterator[Finding]:
+    """It was ended before it was better than guessing."""
+    sites, losses = seen.sites, seen.losses()
+    guess = seen.baselines.get(sites[0]) if len(sites) == 1 else None
+    if not seen.ended or seen.steps >= SHORT or len(losses) < READINGS or guess is None:
+        return
+    now = float(np.median(losses[-5:]))
+    if now > GUESSING * guess and trend(losses) < 0:
+        yield found(
+            f"training ended after {seen.steps} steps, and the loss is no better than guessing yet",
+            step=seen.steps,
+            origin=sites[0],
+            severity=Severity.WARNING,
+            evidence={
+                "loss at first": float(np.median(losses[:5])),
+                "loss now": now,
+                "guessing": guess,
+            },
+            cause="too few epochs, or steps that are too short for so few",
+            remedies=("more epochs", "a higher learning rate", "smaller batches, so more steps"),
+            confidence=0.4,
+        )
+
+
+def _no_better(seen: Course, found: Found) -> Iterator[Finding]:
+    """It ran long enough, and stays where it is."""
     losses = losses_of(seen)
     if len(losses) < FEWEST:
         return

@@ -20,11 +20,9 @@ above 0.95 so, which fires on most nets that know their digits.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
-
-import numpy as np
 
 from zincir.doctor.course import Course
+from zincir.doctor.epochs import in_turn
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -59,10 +57,8 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
             confidence=0.5,
         )
         return
-    # an epoch's training loss is a mean over it: what the net is at its end, the next one tells
-    pairs = [(a["val_loss"], b["loss"]) for a, b in pairwise(epochs)][-LAST:]
-    values = np.array(pairs).reshape(-1, 2)
-    if len(values) < LAST or seen.drops or not np.isfinite(values).all():
+    values = in_turn(seen, "loss", LAST)
+    if not len(values) or seen.drops:
         return
     if (values[:, 1] > 0).all() and (values[:, 0] < BELOW * values[:, 1]).all():
         yield found(
