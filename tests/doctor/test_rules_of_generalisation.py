@@ -97,6 +97,9 @@ def test_a_class_that_is_rare_in_training_alone() -> None:
     assert sick.evidence["share of training"] == pytest.approx((Y[rows] >= 5).mean())
     assert sick.evidence["share of validation"] == pytest.approx((Y[1000:1500] >= 5).mean())
     assert not _seen_in_training(slice(0, 1000), Y[:1000], 20).of("class_imbalance")  # cured
+    few = np.flatnonzero((Y[:150] != 9) | (np.arange(150) == np.flatnonzero(Y == 9)[0]))
+    assert (Y[few] == 9).sum() == 1
+    assert not _seen_in_training(few, Y[few], 40).of("class_imbalance")  # of 15: that is chance
 
 
 def test_a_training_that_is_too_short() -> None:

@@ -6,8 +6,9 @@ fault of the net; but accuracy says little then.
 In training it is a warning, if one class has nine tenths of all samples and the loss, after two
 hundred steps, is that of an answer that knows the shares of the classes and nothing else. So it is
 if a class that has a twentieth of the validation data or more is ten times rarer in the training
-data, which is counted, and the net does worse on the validation data, three epochs in a row: by a
-tenth of all samples, or, where no accuracy is measured, by twice the loss.
+data, which is counted, where twenty samples of it and more would be its share (so few are no
+chance), and the net does worse on the validation data, three epochs in a row: by a tenth of all
+samples, or, where no accuracy is measured, by twice the loss.
 
 When it is not this: a batch of a few samples may look so by chance; from 128 samples on it is
 asked.
@@ -35,6 +36,8 @@ STEPS = 200
 EPOCHS = 3
 THERE = 0.05
 """Of the validation data are of a class that matters."""
+EXPECTED = 20
+"""Samples of it, if there were as many as in the validation data."""
 WRONG = 0.1
 """Of all samples: how many more are wrong on the validation data."""
 TIMES = 2.0
@@ -92,7 +95,8 @@ def _elsewhere(seen: Course, found: Found) -> Iterator[Finding]:
     if seen.classes is None or not _is_worse(seen):
         return
     trained, asked = (counts / max(1, counts.sum()) for counts in seen.classes)
-    rare = np.flatnonzero((asked >= THERE) & (RATIO * trained < asked))
+    matters = (asked >= THERE) & (seen.classes[0].sum() * asked >= EXPECTED)
+    rare = np.flatnonzero(matters & (RATIO * trained < asked))
     if len(rare):
         worst = rare[int((trained[rare] / asked[rare]).argmin())]
         yield found(

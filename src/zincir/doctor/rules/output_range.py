@@ -33,6 +33,7 @@ RANGES = {"relu": (0.0, math.inf), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
         "a linear last layer",
         "targets scaled into the range of the activation",
     ),
+    explains=("ignores_input", "dead_relu", "saturated_activation", "loss_not_decreasing"),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     if len(seen.first.outputs) != 1 or len(seen.targets) != 1:

@@ -87,7 +87,7 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     rise = float(validation[-LAST:].min() - validation[best])
     noise = float(np.median(np.abs(np.diff(validation, n=2)))) / 2
     start = seen.losses()[:1]  # the first evaluation may come when all has been learnt
-    gained = float(max(validation[0], *start[np.isfinite(start)]) - validation[best])
+    gained = float(max([validation[0], *start[np.isfinite(start)]]) - validation[best])
     if rise < max(WORSE * abs(validation[best]), NOISE * noise, LOST * gained):
         return
     kept = gained - float(np.median(validation[-LAST:]) - validation[best])
