@@ -225,6 +225,13 @@ def test_batchnorm_tiny_batch() -> None:
     net = mlp(norm=nn.BatchNorm1d)
     assert checked(net, batch=(X[:4], Y[:4]))["batchnorm_tiny_batch"].where == "1"
     assert not checked(net, batch=(X[:64], Y[:64]))
+    images = nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(),
+        nn.Linear(144, 10),
+    )  # fmt: skip
+    sick = checked(images, batch=(X[:2], Y[:2]))["batchnorm_tiny_batch"]
+    assert (sick.where, sick.evidence) == ("2", {"values per channel": 72, "samples": 2})
+    assert "batchnorm_tiny_batch" not in checked(images, batch=(X[:8], Y[:8]))
 
 
 def test_missing_nonlinearity() -> None:

@@ -57,6 +57,7 @@ LOWEST, HIGHEST = 1e-4, 1e3
         "dead_relu",
         "saturated_activation",
         "wrong_initial_loss",
+        "ignores_input",
         "learning_rate_too_low",
         "loss_not_decreasing",
     ),
