@@ -2,7 +2,8 @@
 
 A clip far below that takes the place of the gradient's size; one above does nothing. The norms are
 those of the steps without the change. Where every gradient is too large, clipping is the wrong
-remedy, and the rate is the right one (Google's "Deep Learning Tuning Playbook").
+remedy, and the rate is the right one (Google's "Deep Learning Tuning Playbook"). Where a clip was
+far too low, ten times that percentile is tried as well: gradients grow once a net begins to learn.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from zincir.doctor.remedy import Change, Cost, NotApplicable, remedy
 PERCENTILE = 90
 STRENGTHS = (1.0, 0.1)
 """Of that norm: where few readings are from before an explosion, it is too high."""
+LOOSER = (1.0, 10.0)
+"""The same, in place of a clip that was too low."""
 
 
 @remedy(
@@ -34,7 +37,7 @@ def propose(patient: Patient, finding: Finding) -> Iterator[Change]:
     bound = float(np.percentile(norms, PERCENTILE))
     if not bound > 0:
         raise NotApplicable("all gradients are 0")
-    for strength in STRENGTHS[:1] if finding.symptom == "clipping_total" else STRENGTHS:
+    for strength in LOOSER if finding.symptom == "clipping_total" else STRENGTHS:
         norm = float(f"{strength * bound:.3g}")
         yield Change(
             f"gradients clipped to a norm of {shown(norm)}",
