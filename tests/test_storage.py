@@ -1113,6 +1113,45 @@ def gradient_of_a_base_written_through_a_view(T, C):
     return T.autograd.grad(w.sum() + v.sum(), v)[0]
 
 
+@gives([[3.0, 3.0], [10.0, 10.0], [True, False]])
+def gradients_kept_behind_a_detachment_in_place(T, C):
+    x = T.tensor([1.0, 2.0], requires_grad=True)
+    h = x * x
+    y = (h * 3).sum()
+    h.retain_grad()
+    h.detach_()
+    y.backward(retain_graph=True)
+    first = h.grad.clone()
+    h.requires_grad_()
+    (h * 7).sum().backward()
+    kept = T.tensor([h.retains_grad, (x * 1).retains_grad])
+    return first, h.grad, kept
+
+
+@gives([[5.0, 11.0]])
+def gradients_of_inputs_are_kept_from_then_on(T, C):
+    x = T.tensor([1.0, 2.0], requires_grad=True)
+    h = x * x
+    (h * 2).sum().backward(inputs=[h], retain_graph=True)
+    y = (h * T.tensor([3.0, 9.0])).sum()
+    h.detach_()
+    T.autograd.grad(y, [x])
+    return (h.grad,)
+
+
+@gives([[3.0, 3.0], [True, False], [False, True]])
+def view_without_gradients_of_a_leaf_that_has_none_any_more(T, C):
+    x = T.ones(2, 2)
+    x.requires_grad_()
+    w = x[0]
+    with T.no_grad():
+        v = x[0]
+    x.requires_grad_(False)
+    with T.no_grad():
+        w.mul_(3)
+    return v, T.tensor([v.is_leaf, v.requires_grad]), T.tensor([w.is_leaf, w.requires_grad])
+
+
 @gives([[4.0, 1.0], [1.0]])
 def gradient_of_a_leaf_behind_it(T, C):
     x = T.tensor([1.0, 2.0], requires_grad=True)

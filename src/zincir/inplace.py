@@ -422,7 +422,6 @@ def cut(tensor: T) -> T:
     if CURRENT.recording is not None:
         CURRENT.recording.read_as(tensor, new)
     tensor._held = new
-    tensor._retains = False
     wait_for(tensor)
     return tensor
 

@@ -247,7 +247,9 @@ def _taken(tensor: TensorBase, storage: Storage) -> Node:
 def _is_cut_off(view: TensorBase, storage: Storage) -> bool:
     """Whether a view has gradients, its root has none any more, and was written to since then."""
     root, held = view._root, view._held
-    if root is None or root._storage is not storage or root.requires_grad or not held.needs_grad:
+    if view._loose or root is None or root._storage is not storage:
+        return False
+    if root.requires_grad or not held.needs_grad:
         return False
     return held.home is not None and held.home[1] != storage.writes
 

@@ -220,7 +220,7 @@ class Tensor(
 
     @property
     def retains_grad(self) -> Bool:
-        return tensor_backward.retains(self)
+        return self._retains
 
     @property
     def grad(self) -> Tensor | None:
@@ -391,7 +391,7 @@ class Tensor(
 
     def detach_(self) -> Tensor:
         """Forget how this tensor was computed."""
-        return inplace.cut(self)
+        return tensor_backward.detach_in_place(self, wrap)
 
     def retain_grad(self) -> None:
         """Collect the gradient of this tensor too, though it is no leaf."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -12,7 +13,7 @@ from zincir.errors import DTypeError, GradientError, ShapeError, explain
 from zincir.graph.node import MODE, Node, describe, grad_mode, user_line
 from zincir.graph.walk import toposort
 from zincir.hook_handle import Hooks, RemovableHandle
-from zincir.inplace import is_leaf, rebind, turned
+from zincir.inplace import cut, is_leaf, rebind, turned
 from zincir.operations.arithmetic import cast
 from zincir.operations.dims import is_several
 from zincir.operations.movement import expand
@@ -63,7 +64,7 @@ def backward(
             x._retains = True
     retained: list[tuple[TensorBase, Node]] = []
     found = _found(outputs, gradients, chosen, retain, create_graph, wrap, retained)
-    found = [(t, g) for t, g in found if not t._retains]
+    found = [(t, g) for t, g in found if not _keeps(t)]
     with grad_mode(create_graph):
         for tensor, g in found:
             _accumulate(tensor, g, wrap)
@@ -196,7 +197,7 @@ def _collects(node: Node) -> bool:
 def _hooked(node: Node, g: Node, wrap: Wrap, retained: list[tuple[TensorBase, Node]]) -> Node:
     tensor = None if node.owner is None else node.owner()
     g = _called(node.hooks, node, g, wrap)
-    if tensor is not None and tensor._retains and _branch(tensor) is node:
+    if tensor is not None and _keeps(tensor) and _branch(tensor) is node:
         retained.append((tensor, g))
     return g
 
@@ -393,9 +394,29 @@ def retain_grad(tensor: TensorBase) -> None:
         tensor._retains = True
 
 
-def retains(tensor: TensorBase) -> bool:
-    """Whether `retain_grad` was called."""
+def _keeps(tensor: TensorBase) -> bool:
+    """Whether a tensor keeps its gradients though it is no leaf."""
     return tensor._retains and not is_leaf(tensor)
+
+
+def detach_in_place(tensor: T, wrap: Wrap) -> T:
+    """Make `tensor` a leaf without gradients; returns it.
+
+    If it keeps its gradients, those that arrive where it was in the graph go on to be kept.
+    """
+    before = _branch(tensor) if _keeps(tensor) else None
+    cut(tensor)
+    if before is not None:
+        kept = functools.partial(_keep, weakref.ref(tensor), wrap)
+        before.hooks = {**(before.hooks or {}), object(): kept}
+    return tensor
+
+
+def _keep(tensor: Callable[[], TensorBase | None], wrap: Wrap, g: TensorBase) -> None:
+    """Add a gradient to the tensor that was here, if it lives."""
+    alive = tensor()
+    if alive is not None:
+        _accumulate(alive, current(g), wrap, in_place=False)
 
 
 def _refuse_hook(tensor: TensorBase) -> None:
