@@ -6,12 +6,14 @@ import numpy as np
 
 import zincir
 from patients import X, Y, adam, checked, found, mlp, train
-from zincir import nn
+from zincir import doctor, nn
 from zincir.data import load_digits
 from zincir.doctor.anatomy import Place
 from zincir.doctor.course import Course, Death, Gauge, Reading
 from zincir.doctor.guessing import Aim
 from zincir.doctor.rule import rules
+from zincir.nn import functional as F
+from zincir.trainer import Freeze
 
 
 def _deep_sigmoid(rate: float, depth: int) -> Any:
@@ -205,3 +207,107 @@ def test_means_over_the_batch_and_what_is_not_finite_are_not_blind() -> None:
     assert "ignores_input" not in checked(Reduced(1.0, mean=True), loss)
     assert "ignores_input" not in checked(Reduced(float("nan"), mean=False))
     assert "ignores_input" in checked(Reduced(0.0, mean=False))
+
+
+def test_batches_of_other_lengths_have_other_classes() -> None:
+    """In a contrastive loss the classes are the samples of the batch."""
+    zincir.manual_seed(0)
+    net = nn.Linear(64, 8)
+    optimizer = zincir.optim.Adam(net.parameters(), lr=1e-3)
+    with doctor.watch(net, optimizer, every=1) as exam:
+        for number in range(24):
+            x = zincir.tensor(X[: 32 if number % 4 else 20])
+            optimizer.zero_grad()
+            F.cross_entropy(net(x) @ net(x + 0.1).T, zincir.arange(len(x))).backward()
+            optimizer.step()
+    assert not exam.report().failed
+    assert not exam.report().of("not_shuffled")
+
+
+class _Adapted(nn.Module):
+    """A frozen layer, and a product of two small ones of which the second begins at 0."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer.requires_grad_(False)
+        self.a = nn.Linear(layer.in_features, 4, bias=False)
+        self.b = nn.Linear(4, layer.out_features, bias=False)
+        nn.init.zeros_(self.b.weight)
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x) + self.b(self.a(x))
+
+
+def test_weights_that_begin_at_zero_beside_others() -> None:
+    zincir.manual_seed(0)
+    net = nn.Sequential(*[_Adapted(m) if isinstance(m, nn.Linear) else m for m in mlp()])
+    assert "bad_initialisation" not in checked(net)
+
+
+def test_layers_that_are_frozen_for_some_epochs() -> None:
+    zincir.manual_seed(0)
+    net = mlp()
+    optimizer = zincir.optim.Adam(net.parameters(), lr=3e-3)
+    trainer = zincir.Trainer(
+        net,
+        nn.CrossEntropyLoss(),
+        optimizer,
+        doctor="standard",
+        callbacks=[Freeze("0.*", epochs=3)],
+    )
+    trainer.fit((X[:600], Y[:600]), epochs=3, progress=False)
+    assert not trainer.report.of("no_gradient")
+
+
+def test_a_warm_up_begins_low_on_purpose() -> None:
+    def warned(warm: bool) -> bool:
+        zincir.manual_seed(0)
+        net = mlp()
+        optimizer = zincir.optim.Adam(net.parameters(), lr=1e-3 if warm else 1e-6)
+        schedule = zincir.optim.lr_scheduler.LinearLR(optimizer, 1e-3, total_iters=200)
+        with doctor.watch(net, optimizer, every=4) as exam:
+            for number in range(70):
+                rows = np.arange(32 * number, 32 * number + 32) % len(X)
+                optimizer.zero_grad()
+                F.cross_entropy(net(zincir.tensor(X[rows])), zincir.tensor(Y[rows])).backward()
+                optimizer.step()
+                if warm and number % 12 == 11:
+                    schedule.step()
+        return bool(exam.report().of("learning_rate_too_low"))
+
+    assert warned(False)
+    assert not warned(True)
+
+
+def test_neighbours_in_time_are_judged_by_all_samples() -> None:
+    time = np.arange(2000)
+    series = (np.sin(time / 60) + 0.3 * np.sin(time / 7)).astype(np.float32)
+    x = np.lib.stride_tricks.sliding_window_view(series, 8)[:-1].copy()
+    zincir.manual_seed(0)
+    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+    assert "unnormalised_input" in checked(net, nn.MSELoss(), (x[80:112], series[88:120, None]))
+    optimizer = zincir.optim.Adam(net.parameters(), lr=2e-3)
+    trainer = zincir.Trainer(net, nn.MSELoss(), optimizer, doctor="standard")
+    rows = slice(80, 1680)
+    trainer.fit(
+        (x[rows], series[8:][rows, None]), (x[1680:], series[1688:, None]), epochs=1,
+        batch_size=32, shuffle=False, progress=False,
+    )  # fmt: skip
+    assert not trainer.report.of("unnormalised_input")
+
+
+def test_a_validation_loss_that_falls_is_on_its_way() -> None:
+    guess = float(np.log(10))
+    slow = [{"loss": guess - 0.01 * i, "val_loss": guess - 0.01 * i} for i in range(1, 9)]
+    rule = next(r for r in rules(Course) if r.code == "T7")
+
+    def seen(ends: Any) -> Course:
+        losses = [{"here": e["loss"]} for e in ends for _ in range(4)]
+        readings = [Reading(8 * i, loss, {}, {}) for i, loss in enumerate(losses)]
+        course = Course(first=readings, evaluations=ends, steps=256, optimizers=1)
+        course.aims["here"] = Aim("classes", 1.0, 10)
+        return course
+
+    assert not rule.findings(seen(slow))
+    by_heart = [e | {"val_loss": guess + 0.1 * i} for i, e in enumerate(slow)]
+    assert [f.code for f in rule.findings(seen(by_heart))] == ["T7"]

@@ -9,6 +9,7 @@ import zincir
 from patients import X, Y, adam, checked, mlp, sgd, train
 from zincir import nn
 from zincir.doctor.report import reported
+from zincir.errors import ArgumentError
 from zincir.nn import functional as F
 
 NUMBERS = X[:, 0].copy()
@@ -166,3 +167,87 @@ def test_units_that_were_never_anything_but_saturated() -> None:
     report = train(lambda: net(400.0), sgd(0.1), 300)[0].report()
     assert [f.where for f in report.of("saturated_activation")] == ["3"]
     assert not train(lambda: net(1.0), sgd(0.1), 300)[0].report().of("saturated_activation")
+
+
+@pytest.mark.parametrize("number", [0, 2, 4, 6])
+def test_the_layer_whose_weights_are_too_small_is_named(number: int) -> None:
+    zincir.manual_seed(0)
+    net = mlp(depth=6)
+    with zincir.no_grad():
+        net[number].weight.mul_(1e-6)
+        net[number].bias.zero_()
+    assert checked(net)["bad_initialisation"].where == str(number)
+
+
+def test_layers_in_front_of_a_cut_get_no_gradient() -> None:
+    class Cut(nn.Module):
+        def __init__(self, cut: bool) -> None:
+            super().__init__()
+            self.first, self.head, self.cut = nn.Linear(64, 16), nn.Linear(16, 10), cut
+
+        def forward(self, x: Any) -> Any:
+            h = F.relu(self.first(x))
+            return self.head(h.detach() if self.cut else h)
+
+    report = train(lambda: Cut(True), sgd(0.1), 60, every=4)[0].report()
+    assert [(f.where, str(f.severity)) for f in report.of("no_gradient")] == [("first", "warning")]
+    assert not train(lambda: Cut(False), sgd(0.1), 60, every=4)[0].report().of("no_gradient")
+
+
+def test_targets_that_are_broadcast_against_outputs() -> None:
+    def loss(given: Any, wanted: Any) -> Any:
+        return ((given.squeeze(1) - wanted) ** 2).mean()
+
+    report = train(_one, adam(1e-3), 60, loss=loss, y=NUMBERS[:, None])[0].report()
+    assert _first(report) == ("loss_shape", "warning")
+    assert report.findings[0].what == "outputs [32] and targets [32, 1] are broadcast to [32, 32]"
+    assert "loss_shape" not in _symptoms(_one, adam(1e-3), 60, loss=loss, y=NUMBERS)
+
+
+def test_nan_is_no_silence() -> None:
+    class Logarithms(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(64, 16), nn.Linear(16, 10)
+
+        def forward(self, x: Any) -> Any:
+            return self.second(F.relu(self.first((x - x.max()).log())))
+
+    sick = checked(Logarithms())
+    assert "non_finite" in sick
+    assert "dead_relu" not in sick
+
+
+@pytest.mark.parametrize("form", ["places", "classes", "flat"])
+def test_a_future_that_leaks_in_each_form_of_outputs(form: str) -> None:
+    class Smoothed(nn.Module):
+        def __init__(self, ahead: bool) -> None:
+            super().__init__()
+            self.letters, self.head, self.ahead = nn.Embedding(12, 8), nn.Linear(8, 12), ahead
+
+        def forward(self, x: Any) -> Any:
+            h = self.letters(x)
+            after = zincir.cat([h[:, 1:], h[:, -1:]], 1) if self.ahead else h
+            given = self.head(h + after)
+            return {"places": given, "classes": given.mT, "flat": given.flatten(0, 1)}[form]
+
+    def loss(given: Any, wanted: Any) -> Any:
+        given = given.flatten(0, 1) if form == "places" else given
+        return F.cross_entropy(given, wanted if form == "classes" else wanted.flatten())
+
+    text = np.random.default_rng(0).integers(0, 12, (16, 7))
+    batch = text[:, :-1], text[:, 1:]
+    assert "future_leak" in checked(Smoothed(True), loss, batch)
+    assert "future_leak" not in checked(Smoothed(False), loss, batch)
+
+
+def test_what_cannot_be_a_step_is_refused() -> None:
+    net, batch = mlp(), (X[:32], Y[:32])
+    with pytest.raises(ArgumentError, match=r"one number.*\n.*shape \(32,\)"):
+        checked(net, nn.CrossEntropyLoss(reduction="none"), batch)
+    with pytest.raises(ArgumentError, match="the loss gives a tensor"):
+        checked(net, lambda given, wanted: 1.0, batch)
+    with pytest.raises(ArgumentError, match="there are samples in the batch"):
+        checked(net, batch=(X[:0], Y[:0]))
+    sick = checked(net.requires_grad_(False), batch=batch)["no_gradient"]
+    assert (str(sick.severity), sick.evidence) == ("error", {"parameters": 6})

@@ -62,11 +62,26 @@ def test_label_noise() -> None:
     assert not seen(few, Y[:200])  # equal rows by nature
 
 
-def _seen_in_training(rows: Any, labels: Any, epochs: int = 8, **options: Any) -> Any:
+class _Noisy(nn.Module):
+    """Draws in training, as a layer of augmentation does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = mlp()
+
+    def forward(self, x: Any) -> Any:
+        return self.net(x + 2.0 * zincir.randn(*x.shape) if self.training else x)
+
+
+def _seen_in_training(
+    rows: Any, labels: Any, epochs: int = 8, make: Any = mlp, **options: Any
+) -> Any:
     zincir.manual_seed(0)
-    net = mlp()
+    net = make()
     optimizer = zincir.optim.Adam(net.parameters(), lr=3e-3)
-    trainer = Trainer(net, nn.CrossEntropyLoss(), optimizer, metrics=["accuracy"], seed=0)
+    trainer = Trainer(
+        net, nn.CrossEntropyLoss(), optimizer, metrics=["accuracy"], seed=0, doctor="standard"
+    )
     held_out = X[1000:1500], Y[1000:1500]
     trainer.fit((X[rows], labels), held_out, epochs, progress=False, **options)
     assert not trainer.report.failed
@@ -87,6 +102,8 @@ def test_label_noise_that_the_net_sees_through() -> None:
     assert not _seen_in_training(slice(0, 1000), Y[:1000]).of("label_noise")  # cured
     changed = _seen_in_training(slice(0, 1000), HALF[:1000], augment=as_it_is).of("label_noise")
     assert [f.severity for f in changed] == ["info"]  # augmentation may be the reason
+    noisy = _seen_in_training(slice(0, 1000), Y[:1000], make=_Noisy).of("label_noise")
+    assert [f.severity for f in noisy] == ["info"]  # and here noise is
 
 
 def test_a_class_that_is_rare_in_training_alone() -> None:

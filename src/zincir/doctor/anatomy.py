@@ -129,6 +129,13 @@ def parameter_of(node: Node, names: Names) -> str:
     return _owner(node, names)
 
 
+def parameters_above(roots: Iterable[Node], names: Names) -> set[str]:
+    """The parameters that a gradient of `roots` arrives at."""
+    order = toposort(roots, lambda node: node.needs_grad)
+    ways = [x for node in order if node.needs_grad for x in node.inputs if x.needs_grad]
+    return {name for x in ways if (name := parameter_of(x, names))}
+
+
 def _owner(node: Node, names: Names) -> str:
     tensor: Any = None if node.owner is None else node.owner()
     return "" if tensor is None else names.parameters.get(id(tensor), "")

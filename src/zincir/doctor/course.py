@@ -179,7 +179,7 @@ class Course:
             if before is None or before.shape == targets.shape:
                 self.targets[site] = targets if before is None else before + targets
         for place, activity in reading.places.items() if self.broken is None else ():
-            if place.kind == "relu":
+            if place.kind == "relu" and np.isfinite(activity.mean):
                 self._note_death(place, activity, reading.step)
 
     def _note_death(self, place: Place, activity: Activity, step: int) -> None:

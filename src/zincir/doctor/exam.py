@@ -21,7 +21,7 @@ import numpy as np
 
 from zincir import tensor_backward
 from zincir.autograd import no_grad
-from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy
+from zincir.doctor.anatomy import Anatomy, Names, Place, anatomy, parameters_above
 from zincir.doctor.course import Activity, Array, Course, Gauge, Reading, dropouts
 from zincir.doctor.forms import bare, doubled, softmaxes
 from zincir.doctor.guessing import Aim, aim_of, crossed
@@ -139,6 +139,8 @@ class Exam:
         body = None
         if probing or not known:
             body = anatomy(outputs, self._names, _takes_part)
+            reached = parameters_above(outputs, self._names)
+            body.parameters = [name for name in body.parameters if name in reached]
             if not any(name in body.parameters for name in self._names.parameters.values()):
                 return
             self._note_order(body)
@@ -346,6 +348,9 @@ class Exam:
     def read(self) -> None:
         """Take a reading of all that was measured since the last one."""
         self._unread = False
+        for key, name in self._names.parameters.items():
+            if not self._watched[key].requires_grad:  # frozen meanwhile
+                self.course.trained.pop(name, None)
         began = time.perf_counter()
         self._watch_losses()
         with np.errstate(all="ignore"):  # what is not finite is to be seen, and no error here

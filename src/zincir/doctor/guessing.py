@@ -241,7 +241,8 @@ def _is_entropic(term: Node) -> bool:
 
 
 def crossed(body: Anatomy) -> tuple[Shape, Shape] | None:
-    """The shapes (N, 1) of outputs and (N,) of targets whose differences a loss takes all N x N of.
+    """The shapes of outputs and targets, (N, 1) of the one and (N,) of the other, whose differences
+    a loss takes all N x N of.
 
     >>> import zincir
     >>> from zincir.doctor.anatomy import Names, anatomy
@@ -258,10 +259,12 @@ def crossed(body: Anatomy) -> tuple[Shape, Shape] | None:
         count = node.shape[0]
         if len(learnt) != 1 or node.shape != (count, count) or count < 2 or is_number(given[0]):
             continue
-        if _before_expansion(learnt[0]) == (count, 1):
-            wanted = _before_expansion(given[0])
-            if wanted in ((count,), (1, count)):
-                return (count, 1), (count,)
+        forms = _before_expansion(learnt[0]), _before_expansion(given[0])
+        flat = (count,), (1, count)
+        if forms[0] == (count, 1) and forms[1] in flat:
+            return (count, 1), (count,)
+        if forms[0] in flat and forms[1] == (count, 1):
+            return (count,), (count, 1)
     return None
 
 

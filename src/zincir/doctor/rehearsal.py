@@ -20,8 +20,8 @@ from zincir.doctor.guessing import aim_of
 from zincir.doctor.own_gradients import FunctionCall, noting_functions
 from zincir.doctor.probes import PlaceProbe
 from zincir.doctor.undisturbed import undisturbed, unwatched
-from zincir.errors import AnomalyError, IndexOutOfRange
-from zincir.graph.node import Node, describe
+from zincir.errors import AnomalyError, ArgumentError, IndexOutOfRange, explain
+from zincir.graph.node import Node, describe, user_line
 from zincir.nn import Module
 from zincir.nn.module.calls import called
 from zincir.tensor import Tensor
@@ -110,6 +110,8 @@ class Rehearsal:
         given: Any = optimizer if isinstance(optimizer, _SEVERAL) else [optimizer]
         self.optimizers: list[Any] = [o for o in given if o is not None]
         self.x, self.y = as_tensors(x), as_tensors(y)
+        if self.samples == 0:
+            raise _misuse("there are samples in the batch", "none")
         self.names = Names.of({"": model})
         self.problem: IndexOutOfRange | None = None
         """A label that pointed outside of its axis: the graph is that of other labels then, and
@@ -156,6 +158,14 @@ class Rehearsal:
         return Run(outputs, loss, body, softmaxes(body.order, body.users), guess, calls, functions)
 
     def _loss(self, given: Any, y: Any) -> Tensor:
+        value: Any = self._loss_of(given, y)
+        if not isinstance(value, Tensor):
+            raise _misuse("the loss gives a tensor", type(value).__name__)
+        if value.numel() != 1:
+            raise _misuse("the loss is one number", f"a tensor of shape {tuple(value.shape)}")
+        return value
+
+    def _loss_of(self, given: Any, y: Any) -> Any:
         try:
             return self.loss_function(given, y)
         except IndexOutOfRange as error:
@@ -319,6 +329,10 @@ class Rehearsal:
     def origin(self, node: Node) -> str:
         """The user's line that a node comes from."""
         return describe((*node.origin[:2], ""))
+
+
+def _misuse(expected: str, got: str) -> ArgumentError:
+    return ArgumentError(explain("before training", where=user_line(), expected=expected, got=got))
 
 
 def is_scale_free(optimizer: Any) -> bool:

@@ -25,6 +25,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from zincir.doctor.anatomy import Place
 from zincir.doctor.course import GUESSING, Course
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
@@ -36,6 +37,8 @@ RECURRENT = 2.0
 """Times as long in each step: of a state that is no more than squashed,"""
 GATED = 3.0
 """and of one that gates take a share of."""
+EPS = 6e-8
+"""Of the size of values in float32: what rounding makes of them."""
 LOWEST, HIGHEST = 1e-4, 1e3
 """Of the spread of what the last layer gives to that of the first."""
 
@@ -103,11 +106,30 @@ def _recurrences(
             )
 
 
+def _steepest(seen: Rehearsal, layers: list[Place]) -> int:
+    """The layer that changes the spread of what enters it most. What rounding leaves of it is the
+    least there is.
+    """
+    found = [seen.activities[place] for place in layers]
+    least = [EPS * math.hypot(a.mean, a.std) for a in found]
+    spreads = [max(a.spread, low, 1e-300) for a, low in zip(found, least, strict=True)]
+    x = seen.inputs[0] if len(seen.inputs) == 1 else np.zeros(0)
+    entering = spreads[0]
+    if x.dtype.kind == "f" and len(x) > 1 and np.isfinite(x).all():
+        entering = math.sqrt(float(x.reshape(len(x), -1).var(0).mean())) or spreads[0]
+    return int(np.abs(np.diff(np.log([entering, *spreads]))).argmax())
+
+
 def _across_depth(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     signals = seen.signals
     if signals is None or len(signals[0]) < FEWEST:
         return
     layers, spreads, _ = signals
+    zero = {p.where for p in seen.parts if p.tensor.ndim > 1 and not p.value.any()}
+    kept = [i for i, place in enumerate(layers) if place.where not in zero]  # meant to be so
+    if len(kept) < FEWEST:
+        return
+    layers, spreads = [layers[i] for i in kept], [spreads[i] for i in kept]
     if any(place.kind == "sigmoid" for place in seen.activities):
         return
     if any(p.kind == "relu" and not a.active.any() for p, a in seen.activities.items()):
@@ -115,8 +137,7 @@ def _across_depth(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     forward = spreads[-1] / spreads[0]
     if LOWEST < forward < HIGHEST:
         return
-    steps = np.abs(np.diff(np.log(np.maximum(spreads, 1e-300))))
-    place = layers[int(steps.argmax()) + 1]
+    place = layers[_steepest(seen, layers)]
     yield found(
         f"signals {'die out' if forward < 1 else 'explode'} on their way through "
         f"{len(layers)} layers",

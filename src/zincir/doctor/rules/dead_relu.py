@@ -74,6 +74,8 @@ def _at_start(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     """Layers of which no unit fires for any sample of the batch."""
     for place, activity in seen.activities.items():
         values = activity.samples * place.units
+        if not np.isfinite(activity.mean):
+            continue  # a NaN is not above 0 either
         if place.kind == "relu" and values >= SILENT and not activity.active.any():
             yield found(
                 f"{place.units} of {place.units} units are dead, from the start",

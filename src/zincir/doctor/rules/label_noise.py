@@ -12,7 +12,8 @@ Wrong labels of inputs that occur once show in training: the net has what it kno
 data, and is right more often elsewhere. Its answers are then better than the labels that it learnt
 from. Reported as a warning if, three epochs in a row, it is wrong at least twice as often on the
 training data as it was on the validation data before that epoch, by a fifth of all samples or more;
-if samples are trained on as they are, and no layer drops at random.
+if samples are trained on as they are, no layer drops at random, and a batch of them that was looked
+at (from the level "standard" on) is worse off in evaluation mode too. Else it is an info.
 
 When it is not this: tables of few values, and texts, have equal rows with different answers by
 nature; where more than half of the rows have an equal one, or the inputs are whole numbers, nothing
@@ -30,7 +31,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from zincir.doctor.course import Course
-from zincir.doctor.epochs import in_turn
+from zincir.doctor.epochs import in_turn, losses_of
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rehearsal import Rehearsal
 from zincir.doctor.rule import Found, rule
@@ -40,6 +41,8 @@ MOST = 0.5
 EPOCHS = 3
 TIMES = 2.0
 """As often wrong on the training data as elsewhere,"""
+WORSE = 1.5
+"""Times the validation loss: that of a batch of the training data in evaluation mode."""
 MORE = 0.2
 """and on so many more of all samples."""
 
@@ -73,13 +76,21 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
             f"{here[-1]:.0%} of the answers are wrong on the training data, and "
             f"{elsewhere[-1]:.0%} on the validation data",
             step=0,
-            severity=Severity.WARNING if seen.as_given else Severity.INFO,
+            severity=Severity.WARNING if seen.as_given and _harder(seen) else Severity.INFO,
             evidence={
                 "training accuracy": float(1 - here[-1]),
                 "validation accuracy before": float(1 - elsewhere[-1]),
             },
             confidence=0.6,
         )
+
+
+def _harder(seen: Course) -> bool:
+    """Whether training data are worse off in evaluation mode too: nothing random is to blame."""
+    losses = losses_of(seen)
+    return bool(seen.looks and len(losses)) and bool(
+        seen.looks[-1].evaluation > WORSE * np.median(losses[-EPOCHS:, 1])
+    )
 
 
 def _before(seen: Rehearsal, found: Found) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ RATIO = 1e-4
 FALL = 0.05
 """Of the first loss: what must have been gained."""
 STEPS = 50
+RISING = 1.1
+"""Times the first rate: what is above it is warming up."""
 CHECKED = 8
 """The last losses."""
 LUCK = 0.7
@@ -49,7 +51,7 @@ LUCK = 0.7
     explains=("unchanged_weights", "loss_not_decreasing"),
 )
 def judge(seen: Course, found: Found) -> Iterator[Finding]:
-    if _has_learnt(seen):
+    if _has_learnt(seen) or _is_rising(seen):
         return
     losses = seen.losses()
     if seen.steps < STEPS or len(losses) < 8 or not np.isfinite(losses).all():
@@ -98,3 +100,9 @@ def _has_learnt(seen: Course) -> bool:
         if seen.aims[site].form != "classes" and late > LUCK * guess:
             return False
     return True
+
+
+def _is_rising(seen: Course) -> bool:
+    """Whether the rate is on its way up: a warm-up begins low on purpose."""
+    rates = [max(g.rate for g in r.gauges.values()) for r in seen.readings if r.gauges]
+    return len(rates) > 1 and rates[-1] > RISING * rates[0]

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from zincir.doctor.course import FALLS, FEWEST, GUESSING, Course, never_improved, trend
-from zincir.doctor.epochs import unbeaten
+from zincir.doctor.epochs import losses_of, unbeaten
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.rule import Found, rule
 
@@ -60,6 +60,8 @@ def judge(seen: Course, found: Found) -> Iterator[Finding]:
     if seen.steps < STEPS or seen.broken is not None:
         return
     guess, baselines = unbeaten(seen), seen.baselines
+    if guess is not None and trend(losses_of(seen)[:, 1]) < FALLS:
+        guess = None  # it is on its way
     for site in seen.sites:
         losses, baseline = seen.losses(site), baselines.get(site)
         if len(losses) < READINGS or not np.isfinite(losses).all():

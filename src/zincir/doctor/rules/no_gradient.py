@@ -66,6 +66,13 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
 def _before(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     trained = [p for p in seen.parts if p.tensor.requires_grad]
     lost = [p for p in trained if not p.reached]
+    if seen.parts and not trained:
+        yield found(
+            f"none of the {len(seen.parts)} parameters is trained: requires_grad is False",
+            evidence={"parameters": len(seen.parts)},
+            cause="the whole model is frozen",
+            remedies=("requires_grad_() on what is to be trained",),
+        )
     if seen.first.loss is None or not trained:
         return
     cuts = _cuts(seen)

@@ -68,8 +68,10 @@ def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
 def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
     for site in seen.sites:
         yield from _of_numbers(seen, site, found)
-        readings = [r for r in seen.readings if class_counts(r.targets.get(site)) is not None]
-        if len(readings) < BATCHES:
+        counted = [(r, class_counts(r.targets.get(site))) for r in seen.readings]
+        many = max((len(c) for _, c in counted if c is not None), default=0)
+        readings = [r for r, c in counted if c is not None and len(c) == many]
+        if len(readings) < BATCHES:  # where classes are the samples of a batch, it may be shorter
             continue
         counts = np.array([class_counts(r.targets[site]) for r in readings])
         share = between(counts)

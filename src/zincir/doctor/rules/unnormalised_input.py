@@ -37,6 +37,8 @@ MEAN = 3.0
 """Of the size of a feature's mean, in its standard deviations."""
 SPREADS = 100.0
 """Of the largest standard deviation of a feature over the smallest."""
+MOST = 4096
+"""Samples that are looked at, about."""
 FEWEST = 16
 """Samples below which a spread says nothing."""
 
@@ -76,6 +78,9 @@ def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     if not entering or x.dtype.kind not in "fiu" or x.size == 0:
         return
     given: Array = entering[0].detach().clone().numpy()  # what the model makes of it first counts
+    if given.shape == x.shape and len(seen.training) == 1 and np.array_equal(given, x):
+        every = seen.training[0]  # where they are known: a batch may be neighbours in time
+        given = every[:: max(1, len(every) // MOST)]
     evidence = _odd(given)
     if evidence:
         where = first.where
