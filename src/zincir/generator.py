@@ -13,6 +13,7 @@ import numpy as np
 
 from zincir.device import check_device
 from zincir.errors import ArgumentError, DTypeError, StateError, explain
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node, user_line
 from zincir.limits import finfo
 from zincir.operations import random
@@ -245,16 +246,16 @@ def check_bounds(low: float, high: float, dtype: DType) -> None:
 
 
 def probability(p: Node | Scalar) -> Node | Scalar:
-    """`p`, of which it is made sure that it lies in [0, 1]: of a number now, else when computed."""
+    """`p`, of which it is made sure that it lies in [0, 1]."""
     if isinstance(p, Node):
-        return call(_probabilities, (p.shape, p.dtype), p)
+        return at_once(call(_probabilities, (p.shape, p.dtype), p))
     _probabilities(np.asarray(p))
     return p
 
 
 def deviation(std: Node) -> Node:
-    """Standard deviations, of which it is made sure when computed that none is negative."""
-    return call(_deviations, (std.shape, std.dtype), std)
+    """Standard deviations, of which it is made sure that none is negative."""
+    return at_once(call(_deviations, (std.shape, std.dtype), std))
 
 
 def _probabilities(p: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

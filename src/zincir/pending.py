@@ -12,6 +12,7 @@ from typing import Any
 
 from zincir import anomaly
 from zincir.evaluate import ENGINE
+from zincir.graph.at_once import COMPUTING
 from zincir.graph.node import Node
 from zincir.operations.source import leaf_p
 from zincir.recording import CURRENT, refuse_one_of_many
@@ -72,6 +73,14 @@ def evaluate_with(nodes: Sequence[Node]) -> None:
             anomaly.evaluate(list(wanted))
             if CURRENT.recording is None:
                 _let_go(list(wanted))
+
+
+def _at_once(nodes: Sequence[Node]) -> None:
+    if CURRENT.recording is None and not any(map(CURRENT.stands, nodes)):
+        evaluate_with(nodes)
+
+
+COMPUTING.compute = _at_once
 
 
 def _let_go(known: list[Node]) -> None:

@@ -16,6 +16,7 @@ from zincir.generator import (
     normal as _normal,
     uniform,
 )
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node, user_line
 from zincir.methods.drawing import check_whole, refuse_whole, whole_numbers
 from zincir.operations.arithmetic import cast
@@ -205,7 +206,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     refuse_whole(input, "poisson")
     rate = input.detach()._node
     state = (generator or default_generator).draw(max(input.numel(), 1))
-    drawn = call(_poisson, (rate.shape, rate.dtype), state, rate)
+    drawn = at_once(call(_poisson, (rate.shape, rate.dtype), state, rate))
     return wrap(attached(drawn, input._node) if input.requires_grad else drawn)
 
 
@@ -220,7 +221,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     shape = broadcast(count.shape, prob.shape)
     trials, chance = (x.detach().expand(shape)._node for x in (count, prob.to(count.dtype)))
     state = (generator or default_generator).draw(max(size_of(shape), 1))
-    drawn = call(_binomial, (shape, count.dtype), state, trials, chance)
+    drawn = at_once(call(_binomial, (shape, count.dtype), state, trials, chance))
     return wrap(drawn)
 
 

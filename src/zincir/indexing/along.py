@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.graph.at_once import known
 from zincir.graph.node import MODE, Node, apply, user_line
 from zincir.indexing.rows import check_now, elements
 from zincir.operations import indexing as rows
@@ -344,6 +345,7 @@ def masked_scatter(x: Node, mask: Node, source: Node) -> Node:
 
     Raises:
         DTypeError: the mask is no bool, or the types differ.
+        ShapeError: the mask holds in more places than the source has elements.
     """
     if mask.dtype is not bool_ or source.dtype is not x.dtype:
         got = f"a mask of {mask.dtype.name}, {source.dtype.name} into {x.dtype.name}"
@@ -353,6 +355,12 @@ def masked_scatter(x: Node, mask: Node, source: Node) -> Node:
     x, mask = broadcast_to_common(x, mask)
     if not size(x.shape):
         return x
+    array = known(mask)
+    if array is not None and np.count_nonzero(array) > size(source.shape):
+        got = f"{np.count_nonzero(array)} places, {size(source.shape)} elements"
+        raise ShapeError(
+            explain("masked_scatter: the source has too few elements", where=user_line(), got=got)
+        )
     count = cumsum(cast(_flat(mask), int64), 0)
     place = where(_flat(mask), count - 1, -1)
     if not size(source.shape):

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import IndexOutOfRange, ShapeError, explain
+from zincir.graph.at_once import known
 from zincir.graph.node import Node, user_line
 from zincir.operations.arithmetic import bitwise, cast, compare, where
 from zincir.operations.indexing import out_of_range, scatter, take
 from zincir.operations.movement import expand, permute, reshape
 from zincir.operations.source import iota
 from zincir.types import Shape, broadcast, contiguous_strides, int64, inverse_permutation, size
-
-CHECKED_AT_ONCE = 100_000
-"""Index tensors of at most this many known elements are checked when the graph is made."""
 
 
 class Rows:
@@ -92,11 +90,16 @@ def _and(a: Node | None, b: Node) -> Node:
 
 
 def check_now(index: Node, n: int, *, negative: bool = True) -> None:
-    """Raise IndexOutOfRange at once if the index is known, small and wrong."""
-    if index.value is None or size(index.shape) > CHECKED_AT_ONCE:
-        return
-    array = index.value.array
-    if array.size and (array.max() >= n or array.min() < (-n if negative else 0)):
+    """Raise IndexOutOfRange for what points outside of 0..n-1; `negative` counts from the end.
+
+    While something is recorded, what is not known is checked by the program.
+    """
+    array = known(index)
+    if (
+        array is not None
+        and array.size
+        and (array.max() >= n or array.min() < (-n if negative else 0))
+    ):
         wrong = np.flatnonzero((array >= n) | (array < (-n if negative else 0)))
         position = int(wrong[0])
         value = int(array.reshape(-1)[position])

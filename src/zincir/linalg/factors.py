@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zincir.calling import takes_out
+from zincir.graph.at_once import at_once
 from zincir.lower_precision import full
 from zincir.methods import results as rs
-from zincir.methods.matrices import at_once
 from zincir.operations.matrices import eigen, spectral as sp
 from zincir.tensor import Tensor, wrap
 

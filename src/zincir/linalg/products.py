@@ -8,10 +8,10 @@ from typing import Any
 
 from zincir.calling import takes_out
 from zincir.errors import ShapeError, explain
+from zincir.graph.at_once import at_once
 from zincir.graph.node import user_line
 from zincir.linalg.solving import inv, solve
 from zincir.lower_precision import full, lower
-from zincir.methods.matrices import at_once
 from zincir.operations import arithmetic as ar, composed as co
 from zincir.operations.dims import Dims
 from zincir.operations.matrices import functions as fn

@@ -9,10 +9,10 @@ import numpy as np
 from zincir.calling import takes_out
 from zincir.convert import leaf_over
 from zincir.errors import ArgumentError, ShapeError, explain
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node, user_line
 from zincir.lower_precision import full
 from zincir.methods import results as rs
-from zincir.methods.matrices import at_once
 from zincir.operations import movement as mv
 from zincir.operations.matrices import (
     checks as ck,

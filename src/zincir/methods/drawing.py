@@ -11,6 +11,7 @@ from zincir import generator as gen, inplace
 from zincir.calling import takes_names
 from zincir.convert import Operand, operand
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node, user_line
 from zincir.operations import arithmetic as ar, elementwise as el, movement as mv
 from zincir.operations.host import call
@@ -230,7 +231,7 @@ class Drawing(TensorBase):
                     got=str(num_samples),
                 )
             )
-        weights = self._of(call(_weights, (rows.shape, float64), current(rows.double())))
+        weights = self._of(at_once(call(_weights, (rows.shape, float64), current(rows.double()))))
         draw = _with_replacement if replacement else _without_replacement
         result = draw(weights, num_samples, generator)
         return result if x.ndim == 2 else result.squeeze(0)

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from zincir.calling import takes_names
 from zincir.convert import tensor_node
-from zincir.graph.node import Node
+from zincir.graph.at_once import at_once
 from zincir.methods import results as rs
 from zincir.operations import movement as mv
 from zincir.operations.dims import is_several
@@ -18,18 +18,9 @@ from zincir.operations.matrices import (
     solving as sv,
     spectral as sp,
 )
-from zincir.pending import evaluate_with
-from zincir.recording import CURRENT
 from zincir.shared_value import current
 from zincir.tensor_base import TensorBase
 from zincir.tensor_types import as_dtype
-
-
-def at_once(*nodes: Node) -> Any:
-    """Compute what may fail now, if nothing is being recorded: its error belongs to this line."""
-    if CURRENT.recording is None:
-        evaluate_with(nodes)
-    return nodes[0] if len(nodes) == 1 else nodes
 
 
 @takes_names

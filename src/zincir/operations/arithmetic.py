@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import DivisionByZero, DTypeError, ShapeError, explain
+from zincir.graph.at_once import at_once, known
 from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import OPERATORS, Kind, Primitive, Spec, register
 from zincir.operations.conversion import (
@@ -424,7 +425,8 @@ def neg(x: Node) -> Node:
 def divisor(what: str, x: Number, y: Number) -> list[Node]:
     """`common(x, y)` for a division that gives whole numbers.
 
-    Of integers no divisor may be 0: the number 0 is refused now, a tensor's when it is computed.
+    Of integers no divisor may be 0; while something is recorded, a tensor's are refused when they
+    are computed.
 
     Raises:
         DivisionByZero: of integers by the number 0.
@@ -436,8 +438,12 @@ def divisor(what: str, x: Number, y: Number) -> list[Node]:
     if first.dtype.category == 2:
         return [first, second]
     if second.op is not const_p:
+        found = known(second)
+        if found is not None and found.all():
+            return [first, second]
         none = cast(compare("eq", second, 0), int64)  # a row that a table of one does not have
-        return [first, second + take(expand(const(0, second.dtype), (1,)), none, DIVISOR)]
+        zero = take(expand(const(0, second.dtype), (1,)), none, DIVISOR)
+        return [first, second + at_once(zero)]
     if not second.attrs[0]:
         raise DivisionByZero(
             explain(

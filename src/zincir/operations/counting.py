@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.operations import arithmetic as ar, movement as mv
@@ -160,7 +161,7 @@ def check_histogram(x: Node, bins: int, low: float, high: float, what: str) -> N
 def histc(x: Node, bins: int, low: float, high: float) -> Node:
     """How many elements lie in each of `bins` equal parts from `low` to `high`."""
     check_histogram(x, bins, low, high, "histc")
-    return apply(histc_p, detach(x), attrs=(bins, float(low), float(high)))
+    return at_once(apply(histc_p, detach(x), attrs=(bins, float(low), float(high))))
 
 
 def _linear_edges(x: Any, bins: int, low: float | None, high: float | None) -> Any:
@@ -241,7 +242,7 @@ def linear_edges(x: Node, bins: int, span: tuple[float, float] | None) -> Node:
     """The ends of `bins` equal parts of a range, or of the data's."""
     low, high = (None, None) if span is None else (float(span[0]), float(span[1]))
     check_histogram(x, bins, *(span or (0.0, 0.0)), "histogram")
-    return apply(edges_p, detach(x), attrs=(bins, low, high))
+    return at_once(apply(edges_p, detach(x), attrs=(bins, low, high)))
 
 
 def _together_numpy(x: Any, *rest: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, IndexOutOfRange, explain
+from zincir.graph.at_once import known
 from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.half import plain
@@ -253,8 +254,7 @@ def _ranked(rows: Node, q: Node, interpolation: str, ignore_nan: bool) -> Node:
     """The quantiles of the columns of a matrix, one row for each of `q`."""
     ordered, _ = sort(rows, 0, False)
     n, count = rows.shape
-    q = host.call(_ranks_numpy, (q.shape, q.dtype), detach(q)) if q.value is None else _known(q)
-    q = mv.reshape(q, (size(q.shape), 1))
+    q = mv.reshape(_shares(q), (size(q.shape), 1))
     nan = ar.compare("ne", detach(rows), detach(rows))
     whole = mv.sum_(ar.cast(nan, int64), (0,))
     if ignore_nan:
@@ -276,6 +276,10 @@ def _ranked(rows: Node, q: Node, interpolation: str, ignore_nan: bool) -> Node:
     return ar.where(near, below + step * weight, above - step * (1.0 - weight))
 
 
-def _known(q: Node) -> Node:
-    _ranks_numpy(plain(q.value.array))
+def _shares(q: Node) -> Node:
+    """`q`, of which it is made sure that it lies in [0, 1]."""
+    array = known(q)
+    if array is None:
+        return with_gradient_of(host.call(_ranks_numpy, (q.shape, q.dtype), detach(q)), q)
+    _ranks_numpy(plain(array))
     return q

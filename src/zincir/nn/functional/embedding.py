@@ -5,6 +5,7 @@ from __future__ import annotations
 from zincir.creation import zeros
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, grad_mode, user_line
+from zincir.indexing import check_now
 from zincir.nn.functional.labels import checked_labels
 from zincir.nn.module.user_line import at_user_line, floats, node_of
 from zincir.operations.arithmetic import cast, compare, where
@@ -124,6 +125,7 @@ def _check(index: Node, rows: Node) -> None:
                 got=str(rows.shape),
             )
         )
+    check_now(index, rows.shape[0], negative=False)
 
 
 @at_user_line

@@ -10,6 +10,7 @@ import numpy as np
 
 from zincir import recording
 from zincir.errors import IndexOutOfRange
+from zincir.graph.at_once import known
 from zincir.graph.node import Node, user_line
 from zincir.operations.arithmetic import cast, compare, where
 from zincir.operations.indexing import out_of_range, take
@@ -32,11 +33,11 @@ def checked_labels(labels: Node, classes: int, ignore: int | None) -> Labels:
     """Integer labels from 0 to classes - 1, except for rows labelled `ignore`.
 
     Raises:
-        IndexOutOfRange: names the row and the value: here if the values are known, and when the
-            program runs if not.
+        IndexOutOfRange: names the row and the value: here, or while something is recorded when
+            the program runs.
     """
-    if labels.value is not None and recording.CURRENT.recording is None:
-        values = labels.value.array
+    values = known(labels) if recording.CURRENT.recording is None else None
+    if values is not None:
         if _all_below(values, classes) and not (ignore is not None and 0 <= ignore < classes):
             return Labels(cast(labels, int32), None)
         _check(values, classes, ignore)

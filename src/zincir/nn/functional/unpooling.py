@@ -7,6 +7,7 @@ from typing import Any
 
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.graph.node import Node, user_line
+from zincir.indexing import check_now
 from zincir.lower_precision import full
 from zincir.nn.functional.pooling_max import to_places
 from zincir.nn.functional.windows import Sizes, planes, sizes
@@ -154,6 +155,7 @@ def _output(what: str, usual: Shape, stride: Shape, output_size: Any) -> Shape:
 
 def _checked(number: Node, plane: int) -> Node:
     """The numbers, those outside of the plane made so large that no row has them."""
+    check_now(number, plane, negative=False)
     number = cast(number, int64)
     inside = bitwise("and", compare("ge", number, 0), compare("lt", number, plane))
     return where(inside, number, -(2**62))

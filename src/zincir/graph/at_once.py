@@ -1,0 +1,31 @@
+"""Values that are computed while the graph is being made: they decide whether there is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from zincir.graph.node import Node
+
+
+class _Computing:
+    """What computes values: set by whoever knows how, and which of them cannot be known yet."""
+
+    compute: Callable[[Sequence[Node]], None] | None = None
+
+
+COMPUTING = _Computing()
+
+
+def at_once(*nodes: Node) -> Any:
+    """Compute what may fail, unless something is being recorded: its error belongs to this line."""
+    if COMPUTING.compute is not None:
+        COMPUTING.compute(nodes)
+    return nodes[0] if len(nodes) == 1 else nodes
+
+
+def known(node: Node) -> Any:
+    """The array of a node, computed at once; None if it cannot be known while this is recorded."""
+    if node.value is None:
+        at_once(node)
+    return None if node.value is None else node.value.array

@@ -1,0 +1,122 @@
+"""What is wrong with values is said at the line where PyTorch says it, known or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import zincir
+from zincir.errors import ZincirError
+
+torch = pytest.importorskip("torch")
+
+CASES: dict[str, Callable[[Any, Any], Any]] = {
+    "picked": lambda t, of: t.ones(5, 3)[of([1, 7])],
+    "picked by two": lambda t, of: t.ones(5, 3)[of([1, 2]), of([0, 9])],
+    "set": lambda t, of: t.ones(5, 3).__setitem__(of([1, 7]), 0.0),
+    "gather": lambda t, of: t.ones(5, 3).gather(0, of([[9]])),
+    "scatter": lambda t, of: t.zeros(3).scatter(0, of([5]), 1.0),
+    "scatter_add": lambda t, of: t.zeros(3).scatter_add(0, of([5]), t.ones(1)),
+    "scatter_reduce": lambda t, of: t.zeros(3).scatter_reduce(0, of([5]), t.ones(1), "amax"),
+    "index_select": lambda t, of: t.ones(5, 3).index_select(0, of([5])),
+    "index_add": lambda t, of: t.ones(5, 3).index_add(0, of([5]), t.ones(1, 3)),
+    "index_copy": lambda t, of: t.ones(5, 3).index_copy(0, of([5]), t.ones(1, 3)),
+    "index_fill": lambda t, of: t.ones(5, 3).index_fill(0, of([5]), 1.0),
+    "index_put": lambda t, of: t.ones(5, 3).index_put((of([5]),), t.ones(3)),
+    "take": lambda t, of: t.take(t.ones(5, 3), of([55])),
+    "put_": lambda t, of: t.ones(5, 3).put_(of([55]), t.ones(1)),
+    "masked_scatter": lambda t, of: t.ones(3).masked_scatter(of([1, 0, 1]).bool(), t.ones(1)),
+    "embedding": lambda t, of: t.nn.functional.embedding(of([9]), t.ones(5, 3)),
+    "embedding, negative": lambda t, of: t.nn.functional.embedding(of([-1]), t.ones(5, 3)),
+    "embedding_bag": lambda t, of: t.nn.functional.embedding_bag(of([[9]]), t.ones(5, 3)),
+    "max_unpool1d": lambda t, of: t.nn.functional.max_unpool1d(t.ones(1, 1, 2), of([[[0, 9]]]), 2),
+    "cross_entropy": lambda t, of: t.nn.functional.cross_entropy(t.zeros(2, 3), of([0, 5])),
+    "nll_loss": lambda t, of: t.nn.functional.nll_loss(t.zeros(2, 3), of([0, 5])),
+    "multi_margin_loss": lambda t, of: t.nn.functional.multi_margin_loss(t.zeros(2, 3), of([0, 5])),
+    "multilabel_margin_loss": lambda t, of: t.nn.functional.multilabel_margin_loss(
+        t.zeros(1, 3), of([[0, 5, 1]])
+    ),
+    "ctc_loss": lambda t, of: t.nn.functional.ctc_loss(
+        t.zeros(4, 1, 3).log_softmax(2), of([[1, 2]]), of([9]), of([2])
+    ),
+    "one_hot": lambda t, of: t.nn.functional.one_hot(of([5]), 3),
+    "bincount": lambda t, of: t.bincount(of([-5])),
+    "//": lambda t, of: of([3]) // of([0]),
+    "%": lambda t, of: of([3]) % of([0]),
+    "fmod": lambda t, of: t.fmod(of([3]), of([0])),
+    "div": lambda t, of: t.div(of([3]), of([0]), rounding_mode="trunc"),
+    "multinomial": lambda t, of: t.multinomial(of([-1.0, 2.0]), 1),
+    "bernoulli": lambda t, of: t.bernoulli(of([2.0])),
+    "bernoulli_": lambda t, of: t.zeros(1).bernoulli_(of([2.0])),
+    "normal": lambda t, of: t.normal(t.zeros(1), of([-1.0])),
+    "poisson": lambda t, of: t.poisson(of([-1.0])),
+    "histc": lambda t, of: t.histc(of([float("inf")]), 3),
+    "histogram": lambda t, of: t.histogram(of([float("nan")]), 3),
+    "quantile": lambda t, of: t.quantile(t.ones(3), of([3.0])),
+    "inv": lambda t, of: t.linalg.inv(of([[1.0, 1.0], [1.0, 1.0]])),
+    "cholesky": lambda t, of: t.linalg.cholesky(of([[1.0, 2.0], [2.0, 1.0]])),
+    "gaussian_nll_loss": lambda t, of: t.nn.functional.gaussian_nll_loss(
+        t.ones(1), t.ones(1), of([-1.0])
+    ),
+}
+
+
+def _known(library: Any) -> Callable[[Any], Any]:
+    return library.tensor
+
+
+def _computed(library: Any) -> Callable[[Any], Any]:
+    return lambda values: library.tensor(values) + 0
+
+
+@pytest.mark.parametrize("values", [_known, _computed])
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_said_at_once_and_leaves_nothing_behind(case: str, values: Any) -> None:
+    with pytest.raises((RuntimeError, IndexError, ValueError)):
+        CASES[case](torch, values(torch))
+    with pytest.raises(ZincirError) as told:
+        CASES[case](zincir, values(zincir))
+    (zincir.ones(3) * 2).tolist()
+    assert str(told.value)
+
+
+@pytest.mark.parametrize("case", ["picked", "embedding", "cross_entropy", "//", "quantile"])
+def test_a_compiled_function_says_it_when_it_is_called(case: str) -> None:
+    @zincir.compile
+    def run(x: Any) -> Any:
+        return CASES[case](zincir, lambda values: zincir.tensor(values) + x)
+
+    with pytest.raises(ZincirError):
+        run(zincir.tensor(0))
+
+
+def test_many_examples_at_once_cannot_be_looked_at() -> None:
+    def picked(t: Any) -> Any:
+        rows = t.arange(12.0).reshape(3, 4)
+        return t.func.vmap(lambda row, i: row.gather(0, i + 1) * (i // (i + 1)))(
+            rows, t.tensor([[0], [1], [2]])
+        )
+
+    assert picked(zincir).tolist() == picked(torch).tolist()
+
+
+def test_an_index_that_was_computed_keeps_its_gradients() -> None:
+    def run(t: Any) -> list[Any]:
+        w = t.arange(6.0).reshape(3, 2).requires_grad_()
+        best = (w * 2).argmax(0, keepdim=True)
+        (w.gather(0, best) ** 2).sum().backward()
+        return w.grad.tolist()
+
+    assert run(zincir) == run(torch)
+
+
+@pytest.mark.parametrize("values", [_known, _computed])
+def test_a_quantile_has_the_gradient_of_its_share(values: Any) -> None:
+    def run(t: Any) -> float:
+        q = t.tensor(0.3, requires_grad=True)
+        t.quantile(t.tensor([1.0, 4.0, 9.0]), q if values is _known else q * 1).backward()
+        return q.grad.item()
+
+    assert run(zincir) == pytest.approx(run(torch))
