@@ -57,6 +57,14 @@ CASES: dict[str, Callable[[Any, Any], Any]] = {
     "quantile": lambda t, of: t.quantile(t.ones(3), of([3.0])),
     "inv": lambda t, of: t.linalg.inv(of([[1.0, 1.0], [1.0, 1.0]])),
     "cholesky": lambda t, of: t.linalg.cholesky(of([[1.0, 2.0], [2.0, 1.0]])),
+    "lu_factor": lambda t, of: t.linalg.lu_factor(of([[1.0, 1.0], [1.0, 1.0]])),
+    "lu_factor of several": lambda t, of: t.linalg.lu_factor(of([[[1.0]], [[0.0]]])),
+    "cholesky_inverse": lambda t, of: t.cholesky_inverse(of([[0.0, 0.0], [0.0, 1.0]])),
+    "matrix_norm": lambda t, of: t.linalg.matrix_norm(of([[float("nan"), 0.0]]), 2),
+    "matrix_rank": lambda t, of: t.linalg.matrix_rank(of([[float("nan"), 0.0]])),
+    "embedding_bag, offsets": lambda t, of: t.nn.functional.embedding_bag(
+        of([1, 2, 3]), t.ones(5, 2), of([0, 9])
+    ),
     "gaussian_nll_loss": lambda t, of: t.nn.functional.gaussian_nll_loss(
         t.ones(1), t.ones(1), of([-1.0])
     ),
@@ -92,6 +100,22 @@ def test_a_compiled_function_says_it_when_it_is_called(case: str) -> None:
         run(zincir.tensor(0))
 
 
+@pytest.mark.parametrize(
+    "given", [([2.0], [1.0]), ([-0.1], [1.0]), ([0.5], [2.0]), ([0.5], [-1.0])]
+)
+@pytest.mark.parametrize("values", [_known, _computed])
+def test_what_is_no_probability_has_no_cross_entropy(given: Any, values: Any) -> None:
+    def loss(t: Any, of: Any) -> Any:
+        return t.nn.functional.binary_cross_entropy(of([given[0]]), of([given[1]]))
+
+    with pytest.raises(RuntimeError):
+        loss(torch, values(torch))
+    with pytest.raises(ZincirError, match="between 0 and 1"):
+        loss(zincir, values(zincir)).item()  # what a net gives is not computed before
+    with pytest.raises(ZincirError, match="between 0 and 1"):
+        zincir.compile(lambda x: loss(zincir, lambda v: zincir.tensor(v) + x))(zincir.tensor(0.0))
+
+
 def test_many_examples_at_once_cannot_be_looked_at() -> None:
     def picked(t: Any) -> Any:
         rows = t.arange(12.0).reshape(3, 4)
@@ -100,6 +124,12 @@ def test_many_examples_at_once_cannot_be_looked_at() -> None:
         )
 
     assert picked(zincir).tolist() == picked(torch).tolist()
+
+
+def test_many_matrices_at_once_are_inverted() -> None:
+    many = [[[2.0, 1.0], [0.0, 4.0]], [[1.0, 0.0], [0.0, 8.0]]]
+    found = zincir.func.vmap(zincir.linalg.inv)(zincir.tensor(many)).tolist()
+    assert found == torch.func.vmap(torch.linalg.inv)(torch.tensor(many)).tolist()
 
 
 def test_an_index_that_was_computed_keeps_its_gradients() -> None:

@@ -89,7 +89,7 @@ def _and(a: Node | None, b: Node) -> Node:
     return b if a is None else bitwise("and", a, b)
 
 
-def check_now(index: Node, n: int, *, negative: bool = True) -> None:
+def check_now(index: Node, n: int, *, negative: bool = True, what: str = "index") -> None:
     """Raise IndexOutOfRange for what points outside of 0..n-1; `negative` counts from the end.
 
     While something is recorded, what is not known is checked by the program.
@@ -103,7 +103,7 @@ def check_now(index: Node, n: int, *, negative: bool = True) -> None:
         wrong = np.flatnonzero((array >= n) | (array < (-n if negative else 0)))
         position = int(wrong[0])
         value = int(array.reshape(-1)[position])
-        raise IndexOutOfRange(out_of_range("index", n, position, value, user_line()))
+        raise IndexOutOfRange(out_of_range(what, n, position, value, user_line()))
 
 
 def elements(shape: Shape, index: Node, axis: int) -> Node:

@@ -156,7 +156,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> rs.LU:
     [2, 2]
     """
     _pivoted(pivot)
-    return rs.LU(*map(wrap, sv.lu_factors(A._node)[:2]))
+    return rs.LU(*map(wrap, sv.solvable_factors(A._node)))
 
 
 @takes_out

@@ -58,8 +58,8 @@ class Solving(TensorBase):
 
     def lu(self, pivot: bool = True, get_infos: bool = False) -> Any:
         """L and U in one matrix, and the rows exchanged for each column, counted from 1."""
-        found = [self._of(node) for node in sv.lu_factors(current(self), "lu")]
-        return tuple(found if get_infos else found[:2])
+        factors = sv.lu_factors if get_infos else sv.solvable_factors
+        return tuple(self._of(node) for node in factors(current(self), "lu"))
 
     def lu_solve(self, LU_data: Any, LU_pivots: Any) -> Self:
         """The solution of a x = this, from what `lu` gives of a."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zincir.errors import DivisionByZero, DTypeError, IndexOutOfRange, explain
+from zincir.errors import ArgumentError, DivisionByZero, DTypeError, IndexOutOfRange, explain
 from zincir.graph.node import Node, apply
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.operations.movement import expand, expand_p
@@ -15,6 +15,9 @@ from zincir.types import size
 
 DIVISOR = "divisor"
 """What an index chooses that is 1, and so out of range, where a divisor of integers is 0."""
+
+PROBABILITY = "probability"
+"""The same where what should be a probability is below 0 or above 1."""
 
 
 def problem(what: str, rows: int, position: int, value: int, where: str = "") -> Exception:
@@ -26,6 +29,14 @@ def problem(what: str, rows: int, position: int, value: int, where: str = "") ->
                 where=where,
                 got=f"0 in the divisor (element {position})",
                 try_="x.float(), for inf and nan",
+            )
+        )
+    if what == PROBABILITY:
+        return ArgumentError(
+            explain(
+                "all elements of input and target should be between 0 and 1",
+                where=where,
+                try_="binary_cross_entropy_with_logits, for outputs without a sigmoid",
             )
         )
     return IndexOutOfRange(out_of_range(what, rows, position, value, where))

@@ -6,6 +6,7 @@ from zincir.creation import ones, zeros
 from zincir.errors import ArgumentError, DTypeError, ShapeError, explain
 from zincir.functional import cat
 from zincir.graph.node import user_line
+from zincir.indexing import check_now
 from zincir.nn.functional.embedding import embedding, row_number
 from zincir.nn.module.user_line import at_user_line, floats
 from zincir.operations.host import checked
@@ -89,6 +90,7 @@ def _equal_bags(values: Tensor, used: Tensor | None, shape: tuple[int, ...], mod
 
 def _bag_numbers(offsets: Tensor, count: int) -> Tensor:
     """(count,): the bag of each row."""
+    check_now(offsets._node, count + 1, negative=False, what="offsets")
     first = zeros(1, dtype=bool_)
     falls = cat([first | (offsets[:1] != 0), offsets[1:] < offsets[:-1]])
     problem = "embedding_bag: offsets do not begin with 0, or fall"

@@ -155,7 +155,7 @@ def _output(what: str, usual: Shape, stride: Shape, output_size: Any) -> Shape:
 
 def _checked(number: Node, plane: int) -> Node:
     """The numbers, those outside of the plane made so large that no row has them."""
-    check_now(number, plane, negative=False)
+    check_now(number, plane, negative=False, what="indices")
     number = cast(number, int64)
     inside = bitwise("and", compare("ge", number, 0), compare("lt", number, plane))
     return where(inside, number, -(2**62))

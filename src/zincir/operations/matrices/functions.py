@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zincir.errors import ArgumentError, ShapeError, explain
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import Kind, Primitive, register
 from zincir.operations import arithmetic as ar, composed as co, movement as mv
@@ -214,7 +215,7 @@ def matrix_norm(
 
 def _matrix_norm(x: Node, order: Any) -> Node:
     if order in ("nuc", 2, -2):
-        s = singular_values(x, "linalg.matrix_norm")
+        s = at_once(singular_values(x, "linalg.matrix_norm"))
         return co.sum(s, -1) if order == "nuc" else _end(s, order)
     return _end(co.sum(ar.abs(x), -2 if abs(order) == 1 else -1), order)
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, ShapeError, explain
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node, apply, user_line
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.operations import arithmetic as ar, movement as mv
 from zincir.operations.compound import outputs
+from zincir.operations.host import call
 from zincir.operations.matrices import checks as ck, twins
 from zincir.operations.matrices.checks import mm, transposed
 from zincir.operations.packed import several
@@ -204,6 +206,8 @@ def cholesky_solve(b: Node, factor: Node, upper: bool) -> Node:
 def cholesky_inverse(factor: Node, upper: bool) -> Node:
     """The inverse of a matrix, given its Cholesky factor."""
     ck.square(factor, "cholesky_inverse")
+    fine = at_once(call(_invertible, (factor.shape, factor.dtype), detach(factor)))
+    factor = with_gradient_of(fine, factor)
     one = mv.expand(ck.eye(factor.shape[-1], factor), factor.shape)
     return cholesky_solve(one, factor, upper)
 
@@ -309,6 +313,35 @@ def lu_factors(a: Node, what: str = "linalg.lu_factor") -> tuple[Node, Node, Nod
     if n > m:
         low = mv.pad(low, (0,) * low.ndim, (*(0,) * (low.ndim - 1), n - k))
     return ck.lower(low, -1) + ck.upper(up), pivots, info
+
+
+def _without_zeros(x: Any, zeros: Any, what: str, why: str) -> Any:
+    if zeros.any():
+        batch = int(np.flatnonzero(zeros)[0]) if zeros.ndim else None
+        raise ck.failed(what, why, batch)
+    return np.array(x)
+
+
+def _solvable(lu: Any, info: Any) -> Any:
+    why = "U has a 0 on its diagonal: nothing can be solved with it"
+    return _without_zeros(lu, info != 0, "linalg.lu_factor", why)
+
+
+def _invertible(factor: Any) -> Any:
+    zeros = (np.diagonal(factor, 0, -2, -1) == 0).any(-1)
+    why = "the factor has a 0 on its diagonal: the matrix has no inverse"
+    return _without_zeros(factor, zeros, "cholesky_inverse", why)
+
+
+def solvable_factors(a: Node, what: str = "linalg.lu_factor") -> tuple[Node, Node]:
+    """L and U in one matrix, with which equations can be solved, and the rows exchanged.
+
+    Raises:
+        LinAlgError: U has a 0 on its diagonal.
+    """
+    both, pivots, info = lu_factors(a, what)
+    fine = at_once(call(_solvable, (both.shape, both.dtype), detach(both), info))
+    return with_gradient_of(fine, both), pivots
 
 
 def lu(a: Node) -> tuple[Node, Node, Node]:

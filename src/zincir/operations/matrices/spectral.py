@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zincir.errors import ArgumentError, GradientError, explain
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node, apply, describe, user_line
 from zincir.graph.primitive import Kind, Primitive, Spec, register
 from zincir.operations import arithmetic as ar, movement as mv, reduction
@@ -329,7 +330,7 @@ def rank(a: Node, atol: Node | float | None, rtol: Node | float | None, hermitia
     a = detach(a)
     (ck.square if hermitian else ck.matrices)(a, what)
     absolute, relative = tolerances(a, atol, rtol)
-    s = ar.abs(eigh(a, "L", what)[0]) if hermitian else singular_values(a, what)
+    s = at_once(ar.abs(eigh(a, "L", what)[0]) if hermitian else singular_values(a, what))
     if not s.shape[-1]:
         return mv.expand(const(0, int64), s.shape[:-1])
     largest = mv.reshape(reduction.amax(s, (s.ndim - 1,)), s.shape[:-1])

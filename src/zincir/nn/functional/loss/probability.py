@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from zincir.graph.at_once import at_once
 from zincir.graph.node import Node
 from zincir.lower_precision import full
 from zincir.nn.functional.activation import softplus_of
 from zincir.nn.functional.loss.operands import factor, probabilities, weighted
 from zincir.nn.functional.loss.reduction import reduced, reduction_of
 from zincir.nn.module.user_line import at_user_line
-from zincir.operations.arithmetic import abs, compare, where
+from zincir.operations.arithmetic import abs, bitwise, cast, compare, maximum, minimum, where
 from zincir.operations.elementwise import exp, log, log1p
-from zincir.operations.source import detach, with_gradient_of
+from zincir.operations.indexing import PROBABILITY, take
+from zincir.operations.movement import expand
+from zincir.operations.reduction import amax
+from zincir.operations.source import const, detach, with_gradient_of
 from zincir.tensor import Tensor
+from zincir.types import int32, size
 
 
 @full
@@ -62,7 +67,12 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(t * log(x) + (1 - t) * log(1 - x)) * weight, for probabilities x; logs end at -100.
 
-    Prefer `binary_cross_entropy_with_logits`: it is accurate where x is near 0 or 1.
+    Prefer `binary_cross_entropy_with_logits`: it is accurate where x is near 0 or 1. NaN gives NaN,
+    where PyTorch raises.
+
+    Raises:
+        ArgumentError: an element of `input` or `target` is below 0 or above 1; of outputs that are
+            not known yet as soon as the loss is.
 
     >>> import zincir
     >>> binary_cross_entropy(zincir.tensor([0.5]), zincir.tensor([1.0])).item()
@@ -71,7 +81,19 @@ def binary_cross_entropy(
     reduction = reduction_of("binary_cross_entropy", size_average, reduce, reduction)
     x, t = probabilities(input, target, "binary_cross_entropy")
     loss = -(t * _cut_log(x) + (1.0 - t) * _cut_log(1.0 - x))
+    loss = loss + expand(_outside(x, t), loss.shape)
     return reduced(weighted(loss, weight, "binary_cross_entropy"), reduction)
+
+
+def _outside(x: Node, t: Node) -> Node:
+    """0; an error if there are numbers below 0 or above 1 in `x` or `t`."""
+    if not size(x.shape):
+        return const(0.0, x.dtype)
+    low, high = minimum(detach(x), detach(t)), maximum(detach(x), detach(t))
+    wrong = bitwise("or", compare("lt", low, 0.0), compare("gt", high, 1.0))
+    any_wrong = amax(cast(wrong, int32), tuple(range(x.ndim)))
+    zero = take(expand(const(0.0, x.dtype), (1,)), any_wrong, PROBABILITY)
+    return at_once(zero) if x.value is not None and t.value is not None else zero
 
 
 def _cut_log(x: Node) -> Node:
