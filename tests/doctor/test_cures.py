@@ -192,6 +192,32 @@ def test_parameters_that_are_nan_are_drawn_again() -> None:
     assert trainer.fit(DATA, epochs=2, progress=False)["loss"][-1] < 1
 
 
+def test_parameters_that_are_nan_are_what_is_treated_if_nothing_else_is_wrong() -> None:
+    net = mlp()
+    net[0].weight.data.fill_(np.nan)
+    trainer = trainer_of(net)
+    cure = doctor.cure(trainer, DATA)
+    assert cure.finding is not None
+    assert cure.accepted is not None
+    assert (cure.finding.symptom, cure.accepted.remedy) == ("non_finite", "reinitialise")
+    assert not cure.rolled_back
+    assert "reset_parameters" in cure.code
+    json.loads(cure.to_json())
+    assert trainer.fit(DATA, epochs=6, progress=False)["loss"][-1] < 0.5
+
+
+def test_a_proven_fault_needs_no_margin() -> None:
+    features = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
+    targets = features @ np.array([1, 2, 3, 4], np.float32)
+    net = nn.Sequential(nn.Linear(4, 1))
+    trainer = trainer_of(net, 1e-5, loss=lambda outputs, y: ((outputs - y) ** 2).mean())
+    cure = doctor.cure(trainer, (features, targets))  # (N, 1) - (N,): a table of differences
+    assert cure.accepted is not None
+    assert cure.accepted.remedy == "matching_shapes"
+    gained = cure.accepted.probe / cure.accepted.control
+    assert 0.99 < gained < 1  # too little to be told from noise
+
+
 def test_the_order_of_costs_and_the_budget() -> None:
     names = [r.name for r in remedies("vanishing_gradient")]
     assert names == ["reinitialise", "relu", "batch_norm", "residual"]

@@ -137,6 +137,27 @@ def test_a_script_is_examined(tmp_path: Any, capfd: Any) -> None:
     assert "ValueError: mine" in done.stderr
 
 
+def test_a_script_without_a_training_has_a_report_too(tmp_path: Any) -> None:
+    import subprocess
+    import sys
+
+    (tmp_path / "none.py").write_text("print('done')")
+
+    def run(*options: str) -> Any:
+        command = [sys.executable, "-m", "zincir", "checkup", *options, "none.py"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    done = run("--json", "a.json", "--html", "a.html", "--sarif", "a.sarif")
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert "no training was seen" in done.stderr
+    assert json.loads((tmp_path / "a.json").read_text())["findings"] == []
+    assert json.loads((tmp_path / "a.sarif").read_text())["runs"][0]["results"] == []
+    assert "no training was seen" in (tmp_path / "a.html").read_text()
+    done = run("--html", "missing/a.html")
+    assert (done.returncode, done.stdout) == (2, "")  # the script does not run for nothing
+    assert "can't write 'missing/a.html': no folder 'missing'" in done.stderr
+
+
 TWO = """
 import zincir as torch
 torch.manual_seed(0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from zincir.as_torch.running import read_script, run_script
 from zincir.doctor.of_script import ScriptExam
+from zincir.doctor.report import Report
 
 
 def add(commands: Any) -> None:
@@ -34,6 +35,11 @@ def _checkup(given: argparse.Namespace) -> None:
     except OSError as error:
         sys.stderr.write(f"zincir checkup: can't open {given.script!r}: {error.strerror}\n")
         raise SystemExit(2) from None
+    for wanted in (given.json, given.html, given.sarif):
+        folder = Path(wanted or ".").parent
+        if not folder.is_dir():
+            sys.stderr.write(f"zincir checkup: can't write {wanted!r}: no folder {str(folder)!r}\n")
+            raise SystemExit(2)
     exam = ScriptExam()
     code: Any = 0
     try:
@@ -48,7 +54,7 @@ def _checkup(given: argparse.Namespace) -> None:
 
 def _report(exam: ScriptExam, given: argparse.Namespace) -> bool:
     """Write what was found; whether that is nothing bad."""
-    reports = exam.reports()
+    reports = exam.reports() or [Report((), "no training was seen")]
     for number, report in enumerate(reports, 1):
         sys.stderr.write(f"\n{report}\n")
         if given.json:
@@ -57,8 +63,6 @@ def _report(exam: ScriptExam, given: argparse.Namespace) -> bool:
             _path(given.sarif, number).write_text(report.to_sarif(), encoding="utf-8")
         if given.html:
             report.to_html(_path(given.html, number))
-    if not reports:
-        sys.stderr.write("\ndoctor: no training was seen\n")
     return all(report.ok for report in reports)
 
 

@@ -41,9 +41,9 @@ def cure(
     go over the same batches, those that come next: one without any change, then one for each change
     in the order of costs. A change is accepted if its symptom is gone, if the loss on samples that
     no trial is trained on is lower than without by more than noise (and not above what it was at
-    first, and answers not wrong more often), if it brings no new error, and if all that holds again
-    over twice as many steps in another order. Of a remedy that comes in several strengths, stronger
-    ones are tried as long as they are better still.
+    first, and answers not wrong more often; below at all for a fault that is proven), if it brings
+    no new error, and if all that holds again over twice as many steps in another order. Of a remedy
+    that comes in several strengths, stronger ones are tried as long as they are better still.
 
     Afterwards the trainer has the accepted change and has made no step with it: `fit` goes on from
     there. If none was accepted, it is what it was, to the bit; so it is after Ctrl-C.

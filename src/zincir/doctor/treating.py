@@ -14,11 +14,11 @@ from zincir.doctor.cured import Cure, Trial
 from zincir.doctor.finding import Finding, Severity
 from zincir.doctor.measures import strength
 from zincir.doctor.patient import Patient
-from zincir.doctor.remedy import Change, NotApplicable, Remedy, remedies
+from zincir.doctor.remedy import Change, Cost, NotApplicable, Remedy, remedies
 from zincir.doctor.report import Report, causes_first
 from zincir.doctor.rule import rules
 from zincir.doctor.surgery import draw_again
-from zincir.doctor.trying import Run, is_better, run, wrong_answers
+from zincir.doctor.trying import Run, is_better, rehearsed, run, wrong_answers
 from zincir.errors import ZincirError
 from zincir.random import get_rng_state, set_rng_state
 from zincir.trees import flatten
@@ -26,6 +26,11 @@ from zincir.trees import flatten
 ACCEPTED, HELPS = "accepted", "helps"
 LONGER = 2
 """Times the steps of a trial: what helps is tried again for so long, on other batches."""
+_DRAWING = """\
+for layer in model.modules():
+    if hasattr(layer, "reset_parameters"):
+        layer.reset_parameters()
+optimizer.state.clear()"""
 LOST = 0.5
 """Of what was gained: losing more of it again is no cure."""
 
@@ -60,8 +65,11 @@ class Treatment:
         patient = self.patient
         parameters = [p.detach().numpy() for p in patient.model.parameters()]
         self.restarts = not all(np.isfinite(p).all() for p in parameters)
+        broken: list[Finding] = []
         if self.restarts:
             self.notes.append("parameters are not finite: trials begin with newly drawn ones")
+            with patient.undone():
+                broken = [f for f in rehearsed(patient, {}) if f.symptom == "non_finite"]
         self.longer: Run | None = None
         self.control = self._run(None)
         patient.course = self.control.course
@@ -71,6 +79,8 @@ class Treatment:
             findings = self._found_without()
         if self.control.failure is not None and not self.control.errors:
             raise self.control.failure
+        if not findings and broken:
+            return self._drawn_again(broken[0])
         if not findings:
             return self._result(None, None)
         for finding, remedy in self._plan(findings):
@@ -96,6 +106,20 @@ class Treatment:
     def _begin(self) -> None:
         if self.restarts:
             draw_again(self.patient)
+
+    def _drawn_again(self, finding: Finding) -> Cure:
+        """Keep the newly drawn parameters, with which nothing is wrong."""
+        with self.patient.unless_failing():
+            self._begin()
+            self.look()
+        trial = Trial(
+            "reinitialise", "parameters drawn anew, as layers draw them when they are made",
+            Cost.WEIGHTS.name.lower(), finding.symptom, ACCEPTED,
+            probe=_end(self.control.by(None, self.patient)), code=_DRAWING,
+        )  # fmt: skip
+        self.trials.append(trial)
+        held = sum(len(flatten(x)[0][0]) for x, _ in self.patient.held)
+        return Cure(trial, (trial,), finding, tuple(self.notes), self.steps, held)
 
     def _make(self, change: Change) -> None:
         """Make a change; it takes nothing from the random numbers of the training."""
@@ -209,7 +233,7 @@ class Treatment:
             (tried.failure is not None, _fails(tried.failure)),
             (bool(new), f"a new error: {', '.join(new)}"),
             (finding.symptom in tried.alarms, "the symptom stays"),
-            (not is_better(probe, without), "no better than without"),
+            (not _is_enough(probe, without, finding), "no better than without"),
             (math.isfinite(start) and _end(probe) > start, "worse than at first"),
             (lost, "what it gains is lost again"),
             (change.counts_answers and wrong is not None and now is not None
@@ -276,6 +300,12 @@ def _compared(change: Change, control: Run, tried: Run, patient: Patient) -> tup
     """The losses without a change and with it, by what both are compared by."""
     before, after = change.yardsticks or (None, None)
     return control.by(before, patient), tried.by(after, patient)
+
+
+def _is_enough(probe: Array, without: Array, finding: Finding) -> bool:
+    """Whether losses are below others: by more than noise, unless the fault is proven."""
+    proven = finding.severity is Severity.ERROR and finding.step is None
+    return is_better(probe, without) or (proven and _end(probe) < _end(without))
 
 
 def _is_lost_again(losses: Array) -> bool:

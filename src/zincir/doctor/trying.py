@@ -102,7 +102,7 @@ def run(
                 found.lasting.append({f.symptom for f in said if f.severity is not Severity.INFO})
 
     try:
-        before = _rehearsed(patient, found.failed)
+        before = rehearsed(patient, found.failed)
         _evaluate(patient, found)
         patient.train(exam, steps, each, order)
     except Exception as error:
@@ -116,7 +116,7 @@ def run(
     return found
 
 
-def _rehearsed(patient: Patient, failed: dict[str, str]) -> list[Finding]:
+def rehearsed(patient: Patient, failed: dict[str, str]) -> list[Finding]:
     """What is wrong before the first step: of many samples, and of a batch that is tiny."""
     training = patient.model, patient.loss, patient.optimizer
     report = report_on(Rehearsal(*training, *patient.sample), {}, "")
