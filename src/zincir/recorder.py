@@ -346,7 +346,8 @@ class Recorder:
                 self.known.add(id(node.value))
         stays = before is not None and after is before
         argument = self.argument_of.get(id(t), -1)
-        had = before is not None if added or stays else None
+        tells = (added or stays) and self.recording.was_there(t)
+        had = before is not None if tells else None
         orders = (order, self.orders[at] if at >= 0 else None)
         tensor = t if argument < 0 else None
         few = self._few.get(at)

@@ -217,8 +217,12 @@ def note_done(back: Callable[[], Any]) -> None:
 
 
 def note_state(tensor: Any) -> None:
-    """Note that a tensor is about to become another one under its name."""
-    if CURRENT.recording is not None:
+    """Note that a tensor is about to become another one under its name.
+
+    One that the recording has made goes with it: there is nothing to take back.
+    """
+    recording = CURRENT.recording
+    if recording is not None and recording.was_there(tensor):
         note_done(functools.partial(_restore, tensor, tensor.__class__, dict(tensor.__dict__)))
 
 

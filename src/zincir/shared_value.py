@@ -50,7 +50,8 @@ def look_at(child: T, parent: TensorBase, step: ViewOp) -> T:
     # What has gradients of its own, or may come to have some, is what they arrive at.
     base = None if parent._leaf_view or parent._root is None else base_of(parent)
     child._storage, child._stamp, child._seen = storage, storage.stamp, -1
-    child._base = parent if base is None else base
+    child._base = shown = parent if base is None else base
+    shown._viewed = True
     child._step = step if base is None else after(parent._step, step)
     child._step_grad = MODE.grad and parent._step_grad
     child._root = parent if parent._leaf_view or parent._root is None else parent._root

@@ -150,7 +150,7 @@ def _fills(tensor: TensorBase) -> bool:
 def replace(tensor: TensorBase) -> None:
     """Let another tensor be what the views of `tensor` look at: it is about to become another."""
     storage = tensor._storage
-    if storage is None or not storage.viewed:
+    if storage is None or not tensor._viewed:
         return
     heir = as_it_was(tensor, tensor.__dict__)
     heir._root = tensor if heir._root is None else heir._root

@@ -30,7 +30,7 @@ from zincir.operations.live_number import LiveNumber, settled
 from zincir.operations.source import alias, custom_p, detach
 from zincir.pending import alive_pending, settle
 from zincir.recorder import Recorder, take_back
-from zincir.recording import CURRENT, Change, Recording, live, refill
+from zincir.recording import CURRENT, Recording, live, refill
 from zincir.replay import Replay, shares
 from zincir.runtime.buffer import Buffer
 from zincir.stand_in import give_back, stand_in_for
@@ -295,22 +295,35 @@ class Take:
         recording = self.recording
         returned = {id(t) for t in self.outputs} | {id(whole_of(t)) for t in self.outputs}
         returned |= {id(t._grad) for t, _, _ in recording.grads.values()}
-        kept: dict[int, Change] = {}
-        survived: list[Tensor] = []
-        for k, change in recording.changed.items():
-            if change.there:
-                kept[k] = change
-                continue
-            reference = weakref.ref(change.tensor)
+        # First all of them: they hold each other, as a leaf does its gradient.
+        changed = {k: change for k, change in recording.changed.items() if not change.there}
+        references = {k: weakref.ref(change.tensor) for k, change in changed.items()}
+        for change in changed.values():
             change.tensor = None
+        noted = recording.grads, recording.grads_read
+        made = [(notes, self._taken_out(notes)) for notes in noted]
+        for notes, rest in made:
+            for k, (reference, *more) in rest.items():
+                t = reference()
+                if t is not None:
+                    notes[k] = (t, *more)
+        survived: list[Tensor] = []
+        for k, change in changed.items():
             # What had no value yet is no state: if somebody keeps it, it is left behind.
-            tensor = None if k in returned or change.node.value is None else reference()
-            if tensor is not None:
+            tensor = None if k in returned or change.node.value is None else references[k]()
+            if tensor is None:
+                del recording.changed[k]
+            else:
                 change.tensor = tensor
-                kept[k] = change
                 survived.append(tensor)
-        recording.changed = kept
         return survived
+
+    def _taken_out(self, notes: dict[int, Any]) -> dict[int, Any]:
+        """What was noted of gradients of tensors that the recording has made, taken out."""
+        made = self.recording.made
+        own = [k for k, (t, *_) in notes.items() if "_held" in t.__dict__ and made(t)]
+        entries = {k: notes.pop(k) for k in own}
+        return {k: (weakref.ref(t), *more) for k, (t, *more) in entries.items()}
 
     def _aliased(self) -> bool:
         """Whether something that is written to shares memory with an argument, or a result."""

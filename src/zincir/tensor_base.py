@@ -54,6 +54,8 @@ class TensorBase:
     """this step, and"""
     _step_grad: bool = True
     """with gradients or without them."""
+    _viewed: bool = False
+    """Whether a view was ever made of it."""
     _shared_with: weakref.ref[TensorBase] | None = None
     """What a parameter was made of, and shares memory with."""
     _stamp: int = 0
