@@ -51,6 +51,10 @@ def _recurrent(p: Patients, scale: float) -> Any:
     return Net()
 
 
+def _cut_off(p: Patients, given: Any, wanted: Any) -> Any:
+    return p.nn.functional.cross_entropy(given.detach().requires_grad_(), wanted)
+
+
 def _clipping(p: Patients, norm: float) -> Callable[[Any], Any]:
     """An SGD that clips before each step."""
 
@@ -140,6 +144,10 @@ FAULTS: dict[str, Callable[[Patients], tuple[Scene, Scene]]] = {
     "learning_rate_too_low": lambda p: (
         (p.mlp, p.sgd(1e-6), 200, {}),
         (p.mlp, p.sgd(0.1), 200, {}),
+    ),
+    "no_gradient": lambda p: (
+        (p.mlp, p.sgd(0.1), 60, {"loss": lambda given, wanted: _cut_off(p, given, wanted)}),
+        (p.mlp, p.sgd(0.1), 60, {}),
     ),
     "stale_gradient": lambda p: (
         (p.mlp, p.sgd(0.02), 60, {"clear": False}),

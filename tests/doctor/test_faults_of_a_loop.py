@@ -194,6 +194,27 @@ def test_layers_in_front_of_a_cut_get_no_gradient() -> None:
     assert not train(lambda: Cut(False), sgd(0.1), 60, every=4)[0].report().of("no_gradient")
 
 
+def test_a_loss_that_reaches_nothing_is_an_error() -> None:
+    def loss(given: Any, wanted: Any) -> Any:
+        return F.cross_entropy(given.detach().requires_grad_(), wanted)
+
+    report = train(mlp, sgd(0.1), 60, loss=loss)[0].report()
+    assert [(f.symptom, str(f.severity)) for f in report.findings] == [("no_gradient", "error")]
+    assert "had a gradient in any of 60 steps" in report.findings[0].what
+
+
+def test_passes_without_a_step_are_not_probed_for_ever() -> None:
+    net = mlp()
+    with zincir.doctor.watch(net, sgd(0.1)(net.parameters()), every=1) as exam:
+        for _ in range(300):
+            F.cross_entropy(net(zincir.tensor(X[:32])), zincir.tensor(Y[:32])).backward()
+            net.zero_grad()
+    course = exam.exam.course
+    assert (course.passes, course.steps) == (300, 0)
+    assert {a.samples for r in course.readings for a in r.places.values()} == {65 * 32}
+    assert exam.report().symptoms == ["unchanged_weights"]
+
+
 def test_targets_that_are_broadcast_against_outputs() -> None:
     def loss(given: Any, wanted: Any) -> Any:
         return ((given.squeeze(1) - wanted) ** 2).mean()

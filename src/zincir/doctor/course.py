@@ -154,6 +154,8 @@ class Course:
     """How many are watched."""
     passes: int = 0
     """Backward passes."""
+    used: bool = False
+    """Whether a step has found a gradient."""
 
     @property
     def doubled(self) -> list[Doubled]:

@@ -37,6 +37,9 @@ from zincir.tensor import Tensor
 from zincir.tensor_backward import register_after
 from zincir.types import float64
 
+PASSES = 64
+"""Backward passes without a step after which none is probed until there is one."""
+
 
 class Exam:
     """The measurements of a training, and what they say; see `watch`."""
@@ -66,6 +69,8 @@ class Exam:
         self._version = 0
         self._probing = every > 0
         self._stepped: set[int] = set()
+        self._idle = 0
+        """Backward passes since the last step."""
         self._unread = False
         self._handles: list[RemovableHandle] = []
         self._used: dict[str, tuple[int, int, int]] = {}
@@ -288,6 +293,7 @@ class Exam:
                 name = self._names.parameters.get(id(p))
                 if name is None or p._grad is None:
                     continue
+                self.course.used = True
                 self._used[name] = id(p._grad), p._grad._version, id(CURRENT.recording)
                 if name in self._mixed:
                     first, times = self.course.stale.get(name, (self.course.steps, 0))
@@ -311,6 +317,9 @@ class Exam:
             return 1.0
         if optimizer is None:
             self.course.passes += 1
+            self._idle += 1
+            if self._idle > PASSES and self._optimizers:
+                self._probing = False
             self._watch_losses()
             if self._unread:
                 self.read()
@@ -325,6 +334,7 @@ class Exam:
     def _end_step(self, probing: bool, who: int) -> None:
         """A step ends here (or will, when this replay does): is the next one to be probed?"""
         course = self.course
+        self._idle = 0
         if self._schedule.every == 0 and len(self._optimizers) == 1:  # the usual, and quick
             course.steps += 1
             return

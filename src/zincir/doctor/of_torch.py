@@ -238,6 +238,7 @@ class TorchExam:
                 sums = self._gauges.setdefault(name, [0.0] * 6)
                 for k, v in enumerate((1.0, _mean_square(old), _mean_square(p - old), used)):
                     sums[k] += v
+            self.course.used = True
             self._used[name] = id(p.grad), p.grad._version
             if name in self._mixed:
                 first, times = self.course.stale.get(name, (self.course.steps, 0))

@@ -48,8 +48,16 @@ def judge(seen: Rehearsal | Course, found: Found) -> Iterator[Finding]:
 
 def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
     """What no step has reached that was looked at: another one may, so that it is a warning."""
+    held = [n for n in seen.trained if n in seen.settings]
+    if held and not seen.used and seen.steps >= PROBED:
+        yield found(
+            f"no parameter had a gradient in any of {seen.steps} steps",
+            evidence={"parameters": len(held), "backward passes": seen.passes},
+            step=0,
+        )
+        return
     looked = len(seen.probed(PROBED))
-    lost = [n for n in seen.trained if n in seen.settings and n not in seen.shapes]
+    lost = [n for n in held if n not in seen.shapes]
     if looked < PROBED or not seen.shapes:
         return
     for where in dict.fromkeys(n.rpartition(".")[0] for n in lost):
