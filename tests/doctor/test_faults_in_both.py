@@ -166,6 +166,24 @@ def test_a_fault_is_found_and_its_cure_is_silent(p: Patients, symptom: str) -> N
     assert not p.found(make, optimizer, steps, **options)
 
 
+@pytest.mark.parametrize("name", ["sign", "round"])
+def test_a_gradient_that_is_0_each_time_is_named(p: Patients, name: str) -> None:
+    class Net(p.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self, through: bool) -> None:
+            super().__init__()
+            self.first, self.last, self.through = p.nn.Linear(64, 32), p.nn.Linear(32, 10), through
+
+        def forward(self, x: Any) -> Any:
+            h = self.first(x)
+            flat = getattr(h, name)()
+            return self.last(h + (flat - h).detach() if self.through else flat)
+
+    sick = p.found(lambda: Net(False), p.adam(1e-2), 120)
+    assert list(sick) == ["no_gradient"]
+    assert (sick["no_gradient"].where, str(sick["no_gradient"].severity)) == ("first", "warning")
+    assert not p.found(lambda: Net(True), p.adam(1e-2), 120)
+
+
 def _told(p: Patients, **series: Any) -> Any:
     """What is said about a training whose evaluations are these."""
     net = p.mlp()

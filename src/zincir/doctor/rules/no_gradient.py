@@ -4,7 +4,9 @@ The loss does not depend on it through anything that gradients pass through. Eit
 not used in `forward`, or the way is cut: by `detach()`, `.item()`, a NumPy computation,
 `no_grad`, or an operation without a gradient such as `argmax`. The parameter stays what it is.
 
-That is read off the graph, so it is exact; where the way is cut, the line is named.
+That is read off the graph, so it is exact; where the way is cut, the line is named. In training it
+is also said of gradients that arrive and are exactly 0 each time, and not since units are dead or
+saturated: the slope of `sign` and `round` is 0.
 
 When it is not this: layers that are frozen on purpose have `requires_grad=False`, and are not
 reported. Parts of a net that some batches use and others do not may be silenced.
@@ -25,6 +27,8 @@ from zincir.graph.node import Node
 
 PROBED = 8
 """Steps that were looked at."""
+ENDS = 0.99
+"""The share of saturated values of every unit: then nothing comes through either."""
 
 
 @rule(
@@ -56,6 +60,7 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
             step=0,
         )
         return
+    yield from _always_zero(seen, found)
     looked = len(seen.probed(PROBED))
     lost = [n for n in held if n not in seen.shapes]
     if looked < PROBED or not seen.shapes:
@@ -67,6 +72,34 @@ def _in_training(seen: Course, found: Found) -> Iterator[Finding]:
             where=where,
             severity=Severity.WARNING,
             evidence={"parameters": len(mine), "numbers": sum(seen.trained[n] for n in mine)},
+            confidence=0.9,
+        )
+
+
+def _always_zero(seen: Course, found: Found) -> Iterator[Finding]:
+    """What gradients reach, and of which nothing is ever left, though not for dead units."""
+    readings = seen.probed(PROBED)
+    dead = any(death.dead.all() for death in seen.deaths.values())
+    ends = any(a.saturated.min(initial=1.0) > ENDS for r in readings for a in r.places.values())
+    if dead or ends or 1.0 in seen.dropouts.values():
+        return
+    gradients = [seen.gradients(r) for r in readings]
+    known = [n for n in seen.weights if gradients and all(n in some for some in gradients)]
+    still = [n for n in known if n in seen.settings and not any(some[n] for some in gradients)]
+    if still and len(still) < len(known):
+        where = still[-1].rpartition(".")[0]  # it lies behind the last of them
+        yield found(
+            f"the gradient of {still[-1]} is exactly 0 in all of {len(readings)} steps that were "
+            "looked at",
+            where=where,
+            origin=seen.line(where),
+            severity=Severity.WARNING,
+            evidence={"weights": len(still), "layers": [n.rpartition(".")[0] for n in still]},
+            cause="what comes behind it has the slope 0, as sign, round and floor have",
+            remedies=(
+                "a straight-through gradient: x + (x.sign() - x).detach()",
+                "tanh in place of sign, and nothing in place of round while it is trained",
+            ),
             confidence=0.9,
         )
 
