@@ -32,6 +32,7 @@ from zincir.doctor.rule import Found, rule
         "transpose or permute in place of view",
         "dim=1 or dim=-1 in place of dim=0",
     ),
+    explains=("missing_output_activation",),
 )
 def judge(seen: Rehearsal, found: Found) -> Iterator[Finding]:
     influence = seen.influence()
