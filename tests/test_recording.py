@@ -422,6 +422,50 @@ def shuffled_rows(T, C):
     return [f(T.arange(4)) for _ in range(6)]
 
 
+@gives([[1.0, 1.0, 2.0, 1.0, 1.0], [2.0, 1.0, 4.0, 1.0, 2.0], [3.0, 1.0, 6.0, 1.0, 3.0]])
+def the_gradient_of_a_gradient_is_that_of_the_present_one(T, compile):
+    w = T.tensor(1.5, requires_grad=True)
+
+    @compile
+    def gives(x):
+        w.grad.grad = T.ones(()) * x
+        return x + 1
+
+    @compile
+    def reads(x):
+        return x * w.grad.grad
+
+    @compile
+    def changes(x):
+        w.grad.mul_(2.0)
+        w.grad.grad = x * w.grad.detach()
+        return x + 1
+
+    @compile
+    def replaces(x):
+        old = w.grad
+        w.grad = x * old.detach()
+        old.grad = x.clone()
+        return old
+
+    found = []
+    for i in range(1, 4):
+        x = T.tensor(float(i))
+        w.grad = T.ones(())
+        gives(x)
+        row = [w.grad.grad.item()]
+        w.grad = T.ones(())
+        w.grad.grad = 1 / x
+        row.append(round(reads(x).item(), 6))
+        w.grad = T.ones(())
+        changes(x)
+        row.append(w.grad.grad.item())
+        w.grad = T.ones(())
+        old = replaces(x)
+        found.append([*row, old.item(), old.grad.item()])
+    return found
+
+
 @gives([[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0]], True])
 def sets_requires_grad(T, C):
     w = T.ones(2)

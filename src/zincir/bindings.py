@@ -139,7 +139,7 @@ class Gradient:
     orders: tuple[Shape | None, Shape | None]
     """The order in memory of the gradient that is read, and of the new one."""
     same: Tensor | None
-    """The gradient that there must be, if it looks at the memory of something else."""
+    """The gradient that there must be, if another one would not do."""
     few: FewRows | None = None
     """Set if the new one is few rows added to zeros: then these are what the program writes."""
     held: Tensor | None = None
@@ -201,7 +201,7 @@ class GradientRead:
     slot: int
     """Its slot among the program's inputs, or -1."""
     same: Tensor | None = None
-    """The gradient that there must be, if it looks at the memory of something else."""
+    """The gradient that there must be, if another one would not do."""
 
     def holds(self) -> bool:
         """Whether there is such a gradient."""

@@ -338,7 +338,7 @@ class Recorder:
         slot, order, same = -1, None, None
         if before is not None:
             node = before._held
-            if _looks(before):
+            if self._must_stay(before):
                 same = before
             elif node.value is not None:
                 slot = slot_of.get(id(node.value), -1)
@@ -361,7 +361,7 @@ class Recorder:
             return
         node = grad._held
         form = (node.shape, node.dtype)
-        if _looks(grad):
+        if self._must_stay(grad):
             self.made.read.append(GradientRead(t, form, None, -1, grad))
             return
         value, order = id(node.value), node.value.order
@@ -369,6 +369,14 @@ class Recorder:
         self.known.add(value)
         slot = -1 if changed else slot_of.get(value, -1)
         self.made.read.append(GradientRead(t, form, order, slot))
+
+    def _must_stay(self, grad: Tensor) -> bool:
+        """Whether another gradient would not do: of this one more was seen or set than its value,
+        or it looks at memory of something else.
+        """
+        recording = self.recording
+        noted = recording.grads, recording.grads_read, recording.flags, recording.reassigned
+        return _looks(grad) or any(id(grad) in notes for notes in noted)
 
     def _add_inputs(self, leaves: Sequence[Node], slot_of: dict[int, int]) -> None:
         """Where the values of all other inputs come from at each call."""
