@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -156,6 +156,10 @@ class Course:
     """Backward passes."""
     used: bool = False
     """Whether a step has found a gradient."""
+    _followed: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
+    """What follows from all readings that there are, by name: rules ask for it again and again."""
+    _following: Any = field(default=None, repr=False, compare=False)
+    """What that was computed of: how many first readings and aims, and the last reading."""
 
     @property
     def doubled(self) -> list[Doubled]:
@@ -252,14 +256,24 @@ class Course:
         """Whether the training suffers: a loss is no better than guessing, or neither down nor
         coming down.
         """
-        baselines = self.baselines
-        return any(suffers(self.losses(s), baselines.get(s)) for s in self.sites)
+        return self._once("harmed", suffers)
 
     @property
     def stuck(self) -> bool:
         """Whether a loss never came down by more than its noise, or is no better than guessing."""
-        baselines = self.baselines
-        return any(never_improved(self.losses(s), baselines.get(s)) for s in self.sites)
+        return self._once("stuck", never_improved)
+
+    def _once(self, name: str, holds: Callable[[Array, float | None], bool]) -> bool:
+        """Whether it holds for any loss: computed once for the readings that there are."""
+        last = self.last[-1] if self.last else None
+        now = len(self.first), len(self.aims), id(last)
+        if self._following is None or self._following[0] != now:
+            self._following, self._followed = (now, last), {}
+        if name not in self._followed:
+            baselines = self.baselines
+            losses = ((s, self.losses(s)) for s in self.sites)
+            self._followed[name] = any(holds(series, baselines.get(s)) for s, series in losses)
+        return self._followed[name]
 
 
 def head_of(seen: Course) -> str:

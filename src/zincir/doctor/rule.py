@@ -103,6 +103,13 @@ def rule(
 def rules(reads: type[Any] | None = None) -> list[Rule]:
     """All rules in the order of their codes, or those that read one kind of evidence."""
     _load_all()
+    return list(_in_order(tuple(map(id, _RULES.values())), reads))
+
+
+@functools.lru_cache(8)
+def _in_order(registered: tuple[int, ...], reads: type[Any] | None) -> list[Rule]:
+    """The same; what is registered does not change once all are loaded, outside of tests."""
+    del registered
     found = sorted(_RULES.values(), key=lambda r: (_PARTS.index(r.code[0]), int(r.code[1:])))
     return [r for r in found if reads is None or reads in r.reads]
 

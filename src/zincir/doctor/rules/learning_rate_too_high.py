@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from statistics import median
 
 import numpy as np
 
@@ -128,7 +129,7 @@ def _ratios(seen: Course, reading: Reading) -> dict[str, float]:
 
 def _median_ratio(seen: Course, reading: Reading) -> float:
     ratios = list(_ratios(seen, reading).values())
-    return float(np.median(ratios)) if ratios else 0.0
+    return median(ratios) if ratios else 0.0
 
 
 def _steepest(seen: Course, reading: Reading) -> str:
