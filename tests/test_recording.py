@@ -1322,6 +1322,22 @@ def test_the_number_of_recordings_is_bounded_and_told():
     assert len(calls) - before <= 1, "what is known is still replayed"
 
 
+class Temperature:
+    value = 1.0
+
+
+def test_what_is_another_at_each_call_is_told_apart_from_new_arguments():
+    of = Temperature()
+    f = zincir.compile(lambda x: x * of.value)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for n in range(70):
+            of.value = n**1.5
+            assert f(zincir.ones(1)).item() == pytest.approx(n**1.5)
+    assert len(caught) == 1
+    assert "what it reads is different again" in str(caught[0].message)
+
+
 def test_recordings_of_many_values_of_a_constant_are_bounded():
     f = zincir.compile(lambda x, name: x * len(name))
     with warnings.catch_warnings(record=True) as caught:

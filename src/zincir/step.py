@@ -268,7 +268,7 @@ class Compiled(Generic[P, R]):
         """
         self._count += first is None
         if first is None and self._count > _MOST_RECORDINGS:
-            return self._as_written(_TOO_MANY, here(), args, kwargs)
+            return self._as_written(_OTHER_STATE if look else _TOO_MANY, here(), args, kwargs)
         settle()
         terms = self._terms()
         numbers = self._kinds[given.shape]
@@ -398,12 +398,14 @@ def _why_other(replay: Replay, known: Known, drawn: list[Any], look: bool) -> st
 
 
 _TOO_MANY = f"it was recorded {_MOST_RECORDINGS} times, and its arguments are of a new kind again"
+_OTHER_STATE = f"it was recorded {_MOST_RECORDINGS} times, and what it reads is different again"
 _DIFFERENT = "each recording is another one: it depends on something that is not watched"
 _REMEDY = {
     LEFT: "return the tensor",
     RETURNED: "keep a copy: x.clone()",
     SET: "set it outside of the function",
     _TOO_MANY: "pass what differs from call to call as a tensor",
+    _OTHER_STATE: "pass what changes as an argument",
     _DIFFERENT: "pass random numbers, counters and the like as arguments",
     REPLACED: "change it in place: total.add_(x) instead of total = total + x",
     FILLED: "return the tensors",
