@@ -63,6 +63,22 @@ def test_what_is_wrong_before_the_first_step_is_said_before_it(capsys: Any) -> N
     assert not silenced.report.of("S1")
 
 
+class _BySoftmax(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = mlp()
+
+    def forward(self, x: Any) -> Any:
+        return nn.functional.softmax(self.net(x), 1)
+
+
+def test_what_is_seen_before_and_in_the_training_stands_there_once() -> None:
+    trainer = _trainer(_BySoftmax(), doctor="standard")
+    trainer.fit((X[:640], Y[:640]), epochs=2, progress=False)
+    twice = trainer.report.of("S1")
+    assert [(f.where, f.step) for f in twice] == [("net.2", None)]
+
+
 class _Logarithm(nn.Module):
     def __init__(self) -> None:
         super().__init__()

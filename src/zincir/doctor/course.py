@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -163,8 +163,11 @@ class Course:
 
     @property
     def doubled(self) -> list[Doubled]:
-        """Softmaxes behind others in the graph of any loss."""
-        return [twice for found in self.twice.values() for twice in found]
+        """Softmaxes behind others in the graph of any loss; without a layer of their own they are
+        the last layer's.
+        """
+        found = [twice for some in self.twice.values() for twice in some]
+        return [replace(twice, where=twice.where or head_of(self)) for twice in found]
 
     @property
     def drops(self) -> bool:
