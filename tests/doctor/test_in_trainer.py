@@ -76,7 +76,7 @@ def test_what_is_seen_before_and_in_the_training_stands_there_once() -> None:
     trainer = _trainer(_BySoftmax(), doctor="standard")
     trainer.fit((X[:640], Y[:640]), epochs=2, progress=False)
     twice = trainer.report.of("S1")
-    assert [(f.where, f.step) for f in twice] == [("net.2", None)]
+    assert [(f.where, f.step) for f in twice] == [("net.4", None)]
 
 
 class _Logarithm(nn.Module):
