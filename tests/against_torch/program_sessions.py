@@ -415,6 +415,8 @@ def is_half_done(statement: Statement, error: Exception) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     if sum(frame.filename == PROGRAM for frame in frames) > 1 or "; " in statement.text:
         return True  # in a function, or between two statements
+    if "out of bounds" in str(error) or "out of range" in str(error):
+        return True  # what comes before a wrong index may be written
     words = ("backward", "step", "for ", "= m", "(m")
     return not isinstance(error, NameError) and any(word in statement.text for word in words)
 
