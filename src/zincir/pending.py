@@ -75,9 +75,12 @@ def evaluate_with(nodes: Sequence[Node]) -> None:
                 _let_go(list(wanted))
 
 
-def _at_once(nodes: Sequence[Node]) -> None:
-    if CURRENT.recording is None and not any(map(CURRENT.stands, nodes)):
+def _at_once(nodes: Sequence[Node]) -> bool:
+    if CURRENT.recording is not None or any(map(CURRENT.stands, nodes)):
+        return False
+    if any(node.value is None for node in nodes):
         evaluate_with(nodes)
+    return True
 
 
 COMPUTING.compute = _at_once

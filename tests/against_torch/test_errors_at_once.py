@@ -116,6 +116,71 @@ def test_what_is_no_probability_has_no_cross_entropy(given: Any, values: Any) ->
         zincir.compile(lambda x: loss(zincir, lambda v: zincir.tensor(v) + x))(zincir.tensor(0.0))
 
 
+GOOD: dict[str, Any] = {
+    "picked": [1, 2], "gather": [[1]], "scatter": [1], "scatter_add": [1],
+    "scatter_reduce": [1], "index_select": [1], "index_add": [1], "index_copy": [1],
+    "index_fill": [1], "index_put": [1], "take": [5], "put_": [5], "embedding": [1],
+    "embedding_bag": [[1]], "max_unpool1d": [[[0, 1]]], "cross_entropy": [0, 1],
+    "nll_loss": [0, 1], "multi_margin_loss": [0, 1], "multilabel_margin_loss": [[0, 2, 1]],
+    "one_hot": [1], "multinomial": [1.0, 2.0], "bernoulli": [0.5], "bernoulli_": [0.5],
+    "normal": [1.0], "poisson": [1.0], "histc": [1.0], "quantile": [0.5],
+    "inv": [[2.0, 1.0], [1.0, 1.0]], "cholesky": [[2.0, 1.0], [1.0, 2.0]],
+    "lu_factor": [[2.0, 1.0], [1.0, 1.0]], "cholesky_inverse": [[1.0, 0.0], [0.0, 1.0]],
+    "matrix_norm": [[1.0, 0.0]], "gaussian_nll_loss": [1.0],
+}  # fmt: skip
+
+
+def _bad(case: str) -> Any:
+    """The values of a case that are refused."""
+    found: list[Any] = []
+
+    def of(values: Any) -> Any:
+        found.append(values)
+        return zincir.tensor(GOOD[case])
+
+    CASES[case](zincir, of)
+    return zincir.tensor(found[0])
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_a_replay_looks_at_the_values_of_its_own_call(case: str) -> None:
+    run = zincir.compile(lambda values: CASES[case](zincir, lambda _: values))
+    for _ in range(3):
+        run(zincir.tensor(GOOD[case]))
+    with pytest.raises(ZincirError):
+        run(_bad(case))
+    run(zincir.tensor(GOOD[case]))
+
+
+DIVISIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "//": lambda t, d: t.arange(4) // d,
+    "%": lambda t, d: t.arange(4) % d,
+    "number //": lambda t, d: 7 // d,
+    "fmod": lambda t, d: t.fmod(t.arange(4), d),
+    "div": lambda t, d: t.div(t.arange(4), d, rounding_mode="trunc"),
+}
+
+
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_a_divisor_is_that_of_the_call(name: str) -> None:
+    divide, held = DIVISIONS[name], zincir.tensor([2])
+    given = zincir.compile(lambda d: divide(zincir, d))
+    captured = zincir.compile(lambda: divide(zincir, held))
+    for _ in range(3):
+        given(zincir.tensor([2]))
+        captured()
+    held.fill_(0)
+    for call in (captured, lambda: given(zincir.tensor([0]))):
+        with pytest.raises(ZincirError, match="divided by 0"):
+            call()
+    assert given(zincir.tensor([3])).tolist() == divide(torch, torch.tensor([3])).tolist()
+
+
+def test_nothing_is_divided_by_0() -> None:
+    nothing = zincir.zeros(0, dtype=zincir.int64)
+    assert (nothing // 0).tolist() == (nothing // zincir.tensor([0])).tolist() == []
+
+
 def test_many_examples_at_once_cannot_be_looked_at() -> None:
     def picked(t: Any) -> Any:
         rows = t.arange(12.0).reshape(3, 4)

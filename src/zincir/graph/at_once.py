@@ -9,9 +9,11 @@ from zincir.graph.node import Node
 
 
 class _Computing:
-    """What computes values: set by whoever knows how, and which of them cannot be known yet."""
+    """What computes values, set by whoever knows how. It says whether they are those of the line
+    that asks: of what is recorded, values belong to one call of many.
+    """
 
-    compute: Callable[[Sequence[Node]], None] | None = None
+    compute: Callable[[Sequence[Node]], bool] | None = None
 
 
 COMPUTING = _Computing()
@@ -25,7 +27,7 @@ def at_once(*nodes: Node) -> Any:
 
 
 def known(node: Node) -> Any:
-    """The array of a node, computed at once; None if it cannot be known while this is recorded."""
-    if node.value is None:
-        at_once(node)
-    return None if node.value is None else node.value.array
+    """The array of a node, computed at once; None while something is being recorded."""
+    if COMPUTING.compute is None or not COMPUTING.compute((node,)):
+        return None
+    return node.value.array

@@ -92,9 +92,9 @@ def _and(a: Node | None, b: Node) -> Node:
 def check_now(index: Node, n: int, *, negative: bool = True, what: str = "index") -> None:
     """Raise IndexOutOfRange for what points outside of 0..n-1; `negative` counts from the end.
 
-    While something is recorded, what is not known is checked by the program.
+    While something is recorded, the program checks: what is known now is known of this call.
     """
-    array = known(index)
+    array = known(index) if index.value is None else index.value.array
     if (
         array is not None
         and array.size

@@ -435,7 +435,7 @@ def divisor(what: str, x: Number, y: Number) -> list[Node]:
     first, second = common(x, y)
     if first.dtype is bool_:
         refuse_bool(what, first)
-    if first.dtype.category == 2:
+    if first.dtype.category == 2 or 0 in broadcast(first.shape, second.shape):
         return [first, second]
     if second.op is not const_p:
         found = known(second)

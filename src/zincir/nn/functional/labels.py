@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zincir import recording
 from zincir.errors import IndexOutOfRange
 from zincir.graph.at_once import known
 from zincir.graph.node import Node, user_line
@@ -36,7 +35,7 @@ def checked_labels(labels: Node, classes: int, ignore: int | None) -> Labels:
         IndexOutOfRange: names the row and the value: here, or while something is recorded when
             the program runs.
     """
-    values = known(labels) if recording.CURRENT.recording is None else None
+    values = known(labels)
     if values is not None:
         if _all_below(values, classes) and not (ignore is not None and 0 <= ignore < classes):
             return Labels(cast(labels, int32), None)
