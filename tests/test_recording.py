@@ -1,5 +1,6 @@
 """What cannot be replayed is run as it is written: right effects, exactly once, one loud notice."""
 
+import contextlib
 import itertools
 import random
 import re
@@ -464,6 +465,45 @@ def the_gradient_of_a_gradient_is_that_of_the_present_one(T, compile):
         old = replaces(x)
         found.append([*row, old.item(), old.grad.item()])
     return found
+
+
+@gives([True] * 4, wrong="a view of an argument that is made a leaf and returned is not one")
+def returns_a_view_of_its_argument_as_a_leaf(T, C):
+    f = C(lambda x: x[:2].requires_grad_())
+    return [f(T.ones(3)).requires_grad for _ in range(4)]
+
+
+@gives([[1.0, 1.0]] * 3, wrong="what is kept of a detached argument does not share its memory")
+def keeps_its_argument_detached(T, C):
+    kept, found = [], []
+
+    @C
+    def f(x):
+        kept.append(x.detach())
+        return x * 2
+
+    for _ in range(3):
+        x = T.zeros(2)
+        f(x)
+        x.add_(1)
+        found.append(kept[-1].tolist())
+    return found
+
+
+@gives([8.0, 4.0, 2.0, 2.0, 0.0], wrong="a replay that fails has added to gradients")
+def fails_in_a_replay(T, C):
+    w = T.ones(5, requires_grad=True)
+
+    @C
+    def f(i):
+        (w[i] * 2).sum().backward()
+        return i + 1
+
+    for v in (1, 2, 3, 1):
+        f(T.tensor([v, 0]))
+    with contextlib.suppress(IndexError, RuntimeError):
+        f(T.tensor([9, 0]))
+    return w.grad
 
 
 @gives([[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0]], True])
