@@ -141,9 +141,8 @@ def test_integers_divided_by_zero(divide):
     with pytest.raises(DivisionByZero):
         divide(x, 0)
     for kind in (zincir.uint8, zincir.int32, zincir.int64):
-        y = divide(x.to(kind), zincir.tensor([1, 0], dtype=kind))
         with pytest.raises(ZeroDivisionError, match="element 1"):
-            y.tolist()
+            divide(x.to(kind), zincir.tensor([1, 0], dtype=kind))
     f = zincir.compile(divide)
     for _ in range(3):
         f(x, zincir.tensor([1, 2]))

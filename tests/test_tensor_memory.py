@@ -212,11 +212,10 @@ def test_indices_out_of_range():
         with pytest.raises(IndexOutOfRange, match=r"test_tensor_memory"):
             x[index]
     lazy = zincir.tensor([1, 5]) + 0
-    y = x[lazy]
     with pytest.raises(IndexOutOfRange, match="5"):
-        y.sum().item()
+        x[lazy]
     with pytest.raises(IndexOutOfRange):
-        x[(lazy, zincir.tensor([0, 1]))].tolist()
+        x[(lazy, zincir.tensor([0, 1]))]
     with pytest.raises(IndexOutOfRange):
         x.gather(1, zincir.tensor([[4]]))
     with pytest.raises(IndexOutOfRange):
