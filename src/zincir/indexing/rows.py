@@ -95,6 +95,8 @@ def check_now(index: Node, n: int, *, negative: bool = True, what: str = "index"
     While something is recorded, the program checks: what is known now is known of this call.
     """
     array = known(index) if index.value is None else index.value.array
+    if not n and size(index.shape):
+        raise IndexOutOfRange(explain(f"{what}: picks {size(index.shape)} rows, of none"))
     if (
         array is not None
         and array.size
