@@ -196,6 +196,8 @@ def test_parameters_that_are_nan_are_what_is_treated_if_nothing_else_is_wrong() 
     net = mlp()
     net[0].weight.data.fill_(np.nan)
     trainer = trainer_of(net)
+    assert doctor.cure(trainer, DATA, remedies=["clip"]).rolled_back  # nothing else was asked for
+    assert np.isnan(net[0].weight.detach().numpy()).all()
     cure = doctor.cure(trainer, DATA)
     assert cure.finding is not None
     assert cure.accepted is not None

@@ -79,7 +79,7 @@ class Treatment:
             findings = self._found_without()
         if self.control.failure is not None and not self.control.errors:
             raise self.control.failure
-        if not findings and broken:
+        if not findings and broken and not given and self.chosen is None:
             return self._drawn_again(broken[0])
         if not findings:
             return self._result(None, None)
